@@ -1,0 +1,1 @@
+"""Contracts and everything that is neither Spark nor torch."""

@@ -1,0 +1,69 @@
+"""The Iceberg catalogue: SQLite in the home by default, any SQLAlchemy URI in production."""
+
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, schema_to_pyarrow
+from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.transforms import IdentityTransform
+
+from pipeline.settings import Settings
+from pipeline.table_schema import Table
+
+NAMESPACE = "tidemark"
+DS_FIELD_ID = 1  # `ds` is the first column of every table
+TABLE_PROPERTIES = {
+    "format-version": "2",
+    # Four writers on SQLite lose nothing with these; pyiceberg's defaults give up too early.
+    "commit.retry.num-retries": "20",
+    "commit.retry.min-wait-ms": "20",
+    "commit.retry.max-wait-ms": "1000",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+}
+
+
+def open_catalog(settings: Settings) -> SqlCatalog:
+    """The catalogue, with its tables and namespace created where missing."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    uri = settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db"
+    catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=settings.warehouse.as_uri())
+    catalog.create_namespace_if_not_exists(NAMESPACE)
+    return catalog
+
+
+def load_table(settings: Settings, table: Table) -> IcebergTable | None:
+    """The Iceberg table, or None when nothing of it was ever published."""
+    try:
+        return open_catalog(settings).load_table((NAMESPACE, table.name))
+    except NoSuchTableError:
+        return None
+
+
+def ensure_table(settings: Settings, table: Table) -> IcebergTable:
+    """The Iceberg table, created on first use; columns declared since then are added."""
+    catalog = open_catalog(settings)
+    iceberg = catalog.create_table_if_not_exists(
+        (NAMESPACE, table.name),
+        schema=_iceberg_schema(table),
+        partition_spec=PartitionSpec(
+            PartitionField(DS_FIELD_ID, PARTITION_FIELD_ID_START, IdentityTransform(), "ds")
+        ),
+        properties={**TABLE_PROPERTIES, "comment": table.meaning},
+    )
+    if set(table.schema.names) - set(iceberg.schema().column_names):
+        with iceberg.update_schema() as update:
+            update.union_by_name(_iceberg_schema(table))
+    return iceberg
+
+
+def file_schema(settings: Settings, table: Table) -> pa.Schema:
+    """The Arrow schema that data files are written with: the table's, with Iceberg field ids."""
+    return schema_to_pyarrow(ensure_table(settings, table).schema())
+
+
+def _iceberg_schema(table: Table) -> Schema:
+    without_ids = _pyarrow_to_schema_without_ids(table.schema)
+    return assign_fresh_schema_ids(without_ids)

@@ -1,0 +1,45 @@
+"""The typed errors of Tidemark. A message names what, expected, found, and what to do."""
+
+
+class TidemarkError(Exception):
+    """Any failure that a person can act on; the process ends with exit code 1 and this message."""
+
+
+class UsageError(TidemarkError):
+    """Wrong command-line usage; exit code 2."""
+
+
+class SettingsError(TidemarkError):
+    """A `TIDEMARK_*` variable is missing, unknown or not valid."""
+
+
+class SourceError(TidemarkError):
+    """A source TOML is wrong, or a landed file breaks what its source promises."""
+
+
+class LandingError(TidemarkError):
+    """A day's landed files are missing, damaged, or changed while they were read."""
+
+
+class NotPublishedError(TidemarkError):
+    """A partition that is needed has not been published."""
+
+
+class StagingError(TidemarkError):
+    """A staged partition is missing or incomplete."""
+
+
+class AuditError(TidemarkError):
+    """A staged partition broke an expectation; nothing of it is published."""
+
+
+class FencedError(TidemarkError):
+    """A newer attempt has already published the partition; this one must not."""
+
+
+class ModelError(TidemarkError):
+    """A model, its training data or its registry entry is missing or does not fit."""
+
+
+class OrchestrationError(TidemarkError):
+    """Airflow could not be started, reached, or its run failed."""

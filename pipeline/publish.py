@@ -1,0 +1,149 @@
+"""Publish audited partitions in one fenced transaction.
+
+    python -m pipeline.publish --table events --run R
+
+Either all days of the run become visible, or none. The same content again is a no-op. An attempt
+that began before the published one (a zombie, or a run that was overtaken) is refused.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.expressions import In
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.update import AssertRefSnapshotId
+
+from pipeline import staging
+from pipeline.catalog import ensure_table
+from pipeline.errors import FencedError, TidemarkError
+from pipeline.settings import Settings, load_settings
+from pipeline.table_schema import Table
+from pipeline.tables import table_named
+
+CONFLICTS = 20  # each time somebody else won; far more than publishers of one day
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Who published a day, and what: the table property `pub.<ds>`.
+
+    `fence` is the time (ns) at which the newest staged attempt began.
+    """
+
+    run: str
+    fence: int
+    rows: int
+    digest: str
+    restored: int = 0  # snapshot that a rollback brought back
+
+
+def publications(iceberg: IcebergTable | None) -> dict[str, Publication]:
+    """The published days of a table, oldest first."""
+    properties = iceberg.properties if iceberg else {}
+    days = sorted(key.removeprefix("pub.") for key in properties if key.startswith("pub."))
+    return {ds: Publication(**json.loads(properties[f"pub.{ds}"])) for ds in days}
+
+
+def publish(settings: Settings, table: Table, run: str) -> dict[str, Publication]:
+    """Publishes what `run` staged and audited; returns the days that changed."""
+    manifests, receipt = staging.audited(settings, table.name, run)
+    fence = max(manifest.started for manifest in manifests)
+    wanted = {
+        ds: Publication(run, fence, int(str(day["rows"])), str(day["digest"]))
+        for ds, day in receipt.days.items()
+    }
+    files = {ds: [path for m in manifests for path in m.days.get(ds, [])] for ds in wanted}
+    inputs = {name: snapshot for m in manifests for name, snapshot in m.inputs.items()}
+    return commit(settings, table, wanted, files, {"tidemark.inputs": json.dumps(inputs)})
+
+
+def commit(
+    settings: Settings,
+    table: Table,
+    wanted: dict[str, Publication],
+    files: dict[str, list[str]],
+    summary: dict[str, str],
+) -> dict[str, Publication]:
+    """One transaction that replaces the days of `wanted` by `files`.
+
+    Raises FencedError when a newer attempt has published one of the days. After a conflict the
+    fence is looked at again: a blind retry could bury a newer publication.
+    """
+    for _ in range(CONFLICTS):
+        iceberg = ensure_table(settings, table)
+        changed = _changed(table, publications(iceberg), wanted)
+        if not changed:
+            return {}
+        try:
+            _replace(iceberg, changed, files, summary)
+        except (CommitFailedException, ValidationException):
+            continue
+        return changed
+    raise FencedError(f"{table.name}: {CONFLICTS} conflicting publishers in a row; try again later")
+
+
+def _changed(
+    table: Table, published: dict[str, Publication], wanted: dict[str, Publication]
+) -> dict[str, Publication]:
+    changed = {}
+    for ds, new in wanted.items():
+        old = published.get(ds)
+        if old and (old.rows, old.digest) == (new.rows, new.digest):
+            continue
+        if old and old.fence >= new.fence:
+            raise FencedError(
+                f"{table.name} ds={ds}: run {old.run!r} published it from an attempt that began "
+                f"later (fence {old.fence}) than this one (run {new.run!r}, fence {new.fence}); "
+                "run the day again to publish newer rows"
+            )
+        changed[ds] = new
+    return changed
+
+
+def _replace(
+    iceberg: IcebergTable,
+    changed: dict[str, Publication],
+    files: dict[str, list[str]],
+    summary: dict[str, str],
+) -> None:
+    first = next(iter(changed.values()))
+    summary = {
+        **summary,
+        "tidemark.run": first.run,
+        "tidemark.days": f"{min(changed)}..{max(changed)}",
+        "tidemark.rows": str(sum(publication.rows for publication in changed.values())),
+    }
+    paths = [path for ds in changed for path in files[ds]]
+    with iceberg.transaction() as transaction:
+        # A day without files adds no snapshot, so nothing else would notice a concurrent one.
+        head = iceberg.metadata.current_snapshot_id
+        transaction._stage((), (AssertRefSnapshotId(ref="main", snapshot_id=head),))
+        if head is not None or paths:
+            # Also when nothing is there yet: the filter makes a concurrent first publish a conflict.
+            transaction.delete(In("ds", set(changed)), snapshot_properties=summary)
+        if paths:
+            transaction.add_files(paths, snapshot_properties=summary)
+        transaction.set_properties(
+            {f"pub.{ds}": json.dumps(asdict(publication)) for ds, publication in changed.items()}
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", required=True)
+    parser.add_argument("--run", required=True)
+    arguments = parser.parse_args()
+    try:
+        table = table_named(arguments.table)
+        changed = publish(load_settings(), table, arguments.run)
+    except TidemarkError as error:
+        sys.exit(f"error: {error}")
+    rows = sum(publication.rows for publication in changed.values())
+    print(f"{table.name}: published {len(changed)} days, {rows} rows")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Read published tables.
+
+    from pipeline.reading import scan, read
+    scan("user_features").to_polars()              # Polars
+    scan("user_features", ds="2011-11-09").to_pandas()
+    read("user_features", ds="2011-11-09")         # Arrow
+
+A read sees one snapshot: a publish that happens meanwhile is not seen.
+"""
+
+import pyarrow as pa
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
+from pyiceberg.expressions import GreaterThanOrEqual as AtLeast
+from pyiceberg.expressions import LessThanOrEqual as AtMost
+from pyiceberg.table import DataScan
+
+from pipeline.catalog import load_table
+from pipeline.errors import NotPublishedError
+from pipeline.publish import Publication, publications
+from pipeline.settings import Settings, load_settings
+from pipeline.tables import table_named
+
+
+def scan(name: str, ds: str | None = None, settings: Settings | None = None) -> DataScan:
+    """A lazy scan of a table or of one day of it.
+
+    Raises NotPublishedError when the table or the day has not been published.
+    """
+    settings = settings or load_settings()
+    iceberg = load_table(settings, table_named(name))
+    days = publications(iceberg)
+    if iceberg is None or not days:
+        raise NotPublishedError(f"{name}: nothing has been published yet; see `status`")
+    if ds is not None and ds not in days:
+        raise NotPublishedError(
+            f"{name} ds={ds}: not published; published are {len(days)} days, "
+            f"{min(days)}..{max(days)}; see `python -m pipeline tables`"
+        )
+    return iceberg.scan(row_filter=EqualTo("ds", ds) if ds else AlwaysTrue())
+
+
+def read(name: str, ds: str | None = None, settings: Settings | None = None) -> pa.Table:
+    """The rows as Arrow, in the declared column types."""
+    found = scan(name, ds, settings).to_arrow()
+    return found.select(table_named(name).schema.names).cast(table_named(name).schema)
+
+
+def published(name: str, settings: Settings) -> dict[str, Publication]:
+    """The published days of a table with who published them, oldest first; empty when none."""
+    return publications(load_table(settings, table_named(name)))
+
+
+def pinned_files(
+    name: str, first: str, last: str, settings: Settings, snapshot_id: int | None = None
+) -> tuple[int | None, list[str]]:
+    """Snapshot id and data files of [first, last], for engines that read Parquet themselves."""
+    iceberg = load_table(settings, table_named(name))
+    if iceberg is None or iceberg.current_snapshot() is None:
+        return None, []
+    days: BooleanExpression = And(AtLeast("ds", first), AtMost("ds", last))
+    planned = iceberg.scan(row_filter=days, snapshot_id=snapshot_id).plan_files()
+    snapshot = snapshot_id or iceberg.metadata.current_snapshot_id
+    return snapshot, sorted(task.file.file_path for task in planned)

@@ -1,0 +1,60 @@
+"""How a table is declared: columns with type, unit, meaning and rules."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+STRING, LONG, INT, DOUBLE, FLOAT, BOOL = (
+    pa.string(),
+    pa.int64(),
+    pa.int32(),
+    pa.float64(),
+    pa.float32(),
+    pa.bool_(),
+)
+INSTANT = pa.timestamp("us", tz="UTC")
+VECTOR = pa.list_(pa.float32())
+TEXTS = pa.list_(pa.string())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `required` forbids nulls; bounds are inclusive; `values` and `pattern` close it."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    required: bool = False
+    unit: str = ""
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    values: tuple[str, ...] = ()
+    pattern: str = ""
+    length: int | None = None  # exact number of elements of a list
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table, partitioned by `ds`. `key` is unique within a partition.
+
+    `snapshot` tables hold the full state as of `ds`; the others hold what happened on `ds`.
+    """
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    snapshot: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, without field ids; `required` columns are not nullable."""
+        return pa.schema([pa.field(c.name, c.type, nullable=not c.required) for c in self.columns])
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+def list_of(**fields: pa.DataType) -> pa.DataType:
+    """A list of structs."""
+    return pa.list_(pa.struct([pa.field(name, kind) for name, kind in fields.items()]))

@@ -1,0 +1,1 @@
+"""Spark jobs: one entrypoint per job, transforms from DataFrame to DataFrame."""

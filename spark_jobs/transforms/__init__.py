@@ -1,0 +1,1 @@
+"""Transforms: functions from table to table that know no path, no clock and no scheduler."""

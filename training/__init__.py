@@ -1,0 +1,1 @@
+"""Item encoding, the interest model, its evaluation and promotion, and nightly scoring."""
