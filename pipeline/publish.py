@@ -12,7 +12,6 @@ import sys
 from dataclasses import asdict, dataclass
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
-from pyiceberg.expressions import In
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.update import AssertRefSnapshotId
 
@@ -122,8 +121,9 @@ def _replace(
         head = iceberg.metadata.current_snapshot_id
         transaction._stage((), (AssertRefSnapshotId(ref="main", snapshot_id=head),))
         if head is not None or paths:
-            # Also when nothing is there yet: the filter makes a concurrent first publish a conflict.
-            transaction.delete(In("ds", set(changed)), snapshot_properties=summary)
+            # Also when nothing is there yet: the filter turns a concurrent publish into a conflict.
+            days = ", ".join(f"'{ds}'" for ds in changed)
+            transaction.delete(f"ds in ({days})", snapshot_properties=summary)
         if paths:
             transaction.add_files(paths, snapshot_properties=summary)
         transaction.set_properties(

@@ -9,10 +9,7 @@ A read sees one snapshot: a publish that happens meanwhile is not seen.
 """
 
 import pyarrow as pa
-from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
-from pyiceberg.expressions import GreaterThanOrEqual as AtLeast
-from pyiceberg.expressions import LessThanOrEqual as AtMost
-from pyiceberg.table import DataScan
+from pyiceberg.table import ALWAYS_TRUE, DataScan
 
 from pipeline.catalog import load_table
 from pipeline.errors import NotPublishedError
@@ -36,7 +33,7 @@ def scan(name: str, ds: str | None = None, settings: Settings | None = None) -> 
             f"{name} ds={ds}: not published; published are {len(days)} days, "
             f"{min(days)}..{max(days)}; see `python -m pipeline tables`"
         )
-    return iceberg.scan(row_filter=EqualTo("ds", ds) if ds else AlwaysTrue())
+    return iceberg.scan(row_filter=f"ds = '{ds}'" if ds else ALWAYS_TRUE)
 
 
 def read(name: str, ds: str | None = None, settings: Settings | None = None) -> pa.Table:
@@ -57,7 +54,7 @@ def pinned_files(
     iceberg = load_table(settings, table_named(name))
     if iceberg is None or iceberg.current_snapshot() is None:
         return None, []
-    days: BooleanExpression = And(AtLeast("ds", first), AtMost("ds", last))
+    days = f"ds >= '{first}' and ds <= '{last}'"
     planned = iceberg.scan(row_filter=days, snapshot_id=snapshot_id).plan_files()
     snapshot = snapshot_id or iceberg.metadata.current_snapshot_id
     return snapshot, sorted(task.file.file_path for task in planned)

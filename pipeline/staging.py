@@ -11,7 +11,6 @@ readers would take such names for columns.
 """
 
 import json
-import os
 import time
 import uuid
 from dataclasses import asdict, dataclass, field
@@ -135,7 +134,7 @@ def write_json(path: Path, content: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     temporary.write_text(json.dumps(content, indent=1, sort_keys=True))
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _part_folder(settings: Settings, table: str, run: str, part: str) -> Path:

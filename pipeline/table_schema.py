@@ -19,7 +19,7 @@ TEXTS = pa.list_(pa.string())
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `required` forbids nulls; bounds are inclusive; `values` and `pattern` close it."""
+    """One column: `required` forbids nulls, bounds are inclusive, `values` closes the set."""
 
     name: str
     type: pa.DataType

@@ -73,7 +73,7 @@ RAW_EVENTS = Table(
         Column("item_image_path", STRING, "image carried by the event row"),
         Column("reject_reason", STRING, "why the row maps to no valid event; null when it does"),
         Column("source_file", STRING, "landing file, relative to landing/", True),
-        Column("record", STRING, "what was understood of a rejected row, as JSON, without the user"),
+        Column("record", STRING, "what was understood of a rejected row, JSON without the user"),
     ),
     key=(),
 )
@@ -242,8 +242,8 @@ USER_FEATURES = Table(
         Column("spend_365d", DOUBLE, "purchase value in 365 days", True, "currency"),
         Column("is_cold_start", BOOL, "fewer than 3 events with an item the model can read", True),
         Column("embedding", VECTOR, "user vector; comparable within one model version", True),
-        Column("next_items", SCORED_ITEMS, "best next items, repeats allowed", True, length=NEXT_ITEMS),
-        Column("next_new_items", SCORED_ITEMS, "the same, new to the user", True, length=NEXT_ITEMS),
+        Column("next_items", SCORED_ITEMS, "best next items", True, length=NEXT_ITEMS),
+        Column("next_new_items", SCORED_ITEMS, "those new to the user", True, length=NEXT_ITEMS),
         _probability("p_click_7d", "a view within 7 days"),
         _probability("p_cart_7d", "a cart within 7 days"),
         _probability("p_purchase_7d", "a purchase within 7 days"),
@@ -258,9 +258,17 @@ USER_FEATURES = Table(
 TABLES = {
     table.name: table
     for table in (
-        RAW_EVENTS, EVENTS, QUARANTINE, ACCOUNTING, SESSIONS, ITEMS, ITEM_EMBEDDINGS,
-        USER_HISTORY, TRAINING_EXAMPLES, USER_FEATURES,
-    )  # fmt: skip
+        RAW_EVENTS,
+        EVENTS,
+        QUARANTINE,
+        ACCOUNTING,
+        SESSIONS,
+        ITEMS,
+        ITEM_EMBEDDINGS,
+        USER_HISTORY,
+        TRAINING_EXAMPLES,
+        USER_FEATURES,
+    )
 }
 
 

@@ -1,0 +1,42 @@
+"""The steps of a night, in order: what runs them, what they write. Airflow and `run` read this."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job and the tables that it stages, audits and publishes.
+
+    `spark` jobs are files for spark-submit, the others modules for `python -m`. A `daily` step
+    exists for every day of a range; a step that is not runs for the last day only.
+    """
+
+    name: str
+    program: str
+    tables: tuple[str, ...]
+    spark: bool = True
+    daily: bool = True
+
+
+INGEST = Step("ingest", "spark_jobs/ingest_raw.py", ("raw_events",))
+CLEAN = Step("clean", "spark_jobs/clean_events.py", ("events", "quarantine", "accounting"))
+SESSIONIZE = Step("sessionize", "spark_jobs/build_sessions.py", ("sessions",))
+CATALOGUE = Step("catalogue", "spark_jobs/build_catalogue.py", ("items",))
+ACCUMULATE = Step("accumulate", "spark_jobs/accumulate_history.py", ("user_history",))
+ENCODE = Step("encode", "training.encode_items", ("item_embeddings",), spark=False)
+EXAMPLES = Step("examples", "spark_jobs/build_examples.py", ("training_examples",), daily=False)
+TRAIN = Step("train", "training.train", (), spark=False, daily=False)
+EVALUATE = Step("evaluate", "training.evaluate", (), spark=False, daily=False)
+PROMOTE = Step("promote", "training.promote", (), spark=False, daily=False)
+SCORE = Step("score", "training.score", ("user_features",), spark=False, daily=False)
+
+STEPS = (
+    INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE,
+    EXAMPLES, TRAIN, EVALUATE, PROMOTE, SCORE,
+)  # fmt: skip
+TRAINING_STEPS = (EXAMPLES, TRAIN, EVALUATE, PROMOTE)  # only when there is no champion yet
+
+
+def step_named(name: str) -> Step:
+    """The step of that name; StopIteration when there is none."""
+    return next(step for step in STEPS if step.name == name)

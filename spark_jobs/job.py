@@ -1,0 +1,116 @@
+"""What every Spark job has: its days, pinned reads of published tables, staged writes."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from pipeline import staging
+from pipeline.catalog import file_schema
+from pipeline.days import day_range, parse_day, shift
+from pipeline.errors import NotPublishedError, TidemarkError, UsageError
+from pipeline.reading import pinned_files, published
+from pipeline.settings import Settings, load_settings
+from pipeline.table_schema import Table
+from spark_jobs.session import open_session
+from spark_jobs.writing import write_days
+
+
+@dataclass
+class SparkJob:
+    """One run of one job over `days`. Snapshots that it read are kept with what it stages."""
+
+    settings: Settings
+    spark: SparkSession
+    days: list[str]
+    run: str
+    inputs: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_args(cls, doc: str | None, argv: list[str] | None = None) -> "SparkJob":
+        """Parses `--ds D` or `--from D1 --to D2`, and `--run R`."""
+        parser = argparse.ArgumentParser(
+            description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parser.add_argument("--ds", help="one day")
+        parser.add_argument("--from", dest="first", help="first day of a range")
+        parser.add_argument("--to", dest="last", help="last day of a range")
+        parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
+        arguments = parser.parse_args(argv)
+        first, last = arguments.ds or arguments.first, arguments.ds or arguments.last
+        if not first or not last:
+            raise UsageError("days: expected --ds D or --from D1 --to D2")
+        settings = load_settings()
+        name = (doc or "tidemark").splitlines()[0].rstrip(".")
+        days = day_range(parse_day(first), parse_day(last))
+        return cls(settings, open_session(settings, name), days, arguments.run)
+
+    @property
+    def first(self) -> str:
+        return self.days[0]
+
+    @property
+    def last(self) -> str:
+        return self.days[-1]
+
+    def read(self, table: Table, lookback_days: int = 0) -> DataFrame:
+        """The published rows of the job's days and of `lookback_days` before them.
+
+        Raises NotPublishedError when one of the job's own days is missing. Days before may be
+        missing: the log begins somewhere, and the DAG waits for those that are under way.
+        """
+        missing = sorted(set(self.days) - set(published(table.name, self.settings)))
+        if missing:
+            raise NotPublishedError(
+                f"{table.name}: expected every day of {self.first}..{self.last}, missing are "
+                f"{len(missing)}, the first ds={missing[0]}; run the steps that write it first"
+            )
+        return self.read_range(table, shift(self.first, -lookback_days), self.last)
+
+    def read_range(self, table: Table, first: str, last: str) -> DataFrame:
+        """The published rows of [first, last], from one pinned snapshot; maybe none."""
+        snapshot, files = pinned_files(
+            table.name, first, last, self.settings, self.inputs.get(table.name)
+        )
+        schema = from_arrow_schema(table.schema)
+        if snapshot is not None:
+            self.inputs[table.name] = snapshot
+        if not files:
+            return self.spark.createDataFrame([], schema)
+        return self.spark.read.schema(schema).parquet(*files)
+
+    def has_day(self, table: Table, ds: str) -> bool:
+        """Whether `ds` of `table` is published."""
+        return ds in published(table.name, self.settings)
+
+    def stage(
+        self,
+        table: Table,
+        rows: DataFrame,
+        days: list[str] | None = None,
+        facts: dict[str, object] | None = None,
+    ) -> staging.Manifest:
+        """Writes `rows` (with a `ds` column) as one whole staged attempt of `days`."""
+        days = days or self.days
+        attempt = staging.begin(self.settings, table.name, self.run)
+        written = write_days(rows, attempt.path, file_schema(self.settings, table), days)
+        files: dict[str, list[str]] = {}
+        for row in written.to_pylist():
+            files.setdefault(row["ds"], []).append(row["path"])
+        print(f"{table.name}: staged {sum(written['rows'].to_pylist())} rows of {len(days)} days")
+        return staging.complete(attempt, days, files, self.inputs, facts)
+
+
+def run_job(main: Callable[[], None]) -> None:
+    """Runs a job's `main`: one clear last line on standard error, exit 2 for wrong usage."""
+    try:
+        main()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except TidemarkError as error:
+        sys.exit(f"error: {error}")

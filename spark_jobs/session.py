@@ -1,0 +1,40 @@
+"""The Spark session that every job runs in."""
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from pipeline.settings import Settings
+
+
+def open_session(settings: Settings, name: str) -> SparkSession:
+    """A session with UTC timestamps, Arrow and adaptive plans.
+
+    Master and memory given by spark-submit win over the settings. ANSI mode is off: a source's
+    expression that cannot be evaluated gives NULL, which ends in quarantine instead of ending the
+    night.
+    """
+    # Workers of a local session run this interpreter; a cluster's own setting wins.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = (
+        SparkSession.builder.appName(name)
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.ansi.enabled", "false")
+        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        .config("spark.sql.adaptive.enabled", "true")
+        .config("spark.sql.shuffle.partitions", settings.spark_partitions)
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.parquet.inferTimestampNTZ.enabled", "false")
+    )
+    active = SparkSession.getActiveSession()
+    if active is None and not _submitted():
+        builder = builder.master(settings.spark_master).config(
+            "spark.driver.memory", settings.spark_memory
+        )
+    return builder.getOrCreate()
+
+
+def _submitted() -> bool:
+    """Whether spark-submit has already chosen a master and a driver heap."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
