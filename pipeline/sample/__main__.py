@@ -1,6 +1,6 @@
 """Write sample logs of two platforms.
 
-    python -m pipeline.sample --out DIR --events 200000 --days 90 --seed 7
+python -m pipeline.sample --out DIR --events 200000 --days 90 --seed 7
 """
 
 import argparse

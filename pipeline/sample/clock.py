@@ -1,4 +1,4 @@
-"""Days of the sample: which they are, how busy they are, and when they begin in each platform's zone."""
+"""Days of the sample: which they are, how busy, and when they begin in each platform's zone."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -53,8 +53,10 @@ class Clock:
         load = WEEKDAY_LOAD[[d.weekday() for d in dates]] * np.array(yearly)
         return load / load.sum()
 
-    def moments(self, rng: np.random.Generator, platform: np.ndarray, day: np.ndarray) -> np.ndarray:
-        """UTC milliseconds of a random moment within each local day (which DST makes 23 or 25 h)."""
+    def moments(
+        self, rng: np.random.Generator, platform: np.ndarray, day: np.ndarray
+    ) -> np.ndarray:
+        """UTC milliseconds of a random moment of each local day (DST makes some 23 or 25 h)."""
         hour = rng.choice(24, size=len(day), p=HOUR_LOAD / HOUR_LOAD.sum())
         share = (hour + rng.random(len(day))) / 24
         moment = np.empty(len(day), dtype=np.int64)

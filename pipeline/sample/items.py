@@ -10,13 +10,14 @@ from pipeline.sample.topics import TOPICS
 COMPANIONS = 4  # items that people look at next, likeliest first
 COMPANION_ODDS = np.array([0.5, 0.25, 0.15, 0.10])
 STARTERS = 3  # items of each group that are always there
+LARGEST_GROUP = 1_300  # a topic's words make about 2,300 titles, shared by two platforms
 ALWAYS = -31
 NEW_SHARE, TWIN_SHARE, REPRICED_SHARE = 0.25, 0.25, 0.004
 
 
 @dataclass
 class Catalogue:
-    """One element per item, ordered by group = (platform, topic); `bounds` are the groups' edges."""
+    """One element per item, ordered by group = (platform, topic) with edges `bounds`."""
 
     topic: np.ndarray
     platform: np.ndarray
@@ -61,7 +62,7 @@ class Catalogue:
         return np.where(self.first_day[item] <= day, item, starter)
 
     def listed(self, platform: int, day: int, rng: np.random.Generator) -> np.ndarray:
-        """Items to deliver on a day: the new ones and some with a new price (set here); all on day 0."""
+        """Items to deliver on a day: new ones and some repriced (here); all of them on day 0."""
         on = np.flatnonzero((self.platform == platform) & (self.first_day <= day))
         if day == 0:
             return on
@@ -72,10 +73,11 @@ class Catalogue:
 
 
 def plant_items(rng: np.random.Generator, number: int, days: int) -> Catalogue:
-    """`number` items in all; each group has at least STARTERS + 2."""
+    """`number` items in all; each group has STARTERS + 2 to LARGEST_GROUP."""
     groups = len(PLATFORMS) * len(TOPICS)
     share = rng.dirichlet(np.full(len(TOPICS), 12.0)) / len(PLATFORMS)
-    sizes = np.maximum(STARTERS + 2, np.tile(share * number, len(PLATFORMS)).astype(int))
+    sizes = np.tile(share * number, len(PLATFORMS)).astype(int)
+    sizes = np.clip(sizes, STARTERS + 2, LARGEST_GROUP)
     bounds = np.concatenate([[0], np.cumsum(sizes)])
     topic = np.repeat(np.tile(np.arange(len(TOPICS)), len(PLATFORMS)), sizes)
     platform = np.repeat(np.arange(groups) // len(TOPICS), sizes)

@@ -1,4 +1,4 @@
-"""People of the sample: where they shop, what they like, how active they are, and how that changes."""
+"""People of the sample: where they shop, what they like, how active, and how that changes."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,6 +11,7 @@ SLOTS = 3  # topics a person cares about, strongest first
 NOISE = 0.06  # share of sessions on any topic at all
 FADE_DAYS = 14  # churners slow down before they leave
 SHIFT_SHARE, NEWCOMER_SHARE, CHURN_SHARE = 0.25, 0.25, 0.15
+MARGIN_DAYS = 7  # nobody shifts within a week of joining or leaving
 NEVER = 1_000_000
 
 
@@ -61,7 +62,7 @@ class People:
     def draw_topic(
         self, rng: np.random.Generator, person: np.ndarray, day: np.ndarray
     ) -> np.ndarray:
-        """Topic of each visit: a slot by weight, the shift applied to the strongest one, some noise."""
+        """Topic of each visit: a slot by weight, shifts of the strongest one, some noise."""
         roll = rng.random(len(person))[:, None]
         slot = np.minimum((roll > np.cumsum(self.weights[person], axis=1)).sum(axis=1), SLOTS - 1)
         topic = self.topics[person, slot]
@@ -91,6 +92,7 @@ def plant_people(rng: np.random.Generator, number: int, days: int) -> People:
     newcomer, churner = rng.random(number) < NEWCOMER_SHARE, rng.random(number) < CHURN_SHARE
     joined = np.where(newcomer, rng.integers(1, max(2, int(days * 0.9)), number), -31)
     stay = rng.integers(int(days * 0.3) + 1, days + 1, number)
+    left = np.where(churner, np.maximum(joined, 0) + stay, NEVER)
     return People(
         home=rng.choice(3, number, p=[0.45, 0.30, 0.25]).astype(np.int8),
         activity=np.clip(rng.lognormal(0, 1.0, number), 0.05, 12).astype(np.float32),
@@ -98,8 +100,8 @@ def plant_people(rng: np.random.Generator, number: int, days: int) -> People:
         topics=topics[:, :SLOTS],
         weights=weights,
         joined=joined.astype(np.int32),
-        left=np.where(churner, np.maximum(joined, 0) + stay, NEVER).astype(np.int32),
-        **_plant_shifts(rng, topics, days),
+        left=left.astype(np.int32),
+        **_plant_shifts(rng, topics, joined, left, days),
     )
 
 
@@ -112,12 +114,16 @@ def _distinct_topics(rng: np.random.Generator, number: int) -> np.ndarray:
     return np.take_along_axis(ring, shuffle, axis=1).astype(np.int8)
 
 
-def _plant_shifts(rng: np.random.Generator, topics: np.ndarray, days: int) -> dict[str, np.ndarray]:
-    """Who shifts, how and when: in the middle of the time, so that both sides can be seen."""
+def _plant_shifts(
+    rng: np.random.Generator, topics: np.ndarray, joined: np.ndarray, left: np.ndarray, days: int
+) -> dict[str, np.ndarray]:
+    """Who shifts, how and when: well within each person's time, so that both sides can be seen."""
     number = len(topics)
     kinds = rng.choice([Shift.ABRUPT, Shift.GRADUAL, Shift.REVIVAL], number, p=[0.45, 0.35, 0.20])
-    shift = np.where(rng.random(number) < SHIFT_SHARE, kinds, Shift.NONE).astype(np.int8)
     start = rng.integers(int(days * 0.4), max(int(days * 0.85), int(days * 0.4) + 1), number)
+    seen = (joined + MARGIN_DAYS <= start) & (start + MARGIN_DAYS <= left)
+    chosen = seen & (rng.random(number) < SHIFT_SHARE)
+    shift = np.where(chosen, kinds, Shift.NONE).astype(np.int8)
     revival, gradual = shift == Shift.REVIVAL, shift == Shift.GRADUAL
     length = np.where(gradual, rng.integers(14, 29, number), 1)
     gone = np.where(revival, rng.integers(1, max(2, int(days * 0.2)), number), NEVER)
