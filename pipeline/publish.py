@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import AssertRefSnapshotId
 
 from pipeline import staging
@@ -22,6 +23,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.table_schema import Table
 from pipeline.tables import table_named
 
+SUMMARY = "tidemark.published"  # snapshot summary: the days published, as JSON
 CONFLICTS = 20  # each time somebody else won; far more than publishers of one day
 
 
@@ -44,6 +46,12 @@ def publications(iceberg: IcebergTable | None) -> dict[str, Publication]:
     properties = iceberg.properties if iceberg else {}
     days = sorted(key.removeprefix("pub.") for key in properties if key.startswith("pub."))
     return {ds: Publication(**json.loads(properties[f"pub.{ds}"])) for ds in days}
+
+
+def published_by(snapshot: Snapshot) -> dict[str, Publication]:
+    """The days that a snapshot published; empty for snapshots of other origin."""
+    summary = snapshot.summary.additional_properties if snapshot.summary else {}
+    return {ds: Publication(**it) for ds, it in json.loads(summary.get(SUMMARY, "{}")).items()}
 
 
 def publish(settings: Settings, table: Table, run: str) -> dict[str, Publication]:
@@ -114,6 +122,7 @@ def _replace(
         "tidemark.run": first.run,
         "tidemark.days": f"{min(changed)}..{max(changed)}",
         "tidemark.rows": str(sum(publication.rows for publication in changed.values())),
+        SUMMARY: _encode(changed),
     }
     paths = [path for ds in changed for path in files[ds]]
     with iceberg.transaction() as transaction:
@@ -129,6 +138,10 @@ def _replace(
         transaction.set_properties(
             {f"pub.{ds}": json.dumps(asdict(publication)) for ds, publication in changed.items()}
         )
+
+
+def _encode(changed: dict[str, Publication]) -> str:
+    return json.dumps({ds: asdict(publication) for ds, publication in changed.items()})
 
 
 def main() -> None:

@@ -1,0 +1,40 @@
+# Every target sets up what it needs first. TIDEMARK_HOME moves all state (default ./.tidemark).
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help setup nightly test up down bench lint lock
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: ## create .venv from requirements.txt when it changed, check for Java 17+
+	@$(PYTHON) pipeline/bootstrap.py
+
+nightly: setup ## run the night of the latest landed day (on generated logs when there are none)
+	@$(BIN)/python -m pipeline nightly
+
+test: setup lint ## run all tests
+	@$(BIN)/python .ci/tests.py
+
+up: setup ## serve Airflow, MLflow, Data Docs and reports on loopback
+	@$(BIN)/python -m pipeline.services up
+
+down: ## stop what `make up` started
+	@test ! -x $(BIN)/python || $(BIN)/python -m pipeline.services down
+
+bench: setup ## print the figures of every benchmark
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lint: setup ## formatting, lint, types, import rules, file sizes
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; rm -f .lint-imports.log; exit 1; }
+	@rm -f .lint-imports.log
+	@$(BIN)/python .ci/file_sizes.py
+
+lock: ## resolve requirements.in into requirements.txt in a fresh environment
+	@$(PYTHON) .ci/lock.py

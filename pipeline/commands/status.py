@@ -1,0 +1,34 @@
+"""`python -m pipeline status`: landing, published days, champion."""
+
+import argparse
+
+from pipeline.landing import active_sources, landed_days, missing
+from pipeline.reading import published
+from pipeline.settings import Settings
+from pipeline.tables import TABLES
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    landed = landed_days(settings)
+    print(f"home      {settings.home}")
+    print(
+        f"sources   {', '.join(source.platform for source in active_sources(settings)) or 'none'}"
+    )
+    print(f"landed    {_span(landed)}")
+    for name in TABLES:
+        days = list(published(name, settings))
+        behind = sum(day not in days for day in landed)
+        note = f", {behind} landed days not published" if days and behind else ""
+        print(f"{name:18} {_span(days)}{note}")
+    if landed:
+        for message in missing(settings, landed[-1]):
+            print(f"missing   {message}")
+    return 0
+
+
+def _span(days: list[str]) -> str:
+    return f"{len(days)} days, {days[0]}..{days[-1]}" if days else "none"
