@@ -154,7 +154,7 @@ def _drop(section: "_Section") -> dict[str, Any]:
 def _encoding(section: "_Section") -> str:
     name = section.text("encoding", default="utf-8")
     try:
-        plain = codecs.decode('\n,"{'.encode(), name) == '\n,"{'  # lines are cut before decoding
+        plain = codecs.decode(b'\n,"{', name) == '\n,"{'  # lines are cut before decoding
     except (LookupError, UnicodeDecodeError):
         plain = False
     if not plain:
