@@ -1,0 +1,66 @@
+"""The table that everybody reads."""
+
+from pipeline.table_columns import (
+    DAY,
+    DS,
+    NEXT_ITEMS,
+    SCORED_ITEMS,
+    USER_ID,
+)
+from pipeline.table_schema import (
+    BOOL,
+    DOUBLE,
+    FLOAT,
+    INT,
+    STRING,
+    TEXTS,
+    VECTOR,
+    Column,
+    Table,
+)
+
+
+def _probability(name: str, meaning: str) -> Column:
+    return Column(name, FLOAT, meaning, True, "probability", 0, 1)
+
+
+def _count(name: str, meaning: str) -> Column:
+    return Column(name, INT, meaning, True, "events", 0)
+
+
+USER_FEATURES = Table(
+    "user_features",
+    "what recommenders and ad targeting read: one row per user active in the last `active_days`",
+    (
+        DS,
+        USER_ID,
+        Column("model_version", STRING, "registry version of the champion that scored", True),
+        Column("platforms", TEXTS, "platforms used, sorted", True),
+        Column("first_ds", STRING, "first active day within the window", True, pattern=DAY),
+        Column("last_ds", STRING, "last active day", True, pattern=DAY),
+        Column("recency_days", INT, "days since the last active day", True, "days", 0),
+        Column("active_days_28d", INT, "active days in 28 days", True, "days", 0, 28),
+        _count("events_7d", "events in 7 days"),
+        _count("events_28d", "events in 28 days"),
+        _count("views_28d", "views in 28 days"),
+        _count("carts_28d", "carts in 28 days"),
+        _count("purchases_28d", "purchase events in 28 days"),
+        _count("returns_28d", "return events in 28 days"),
+        _count("events_365d", "events in 365 days"),
+        _count("purchases_365d", "purchase events in 365 days"),
+        Column("spend_28d", DOUBLE, "purchase value in 28 days", True, "currency"),
+        Column("spend_365d", DOUBLE, "purchase value in 365 days", True, "currency"),
+        Column("is_cold_start", BOOL, "fewer than 3 events with an item the model can read", True),
+        Column("embedding", VECTOR, "user vector; comparable within one model version", True),
+        Column("next_items", SCORED_ITEMS, "best next items", True, length=NEXT_ITEMS),
+        Column("next_new_items", SCORED_ITEMS, "those new to the user", True, length=NEXT_ITEMS),
+        _probability("p_click_7d", "a view within 7 days"),
+        _probability("p_cart_7d", "a cart within 7 days"),
+        _probability("p_purchase_7d", "a purchase within 7 days"),
+        _probability("p_purchase_28d", "a purchase within 28 days"),
+        _probability("p_return_28d", "a return within 28 days"),
+        _probability("p_churn_28d", "no event within 28 days"),
+    ),
+    key=("user_id",),
+    snapshot=True,
+)
