@@ -9,7 +9,7 @@ VARIANTS = {
     "colours": "Black, White, Grey, Navy, Olive, Sand, Rust, Teal",
     "sizes": "XS, S, M, L, XL, Petite, Tall, Relaxed Fit",
     "packs": "250 g, 500 g, 1 kg, 2 kg, Twin Pack, Family Pack, Refill, Trial Size",
-    "editions": "Paperback, Hardcover, Pocket Edition, Illustrated, Box Set, Large Print, Audio, Signed",
+    "editions": "Paperback, Hardcover, Pocket, Illustrated, Box Set, Large Print, Audio, Signed",
     "bottles": "30 ml, 50 ml, 75 ml, 100 ml, 200 ml, Gift Set, Travel Size, Refill",
     "baby_sizes": "Size 1, Size 2, Size 3, Size 4, Gift Set, Starter Set, Value Pack, Bundle",
     "shoe_sizes": "Size 37, Size 38, Size 39, Size 40, Size 41, Size 42, Size 43, Size 44",
@@ -117,7 +117,7 @@ crime_novels | Books > Crime | 12 | 0.03 | 0 | editions
 science_books | Books > Science | 18 | 0.03 | 0 | editions
   Meridian Press, Orbit House, Fieldnotes, Axiom Books, Lodestar, Halcyon
   Brief, Curious, Secret, Complete, Visual, Beautiful, Unlikely
-  History of Stars, Life of Cells, Theory of Numbers, Atlas of Seas, Climate Guide, Bird Book, Tale of Minds
+  Star History, Cell Life, Number Theory, Atlas of Seas, Climate Guide, Bird Book, Tale of Minds
 """
 
 
