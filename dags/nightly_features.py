@@ -1,0 +1,73 @@
+"""# Nightly features
+
+Turns the behaviour logs that landed on one day into `user_features` of that day.
+One run owns one partition: its **partition key** `YYYY-MM-DD`.
+
+**Trigger by hand:** *Trigger* → partition key = the day. Or `python -m pipeline nightly --ds D`.
+**Backfill:** *Trigger* → *Backfill* with a range of days, or
+`python -m pipeline.airflow backfill create --dag-id nightly_features --from-date D1 --to-date D2`.
+
+**If it fails**
+- `wait_for_landing`: the message names the files. Deliver them and clear the task; for a day on
+  which nothing was delivered, trigger the day with `allow_empty`.
+- `wait_for_previous_day`: earlier days landed and were never loaded. The message has the command.
+- `*.job`: the last line of the log that starts with `error:` says what and where. Clear the task:
+  a new attempt is staged, nothing half-done is ever visible.
+- `*.audit`: open **Data Docs** on the task. The day stays unpublished, yesterday's table keeps
+  serving. Mend the source or the data, then clear the step's `job`.
+- `*.publish`: "published it from an attempt that began later" means that a newer run of the same
+  day won; nothing is to be done.
+- `first_champion.*`: open the **MLflow run** on the task. A retry resumes from the checkpoint.
+- `score.job [bucket]`: clear that bucket alone.
+
+A rerun of a published day gives the same rows and publishes nothing.
+More: `docs/operations.md`.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
+
+from pipeline.airflow import tasks
+from pipeline.settings import load_settings
+from pipeline.steps import ACCUMULATE, CATALOGUE, CLEAN, ENCODE, INGEST, SESSIONIZE
+
+settings = load_settings()
+user_features = Asset("user_features", group="tidemark")
+
+# Ticks at midnight for the day that ended: with a later tick a backfill would leave out its last
+# day. The files of the day are waited for.
+each_night = CronPartitionTimetable(
+    "0 0 * * *", timezone=settings.business_tz, run_offset=-1, key_format="%Y-%m-%d"
+)
+
+with DAG(
+    "nightly_features",
+    description="One day of behaviour logs to one partition of user features",
+    schedule=each_night,
+    start_date=datetime(2010, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=2,
+    default_args=tasks.defaults(settings, owner="data-engineering"),
+    params={"allow_empty": Param(settings.allow_empty, type="boolean", title="No file: no rows")},
+    tags=["tidemark", "nightly", "features"],
+    user_defined_filters={"slug": tasks.slug},
+    doc_md=__doc__,
+) as dag:
+    wait_for_landing = tasks.await_landing(settings)
+    wait_for_previous_day = tasks.await_earlier_days(settings)
+    ingest = tasks.step_group(settings, INGEST)
+    clean = tasks.step_group(settings, CLEAN)
+    sessionize = tasks.step_group(settings, SESSIONIZE)
+    catalogue = tasks.step_group(settings, CATALOGUE)
+    encode = tasks.step_group(settings, ENCODE)
+    accumulate = tasks.step_group(settings, ACCUMULATE)
+    first_champion = tasks.first_champion_group(settings)
+    score = tasks.score_group(settings, outlet=user_features)
+    summary = tasks.summarise()
+
+    [wait_for_landing, wait_for_previous_day] >> ingest >> clean
+    clean >> [sessionize, catalogue, accumulate]
+    catalogue >> encode
+    [encode, accumulate] >> first_champion >> score >> summary
+    sessionize >> summary

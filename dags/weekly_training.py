@@ -1,0 +1,44 @@
+"""# Weekly training
+
+Trains a challenger on everything known at the end of the week, evaluates it on a later window
+against the champion and the baselines, and promotes it when it is not worse.
+The **partition key** is the last day that it learns from: the Sunday.
+
+**If it fails**
+- `wait_for_history`: the nightly run of that day is not published yet; see `nightly_features`.
+- `examples.audit`: open **Data Docs** on the task.
+- `train`: clear it; it resumes from its last checkpoint. The **MLflow run** has curves and log.
+- `promote` succeeded and the champion is the old one: the challenger was worse. Its tags say by
+  how much; the champion keeps scoring.
+
+More: `docs/operations.md`.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, CronPartitionTimetable
+
+from pipeline.airflow import tasks
+from pipeline.settings import load_settings
+
+settings = load_settings()
+
+# Ticks in the last minute of the Sunday that is its key, and waits for that night's publish.
+each_week = CronPartitionTimetable(
+    "59 23 * * 0", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d"
+)
+
+with DAG(
+    "weekly_training",
+    description="A challenger each week; champion when it is not worse",
+    schedule=each_week,
+    start_date=datetime(2010, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args=tasks.defaults(settings, owner="machine-learning"),
+    tags=["tidemark", "weekly", "training"],
+    user_defined_filters={"slug": tasks.slug},
+    doc_md=__doc__,
+) as dag:
+    wait_for_history = tasks.await_history(settings)
+    wait_for_history >> tasks.training_tasks(settings)

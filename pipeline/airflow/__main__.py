@@ -1,0 +1,26 @@
+"""Any Airflow command, with the environment of this home.
+
+    python -m pipeline.airflow backfill create --dag-id nightly_features \\
+        --from-date 2011-11-07 --to-date 2011-11-09 --max-active-runs 2
+"""
+
+import os
+import sys
+
+from pipeline.airflow.environment import airflow_environment
+from pipeline.errors import TidemarkError
+from pipeline.settings import load_settings
+from pipeline.step_commands import BINARIES
+
+
+def main() -> None:
+    try:
+        environment = airflow_environment(load_settings())
+    except TidemarkError as error:
+        sys.exit(f"error: {error}")
+    airflow = str(BINARIES / "airflow")
+    os.execve(airflow, [airflow, *sys.argv[1:]], environment)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Airflow's own configuration, computed from the settings, as environment variables.
+
+One machine: SQLite, LocalExecutor, loopback only, everyone who reaches the port is admin. A
+cluster sets the same variables itself and runs the same DAGs.
+"""
+
+import json
+import os
+
+from pipeline.settings import Settings
+from pipeline.step_commands import PROJECT, environment
+
+PARALLELISM = 4  # LocalExecutor forks this many idle workers, 130 MB each
+
+
+def address(settings: Settings) -> str:
+    """Where the UI and the REST API answer."""
+    return f"http://127.0.0.1:{settings.airflow_port}"
+
+
+def pool_slots() -> dict[str, int]:
+    """Heavy tasks at a time: a Spark job or a torch job fills about four cores."""
+    slots = max(1, (os.cpu_count() or 1) // 4)
+    return {"spark": slots, "torch": slots}
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """The whole environment of an Airflow process: the caller's, the jobs' and Airflow's."""
+    sections = {
+        "CORE": _core(settings),
+        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow}/airflow.db"},
+        "API": {
+            "HOST": "127.0.0.1",
+            "PORT": str(settings.airflow_port),
+            "BASE_URL": address(settings),
+            "INSTANCE_NAME": "Tidemark",
+        },
+        "SCHEDULER": {
+            "SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+            "SCHEDULER_HEARTBEAT_SEC": "2",
+        },
+        "DAG_PROCESSOR": {"REFRESH_INTERVAL": "30", "PARSING_PROCESSES": "1"},
+        "LOGGING": {"LOGGING_LEVEL": "INFO", "BASE_LOG_FOLDER": str(settings.airflow / "logs")},
+    }
+    variables = {
+        f"AIRFLOW__{section}__{name}": value
+        for section, options in sections.items()
+        for name, value in options.items()
+    }
+    spark = json.dumps({"conn_type": "spark", "host": settings.spark_master})
+    own = {"AIRFLOW_HOME": str(settings.airflow), "AIRFLOW_CONN_SPARK_DEFAULT": spark}
+    return {**os.environ, **environment(settings), **own, **variables}
+
+
+def _core(settings: Settings) -> dict[str, str]:
+    return {
+        "DAGS_FOLDER": str(PROJECT / "dags"),
+        "PLUGINS_FOLDER": str(settings.airflow / "plugins"),
+        "EXECUTOR": "LocalExecutor",
+        "PARALLELISM": str(PARALLELISM),
+        "LOAD_EXAMPLES": "False",
+        "DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        # Without it tasks talk to whatever listens on 8080.
+        "EXECUTION_API_SERVER_URL": f"{address(settings)}/execution/",
+    }

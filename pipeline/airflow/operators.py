@@ -1,0 +1,141 @@
+"""Operators of Tidemark's DAGs: run a command, wait for something, one click to the evidence."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from airflow.providers.standard.hooks.subprocess import SubprocessHook
+from airflow.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
+
+from pipeline.days import parse_day
+from pipeline.errors import TidemarkError
+from pipeline.settings import Settings
+
+WRONG_USAGE = 2
+
+
+class Command(BaseOperator):
+    """Runs a program without a shell; fails with the program's own last line.
+
+    The exit code `skip_on` skips what follows; wrong usage (2) is never tried again.
+    """
+
+    template_fields: Sequence[str] = ("command", "extra_env")
+    ui_color = "#e8f1f5"
+
+    def __init__(
+        self,
+        *,
+        command: list[str],
+        extra_env: dict[str, str] | None = None,
+        expected: int = 0,
+        skip_on: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.command = command
+        self.extra_env = extra_env or {}
+        self.expected = expected
+        self.skip_on = skip_on
+        self._hook = SubprocessHook()
+
+    def execute(self, context: Any) -> str:
+        result = self._hook.run_command(self.command, {**os.environ, **self.extra_env})
+        if result.exit_code == self.expected:
+            return str(result.output)
+        if result.exit_code == self.skip_on:
+            raise AirflowSkipException(result.output)
+        final = result.exit_code == WRONG_USAGE
+        failure = AirflowFailException if final else AirflowException
+        raise failure(f"exit code {result.exit_code}: {result.output}")
+
+    def on_kill(self) -> None:
+        self._hook.send_sigterm()
+
+
+class DataDocsLink(BaseOperatorLink):
+    """From an audit to its page of Data Docs."""
+
+    name = "Data Docs"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        from pipeline.airflow.links import data_docs
+
+        return data_docs(_argument(operator, "--table"), _argument(operator, "--run"))
+
+
+class MlflowLink(BaseOperatorLink):
+    """From a training task to its MLflow run."""
+
+    name = "MLflow run"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        from pipeline.airflow.links import mlflow_run
+
+        return mlflow_run(_argument(operator, "--run"))
+
+
+class Audit(Command):
+    """A command whose findings are in Data Docs."""
+
+    ui_color = "#fdf3d8"
+    operator_extra_links = (DataDocsLink(),)
+
+
+class Experiment(Command):
+    """A command that writes to an MLflow run."""
+
+    ui_color = "#efe6f7"
+    operator_extra_links = (MlflowLink(),)
+
+
+class Await(BaseSensorOperator):
+    """Waits until `missing(settings, day)` is empty; else fails, naming what is missing."""
+
+    template_fields: Sequence[str] = ("ds",)
+    ui_color = "#e6f5e9"
+
+    def __init__(
+        self,
+        *,
+        missing: Callable[[Settings, str], list[str]],
+        settings: Settings,
+        ds: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(mode="reschedule", **kwargs)
+        self.missing = missing
+        self.settings = settings
+        self.ds = ds
+
+    def execute(self, context: Any) -> Any:
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            minutes = self.timeout / 60
+            raise AirflowSensorTimeout(
+                f"ds={self.ds}: still missing after {minutes:.0f} min: {'; '.join(self._found)}"
+            ) from None
+
+    def poke(self, context: Any) -> bool:
+        try:
+            day = parse_day(self.ds)
+            allow_empty = context["params"].get("allow_empty", self.settings.allow_empty)
+            settings = self.settings.model_copy(update={"allow_empty": allow_empty})
+            self._found = self.missing(settings, day)
+        except TidemarkError as error:
+            hint = "trigger the run with a partition key"
+            raise AirflowFailException(f"error: {error}; {hint}") from None
+        for line in self._found:
+            self.log.info("waiting: %s", line)
+        return not self._found
+
+
+def _argument(operator: Any, flag: str) -> str:
+    return str(operator.command[operator.command.index(flag) + 1])

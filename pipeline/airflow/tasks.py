@@ -1,0 +1,195 @@
+"""The parts that the DAGs are drawn from: waits, steps (job >> audit >> publish), scoring."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseOperator, TaskGroup
+
+from pipeline import step_commands
+from pipeline.airflow import waits
+from pipeline.airflow.operators import Audit, Await, Command, Experiment
+from pipeline.settings import Settings
+from pipeline.steps import SCORE, STEPS, TRAIN, TRAINING_STEPS, Step
+
+DAY = "{{ dag_run.partition_key }}"
+RUN = "{{ dag.dag_id }}.{{ dag_run.run_id | slug }}"
+VERSION = "{{ ti.xcom_pull(task_ids='score.choose_champion') }}"
+ALLOW_EMPTY = {"TIDEMARK_ALLOW_EMPTY": "{{ params.allow_empty | default(false) | lower }}"}
+TIMES_TRIED_AGAIN = {"audit": 0, "train": 1}  # a failed audit stays failed; training resumes
+POKE_SECONDS = 10.0
+LONGEST_POKE = timedelta(minutes=5)
+
+DOCS = {
+    "ingest": "Reads landed files into `raw_events`, users pseudonymised; refuses a damaged file.",
+    "clean": "Splits raw rows into `events`, duplicates, `quarantine`; accounts for every row.",
+    "sessionize": "Builds the sessions that closed on the day.",
+    "catalogue": "Merges item attributes into the state of the catalogue as of the day.",
+    "accumulate": "Merges the day's events into each user's history.",
+    "encode": "Encodes the text of items that are new or changed.",
+    "examples": "Builds training examples: users as known at a cut-off, and what they did next.",
+    "train": "Trains a challenger with torchrun, one MLflow run; a retry resumes.",
+    "evaluate": "Ranks the later window with the challenger and the baselines.",
+    "promote": "Makes the challenger champion when it is not worse.",
+    "score": "Scores every user active in the window, bucket by bucket, with one champion.",
+}  # fmt: skip
+
+
+def slug(run_id: str) -> str:
+    """A run id as a folder name."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", run_id)
+
+
+def defaults(settings: Settings, owner: str) -> dict[str, Any]:
+    """Arguments of every task: two more tries after short, growing pauses."""
+    return {
+        "owner": owner,
+        "retries": 2,
+        "retry_delay": timedelta(seconds=settings.retry_seconds),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=10),
+    }
+
+
+def await_landing(settings: Settings) -> Await:
+    """Waits until every source that delivers on the day has delivered."""
+    doc = "Waits for the day's files. On time-out it fails and names the files that are missing."
+    return _await(settings, "wait_for_landing", waits.landing, doc)
+
+
+def await_earlier_days(settings: Settings) -> Await:
+    """Waits until the landed days of the week before are published."""
+    doc = "Waits until the landed days of the week before are published: they are built upon."
+    return _await(settings, "wait_for_previous_day", waits.earlier_days, doc)
+
+
+def await_history(settings: Settings) -> Await:
+    """Waits until the night that training reads from is published."""
+    doc = "Waits until the nightly run has published the day's histories and item vectors."
+    return _await(settings, "wait_for_history", waits.history, doc)
+
+
+def step_group(settings: Settings, step: Step) -> TaskGroup:
+    """One step: its job, then the audit of what it staged, then the publish."""
+    with TaskGroup(step.name, tooltip=DOCS[step.name]) as group:
+        job(settings, step) >> audit(step) >> publish(step)
+    return group
+
+
+def job(settings: Settings, step: Step, task_id: str = "job") -> BaseOperator:
+    """Computes the step; as the same command that a person types."""
+    common: dict[str, Any] = {"task_id": task_id, "doc_md": f"{DOCS[step.name]}"}
+    if step.name in TIMES_TRIED_AGAIN:
+        common["retries"] = TIMES_TRIED_AGAIN[step.name]
+    if step.spark:
+        return SparkSubmitOperator(
+            application=str(step_commands.program(step)),
+            application_args=step_commands.days_and_run(DAY, DAY, RUN),
+            name=step.name,
+            driver_memory=settings.spark_memory,
+            env_vars=ALLOW_EMPTY,
+            pool="spark",
+            **common,
+        )
+    kind = Experiment if step in TRAINING_STEPS else Command
+    threads = {"OMP_NUM_THREADS": "1"} if step is TRAIN else {}
+    command = step_commands.job(step, settings, DAY, DAY, RUN)
+    return kind(command=command, pool="torch", extra_env=threads, **common)
+
+
+def audit(step: Step) -> Audit:
+    """Expectations against what was staged. Never tried again: the rows will not improve."""
+    return Audit(
+        task_id="audit",
+        command=step_commands.audit(step, RUN),
+        retries=TIMES_TRIED_AGAIN["audit"],
+        doc_md=f"Great Expectations on staged {', '.join(f'`{table}`' for table in step.tables)}. "
+        "Failed: nothing is published; the **Data Docs** link shows which expectation and rows.",
+    )
+
+
+def publish(step: Step, **kwargs: Any) -> Command:
+    """One fenced transaction per table; the same content again is a no-op."""
+    return Command(
+        task_id="publish",
+        command=step_commands.publish(step, RUN),
+        doc_md="Makes the audited files visible in one fenced transaction. Again: a no-op.",
+        **kwargs,
+    )
+
+
+def training_tasks(settings: Settings) -> TaskGroup:
+    """Examples, then train >> evaluate >> promote: what makes a champion."""
+    examples, *model_steps = TRAINING_STEPS
+    group = step_group(settings, examples)
+    last: Any = group
+    for step in model_steps:
+        task = job(settings, step, task_id=step.name)
+        last >> task
+        last = task
+    return group
+
+
+def first_champion_group(settings: Settings) -> TaskGroup:
+    """Trains the first champion; skipped when there is one."""
+    with TaskGroup("first_champion", tooltip="Only when no model is champion yet") as group:
+        check = Command(
+            task_id="is_there_none",
+            command=step_commands.champion(),
+            expected=step_commands.NO_CHAMPION,
+            skip_on=0,
+            doc_md="Skipped, with all of this group, when a champion exists.",
+        )
+        check >> training_tasks(settings)
+    return group
+
+
+def score_group(settings: Settings, outlet: Any) -> TaskGroup:
+    """Every bucket of users scored by one version, then audited and published together."""
+    with TaskGroup(SCORE.name, tooltip=DOCS[SCORE.name]) as group:
+        choose = Command(
+            task_id="choose_champion",
+            command=step_commands.champion(),
+            trigger_rule="none_failed",
+            do_xcom_push=True,
+            doc_md="Fixes the model version for the whole run.",
+        )
+        buckets = range(settings.score_buckets)
+        jobs = Command.partial(
+            task_id="job",
+            pool="torch",
+            map_index_template="bucket {{ ti.map_index }}",
+            doc_md="Scores one bucket of users; each bucket is tried again by itself.",
+        ).expand(
+            command=[
+                step_commands.score_bucket(SCORE, settings, DAY, RUN, bucket, VERSION)
+                for bucket in buckets
+            ]
+        )
+        choose >> jobs >> audit(SCORE) >> publish(SCORE, outlets=[outlet])
+    return group
+
+
+def summarise() -> Command:
+    """Prints what the night published."""
+    command = step_commands.summary(DAY)
+    doc = "Rows landed and accounted, sessions, users scored; the last lines of its log."
+    return Command(task_id="summary", command=command, doc_md=doc)
+
+
+def _await(settings: Settings, task_id: str, missing: Any, doc: str) -> Await:
+    return Await(
+        task_id=task_id,
+        missing=missing,
+        settings=settings,
+        ds=DAY,
+        poke_interval=POKE_SECONDS,
+        exponential_backoff=True,
+        max_wait=LONGEST_POKE,
+        timeout=settings.landing_timeout_minutes * 60,
+        doc_md=doc,
+    )
+
+
+assert set(DOCS) == {step.name for step in STEPS}

@@ -1,0 +1,38 @@
+"""What a night waits for. Each function lists what is still missing; empty means: go."""
+
+from pipeline.days import shift
+from pipeline.settings import Settings
+
+LOOKBACK_DAYS = 7  # sessions and history of a day build on the days just before it
+
+
+def landing(settings: Settings, ds: str) -> list[str]:
+    """Files of `ds` that sources promise and that have not landed."""
+    from pipeline.landing import missing
+
+    return missing(settings, ds)
+
+
+def earlier_days(settings: Settings, ds: str) -> list[str]:
+    """Landed days of the week before `ds` whose events are not published."""
+    from pipeline.landing import landed_days
+    from pipeline.reading import published  # pyiceberg: a second, too slow for parsing DAGs
+
+    first = shift(ds, -LOOKBACK_DAYS)
+    week = [day for day in landed_days(settings) if first <= day < ds]
+    absent = sorted(set(week) - set(published("events", settings)))
+    if not absent:
+        return []
+    return [
+        f"events of {', '.join(absent)} landed and are not published; load them with "
+        f"`python -m pipeline run --from {absent[0]} --to {absent[-1]}`"
+    ]
+
+
+def history(settings: Settings, ds: str) -> list[str]:
+    """Whether the histories and item vectors that training reads are published."""
+    from pipeline.reading import published
+
+    tables = ("user_history", "item_embeddings")
+    absent = [table for table in tables if ds not in published(table, settings)]
+    return [f"{table} ds={ds} is not published; run nightly_features for it" for table in absent]

@@ -1,0 +1,84 @@
+"""The commands of every step: the same for Airflow, for `run`, and for a person at a prompt."""
+
+import os
+import sys
+from pathlib import Path
+
+from pipeline.settings import Settings
+from pipeline.steps import TRAIN, Step
+
+PROJECT = Path(__file__).resolve().parents[1]
+BINARIES = Path(sys.executable).parent
+NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
+
+
+def program(step: Step) -> Path:
+    """The Spark job's file."""
+    return PROJECT / step.program
+
+
+def days_and_run(first: str, last: str, run: str) -> list[str]:
+    """The arguments that every job takes."""
+    days = ["--ds", last] if first == last else ["--from", first, "--to", last]
+    return [*days, "--run", run]
+
+
+def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list[str]:
+    """Computes the step and stages its tables. Steps that are not daily compute the last day."""
+    arguments = days_and_run(first if step.daily else last, last, run)
+    if step.spark:
+        submit = [str(BINARIES / "spark-submit"), "--master", settings.spark_master]
+        return [*submit, "--driver-memory", settings.spark_memory, str(program(step)), *arguments]
+    if step is TRAIN:
+        processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
+        return [str(BINARIES / "torchrun"), *processes, "-m", step.program, *arguments]
+    return [*_python(step.program), *arguments]
+
+
+def score_bucket(
+    step: Step, settings: Settings, ds: str, run: str, bucket: int, version: str
+) -> list[str]:
+    """Scores one bucket of users with one version of the model."""
+    share = ["--bucket", str(bucket), "--buckets", str(settings.score_buckets)]
+    arguments = [*days_and_run(ds, ds, run), *share, "--model-version", version]
+    return [*_python(step.program), *arguments]
+
+
+def audit(step: Step, run: str) -> list[str]:
+    """Checks what the step staged; its tables share one process."""
+    return [*_python("pipeline.audit"), *_tables(step), "--run", run]
+
+
+def publish(step: Step, run: str) -> list[str]:
+    """Makes what was audited visible."""
+    return [*_python("pipeline.publish"), *_tables(step), "--run", run]
+
+
+def champion() -> list[str]:
+    """Prints the champion's version; exit code NO_CHAMPION when there is none."""
+    return [*_python("training.champion"), "--print"]
+
+
+def summary(ds: str) -> list[str]:
+    """Prints what the night of `ds` published."""
+    return [*_python("pipeline.summary"), "--ds", ds]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a job's process finds in its environment besides what it inherits."""
+    return {
+        "TIDEMARK_HOME": str(settings.home),
+        "PATH": f"{BINARIES}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONUNBUFFERED": "1",
+        "TIDEMARK_ALLOW_EMPTY": str(settings.allow_empty).lower(),
+        "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
+    }
+
+
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
+
+
+def _tables(step: Step) -> list[str]:
+    return [argument for table in step.tables for argument in ("--table", table)]

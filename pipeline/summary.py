@@ -1,0 +1,51 @@
+"""What a night published, in a few lines.
+
+python -m pipeline.summary --ds 2011-11-09
+"""
+
+import argparse
+import sys
+
+import pyarrow.compute as pc
+
+from pipeline.days import parse_day
+from pipeline.errors import TidemarkError
+from pipeline.reading import published, read, scan
+from pipeline.settings import Settings, load_settings
+
+
+def summarise(settings: Settings, ds: str) -> list[str]:
+    """Rows landed and accounted, sessions, users scored, model. Raises NotPublishedError."""
+    accounting = read("accounting", ds, settings)
+    landed, events, duplicates, quarantined = (
+        pc.sum(accounting[name]).as_py() or 0
+        for name in ("rows_landed", "events", "duplicates", "quarantined")
+    )
+    scan("user_features", ds, settings)
+    scored = published("user_features", settings)[ds].rows
+    sessions = published("sessions", settings)[ds].rows
+    return [
+        f"rows landed     {landed:,} = {events:,} events + {duplicates:,} duplicates "
+        f"+ {quarantined:,} quarantined",
+        f"sessions        {sessions:,}",
+        f"users scored    {scored:,} by model {_model(settings, ds)}",
+    ]
+
+
+def _model(settings: Settings, ds: str) -> str:
+    versions = scan("user_features", ds, settings).select("model_version").to_arrow()
+    return ", ".join(sorted(set(versions["model_version"].to_pylist()))) or "none"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ds", required=True)
+    try:
+        for line in summarise(load_settings(), parse_day(parser.parse_args().ds)):
+            print(line)
+    except TidemarkError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
