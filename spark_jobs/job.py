@@ -57,19 +57,28 @@ class SparkJob:
     def last(self) -> str:
         return self.days[-1]
 
+    @property
+    def snapshot_days(self) -> list[str]:
+        """The days that a table of full states is written for: the last few of a range."""
+        return self.days[-self.settings.snapshot_days :]
+
     def read(self, table: Table, lookback_days: int = 0) -> DataFrame:
         """The published rows of the job's days and of `lookback_days` before them.
 
         Raises NotPublishedError when one of the job's own days is missing. Days before may be
         missing: the log begins somewhere, and the DAG waits for those that are under way.
         """
+        self.require(table)
+        return self.read_range(table, shift(self.first, -lookback_days), self.last)
+
+    def require(self, table: Table) -> None:
+        """Raises NotPublishedError unless every day of the job is published."""
         missing = sorted(set(self.days) - set(published(table.name, self.settings)))
         if missing:
             raise NotPublishedError(
                 f"{table.name}: expected every day of {self.first}..{self.last}, missing are "
                 f"{len(missing)}, the first ds={missing[0]}; run the steps that write it first"
             )
-        return self.read_range(table, shift(self.first, -lookback_days), self.last)
 
     def read_range(self, table: Table, first: str, last: str) -> DataFrame:
         """The published rows of [first, last], from one pinned snapshot; maybe none."""

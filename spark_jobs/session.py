@@ -22,6 +22,8 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.ansi.enabled", "false")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        # Rows of whole histories are large: 10,000 of them would not fit beside the heap.
+        .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 << 20)
         .config("spark.sql.adaptive.enabled", "true")
         .config("spark.sql.shuffle.partitions", settings.spark_partitions)
         .config("spark.ui.enabled", "false")

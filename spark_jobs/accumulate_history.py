@@ -1,0 +1,31 @@
+"""Accumulate user histories.
+
+    spark-submit spark_jobs/accumulate_history.py --ds 2011-11-09
+
+Reads `user_history` of the day before and the day's `events`, or, where that day is absent, the
+`events` of the whole window. Writes staged partitions of `user_history`: of a range, its last
+`TIDEMARK_SNAPSHOT_DAYS` days.
+"""
+
+from pipeline.days import shift
+from pipeline.tables import EVENTS, USER_HISTORY
+from spark_jobs.job import SparkJob, run_job
+from spark_jobs.transforms.accumulate import accumulate
+
+
+def main() -> None:
+    job = SparkJob.from_args(__doc__)
+    settings = job.settings
+    job.require(EVENTS)
+    days = job.snapshot_days
+    before = shift(days[0], -1)
+    incremental = job.has_day(USER_HISTORY, before)
+    past = job.read_range(USER_HISTORY, before, before)
+    first = days[0] if incremental else shift(days[0], 1 - settings.active_days)
+    events = job.read_range(EVENTS, first, job.last)
+    histories = accumulate(past, events, days, settings.active_days, settings.history_events)
+    job.stage(USER_HISTORY, histories, days)
+
+
+if __name__ == "__main__":
+    run_job(main)

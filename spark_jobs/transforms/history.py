@@ -1,0 +1,82 @@
+"""What is known of a user as of a day: newest events and daily counts.
+
+Which events are kept is decided by order of arrival, which is also what moves the window: so an
+event that the cap dropped could never come back, and yesterday's state plus today's events gives
+the same rows as a rebuild. The list itself is in order of event time.
+"""
+
+import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.days import shift
+from pipeline.tables import DAILY_COUNTS, HISTORY_EVENTS
+from spark_jobs.transforms.exact_sum import exact_sum
+
+EVENT_FIELDS = [field.name for field in HISTORY_EVENTS.value_type]
+DAILY_FIELDS = [field.name for field in DAILY_COUNTS.value_type]
+DAY_KEY = ["user_id", "arrival_ds", "platform", "event_type"]
+TIES = ["item_id", "event_type", "quantity", "price", "text"]
+TEXT_LENGTH = 200
+
+
+def history_rows(events: DataFrame) -> DataFrame:
+    """The columns of `events` that a history holds; `text` is the query or the review, cut."""
+    kind = F.col("event_type")
+    said = F.when(kind == "search", F.col("query")).when(kind == "review", F.col("text"))
+    text = F.substring(said, 1, TEXT_LENGTH).alias("text")
+    fields = [name for name in EVENT_FIELDS if name != "text"]
+    return events.select("user_id", "platform", *fields, text)
+
+
+def listed_events(events: pl.DataFrame) -> pl.DataFrame:
+    """The events that a history lists, in order of arrival: impressions are only counted."""
+    listed = events.filter(pl.col("event_type") != "impression")
+    return listed.select("user_id", *EVENT_FIELDS)
+
+
+def daily_counts(events: pl.DataFrame) -> pl.DataFrame:
+    """One row per user, arrival day, platform and event type."""
+    value = pl.col("quantity") * pl.col("price")
+    return events.group_by(DAY_KEY).agg(
+        pl.len().cast(pl.Int32).alias("events"),
+        exact_sum(pl.col("quantity")).alias("quantity"),
+        exact_sum(value).alias("value"),
+    )
+
+
+def as_known(
+    listed: pl.DataFrame, counts: pl.DataFrame, ds: str, active_days: int, history_events: int
+) -> pl.DataFrame:
+    """One row per user with an event in the `active_days` up to `ds`: a row of `user_history`."""
+    window = pl.col("arrival_ds").is_between(
+        pl.lit(shift(ds, -active_days)), pl.lit(ds), closed="right"
+    )
+    counts = counts.filter(window).sort(DAY_KEY)
+    users = counts.group_by("user_id", maintain_order=True).agg(
+        platforms=pl.col("platform").unique().sort(),
+        first_ds=pl.col("arrival_ds").first(),
+        last_ds=pl.col("arrival_ds").last(),
+        daily=pl.struct(DAILY_FIELDS),
+    )
+    newest = newest_events(listed.filter(window), history_events)
+    return with_list(users, newest, "events").with_columns(ds=pl.lit(ds))
+
+
+def newest_events(listed: pl.DataFrame, history_events: int) -> pl.DataFrame:
+    """The `history_events` latest arrivals of each user, in order of event time."""
+    by_arrival = listed.sort("user_id", "arrival_ds", "event_time", *TIES)
+    latest = by_arrival.group_by("user_id", maintain_order=True).tail(history_events)
+    return in_event_order(latest)
+
+
+def in_event_order(listed: pl.DataFrame) -> pl.DataFrame:
+    """Each user's events, oldest first, in a total order."""
+    return listed.sort("user_id", "event_time", "arrival_ds", *TIES)
+
+
+def with_list(users: pl.DataFrame, events: pl.DataFrame, name: str) -> pl.DataFrame:
+    """`users` with each one's `events` as a list, empty where there are none."""
+    lists = events.group_by("user_id", maintain_order=True).agg(pl.struct(EVENT_FIELDS).alias(name))
+    joined = users.join(lists, on="user_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(name).fill_null([]))
