@@ -1,0 +1,70 @@
+"""Where Data Docs lie: a page per table and run, and the index. Light: DAG links import it.
+
+The validation results under `great_expectations/` are the record; the site under
+`reports/data_docs/` is made from them. Of each table the newest `KEPT` results stay.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.settings import Settings
+
+KEPT = 20  # results per table; the index reads all of them at each audit
+REDIRECT = """<!doctype html><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="refresh" content="0; url={target}"><a href="{target}">{title}</a>
+"""
+
+
+def data_docs_page(settings: Settings, table: str, run: str) -> Path:
+    """The page of the newest audit of a table in a run; it leads to the page that GX named."""
+    return site_folder(settings) / "runs" / table / f"{run}.html"
+
+
+def data_docs_index(settings: Settings) -> Path:
+    """The index of all audits."""
+    return site_folder(settings) / "index.html"
+
+
+def site_folder(settings: Settings) -> Path:
+    return settings.reports / "data_docs"
+
+
+def results_folder(settings: Settings) -> Path:
+    """Validation results: <table>/<run>/<time>/<batch>.json."""
+    return settings.home / "great_expectations" / "validations"
+
+
+def suites_folder(settings: Settings) -> Path:
+    return settings.home / "great_expectations" / "suites"
+
+
+def link_page(settings: Settings, table: str, run: str, page: Path) -> None:
+    """Lets the stable address of (table, run) lead to the page that was just built."""
+    link = data_docs_page(settings, table, run)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = "../../" + page.relative_to(site_folder(settings)).as_posix()
+    link.write_text(REDIRECT.format(title=f"{table}, run {run}", target=target))
+
+
+def prune(settings: Settings, table: str) -> None:
+    """Drops all but the newest results of a table, with their links; building drops their pages."""
+    folder = results_folder(settings) / table
+    newest_first = sorted(folder.glob("*/*"), key=lambda path: path.name, reverse=True)
+    for old in newest_first[KEPT:]:
+        shutil.rmtree(old)
+        if not any(old.parent.iterdir()):
+            old.parent.rmdir()
+            data_docs_page(settings, table, old.parent.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def site_lock(settings: Settings) -> Iterator[None]:
+    """One builder at a time: two audits that end together must not write one index at once."""
+    folder = settings.home / "great_expectations"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "site.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
