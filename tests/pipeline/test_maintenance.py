@@ -1,0 +1,67 @@
+"""Maintenance: what nobody can reach goes after the retention time, everything else stays."""
+
+import os
+import time
+from pathlib import Path
+
+from pipeline import staging
+from pipeline.catalog import load_table
+from pipeline.maintenance import maintain
+from pipeline.reading import read
+from pipeline.settings import Settings
+from pipeline.tables import ACCOUNTING
+from tests.pipeline.rows import publish_accounting
+
+DAY = "2011-11-09"
+
+
+def age(folder: Path, days: float) -> None:
+    """Lets every file below `folder` be as old as that."""
+    then = time.time() - days * 86_400
+    for path in folder.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def data_files(settings: Settings) -> int:
+    return len(list((settings.staging / "accounting").rglob("*.parquet")))
+
+
+def test_nothing_young_is_touched(home: Settings) -> None:
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    assert maintain(home)["accounting"] == (0, 0)
+    assert data_files(home) == 2
+
+
+def test_an_old_attempt_that_nobody_published_goes(home: Settings) -> None:
+    publish_accounting(home, "published", {DAY: 2})
+    attempt = staging.begin(home, "accounting", "died")
+    (attempt.path / "half.parquet").write_bytes(b"PAR1")
+    age(home.staging, days=31)
+    maintain(home)
+    assert not attempt.path.exists()
+    assert read("accounting", DAY, home).num_rows == 2
+
+
+def test_files_of_kept_snapshots_stay_however_old(home: Settings) -> None:
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    age(home.staging, days=31)
+    age(home.warehouse, days=31)
+    maintain(home)
+    assert data_files(home) == 2  # the replaced one belongs to a snapshot of today
+    assert read("accounting", DAY, home).num_rows == 2
+
+
+def test_files_of_expired_snapshots_go(home: Settings) -> None:
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    age(home.staging, days=31)
+    age(home.warehouse, days=31)
+    iceberg = load_table(home, ACCOUNTING)
+    assert iceberg is not None
+    old = [it.snapshot_id for it in iceberg.snapshots()][:-1]
+    iceberg.maintenance.expire_snapshots().by_ids(old).commit()
+    assert maintain(home)["accounting"][1] > 0
+    assert data_files(home) == 1
+    assert read("accounting", DAY, home).num_rows == 2
