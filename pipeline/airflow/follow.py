@@ -1,0 +1,81 @@
+"""Follow a DAG run: a live table on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Column, Table
+
+from pipeline.airflow.rest import AirflowClient
+
+POLL_SECONDS = 1.0
+OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
+COLOURS = {"success": "green", "failed": "red", "running": "cyan", "up_for_retry": "yellow"}
+
+Tasks = list[dict[str, Any]]
+
+
+def follow(client: AirflowClient, run_path: str) -> tuple[str, Tasks]:
+    """Polls the run until it is over; returns its state and its task instances."""
+    if sys.stdout.isatty():
+        with Live(console=Console(), refresh_per_second=2, transient=False) as live:
+            return _poll(client, run_path, lambda tasks: live.update(table(tasks)))
+    return _poll(client, run_path, Lines())
+
+
+def table(tasks: Tasks) -> Table:
+    """The tasks that have started, in order, and how many are to come."""
+    shown = Table("task", "state", Column("seconds", justify="right"), box=None)
+    for task in _started(tasks):
+        colour = COLOURS.get(task["state"], "white")
+        state = f"[{colour}]{task['state']}[/]"
+        shown.add_row(name(task), state, f"{seconds(task):.1f}")
+    waiting = sum(task["state"] not in OVER and not task["start_date"] for task in tasks)
+    shown.caption = f"{waiting} tasks to come" if waiting else None
+    return shown
+
+
+class Lines:
+    """Prints one line for each task that ends."""
+
+    def __init__(self) -> None:
+        self._printed: set[str] = set()
+
+    def __call__(self, tasks: Tasks) -> None:
+        for task in _started(tasks):
+            line = f"{name(task):32} {task['state']:16} try {task['try_number']}"
+            if task["state"] in OVER and line not in self._printed:
+                self._printed.add(line)
+                print(f"{line} {seconds(task):7.1f} s", flush=True)
+
+
+def name(task: dict[str, Any]) -> str:
+    """`score.job[1]` for a mapped task, else its id."""
+    mapped = f"[{task['map_index']}]" if task["map_index"] >= 0 else ""
+    return f"{task['task_id']}{mapped}"
+
+
+def seconds(task: dict[str, Any]) -> float:
+    """How long the task took, or has been running."""
+    if task["duration"] is not None and task["end_date"]:
+        return float(task["duration"])
+    began = datetime.fromisoformat(task["start_date"])
+    return (datetime.now(UTC) - began).total_seconds()
+
+
+def _poll(client: AirflowClient, run_path: str, show: Any) -> tuple[str, Tasks]:
+    while True:
+        state = client.get(run_path)["state"]
+        tasks = client.get(f"{run_path}/taskInstances?limit=1000")["task_instances"]
+        show(tasks)
+        if state in ("success", "failed"):
+            return str(state), tasks
+        time.sleep(POLL_SECONDS)
+
+
+def _started(tasks: Tasks) -> Tasks:
+    started = [task for task in tasks if task["start_date"]]
+    return sorted(started, key=lambda task: (task["start_date"], task["task_id"]))

@@ -1,0 +1,73 @@
+"""Airflow's REST API, as much of it as a night needs."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from pipeline.errors import OrchestrationError
+
+TIMEOUT = 30  # seconds; on loopback, beside a busy Spark job
+
+
+class AirflowClient:
+    """Talks to one Airflow on loopback, where everyone is admin."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._token = ""
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path below /api/v2/."""
+        return self._call("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("POST", path, body)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("PATCH", path, body)
+
+    def is_ready(self, dag_id: str) -> bool:
+        """Whether scheduler and DAG processor work and the DAG is known."""
+        try:
+            health = self.get("monitor/health")
+            parts = ("metadatabase", "scheduler", "dag_processor")
+            if any(health[part]["status"] != "healthy" for part in parts):
+                return False
+            return bool(self.get(f"dags?dag_id_pattern={dag_id}")["total_entries"])
+        except OSError:
+            return False
+
+    def set_pool(self, name: str, slots: int) -> None:
+        """Creates the pool, or gives it its size."""
+        known = {pool["name"] for pool in self.get("pools")["pools"]}
+        if name in known:
+            self.patch(f"pools/{name}?update_mask=slots", {"pool": name, "slots": slots})
+        else:
+            self.post("pools", {"name": name, "slots": slots})
+
+    def log(self, run_path: str, task: dict[str, Any]) -> list[str]:
+        """The lines that a task's last try logged."""
+        task_path = f"{run_path}/taskInstances/{task['task_id']}"
+        query = f"map_index={task['map_index']}&full_content=true"
+        content = self.get(f"{task_path}/logs/{task['try_number']}?{query}")["content"]
+        return [str(line.get("event", "")) for line in content if isinstance(line, dict)]
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        if not self._token:
+            self._token = str(self._send("GET", "/auth/token", None)["access_token"])
+        try:
+            return self._send(method, f"/api/v2/{path}", body)
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")[:500]
+            raise OrchestrationError(f"Airflow: {method} {path}: {error.code} {said}") from None
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        request = urllib.request.Request(
+            f"{self.address}{path}",
+            json.dumps(body).encode() if body is not None else None,
+            {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return json.load(response)

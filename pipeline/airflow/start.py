@@ -1,0 +1,78 @@
+"""Start Airflow on this machine: database, API server, scheduler, DAG processor, pools."""
+
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline import servers
+from pipeline.airflow.environment import address, airflow_environment, pool_slots
+from pipeline.airflow.rest import AirflowClient
+from pipeline.errors import OrchestrationError
+from pipeline.servers import Server
+from pipeline.settings import Settings
+from pipeline.step_commands import BINARIES
+
+DAG_ID = "nightly_features"
+START_SECONDS = 180.0
+
+
+def pid_folder(settings: Settings) -> Path:
+    """Where the pid files and logs of our servers are."""
+    return settings.airflow / "servers"
+
+
+def airflow_servers(settings: Settings) -> list[Server]:
+    """Airflow's processes. No triggerer: no task is deferrable."""
+    airflow = str(BINARIES / "airflow")
+    environment = airflow_environment(settings)
+    # The API server reads task logs from disk, so the scheduler need not serve them on a port.
+    return [
+        Server(
+            "airflow-api", [airflow, "api-server"], environment,
+            settings.airflow_port, "TIDEMARK_AIRFLOW_PORT",
+        ),
+        Server("airflow-scheduler", [airflow, "scheduler", "--skip-serve-logs"], environment),
+        Server("airflow-dag-processor", [airflow, "dag-processor"], environment),
+    ]  # fmt: skip
+
+
+def is_up(settings: Settings) -> bool:
+    """Whether all of Airflow's processes run."""
+    folder = pid_folder(settings)
+    return all(servers.find(folder, server.name) for server in airflow_servers(settings))
+
+
+def begin(settings: Settings) -> None:
+    """Migrates the database and starts what does not run yet, without waiting for it."""
+    programs = airflow_servers(settings)
+    if not servers.find(pid_folder(settings), programs[0].name):
+        servers.require_free_port(programs[0])
+    migrate(settings)
+    for server in programs:
+        servers.start(pid_folder(settings), server)
+
+
+def wait(settings: Settings) -> AirflowClient:
+    """Waits until Airflow can run the night; sets its pools."""
+    client = AirflowClient(address(settings))
+    names = [server.name for server in airflow_servers(settings)]
+    servers.wait_until(lambda: client.is_ready(DAG_ID), pid_folder(settings), names, START_SECONDS)
+    for name, slots in pool_slots().items():
+        client.set_pool(name, slots)
+    return client
+
+
+def migrate(settings: Settings) -> None:
+    """Creates or migrates Airflow's database; at once when this version did so before."""
+    stamp = settings.airflow / "migrated"
+    wanted = version("apache-airflow-core")
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    settings.airflow.mkdir(parents=True, exist_ok=True)
+    command = [str(BINARIES / "airflow"), "db", "migrate"]
+    environment = airflow_environment(settings)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no output"]
+        raise OrchestrationError(f"airflow db migrate: {lines[-1]}")
+    stamp.write_text(wanted)

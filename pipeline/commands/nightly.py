@@ -1,0 +1,107 @@
+"""`python -m pipeline nightly [--ds D]`: the night of one day through Airflow, followed to its end.
+
+Makes sample logs when nothing has landed, loads earlier landed days as one range, starts Airflow
+unless it is up, and stops what it started.
+"""
+
+import argparse
+import time
+from urllib.parse import quote
+
+from pipeline import servers
+from pipeline.airflow.environment import address
+from pipeline.airflow.follow import Tasks, follow, name
+from pipeline.airflow.rest import AirflowClient
+from pipeline.airflow.start import DAG_ID, begin, is_up, pid_folder, wait
+from pipeline.commands.run import show
+from pipeline.days import parse_day
+from pipeline.errors import LandingError, OrchestrationError
+from pipeline.landing import landed_days, missing
+from pipeline.range_load import error_line, load_range
+from pipeline.reading import published
+from pipeline.sample import generate
+from pipeline.settings import Settings
+from pipeline.steps import ENCODE
+from pipeline.summary import summarise
+
+SAMPLE_EVENTS, SAMPLE_DAYS, SAMPLE_SEED = 200_000, 90, 7
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ds", metavar="D", help="day to run; default: the latest landed day")
+    parser.add_argument(
+        "--allow-empty", action="store_true", help="take a missing landing file for an empty one"
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    started = time.monotonic()
+    settings = settings.model_copy(
+        update={"allow_empty": arguments.allow_empty or settings.allow_empty}
+    )
+    ds = _day(arguments.ds, settings)
+    was_up = is_up(settings)
+    try:
+        begin(settings)
+        load_earlier(settings, ds)
+        client = wait(settings)
+        run_path = trigger(client, ds, settings.allow_empty)
+        report(settings, ds, client, run_path)
+    finally:
+        if not was_up:
+            servers.stop_all(pid_folder(settings))
+    print(f"{ds}: done in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def load_earlier(settings: Settings, ds: str) -> None:
+    """Loads the landed days before `ds` that are not published, through history and vectors."""
+    days = set(landed_days(settings)) - set(published("events", settings))
+    earlier = sorted(day for day in days if day < ds)
+    if earlier:
+        print(f"{earlier[0]}..{earlier[-1]}: loading {len(earlier)} earlier days", flush=True)
+        load_range(settings, earlier[0], earlier[-1], ENCODE, show)
+
+
+def trigger(client: AirflowClient, ds: str, allow_empty: bool) -> str:
+    """Starts a run for the partition; returns its path in the API."""
+    client.patch(f"dags/{DAG_ID}", {"is_paused": False})
+    run_id = f"manual__{ds}__{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+    body = {
+        "dag_run_id": run_id,
+        "logical_date": None,
+        "partition_key": ds,
+        "conf": {"allow_empty": allow_empty},
+    }
+    client.post(f"dags/{DAG_ID}/dagRuns", body)
+    return f"dags/{DAG_ID}/dagRuns/{quote(run_id)}"
+
+
+def report(settings: Settings, ds: str, client: AirflowClient, run_path: str) -> None:
+    """Follows the run and prints what came out. Raises OrchestrationError when it failed."""
+    for message in missing(settings, ds):
+        print(f"waiting for {message}", flush=True)
+    state, tasks = follow(client, run_path)
+    page = f"{address(settings)}/{run_path.replace('dagRuns', 'runs')}"
+    if state != "success":
+        raise OrchestrationError(f"{DAG_ID} {ds}: {failures(client, run_path, tasks)}; see {page}")
+    for line in [*summarise(settings, ds), f"run             {page}"]:
+        print(line)
+    print(f"Data Docs       {settings.reports}; `make up` serves them, Airflow and MLflow")
+
+
+def failures(client: AirflowClient, run_path: str, tasks: Tasks) -> str:
+    """The failed tasks, each with the line of its log that says why."""
+    failed = [task for task in tasks if task["state"] == "failed"]
+    lines = [f"{name(task)}: {error_line(client.log(run_path, task))}" for task in failed]
+    return "; ".join(lines) or "failed without a failed task"
+
+
+def _day(asked: str | None, settings: Settings) -> str:
+    if not landed_days(settings):
+        print(f"nothing has landed: making {SAMPLE_EVENTS:,} sample events", flush=True)
+        generate(settings.landing, events=SAMPLE_EVENTS, days=SAMPLE_DAYS, seed=SAMPLE_SEED)
+    days = landed_days(settings)
+    if not days:
+        raise LandingError(f"{settings.landing}: expected landed files, found none")
+    return parse_day(asked) if asked else days[-1]
