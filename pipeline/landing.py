@@ -54,8 +54,13 @@ def drop_files(settings: Settings, drop: Drop, ds: str) -> list[Path]:
 
 def source_days(settings: Settings, source: Source) -> list[str]:
     """The days with at least one event file of the source, in order."""
-    pattern = _day_pattern(source.delivery.path)
-    found = settings.landing.glob(source.delivery.path.replace("{ds}", "*"))
+    return drop_days(settings, source.delivery)
+
+
+def drop_days(settings: Settings, drop: Drop) -> list[str]:
+    """The days with at least one file of the drop, in order."""
+    pattern = _day_pattern(drop.path)
+    found = settings.landing.glob(drop.path.replace("{ds}", "*"))
     return sorted(set(_days(pattern, (path.relative_to(settings.landing) for path in found))))
 
 

@@ -6,7 +6,6 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.days import shift
 from pipeline.tables import USER_HISTORY
 from spark_jobs.transforms.history import (
     DAILY_FIELDS,
@@ -31,9 +30,7 @@ def accumulate(
         "user_id", F.col("events").alias("past_events"), F.col("daily").alias("past_daily")
     )
     rows = kept.unionByName(history_rows(events), allowMissingColumns=True)
-    kernel = partial(
-        histories, days=days, active_days=active_days, history_events=history_events
-    )
+    kernel = partial(histories, days=days, active_days=active_days, history_events=history_events)
     return map_groups(rows, "user_id", kernel, USER_HISTORY.schema)
 
 

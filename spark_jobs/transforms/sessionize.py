@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 
 from pipeline.tables import SESSIONS
 from spark_jobs.transforms.exact_sum import exact_sum
+from spark_jobs.transforms.local_day import local_day, require_zones
 from spark_jobs.transforms.whole_groups import map_groups
 
 # Two local days hold 48 h of a chain; the third, rows that arrived a day before their own.
@@ -30,14 +31,12 @@ COLUMNS = (
     "platform", "user_id", "event_id", "item_id", "event_type", "event_time", "arrival_ds",
     "quantity", "price",
 )  # fmt: skip
-LANE = ("user_id", "platform", "is_late", "late_ds")  # what events must share to meet
+LANE = ("user_id", "platform", "late_ds")  # what events must share to meet
 COUNTED = {
-    "views": "view",
-    "searches": "search",
-    "carts": "cart",
-    "purchases": "purchase",
+    "views": "view", "searches": "search", "carts": "cart", "purchases": "purchase",
     "returns": "return",
-}
+}  # fmt: skip
+MICROSECOND = timedelta(microseconds=1)
 WITHOUT_ID = pa.schema([field for field in SESSIONS.schema if field.name != "session_id"])
 
 
@@ -56,8 +55,7 @@ def user_sessions(
     events: pl.DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta
 ) -> pl.DataFrame:
     """All sessions of the users in `events`, ordered by user, platform and start."""
-    rows = _in_order(events, zones)
-    rows = _number_sessions(rows, gap, longest)
+    rows = _number_sessions(_in_order(events, zones), gap, longest)
     sessions = rows.group_by("session", maintain_order=True).agg(
         pl.first("platform", "user_id", "is_late", "late_ds"),
         pl.first("event_time").alias("started_at"),
@@ -65,11 +63,13 @@ def user_sessions(
         pl.len().alias("events"),
         *[(pl.col("event_type") == kind).sum().alias(name) for name, kind in COUNTED.items()],
         pl.col("item_id").drop_nulls().n_unique().alias("items"),
-        exact_sum(pl.when(pl.col("event_type") == "purchase").then(pl.col("quantity") * pl.col("price"))).alias("value"),
+        exact_sum(pl.col("paid")).alias("value"),
     )
-    closed = _local_day(pl.col("ended_at") + gap, zones).dt.to_string("%Y-%m-%d")
-    duration = (pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6
-    return sessions.join(_paths(rows), on="session", how="left", maintain_order="left").with_columns(
+    closed = local_day(pl.col("ended_at") + gap, zones).dt.to_string("%Y-%m-%d")
+    duration = (pl.col("ended_at") - pl.col("started_at")).dt.total_seconds(fractional=True)
+    return sessions.join(
+        _paths(rows), on="session", how="left", maintain_order="left"
+    ).with_columns(
         ds=pl.when("is_late").then("late_ds").otherwise(closed),
         duration_seconds=duration,
         item_ids=pl.col("item_ids").fill_null([]),
@@ -78,8 +78,10 @@ def user_sessions(
 
 def _in_order(events: pl.DataFrame, zones: dict[str, str]) -> pl.DataFrame:
     """Events lane by lane in order of time; ties in time are broken by event_id."""
-    late = _local_day(pl.col("event_time"), zones) < pl.col("arrival_ds").str.to_date()
-    rows = events.with_columns(is_late=late)
+    require_zones(events, zones)
+    late = local_day(pl.col("event_time"), zones) < pl.col("arrival_ds").str.to_date()
+    paid = pl.when(pl.col("event_type") == "purchase").then(pl.col("quantity") * pl.col("price"))
+    rows = events.with_columns(is_late=late, paid=paid)
     rows = rows.with_columns(late_ds=pl.when("is_late").then("arrival_ds").otherwise(pl.lit("")))
     return rows.sort(*LANE, "event_time", "event_id")
 
@@ -90,7 +92,7 @@ def _number_sessions(rows: pl.DataFrame, gap: timedelta, longest: timedelta) -> 
     silence = pl.col("event_time").diff() >= gap
     new_chain = (new_lane | silence).fill_null(True)
     chain_start = pl.when(new_chain).then("event_time").forward_fill()
-    part = (pl.col("event_time") - chain_start).dt.total_microseconds() // (longest // timedelta(microseconds=1))
+    part = (pl.col("event_time") - chain_start).dt.total_microseconds() // (longest // MICROSECOND)
     new_session = (new_chain | (part != part.shift())).fill_null(True)
     return rows.with_columns(session=new_session.cum_sum())
 
@@ -102,13 +104,3 @@ def _paths(rows: pl.DataFrame) -> pl.DataFrame:
         [pl.col(name) != pl.col(name).shift() for name in ("session", "item_id")]
     ).fill_null(True)
     return visits.filter(moved).group_by("session").agg(item_ids=pl.col("item_id"))
-
-
-def _local_day(instant: pl.Expr, zones: dict[str, str]) -> pl.Expr:
-    """The calendar day of an instant in its platform's time zone."""
-    return pl.coalesce(
-        [
-            pl.when(pl.col("platform") == platform).then(instant.dt.convert_time_zone(zone).dt.date())
-            for platform, zone in zones.items()
-        ]
-    )

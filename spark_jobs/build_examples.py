@@ -1,0 +1,31 @@
+"""Build training examples.
+
+    spark-submit spark_jobs/build_examples.py --ds 2011-11-09
+
+Reads `events`, writes one staged partition of `training_examples`: users as known at cut-offs of
+up to 126 days ago, with what they did in the 28 days after. Of a range, the last day only.
+"""
+
+from pipeline.days import shift
+from pipeline.errors import NotPublishedError
+from pipeline.reading import published
+from pipeline.tables import EVENTS, TRAINING_EXAMPLES
+from spark_jobs.job import SparkJob, run_job
+from spark_jobs.transforms.make_examples import choose_cutoffs, make_examples
+
+
+def main() -> None:
+    job = SparkJob.from_args(__doc__)
+    settings, ds = job.settings, job.last
+    logged = list(published(EVENTS.name, settings))
+    if ds not in logged:
+        raise NotPublishedError(f"events ds={ds}: not published; run the steps that write it first")
+    cutoffs = choose_cutoffs(logged[0], ds)
+    oldest = min(cutoff.ds for cutoff in cutoffs)
+    events = job.read_range(EVENTS, shift(oldest, 1 - settings.active_days), ds)
+    rows = make_examples(events, ds, cutoffs, settings.active_days, settings.history_events)
+    job.stage(TRAINING_EXAMPLES, rows, [ds])
+
+
+if __name__ == "__main__":
+    run_job(main)
