@@ -29,8 +29,7 @@ def main() -> None:
             receipt = audit(settings, table, arguments.run)
             rows = sum(int(str(day["rows"])) for day in receipt.days.values())
             print(
-                f"{table.name}: {len(receipt.days)} days, {rows} rows pass, "
-                f"{receipt.seconds:.1f} s"
+                f"{table.name}: {len(receipt.days)} days, {rows} rows pass, {receipt.seconds:.1f} s"
             )
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

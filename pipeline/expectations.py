@@ -1,4 +1,4 @@
-"""What the audit expects of each table: the declared columns of tables.py, and rules across columns.
+"""What the audit expects of each table: its declared columns, and the rules across columns.
 
 A `Rule` names the Great Expectations class that checks it and the SQL condition of a row that
 breaks it, so that a failure can show the rows. Rules across columns are checked as a computed
@@ -45,7 +45,7 @@ def quoted(name: str) -> str:
 
 
 def key_sql(key: tuple[str, ...]) -> str:
-    """128 bits of the key. Distinct hashes prove distinct keys; 5M take 1.5 s, not 3.5 s as text."""
+    """128 bits of the key: counting 5M distinct ones takes 1.5 s, against 3.5 s as text."""
     columns = ", ".join(quoted(name) for name in ("ds", *key))
     salted = ", ".join(f"concat({quoted(name)}, '~')" for name in ("ds", *key))
     return f"hash({columns})::UHUGEINT * 18446744073709551616 + hash({salted})"

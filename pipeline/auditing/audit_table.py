@@ -28,7 +28,7 @@ def audit(settings: Settings, table: Table, run: str) -> Receipt:
     check_row_facts(table.name, manifests, rows)
     if table.name == "accounting":
         check_accounting(settings, run, manifests)
-    days = {ds: NO_ROWS for ds in rows}
+    days = dict.fromkeys(rows, NO_ROWS)
     if data_files(manifests):  # with no row there is nothing to expect of one
         days |= _audit_rows(settings, table, run, manifests)
     receipt = Receipt(

@@ -89,7 +89,9 @@ def _accounting(manifests: list[Manifest]) -> dict[tuple[str, str], dict[str, in
     query = f"SELECT ds, platform, {', '.join(names)} FROM {parquet_sql(files)}"
     with duckdb.connect() as connection:
         found = connection.execute(query).fetchall()
-    return {(ds, platform): dict(zip(names, counts, strict=True)) for ds, platform, *counts in found}
+    return {
+        (ds, platform): dict(zip(names, counts, strict=True)) for ds, platform, *counts in found
+    }
 
 
 def _rows_by_platform(manifests: list[Manifest], days: list[str]) -> Counts:

@@ -51,7 +51,9 @@ def _check_columns(where: str, declared: pa.Schema, found: pa.Schema) -> None:
     if found.names != declared.names:
         missing = [name for name in declared.names if name not in found.names]
         unknown = [name for name in found.names if name not in declared.names]
-        difference = f"missing {missing}, unknown {unknown}" if missing or unknown else "other order"
+        difference = (
+            f"missing {missing}, unknown {unknown}" if missing or unknown else "other order"
+        )
         raise AuditError(
             f"{where}: expected the declared columns {declared.names}, found {found.names} "
             f"({difference}); write the table as pipeline/tables.py declares it"

@@ -35,9 +35,8 @@ class StagedRows:
         rerun of a day is then published once more instead of being a no-op.
         """
         columns = ", ".join(quoted(name) for name in self.table.schema.names)
-        query = (
-            f"SELECT ds, count(*), sum(hash({columns})::HUGEINT) FROM {VIEW} GROUP BY ds ORDER BY ds"
-        )
+        digest = f"sum(hash({columns})::HUGEINT)"
+        query = f"SELECT ds, count(*), {digest} FROM {VIEW} GROUP BY ds ORDER BY ds"
         found = self.connection.execute(query).fetchall()
         return {ds: {"rows": rows, "digest": f"{total:x}"} for ds, rows, total in found}
 

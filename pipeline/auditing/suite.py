@@ -5,6 +5,7 @@ Everything runs in this process, against DuckDB, and nothing is reported to anyb
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when GX is imported
@@ -88,15 +89,18 @@ def keep_result(
 ) -> Path:
     """Stores the result, drops old ones, and builds its page and the index; returns the page."""
     suite_key = ExpectationSuiteIdentifier(suite.name)
-    key = ValidationResultIdentifier(suite_key, RunIdentifier(run_name=run), f"staging-{suite.name}")
+    batch = f"staging-{suite.name}"
+    key = ValidationResultIdentifier(suite_key, RunIdentifier(run_name=run), batch)
     with data_docs.site_lock(settings):
         context.suites.add_or_update(suite)
         context.validation_results_store.store_validation_results(result, key, suite_key)
         data_docs.prune(settings, suite.name)
-        context.build_data_docs(resource_identifiers=[key, suite_key])
+        made: list[Any] = [key, suite_key]
+        context.build_data_docs(resource_identifiers=made)
         url = context.get_docs_sites_urls(resource_identifier=key, site_names=[SITE])
         page = Path(unquote(urlparse(url[0]["site_url"]).path))
         data_docs.link_page(settings, suite.name, run, page)
+        data_docs.silence(page, data_docs.data_docs_index(settings))
     return data_docs.data_docs_page(settings, suite.name, run)
 
 
@@ -104,8 +108,7 @@ def failures(
     result: ExpectationSuiteValidationResult, rules: list[Rule]
 ) -> list[tuple[Rule, ExpectationValidationResult]]:
     """The rules that do not hold, in the order of the suite."""
-    failed = {found.expectation_config.meta["says"]: found for found in result.results
-              if not found.success}  # fmt: skip
+    failed = {_says(found): found for found in result.results if not found.success}
     return [(rule, failed[rule.says]) for rule in rules if rule.says in failed]
 
 
@@ -117,11 +120,14 @@ def evaluation_error(found: ExpectationValidationResult) -> str:
     return next((str(message).splitlines()[0] for message in messages if message), "")
 
 
+def _says(found: ExpectationValidationResult) -> str:
+    assert found.expectation_config is not None and found.expectation_config.meta is not None
+    return found.expectation_config.meta["says"]
+
+
 def _expectation(rule: Rule) -> gxe.Expectation:
     described = {"description": rule.says} if rule.computed else {}
-    return getattr(gxe, rule.expectation)(
-        **rule.arguments, **described, meta={"says": rule.says}
-    )
+    return getattr(gxe, rule.expectation)(**rule.arguments, **described, meta={"says": rule.says})
 
 
 def _files(folder: Path) -> dict[str, str]:

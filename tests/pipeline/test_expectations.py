@@ -1,0 +1,134 @@
+"""The rules of each table: a sound row breaks none, a broken row breaks exactly its own."""
+
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+import staged_factory as factory
+
+from pipeline.expectations import Rule, key_sql, rules_of
+from pipeline.settings import Settings
+from pipeline.tables import TABLES, table_named
+
+# table, changed columns, the rules that must name the row (and no other)
+BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
+    ("events", {"ds": None}, {"ds is not null", "arrival_ds = ds",
+                              "event_time is at most a day after the arrival day"}),
+    ("events", {"user_id": "17850"}, {"user_id matches ^[0-9a-f]{32}$"}),
+    ("events", {"event_type": "click"},
+     {"event_type is one of impression, view, search, cart, favorite, purchase, return, review"}),
+    ("events", {"arrival_ds": "2024-03-04"}, {"arrival_ds = ds"}),
+    ("events", {"item_id": None}, {"item_id is null for search only"}),
+    ("events", {"item_id": None, "event_type": "search"}, set()),
+    ("events", {"price": 1_000_001.0}, {"price is between 0 and 1000000"}),
+    ("events", {"price": -0.01}, {"price is between 0 and 1000000"}),
+    ("events", {"price": float("nan")}, {"price is between 0 and 1000000"}),
+    ("events", {"quantity": 0.0}, {"quantity is positive"}),
+    # 60 hours after the day begins: its end at UTC-12, and a day
+    ("events", {"event_time": datetime(2024, 3, 7, 11, 59, 59, tzinfo=UTC)}, set()),
+    ("events", {"event_time": datetime(2024, 3, 7, 12, tzinfo=UTC)},
+     {"event_time is at most a day after the arrival day"}),
+    ("raw_events", {"event_id": None}, {"a row without reject_reason is a whole event"}),
+    ("raw_events", {"event_id": None, "reject_reason": "bad_time"}, set()),
+    ("quarantine", {"reason": " "}, {"reason is not empty"}),
+    ("accounting", {"rows_landed": 7}, {"rows_landed = events + duplicates + quarantined"}),
+    ("accounting", {"quarantine_reasons": []}, {"quarantine_reasons sum to quarantined"}),
+    ("accounting", {"duplicates": -1, "events": 5}, {"duplicates is at least 0"}),
+    ("sessions", {"ended_at": datetime(2024, 3, 5, 11, 59, tzinfo=UTC), "duration_seconds": -60.0},
+     {"ended_at is not before started_at", "duration_seconds is at least 0 and at most 86400"}),
+    ("sessions", {"duration_seconds": 59.0}, {"duration_seconds = ended_at - started_at"}),
+    ("sessions", {"ended_at": datetime(2024, 3, 6, 12, 0, 1, tzinfo=UTC),
+                  "duration_seconds": 86_401.0},
+     {"a session lasts at most 24 hours", "duration_seconds is at least 0 and at most 86400"}),
+    ("sessions", {"carts": 1}, {"events by type are at most all events"}),
+    ("sessions", {"items": 2}, {"items = distinct item_ids, at most one per event"}),
+    ("items", {"first_ds": "2024-03-06"}, {"first_ds <= updated_ds <= ds"}),
+    ("item_embeddings", {"embedding": [0.6, 0.9]}, {"embedding has length 1"}),
+    ("item_embeddings", {"embedding": [0.6, float("nan")]}, {"embedding has length 1"}),
+    ("user_history", {"last_ds": "2024-03-06"}, {"first_ds <= last_ds <= ds"}),
+    ("user_history", {"events": []}, {"events holds 1 to 256"}),
+    ("user_history", {"events": [{"event_time": factory.NOON},
+                                 {"event_time": factory.NOON.replace(hour=1)}]},
+     {"events are oldest first"}),
+    ("training_examples", {"events": factory.HISTORY}, {"events are known at the cut-off"}),
+    ("training_examples", {"future": [{"arrival_ds": "2024-02-06"}]},
+     {"future is after the cut-off"}),
+    ("training_examples", {"purchase_7d": True, "purchase_28d": False},
+     {"purchase_7d implies purchase_28d"}),
+    ("training_examples", {"churn_28d": True}, {"churn_28d means no future"}),
+    ("training_examples", {"fold": "holdout"}, {"fold is one of train, valid, test"}),
+    ("user_features", {"p_churn_28d": 1.5}, {"p_churn_28d is at least 0 and at most 1"}),
+    ("user_features", {"p_churn_28d": float("nan")}, {"p_churn_28d is at least 0 and at most 1"}),
+    ("user_features", {"p_purchase_7d": 0.3}, {"p_purchase_7d is at most p_purchase_28d"}),
+    ("user_features", {"embedding": [float("inf"), 0.0]}, {"embedding is finite"}),
+    ("user_features", {"next_items": factory.SCORED[:49]}, {"next_items has 50 elements"}),
+    ("user_features", {"next_items": factory.SCORED[::-1]}, {"next_items are best first"}),
+    ("user_features", {"next_new_items": [{"item_id": "shop:1", "score": 1.0}] * 50},
+     {"next_new_items are distinct"}),
+]  # fmt: skip
+
+
+def broken_rules(table: str, rows: list[dict[str, object]], rules: list[Rule]) -> set[str]:
+    staged = factory.arrow(table, rows)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("staged", staged)
+        counts = ", ".join(f"count(*) FILTER (WHERE {rule.breaks})" for rule in rules)
+        found = connection.execute(f"SELECT {counts} FROM staged").fetchone()
+    assert found is not None
+    return {rule.says for rule, rows in zip(rules, found, strict=True) if rows}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_sound_row_breaks_no_rule(table: str) -> None:
+    rules = rules_of(table_named(table), Settings())
+    assert broken_rules(table, [factory.SOUND[table]], rules) == set()
+
+
+@pytest.mark.parametrize(("table", "changes", "expected"), BROKEN)
+def test_a_broken_row_breaks_its_rules(
+    table: str, changes: dict[str, object], expected: set[str]
+) -> None:
+    row = {**factory.SOUND[table], **changes}
+    assert broken_rules(table, [row], rules_of(table_named(table), Settings())) == expected
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_required_column_and_the_key_have_a_rule(table: str) -> None:
+    declared = table_named(table)
+    says = [rule.says for rule in rules_of(declared, Settings())]
+    for column in declared.columns:
+        assert (f"{column.name} is not null" in says) == column.required
+    assert len(set(says)) == len(says)  # `says` names a rule
+    assert any("unique" in text for text in says) == bool(declared.key)
+
+
+def test_the_key_is_unique_within_a_day_and_not_across_days() -> None:
+    rules = rules_of(table_named("events"), Settings())
+    other_day = factory.event(1, ds="2024-03-06", arrival_ds="2024-03-06")
+    assert broken_rules("events", [factory.event(1), other_day], rules) == set()
+    twice = broken_rules("events", [factory.event(1), factory.event(1)], rules)
+    assert twice == {"event_id is unique within ds"}
+
+
+def test_the_key_hash_tells_columns_apart() -> None:
+    with duckdb.connect() as connection:
+        query = f"SELECT count(DISTINCT {key_sql(('a', 'b'))}) FROM (VALUES ('d', 'x', 'yz'), \
+            ('d', 'xy', 'z'), ('d', 'x', NULL), ('d', NULL, 'x'), ('dx', '', 'yz')) t(ds, a, b)"
+        assert connection.execute(query).fetchone() == (5,)
+
+
+def test_a_small_catalogue_allows_shorter_lists() -> None:
+    row = {**factory.SOUND["user_features"], "next_items": factory.SCORED[:7]}
+    table = table_named("user_features")
+    assert (
+        broken_rules("user_features", [row], rules_of(table, Settings(), {"next_items": 7}))
+        == set()
+    )
+    eight = broken_rules("user_features", [row], rules_of(table, Settings(), {"next_items": 8}))
+    assert eight == {"next_items has 8 to 50 elements"}
+
+
+def test_the_settings_move_the_rules() -> None:
+    rules = rules_of(table_named("events"), Settings(max_price=5))
+    assert broken_rules("events", [factory.event(1)], rules) == {"price is between 0 and 5"}
