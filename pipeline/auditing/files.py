@@ -65,6 +65,11 @@ def _check_columns(where: str, declared: pa.Schema, found: pa.Schema) -> None:
                 f"{where}: expected {name} of type {expected}, found {actual}; "
                 "write the table as pipeline/tables.py declares it"
             )
+        if found.field(name).nullable and not declared.field(name).nullable:
+            raise AuditError(
+                f"{where}: expected {name} as a required column, found one that may hold nulls; "
+                "write the file with catalog.file_schema"
+            )
 
 
 def _check_footer(where: str, ds: str, path: Path, footer: pq.FileMetaData) -> None:
