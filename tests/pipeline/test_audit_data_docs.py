@@ -1,0 +1,76 @@
+"""Data Docs: stable addresses, nothing called from outside, bounded, safe with two builders."""
+
+import json
+import multiprocessing
+import re
+from pathlib import Path
+
+from staged_factory import DAY, event, stage
+
+from pipeline import data_docs
+from pipeline.settings import Settings
+
+
+def audit_run(home: Settings, run: str) -> None:
+    from pipeline.auditing.audit_table import audit
+    from pipeline.tables import table_named
+
+    audit(home, table_named("events"), run)
+
+
+def target(page: Path) -> Path:
+    """Where a redirect page leads."""
+    found = re.search(r"url=([^\"]+)", page.read_text())
+    assert found is not None
+    return (page.parent / found[1]).resolve()
+
+
+def test_the_stable_page_leads_to_the_newest_result_of_the_run(home: Settings) -> None:
+    stage(home, "events", {DAY: [event(1)]})
+    page = data_docs.data_docs_page(home, "events", "r1")
+    audit_run(home, "r1")
+    first = target(page)
+    audit_run(home, "r1")
+    assert first.exists() and target(page).exists() and target(page) != first
+    assert "event_id is unique within ds" in target(page).read_text()
+    assert "events" in data_docs.data_docs_index(home).read_text()
+
+
+def test_a_view_of_a_page_is_reported_to_nobody(home: Settings) -> None:
+    stage(home, "events", {DAY: [event(1)]})
+    audit_run(home, "r1")
+    for page in (target(data_docs.data_docs_page(home, "events", "r1")),
+                 data_docs.data_docs_index(home)):  # fmt: skip
+        assert "great-expectations-web-assets" not in page.read_text()
+
+
+def test_pruning_keeps_the_newest_results(home: Settings) -> None:
+    folder = data_docs.results_folder(home) / "events"
+    for number in range(data_docs.KEPT + 3):
+        (folder / f"run{number}" / f"202401{number + 1:02d}T000000.000000Z").mkdir(parents=True)
+        link = data_docs.data_docs_page(home, "events", f"run{number}")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.write_text("")
+    data_docs.prune(home, "events")
+    kept = {f"run{number}" for number in range(3, data_docs.KEPT + 3)}
+    assert {path.name for path in folder.iterdir()} == kept
+    links = data_docs.data_docs_page(home, "events", "x").parent
+    assert {path.stem for path in links.iterdir()} == kept
+
+
+def test_two_audits_at_once_leave_both_results_and_one_whole_index(home: Settings) -> None:
+    for run in ("r1", "r2"):
+        stage(home, "events", {DAY: [event(1)]}, run)
+    spawn = multiprocessing.get_context("spawn")
+    audits = [spawn.Process(target=audit_run, args=(home, run)) for run in ("r1", "r2")]
+    for process in audits:
+        process.start()
+    for process in audits:
+        process.join()
+    assert [process.exitcode for process in audits] == [0, 0]
+    index = data_docs.data_docs_index(home).read_text()
+    for run in ("r1", "r2"):
+        page = target(data_docs.data_docs_page(home, "events", run))
+        assert page.relative_to(data_docs.site_folder(home)).as_posix() in index
+    for result in data_docs.results_folder(home).rglob("*.json"):
+        assert json.loads(result.read_text())["success"] is True
