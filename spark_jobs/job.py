@@ -102,11 +102,16 @@ class SparkJob:
         rows: DataFrame,
         days: list[str] | None = None,
         facts: dict[str, object] | None = None,
+        before_complete: Callable[[], None] = lambda: None,
     ) -> staging.Manifest:
-        """Writes `rows` (with a `ds` column) as one whole staged attempt of `days`."""
+        """Writes `rows` (with a `ds` column) as one whole staged attempt of `days`.
+
+        `before_complete` may raise once the rows are written: then the attempt counts for nothing.
+        """
         days = days or self.days
         attempt = staging.begin(self.settings, table.name, self.run)
         written = write_days(rows, attempt.path, file_schema(self.settings, table), days)
+        before_complete()
         files: dict[str, list[str]] = {}
         for row in written.to_pylist():
             files.setdefault(row["ds"], []).append(row["path"])

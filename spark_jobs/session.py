@@ -21,6 +21,7 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         SparkSession.builder.appName(name)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.ansi.enabled", "false")
+        .config("spark.sql.mapKeyDedupPolicy", "LAST_WIN")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         # Rows of whole histories are large: 10,000 of them would not fit beside the heap.
         .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 << 20)

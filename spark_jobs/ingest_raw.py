@@ -1,0 +1,33 @@
+"""Ingest landed files.
+
+    spark-submit spark_jobs/ingest_raw.py --from 2010-12-01 --to 2011-11-06
+    spark-submit spark_jobs/ingest_raw.py --ds 2011-11-07
+
+Reads `landing/` of [from, to] for every active source, writes staged partitions of `raw_events`.
+Every record that landed becomes one row: an event, or a row with a reason why it is none. A day
+whose files are missing, damaged or change meanwhile is refused as a whole.
+"""
+
+from functools import partial
+
+from pipeline.landing import active_sources
+from pipeline.tables import RAW_EVENTS
+from spark_jobs.job import SparkJob, run_job
+from spark_jobs.landed_days import check_unchanged, inspect_days, records_by_day
+from spark_jobs.transforms.ingest import ingest
+
+
+def main() -> None:
+    job = SparkJob.from_args(__doc__)
+    landed = inspect_days(job.settings, active_sources(job.settings), job.days)
+    rows = ingest(job.spark, landed, job.settings)
+    job.stage(
+        RAW_EVENTS,
+        rows,
+        facts={"rows": records_by_day(landed, job.days)},
+        before_complete=partial(check_unchanged, landed),
+    )
+
+
+if __name__ == "__main__":
+    run_job(main)

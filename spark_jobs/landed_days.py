@@ -1,0 +1,62 @@
+"""The landed files of a job's days, each looked at before it is read."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from pipeline.errors import LandingError
+from pipeline.landed_file import LandedFile, inspect
+from pipeline.landing import files, missing
+from pipeline.settings import Settings
+from pipeline.source_file import Source
+
+Landed = list[tuple[Source, list[LandedFile]]]
+
+
+def inspect_days(settings: Settings, sources: list[Source], days: list[str]) -> Landed:
+    """The files of every source. Raises LandingError when one is missing or damaged."""
+    if not sources:
+        raise LandingError(
+            f"{settings.landing}: expected a folder per platform, found none; let files land, or "
+            "make some with `python -m pipeline sample`"
+        )
+    absent = [message for ds in days for message in missing(settings, ds)]
+    if absent:
+        more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+        raise LandingError(
+            f"{absent[0]}{more}; wait for the delivery, or set TIDEMARK_ALLOW_EMPTY=true when "
+            "nothing comes"
+        )
+    return [(source, _inspect_source(settings, source, days)) for source in sources]
+
+
+def records_by_day(landed: Landed, days: list[str]) -> dict[str, int]:
+    """Landed records per day, as counted when the files were looked at."""
+    counts = Counter(dict.fromkeys(days, 0))
+    for _, source_files in landed:
+        for file in source_files:
+            counts[file.ds] += file.records
+    return dict(counts)
+
+
+def check_unchanged(landed: Landed) -> None:
+    """Raises LandingError naming the first file that changed since it was looked at."""
+    for _, source_files in landed:
+        for file in source_files:
+            file.check_unchanged()
+
+
+def _inspect_source(settings: Settings, source: Source, days: list[str]) -> list[LandedFile]:
+    found = [(path, ds) for ds in days for path in files(settings, source, ds)]
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        return list(
+            threads.map(
+                lambda file: inspect(
+                    file[0],
+                    file[0].relative_to(settings.landing).as_posix(),
+                    file[1],
+                    source.delivery,
+                    settings.allow_empty,
+                ),
+                found,
+            )
+        )

@@ -1,0 +1,118 @@
+"""Landed files of a source → one row per record, with the source's own columns.
+
+Beside those columns every row carries `_landed` (ds, source_file, line, problem, sha256) and
+`_unknown`, a map of the fields that the source does not declare.
+"""
+
+from itertools import groupby
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.errors import LandingError
+from pipeline.landed_file import LandedFile
+from pipeline.source_file import Drop
+from spark_jobs.transforms.read_lines import Reading, read_lines
+
+CSV = {"quote": '"', "escape": '"', "columnNameOfCorruptRecord": "_corrupt", "maxColumns": "2000"}
+JSON = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
+
+
+def read_landing(
+    spark: SparkSession, drop: Drop, files: list[LandedFile], max_record_bytes: int
+) -> list[DataFrame]:
+    """The records of `files`, one frame per header that occurs among them (JSON lines: one)."""
+    by_header = groupby(sorted(files, key=lambda file: file.header), key=lambda file: file.header)
+    groups = [(header, list(group)) for header, group in by_header]
+    if drop.format == "parquet":
+        return [_parquet(spark, drop, group, max_record_bytes) for _, group in groups]
+    reading = Reading(drop.format == "csv", drop.encoding, max_record_bytes)
+    read = _csv if drop.format == "csv" else _jsonl
+    return [read(read_lines(spark, group, reading), drop, header) for header, group in groups]
+
+
+def _jsonl(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
+    """Fields of JSON objects as text; what is nested keeps its JSON text.
+
+    Parsed as a list of one: so text behind the object is seen as the damage that it is.
+    """
+    parsed = F.from_json(
+        F.concat(F.lit("["), "text", F.lit("]")), "array<map<string,string>>", JSON
+    )
+    one = F.when(F.size("_parsed") == 1, F.col("_parsed")[0])
+    zero = F.when(F.contains("text", F.lit("\\u0000")), "null_byte")
+    rows = lines.withColumn("_parsed", parsed).withColumn("_fields", one)
+    unknown = F.map_filter(
+        "_fields", lambda name, value: ~name.isin(*drop.columns) & value.isNotNull()
+    )
+    return rows.select(
+        _landed(zero, F.when(F.col("_fields").isNull(), "malformed")),
+        unknown.alias("_unknown"),
+        *[F.col("_fields")[column].alias(column) for column in drop.columns],
+    )
+
+
+def _csv(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
+    """Fields of CSV lines (RFC 4180, one record per line); an empty field is NULL."""
+    names = [f"_{position}" for position in range(len(header))]
+    schema = ", ".join(f"{name} string" for name in [*names, "_corrupt"])
+    open_quote = F.regexp_count("text", F.lit('"')) % 2 == 1
+    rows = lines.withColumn("_fields", F.from_csv("text", schema, CSV))
+    fields = {column: F.col("_fields")[name] for column, name in zip(header, names, strict=True)}
+    broken = F.col("_fields._corrupt").isNotNull() | open_quote
+    return rows.select(
+        _landed(F.when(broken, "malformed")),
+        _unknown({name: field for name, field in fields.items() if name not in drop.columns}),
+        *[fields[column].alias(column) for column in drop.columns],
+    )
+
+
+def _parquet(
+    spark: SparkSession, drop: Drop, files: list[LandedFile], max_record_bytes: int
+) -> DataFrame:
+    """Fields of Parquet files in their own types."""
+    try:
+        rows = spark.read.parquet(*[file.path for file in files])
+    except AnalysisException as error:
+        reason = str(error).splitlines()[0]
+        raise LandingError(f"{files[0].name}: Spark cannot read its columns: {reason}") from None
+    texts = [F.octet_length(name) for name, kind in rows.dtypes if kind in ("string", "binary")]
+    size = sum((F.coalesce(text, F.lit(0)) for text in texts), F.lit(0))
+    unknown = {n: F.col(f"`{n}`").cast("string") for n in rows.columns if n not in drop.columns}
+    landed = F.struct(
+        _of_file({file.path: file.ds for file in files}).alias("ds"),
+        _of_file({file.path: file.name for file in files}).alias("source_file"),
+        (F.col("_metadata.row_index") + 1).alias("line"),
+        F.when(size > max_record_bytes, "oversized").alias("problem"),
+        F.lit(None).cast("string").alias("sha256"),
+    )
+    return rows.select(
+        landed.alias("_landed"), _unknown(unknown), *[F.col(f"`{n}`") for n in drop.columns]
+    )
+
+
+def _of_file(values: dict[str, str]) -> Column:
+    """The value of the file that a row was read from. Spark knows it as an escaped URI."""
+    path = F.regexp_replace(F.col("_metadata.file_path"), r"\+", "%2B")
+    path = F.regexp_replace(F.url_decode(path), "^file:/+", "/")
+    return F.create_map(*[F.lit(part) for pair in values.items() for part in pair])[path]
+
+
+def _landed(*problems: Column) -> Column:
+    """Place and first problem of a line. A rejected line is known by its hash, not its content."""
+    problem = F.coalesce("problem", *problems)
+    sha256 = F.coalesce("sha256", F.when(problem.isNotNull(), F.sha2("text", 256)))
+    return F.struct(
+        "ds", "source_file", "line", problem.alias("problem"), sha256.alias("sha256")
+    ).alias("_landed")
+
+
+def _unknown(fields: dict[str, Column]) -> Column:
+    pairs = [part for name, field in fields.items() for part in (F.lit(name), field)]
+    found = (
+        F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull()) if pairs else None
+    )
+    return (found if found is not None else F.lit(None).cast("map<string,string>")).alias(
+        "_unknown"
+    )
