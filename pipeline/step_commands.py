@@ -31,7 +31,8 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
         return [*submit, "--driver-memory", settings.spark_memory, str(program(step)), *arguments]
     if step is TRAIN:
         processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
-        return [str(BINARIES / "torchrun"), *processes, "-m", step.program, *arguments]
+        # Without "--" torchrun takes the job's --run for an abbreviation of its own --run-path.
+        return [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *arguments]
     return [*_python(step.program), *arguments]
 
 

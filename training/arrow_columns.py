@@ -1,0 +1,58 @@
+"""Arrow columns as numpy arrays, without a Python object per row."""
+
+from datetime import date
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Column: TypeAlias = pa.Array | pa.ChunkedArray
+
+
+def day_number(ds: str) -> int:
+    """Days since 1970-01-01."""
+    return date.fromisoformat(ds).toordinal() - date(1970, 1, 1).toordinal()
+
+
+def day_numbers(column: Column) -> np.ndarray:
+    """Days since 1970 of a column of `YYYY-MM-DD`; only distinct days are parsed."""
+    encoded = plain(column).dictionary_encode()
+    numbers = np.array([day_number(ds) for ds in encoded.dictionary.to_pylist()], dtype=np.int32)
+    return numbers[encoded.indices.to_numpy()] if len(numbers) else np.zeros(0, dtype=np.int32)
+
+
+def codes(column: Column, values: tuple[str, ...]) -> np.ndarray:
+    """Position of each value in `values`, -1 for null and unknown ones."""
+    found = pc.index_in(plain(column), value_set=pa.array(values, pa.string()))
+    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int32)
+
+
+def floats(column: Column) -> np.ndarray:
+    """float64 with nulls and NaN as 0."""
+    values = pc.fill_null(plain(column), 0.0).to_numpy(zero_copy_only=False).astype(np.float64)
+    return np.nan_to_num(values)
+
+
+def vectors(column: Column) -> np.ndarray:
+    """[rows, width] float32 of a list column whose lists have one length."""
+    lists = plain(column)
+    return np.array(lists.flatten()).reshape(len(lists), -1)
+
+
+def buckets(user_ids: Column, number: int) -> np.ndarray:
+    """The bucket of each user: its first four hex digits modulo `number`."""
+    heads = pc.utf8_slice_codeunits(plain(user_ids), 0, 4).to_pylist()
+    return np.array([int(head, 16) for head in heads], dtype=np.int64) % number
+
+
+def lengths(column: Column) -> np.ndarray:
+    """Length of each list, 0 for null."""
+    return pc.fill_null(pc.list_value_length(plain(column)), 0).to_numpy(zero_copy_only=False)
+
+
+def plain(column: Column) -> pa.Array:
+    """The column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,98 @@
+"""From data and preset to a trainer, and from a trainer to a published model."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.settings import Settings
+from pipeline.tables import TRAINING_EXAMPLES
+from training import distributed
+from training.batches import TargetDraws
+from training.calibration import fit_calibration
+from training.examples import HEADS, load_examples
+from training.job import open_day
+from training.judging import fit_blends, popular_items
+from training.model import InterestModel, Shape
+from training.objective import Batcher
+from training.prediction import Predictor
+from training.presets import Preset
+from training.states import UserStates
+from training.trained import Card, TrainedModel
+from training.trainer import Trainer
+from training.training_data import TrainingData
+from training.vocabulary import Candidates
+
+CHUNK = 512  # users that are encoded at once
+
+
+def build_trainer(
+    data: TrainingData, preset: Preset, folder: Path, device: torch.device
+) -> Trainer:
+    """A trainer with fresh weights; all processes start from the same ones."""
+    torch.manual_seed(preset.seed)
+    model = InterestModel(_shape(data, preset)).to(device)
+    model.mean.copy_(torch.from_numpy(data.mean))
+    model.spread.copy_(torch.from_numpy(data.spread))
+    ids = data.vocabulary.ids(data.catalogue)
+    known = np.flatnonzero(ids > 0)
+    return Trainer(
+        model,
+        Batcher(data.examples, data.catalogue, ids, preset, device),
+        TargetDraws(data.examples, preset, data.last_day),
+        Candidates(known, data.vocabulary.frequency[ids[known] - 1], preset),
+        [np.arange(len(data.examples))],
+        distributed.world(),
+        folder,
+        _fingerprint(data, preset),
+    )
+
+
+def finish(trainer: Trainer, data: TrainingData, run: str, settings: Settings) -> TrainedModel:
+    """Calibrates the heads and fits the ranking on the whole validation fold."""
+    preset, model = trainer.batcher.preset, trainer.model.eval()
+    card = Card(
+        data.ds, run, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
+        list(data.catalogue.platforms), data.inputs,
+    )  # fmt: skip
+    trained = TrainedModel(model, data.vocabulary, card, trainer.batcher.device)
+    # The snapshot that was trained on, not a newer one.
+    snapshot = data.inputs[TRAINING_EXAMPLES.name]
+    _, rows = open_day(settings, TRAINING_EXAMPLES, data.ds, lambda newest: snapshot)
+    valid = load_examples(rows, data.catalogue, ("valid",))
+    predictor = Predictor.of(trained, data.catalogue, popular_items(valid, len(data.catalogue)))
+    logits = head_logits(predictor, valid)
+    calibration = fit_calibration(logits, valid.labels, data.constant_heads)
+    blends = fit_blends(predictor, valid, preset.blend_users)
+    trained.card = Card(**{**vars(card), "calibration": calibration, "blends": blends})
+    return trained
+
+
+def head_logits(predictor: Predictor, examples: UserStates) -> np.ndarray:
+    """[rows, HEADS] logits of all rows."""
+    found = []
+    for start in range(0, len(examples), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(examples)))
+        users = predictor.users(examples, rows)
+        found.append(predictor.trained.head_logits(users, examples.features[rows]))
+    return np.concatenate(found) if found else np.zeros((0, len(HEADS)), np.float32)
+
+
+def _shape(data: TrainingData, preset: Preset) -> Shape:
+    return Shape.of(
+        preset,
+        text_width=data.catalogue.text.shape[1],
+        ids=len(data.vocabulary.item_ids),
+        platforms=len(data.catalogue.platforms),
+        features=data.examples.features.shape[1],
+        heads=len(HEADS),
+    )
+
+
+def _fingerprint(data: TrainingData, preset: Preset) -> str:
+    """Changes with the preset, the input snapshots and the number of processes."""
+    parts = [asdict(preset), data.inputs, data.ds, distributed.world()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,75 @@
+"""Checkpoints of a training job: a job that is tried again goes on where the last epoch ended.
+
+    <folder>/epoch-0003/{weights.safetensors, best.safetensors, optimizer.pt, progress.json}
+
+A checkpoint is written aside and renamed, so it is whole or absent. Loading runs no code: weights
+are safetensors, the optimizer's tensors are read with `weights_only`.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from pipeline.errors import ModelError
+
+
+@dataclass
+class Progress:
+    """Where training stands. `curve` holds one record per epoch, `steps` the loss of each step."""
+
+    epoch: int = 0  # epochs done
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+    curve: list[dict[str, float]] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+
+
+def save_checkpoint(
+    folder: Path, fingerprint: str, progress: Progress, model: nn.Module,
+    optimizer: torch.optim.Optimizer, best: dict[str, Tensor],
+) -> None:  # fmt: skip
+    """Writes the checkpoint of an epoch and removes the one before."""
+    final = folder / f"epoch-{progress.epoch:04d}"
+    aside = folder / f".{final.name}"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    save_file(_on_cpu(model.state_dict()), aside / "weights.safetensors")
+    save_file(_on_cpu(best), aside / "best.safetensors")
+    torch.save(optimizer.state_dict(), aside / "optimizer.pt")
+    content = {"fingerprint": fingerprint, "progress": asdict(progress)}
+    (aside / "progress.json").write_text(json.dumps(content, indent=1))
+    shutil.rmtree(final, ignore_errors=True)
+    aside.rename(final)
+    for older in folder.glob("epoch-*"):
+        if older != final:
+            shutil.rmtree(older)
+
+
+def load_checkpoint(
+    folder: Path, fingerprint: str, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[Progress, dict[str, Tensor]] | None:
+    """Restores the last checkpoint in place; returns its progress and best weights, None if none.
+
+    Raises ModelError when it was made from other data or another preset.
+    """
+    found = sorted(folder.glob("epoch-*"))
+    if not found:
+        return None
+    content = json.loads((found[-1] / "progress.json").read_text())
+    if content["fingerprint"] != fingerprint:
+        raise ModelError(
+            f"checkpoint {found[-1]}: expected preset and data {fingerprint}, found "
+            f"{content['fingerprint']}; train with a new --run, or remove the folder"
+        )
+    model.load_state_dict(load_file(found[-1] / "weights.safetensors"))
+    optimizer.load_state_dict(torch.load(found[-1] / "optimizer.pt", weights_only=True))
+    return Progress(**content["progress"]), load_file(found[-1] / "best.safetensors")
+
+
+def _on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}

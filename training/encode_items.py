@@ -1,0 +1,56 @@
+"""Encode the texts of items.
+
+    python -m training.encode_items --from 2011-11-07 --to 2011-11-09 --run R
+
+Reads `items` of the days that are published and the last earlier `item_embeddings`; writes staged
+partitions of `item_embeddings`. Only texts that the same encoder has not met are encoded.
+"""
+
+import pyarrow as pa
+
+from pipeline import staging
+from pipeline.catalog import file_schema
+from pipeline.errors import NotPublishedError
+from pipeline.parquet_files import write_day
+from pipeline.reading import published
+from pipeline.settings import Settings, load_settings
+from pipeline.tables import ITEM_EMBEDDINGS, ITEMS
+from training.item_texts import embed_items, known_vectors
+from training.job import add_range, arguments, open_day, run_job, wanted_days
+from training.text_encoder import TextEncoder
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    add_range(parser)
+    given = parser.parse_args()
+    encode(load_settings(), wanted_days(given), given.run)
+
+
+def encode(settings: Settings, wanted: list[str], run: str) -> None:
+    """Stages the days of `wanted` whose `items` are published."""
+    days = [ds for ds in wanted if ds in published(ITEMS.name, settings)]
+    if not days:
+        raise NotPublishedError(f"items: no day of {wanted[0]}..{wanted[-1]} is published")
+    encoder = TextEncoder(settings.text_encoder)
+    known = known_vectors(_latest_before(settings, days[0]), encoder.version)
+    attempt = staging.begin(settings, ITEM_EMBEDDINGS.name, run)
+    schema, files, facts, inputs = file_schema(settings, ITEM_EMBEDDINGS), {}, {}, {}
+    for ds in days:
+        inputs[ITEMS.name], items = open_day(settings, ITEMS, ds)
+        table, fresh = embed_items(items.to_table(), known, ds, encoder)
+        files[ds] = [write_day(attempt.day(ds), table, schema)] if table.num_rows else []
+        facts[ds] = items.count_rows()
+        print(f"item_embeddings ds={ds}: {facts[ds]} items, {fresh} texts encoded")
+    staging.complete(attempt, days, files, inputs, {"rows": facts})
+
+
+def _latest_before(settings: Settings, ds: str) -> pa.Table:
+    earlier = [day for day in published(ITEM_EMBEDDINGS.name, settings) if day < ds]
+    if not earlier:
+        return ITEM_EMBEDDINGS.schema.empty_table()
+    return open_day(settings, ITEM_EMBEDDINGS, earlier[-1])[1].to_table()
+
+
+if __name__ == "__main__":
+    run_job(main)

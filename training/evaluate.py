@@ -1,0 +1,34 @@
+"""Evaluate the challenger of a run on the later window, against baselines and the champion.
+
+    python -m training.evaluate --ds 2011-11-06 --run R
+
+Reads the test fold of `training_examples` and the run's model; writes metrics, plots and
+`evaluation/report.json` to the run in MLflow.
+"""
+
+from pipeline.days import parse_day
+from pipeline.settings import load_settings
+from training.evaluation import evaluate_model, load_window
+from training.job import arguments, run_job
+from training.report import against_champion, keep, lines, report_of
+from training.tracking import artifact_folder, needed_run, open_client
+from training.trained import load
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--ds", required=True, help="the day whose test fold to judge on")
+    given = parser.parse_args()
+    settings, ds = load_settings(), parse_day(given.ds)
+    client = open_client(settings)
+    run_id = needed_run(client, given.run, ds)
+    window = load_window(settings, ds)
+    evaluation = evaluate_model(load(artifact_folder(client, run_id, "model")), window)
+    reign = against_champion(client, run_id, evaluation, window)
+    report = report_of(window, evaluation, reign)
+    keep(client, run_id, report, evaluation)
+    print("\n".join(lines(report)))
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,105 @@
+"""One forward pass: from rows of examples to the sums of their losses."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.batches import Targets, Tokens, tokens
+from training.catalogue import Catalogue
+from training.draws import uniform
+from training.examples import Examples
+from training.losses import head_loss, item_loss
+from training.model import Inputs, InterestModel
+from training.presets import Preset
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one micro-batch. Items are counted in the rows of `text`, the items it touches."""
+
+    inputs: Inputs
+    text: Tensor
+    ids: Tensor
+    target_row: Tensor
+    target_position: Tensor
+    target: Tensor
+    candidates: Tensor
+    log_expected: Tensor
+    last: Tensor
+    features: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Batcher:
+    """Builds batches from examples."""
+
+    examples: Examples
+    catalogue: Catalogue
+    ids: np.ndarray  # [items] model id of each catalogue position
+    preset: Preset
+    device: torch.device
+
+    def batch(
+        self, rows: np.ndarray, targets: Targets, candidates: tuple[np.ndarray, np.ndarray],
+        labels: np.ndarray, drop: tuple[int, int] | None = None,
+    ) -> Batch:  # fmt: skip
+        """`drop` = (epoch, step) drops ids; None keeps them all."""
+        read = tokens(self.examples.past, rows, self.catalogue, self.preset.events)
+        row, slot = np.nonzero(targets.counts)
+        target = targets.item[row, slot]
+        touched = np.unique(np.concatenate([read.item[read.item >= 0], target, candidates[0]]))
+        ids = self.ids[touched]
+        if drop is not None:
+            keep = uniform(self.preset.seed, 5, *drop, touched) >= self.preset.id_dropout
+            ids = ids * keep
+        arrays = {
+            "text": self.catalogue.text[touched],
+            "ids": ids,
+            "target_row": row,
+            "target_position": targets.position[row, slot],
+            "target": np.searchsorted(touched, target),
+            "candidates": np.searchsorted(touched, candidates[0]),
+            "log_expected": candidates[1],
+            "last": read.last,
+            "features": self.examples.features[rows],
+            "labels": labels.astype(np.float32),
+        }
+        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
+        return Batch(inputs_of(read, touched, self.device), **tensors)
+
+
+def inputs_of(read: Tokens, touched: np.ndarray, device: torch.device) -> Inputs:
+    """Tensors of tokens; `touched` are the sorted catalogue positions whose vectors are at hand."""
+    local = np.where(read.item >= 0, np.searchsorted(touched, read.item) + 1, 0)
+    arrays = (local, read.kind, read.platform, read.gap, read.price)
+    return Inputs(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+class Objective(nn.Module):
+    """What DDP wraps: everything that has gradients passes through its forward."""
+
+    def __init__(self, model: InterestModel, bf16: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.bf16 = bf16
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Sums of the item losses and of the head losses."""
+        with torch.autocast(batch.text.device.type, torch.bfloat16, enabled=self.bf16):
+            items, bias = self.model.item_vectors(batch.text, batch.ids)
+            hidden = self.model.hidden(batch.inputs, items)
+            users = hidden[torch.arange(len(hidden), device=hidden.device), batch.last]
+            logits = self.model.propensity_logits(users, batch.features)
+            losses = item_loss(
+                hidden[batch.target_row, batch.target_position],
+                items[batch.target],
+                bias[batch.target],
+                items[batch.candidates],
+                bias[batch.candidates],
+                batch.log_expected,
+                batch.candidates.unsqueeze(0) == batch.target.unsqueeze(1),
+            )
+        return losses.sum(), head_loss(logits, batch.labels)[0]

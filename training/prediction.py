@@ -1,0 +1,64 @@
+"""What the rankers say about users: the parts of the published lists, and the lists."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from training.baselines import own_repeats, recent_ranking
+from training.blend import Blend
+from training.catalogue import Catalogue
+from training.ranking import NEVER, allowed_items, touched_items
+from training.states import UserStates
+from training.trained import TrainedModel
+
+LISTS = ("next_items", "next_new_items")
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with the catalogue of one day and what was popular up to then (by days of window)."""
+
+    trained: TrainedModel
+    catalogue: Catalogue
+    items: Tensor
+    bias: Tensor
+    popular: dict[int, np.ndarray]
+
+    @classmethod
+    def of(
+        cls, trained: TrainedModel, catalogue: Catalogue, popular: dict[int, np.ndarray]
+    ) -> "Predictor":
+        return cls(trained, catalogue, *trained.item_vectors(catalogue), popular)
+
+    def users(self, states: UserStates, rows: np.ndarray) -> Tensor:
+        """[rows, width] user vectors."""
+        return self.trained.user_vectors(states.past, rows, self.catalogue, self.items)
+
+    def allowed(self, states: UserStates, rows: np.ndarray, name: str) -> np.ndarray:
+        """[rows, items] what may stand in the list `name`."""
+        found = allowed_items(self.catalogue, states.platforms[rows], states.as_of[rows])
+        if name == "next_items":
+            return found
+        return found & ~touched_items(states.past, rows, len(self.catalogue))
+
+    def model(self, users: Tensor, allowed: np.ndarray) -> np.ndarray:
+        """[rows, items] probabilities by the transformer."""
+        return self.trained.item_probabilities(users, self.items, self.bias, allowed)
+
+    def own(self, states: UserStates, rows: np.ndarray, half_life: float) -> np.ndarray:
+        """[rows, items] shares of the user's own history."""
+        return own_repeats(states.past, rows, states.as_of, half_life, len(self.catalogue))
+
+    def recent(self, days: int, allowed: np.ndarray) -> np.ndarray:
+        """[rows, items] shares of recent popularity."""
+        return recent_ranking(self.popular[days], allowed)
+
+    def scores(
+        self, states: UserStates, rows: np.ndarray, users: Tensor, name: str, blend: Blend
+    ) -> np.ndarray:
+        """[rows, items] published scores; NEVER where an item may not stand in the list."""
+        allowed = self.allowed(states, rows, name)
+        own = self.own(states, rows, blend.half_life) if blend.own else np.zeros(1, np.float32)
+        mixed = blend.mix(self.model(users, allowed), own, self.recent(blend.days, allowed))
+        return np.where(allowed, mixed, NEVER)

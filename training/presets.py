@@ -1,0 +1,67 @@
+"""Named sets of model choices; a preset is logged whole with every run."""
+
+from dataclasses import dataclass, replace
+
+from pipeline.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Every choice of architecture, loss and schedule."""
+
+    name: str
+    # architecture
+    width: int = 64  # of events, items and users
+    layers: int = 2
+    attention_heads: int = 2
+    head_width: int = 64  # hidden layer of the propensity heads
+    events: int = 64  # newest events of a user that are read
+    dropout: float = 0.1  # on event vectors and in the propensity heads
+    id_dropout: float = 0.2  # how often an item is known by its text alone
+    # loss
+    targets: int = 8  # later items drawn per row
+    target_days: int = 28  # how far ahead they may lie
+    full_softmax: int = 8192  # catalogues up to this size are scored whole in training
+    negatives: int = 2048  # drawn for larger ones, half by frequency and half uniformly
+    heads_weight: float = 1.0
+    # schedule
+    batch: int = 256  # rows of a step, over all processes
+    accumulate: int = 1  # micro-batches of a step
+    epochs: int = 8
+    steps_per_epoch: int = 100  # at most; fewer when the rows are used up
+    patience: int = 2  # epochs without a better validation loss
+    learning_rate: float = 3e-3
+    warmup: float = 0.1  # share of all steps
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    bf16: bool = False  # autocast: pays where matrices are wide
+    # after training
+    blend_users: int = 1000  # validation users that the ranking weights are fitted on
+    judged_users: int = 4000  # test users that are ranked, those with the smallest ids
+    seed: int = 7
+
+
+BASE = Preset("base")
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        BASE,
+        replace(
+            BASE, name="tiny", width=16, layers=1, head_width=16, events=16, targets=4, batch=64,
+            epochs=2, steps_per_epoch=8, blend_users=64, judged_users=200,
+        ),
+        replace(
+            BASE, name="gpu", width=256, layers=6, attention_heads=8, head_width=256, events=256,
+            targets=32, full_softmax=65_536, negatives=16_384, batch=1024, epochs=20,
+            steps_per_epoch=2000, patience=3, learning_rate=1e-3, bf16=True, blend_users=4000,
+            judged_users=20_000,
+        ),
+    )
+}  # fmt: skip
+
+
+def preset_named(name: str) -> Preset:
+    """The preset. Raises UsageError when there is none of that name."""
+    if name not in PRESETS:
+        raise UsageError(f"preset: expected one of {', '.join(PRESETS)}, found {name!r}")
+    return PRESETS[name]

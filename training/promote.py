@@ -1,0 +1,51 @@
+"""Make the challenger of a run champion when it is not worse than the champion.
+
+    python -m training.promote --ds 2011-11-06 --run R
+
+Reads the run's evaluation; moves the alias `champion` and keeps the reasons as tags of the version.
+Exits with 0 also when the challenger is turned down: then the champion stays.
+"""
+
+from pipeline.days import parse_day
+from pipeline.errors import ModelError
+from pipeline.settings import load_settings
+from training.job import arguments, run_job
+from training.promotion import decide
+from training.registry import CHAMPION, MODEL, aliased, day_of, register
+from training.report import kept
+from training.tracking import needed_run, open_client
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--ds", required=True, help="the day whose challenger to look at")
+    given = parser.parse_args()
+    ds, client = parse_day(given.ds), open_client(load_settings())
+    run_id = needed_run(client, given.run, ds)
+    report = kept(client, run_id)
+    if report is None:
+        raise ModelError(
+            f"run {given.run!r} ds={ds}: expected an evaluation, found none; evaluate first"
+        )
+    version, champion = register(client, run_id, ds), aliased(client, CHAMPION)
+    if champion == version:
+        print(f"model {MODEL}: version {version} is the champion already")
+        return
+    if champion != report.champion:
+        raise ModelError(
+            f"run {given.run!r}: judged against champion {report.champion}, now it is {champion}; "
+            "evaluate again"
+        )
+    decision = decide(report, ds, day_of(client, champion) if champion else None)
+    tags = {"promoted": str(decision.promoted).lower(), "against": champion or "none"}
+    tags |= {f"reason.{number}": reason for number, reason in enumerate(decision.reasons, 1)}
+    for name, value in tags.items():
+        client.set_model_version_tag(MODEL, version, f"promotion.{name}", value)
+    if decision.promoted:
+        client.set_registered_model_alias(MODEL, CHAMPION, version)
+    outcome = "is now the champion" if decision.promoted else f"is turned down, {champion} stays"
+    print(f"model {MODEL}: version {version} {outcome}: {'; '.join(decision.reasons)}")
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,107 @@
+"""What an MLflow run keeps of a training job: parameters, metrics, plots, inputs and the model."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import torch
+from torch import nn
+
+from training import distributed
+from training.checkpoints import Progress
+from training.plots import loss_figure
+from training.presets import Preset
+from training.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SYSTEM_SECONDS = 5
+BATCH = 1000  # metrics that MLflow takes at once
+
+
+class RunRecord:
+    """Writes to one MLflow run while a job trains."""
+
+    def __init__(self, client: "MlflowClient", run_id: str, logged_steps: int = 0) -> None:
+        self.client, self.run_id = client, run_id
+        self._logged_steps = logged_steps
+        self._began = time.monotonic()
+
+    def describe(self, data: TrainingData, preset: Preset, model: nn.Module) -> None:
+        """Parameters and inputs: enough to run the job again."""
+        known = {f"preset.{name}": value for name, value in asdict(preset).items()}
+        known |= {
+            "data.ds": data.ds,
+            "data.items": len(data.catalogue),
+            "data.vocabulary": len(data.vocabulary.item_ids),
+            "data.encoder": data.catalogue.encoder,
+            "model.parameters": sum(weights.numel() for weights in model.parameters()),
+            "job.processes": distributed.world(),
+            "job.device": "cuda" if torch.cuda.is_available() else "cpu",
+            "job.threads": torch.get_num_threads(),
+        }
+        for name, value in known.items():
+            self.client.log_param(self.run_id, name, value)
+        for table, snapshot in data.inputs.items():
+            self.client.set_tag(self.run_id, f"tidemark.snapshot.{table}", snapshot)
+        for head, rate in data.constant_heads.items():
+            self.client.set_tag(self.run_id, f"tidemark.constant.{head}", rate)
+
+    def epoch(self, progress: Progress) -> None:
+        """The steps and the validation of an epoch."""
+        new = list(enumerate(progress.steps))[self._logged_steps :]
+        self._logged_steps = len(progress.steps)
+        self.metrics({}, [("train/loss", loss, step) for step, loss in new])
+        last = progress.curve[-1]
+        valid = {f"valid/{name}": value for name, value in last.items() if name != "epoch"}
+        memory = psutil.Process().memory_info().rss / 2**30
+        seconds = time.monotonic() - self._began
+        self.metrics(
+            {**valid, "job/memory_gb": memory, "job/seconds": seconds}, step=len(progress.steps)
+        )
+        print(
+            f"epoch {progress.epoch}: train {sum(x for _, x in new) / max(1, len(new)):.4f}, valid "
+            f"items {last['items']:.4f}, heads {last['heads']:.4f}, {seconds:.0f} s",
+            flush=True,
+        )
+
+    def metrics(
+        self, values: dict[str, float], series: list[tuple[str, float, int]] | None = None,
+        step: int = 0,
+    ) -> None:  # fmt: skip
+        """Logs values at `step`, or a series of (name, value, step)."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        points = [(name, value, step) for name, value in values.items()] + (series or [])
+        entries: list[Metric] = [Metric(name, value, now, at) for name, value, at in points]
+        for start in range(0, len(entries), BATCH):
+            self.client.log_batch(self.run_id, metrics=entries[start : start + BATCH])
+
+    def finish(self, progress: Progress, folder: Path) -> None:
+        """The model folder and the curve of losses."""
+        self.metrics({"best_epoch": progress.best_epoch, "best_valid_loss": progress.best_loss})
+        self.client.log_figure(self.run_id, loss_figure(progress), "plots/loss.png")
+        self.client.log_artifacts(self.run_id, str(folder), "model")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Samples CPU, memory, disk and GPU while the job runs; marks the run by how it ends."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        monitor = SystemMetricsMonitor(
+            self.run_id, sampling_interval=SYSTEM_SECONDS, resume_logging=True
+        )
+        monitor.start()
+        outcome = "FAILED"
+        try:
+            yield
+            outcome = "FINISHED"
+        finally:
+            monitor.finish()
+            self.client.set_terminated(self.run_id, outcome)

@@ -1,0 +1,38 @@
+"""Score one bucket of users with one version of the model.
+
+    python -m training.score --ds 2011-11-09 --run R --bucket 0 --buckets 2 --model-version 1
+
+Reads `user_history`, `item_embeddings` and `items` of the day; writes the part `bucket-0` of the
+staged partition of `user_features`: one row for every user of the bucket.
+"""
+
+from pipeline.days import parse_day
+from pipeline.errors import UsageError
+from pipeline.settings import load_settings
+from training.champion import load, version
+from training.job import arguments, run_job
+from training.score_bucket import Bucket, score_bucket
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--ds", required=True, help="the day to score")
+    parser.add_argument("--bucket", type=int, default=0, help="users to score")
+    parser.add_argument("--buckets", type=int, default=1, help="how many buckets there are")
+    parser.add_argument("--model-version", help="registered version; the champion by default")
+    given = parser.parse_args()
+    if not 0 <= given.bucket < given.buckets:
+        raise UsageError(f"--bucket: expected 0..{given.buckets - 1}, found {given.bucket}")
+    settings, bucket = load_settings(), Bucket(given.bucket, given.buckets)
+    model = given.model_version or version(settings)
+    if model is None:
+        raise UsageError(
+            "--model-version: there is no champion yet; train and promote one, or name one"
+        )
+    folder = load(settings, model)
+    rows = score_bucket(settings, parse_day(given.ds), given.run, bucket, model, folder)
+    print(f"user_features ds={given.ds}: bucket {given.bucket}, {rows} users, model {model}")
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,113 @@
+"""Score a bucket of users in batches: memory does not grow with their number."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
+
+from pipeline import staging
+from pipeline.catalog import file_schema
+from pipeline.errors import ModelError
+from pipeline.parquet_files import DayFile
+from pipeline.settings import Settings
+from pipeline.tables import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
+from training.arrow_columns import buckets, day_number
+from training.baselines import POPULARITY_DAYS, popularity
+from training.catalogue import Catalogue
+from training.job import open_day
+from training.prediction import Predictor
+from training.scoring import score_users
+from training.sequences import sequences
+from training.trained import load
+from training.training_data import load_catalogue
+
+CELLS = 4_000_000  # users x items held at once
+MOST_USERS = 1024
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One of `of` shares of the users."""
+
+    number: int
+    of: int
+
+    def users(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Those rows whose users are in the bucket."""
+        return rows.filter(pa.array(buckets(rows["user_id"], self.of) == self.number))
+
+
+def score_bucket(
+    settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path
+) -> int:
+    """Stages the bucket's part of `user_features`; returns its rows.
+
+    What the audit holds the rows against is counted from the ids of `user_history` alone.
+    """
+    catalogue, inputs = load_catalogue(settings, ds)
+    inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
+    popular = popular_items(history, ds, catalogue)
+    predictor = Predictor.of(load(folder), catalogue, popular)
+    attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}")
+    file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
+    for users in batches(history, bucket, max(1, min(MOST_USERS, CELLS // len(catalogue)))):
+        file.write(score_users(users, ds, version, predictor))
+    file.close()
+    expected = _expected_users(history, bucket)
+    if file.rows != expected:
+        raise ModelError(
+            f"user_features ds={ds} bucket {bucket.number}: expected {expected} users of "
+            f"user_history, scored {file.rows}; run the bucket again"
+        )
+    files = {ds: [file.path]} if file.rows else {}
+    facts = {"rows": {ds: expected}, **list_lengths(catalogue, settings.history_events)}
+    staging.complete(attempt, [ds], files, inputs, facts)
+    return file.rows
+
+
+def list_lengths(catalogue: Catalogue, history_events: int) -> dict[str, int]:
+    """How long every list is at least: a platform may be small, and a user know it all."""
+    smallest = int(np.bincount(catalogue.platform).min())
+    new = max(0, smallest - history_events)
+    return {"next_items": min(NEXT_ITEMS, smallest), "next_new_items": min(NEXT_ITEMS, new)}
+
+
+def popular_items(
+    history: arrow_dataset.Dataset, ds: str, catalogue: Catalogue
+) -> dict[int, np.ndarray]:
+    """[items] popularity in the days up to `ds` among all users, by days of window."""
+    found = {days: np.zeros(len(catalogue), dtype=np.float32) for days in POPULARITY_DAYS}
+    for batch in history.to_batches(columns=["events"]):
+        events = sequences(batch["events"], catalogue)
+        as_of = np.full(len(events), day_number(ds))
+        for days, counts in found.items():
+            counts += popularity(events, as_of, days, len(catalogue))
+    return found
+
+
+def batches(history: arrow_dataset.Dataset, bucket: Bucket, size: int) -> Iterator[pa.Table]:
+    """The bucket's rows, `size` at a time."""
+    columns = ["user_id", "platforms", "first_ds", "last_ds", "events", "daily"]
+    kept, rows = [], 0
+    for batch in history.to_batches(columns=columns, batch_size=4 * size):
+        mine = bucket.users(batch)
+        kept.append(mine)
+        rows += mine.num_rows
+        if rows >= size:
+            table = pa.Table.from_batches(kept)
+            for start in range(0, rows - rows % size, size):
+                yield table.slice(start, size).combine_chunks()
+            kept, rows = table.slice(rows - rows % size).to_batches(), rows % size
+    if rows:
+        yield pa.Table.from_batches(kept).combine_chunks()
+
+
+def _expected_users(history: arrow_dataset.Dataset, bucket: Bucket) -> int:
+    """Distinct users of the bucket."""
+    users: set[str] = set()
+    for batch in history.to_batches(columns=["user_id"]):
+        users.update(bucket.users(batch)["user_id"].to_pylist())
+    return len(users)

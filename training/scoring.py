@@ -1,0 +1,83 @@
+"""Rows of `user_features` from rows of `user_history`."""
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+
+from pipeline.tables import NEXT_ITEMS, USER_FEATURES
+from training.arrow_columns import day_number
+from training.examples import HEADS
+from training.prediction import LISTS, Predictor
+from training.ranking import top
+from training.sequences import Sequences
+from training.states import UserStates, user_states
+
+COLD_EVENTS = 3  # fewer events with an item than this make a cold start
+SCORED = pa.struct([("item_id", pa.string()), ("score", pa.float32())])
+
+
+def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) -> pa.Table:
+    """One row of features per row of history, as known at the end of `ds`."""
+    as_of = np.full(history.num_rows, day_number(ds), dtype=np.int32)
+    states = user_states(history, as_of, predictor.catalogue)
+    rows = np.arange(len(states))
+    users = predictor.users(states, rows)
+    chances = predictor.trained.propensities(users, states.features)
+    lists = {name: _ranked(states, rows, name, predictor, users) for name in LISTS}
+    columns = {
+        "ds": pa.array([ds] * len(rows), pa.string()),
+        "model_version": pa.array([version] * len(rows), pa.string()),
+        **{name: history[name] for name in ("user_id", "platforms", "first_ds", "last_ds")},
+        **_counts(states),
+        "is_cold_start": pa.array(_items_read(states.past) < COLD_EVENTS),
+        "embedding": _vectors(users.float().cpu().numpy()),
+        **lists,
+        **{f"p_{head}": pa.array(chances[:, place]) for place, head in enumerate(HEADS)},
+    }
+    return pa.table(columns).select(USER_FEATURES.schema.names).cast(USER_FEATURES.schema)
+
+
+def _counts(states: UserStates) -> dict[str, pa.Array]:
+    counts = states.counts
+    whole = {
+        "recency_days": counts.recency,
+        "active_days_28d": counts.active_days[:, 2],
+        "events_7d": counts.count("events", 7),
+        "events_28d": counts.count("events", 28),
+        "views_28d": counts.count("view", 28),
+        "carts_28d": counts.count("cart", 28),
+        "purchases_28d": counts.count("purchase", 28),
+        "returns_28d": counts.count("return", 28),
+        "events_365d": counts.count("events", 365),
+        "purchases_365d": counts.count("purchase", 365),
+    }
+    columns = {name: pa.array(values.astype(np.int32)) for name, values in whole.items()}
+    spend = {"spend_28d": counts.spend[:, 2], "spend_365d": counts.spend[:, 4]}
+    return columns | {name: pa.array(values) for name, values in spend.items()}
+
+
+def _items_read(past: Sequences) -> np.ndarray:
+    """[rows] events with an item of the catalogue."""
+    return np.bincount(past.rows[past.item >= 0], minlength=len(past))
+
+
+def _ranked(
+    states: UserStates, rows: np.ndarray, name: str, predictor: Predictor, users: Tensor
+) -> pa.Array:
+    """The published list of each user; shorter only where there are no more items to name."""
+    blend = predictor.trained.card.blends[name]
+    scores = predictor.scores(states, rows, users, name, blend)
+    places, values = top(scores, NEXT_ITEMS)
+    real = places >= 0
+    items = predictor.catalogue.item_ids.take(pa.array(places[real]))
+    entries = pa.StructArray.from_arrays(
+        [items, pa.array(values[real].astype(np.float32))], fields=list(SCORED)
+    )
+    offsets = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries)
+
+
+def _vectors(vectors: np.ndarray) -> pa.Array:
+    rows, width = vectors.shape
+    offsets = pa.array(np.arange(rows + 1) * width, pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))

@@ -1,0 +1,86 @@
+"""Users' event lists as ragged arrays of small integers: what models and rankers read."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.tables import EVENT_TYPES
+from training.arrow_columns import Column, codes, day_numbers, floats, lengths, plain
+from training.catalogue import Catalogue
+
+KINDS = len(EVENT_TYPES)
+ENGAGED = ("view", "cart", "favorite", "purchase")  # what a next item is: an item somebody turns to
+ENGAGED_KINDS = np.array([EVENT_TYPES.index(kind) for kind in ENGAGED])
+GAPS = 28  # buckets of log2 seconds, the last from a year on
+PRICES = 20  # 0 = no price; buckets of log2 price
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Event k of row r has offsets[r] <= k < offsets[r + 1], oldest first.
+
+    `item` is a catalogue position (-1 = none), `kind` an index of EVENT_TYPES, `gap` and `price`
+    are buckets, `day` is the day (since 1970) on which it happened, `arrival` the day it landed.
+    """
+
+    offsets: np.ndarray
+    item: np.ndarray
+    kind: np.ndarray
+    gap: np.ndarray
+    price: np.ndarray
+    day: np.ndarray
+    arrival: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The row of each event."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def events_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The events of `rows`: place in `rows`, and position, of each."""
+        size = (self.offsets[rows + 1] - self.offsets[rows]).astype(np.int64)
+        place = np.repeat(np.arange(len(rows)), size)
+        within = np.arange(len(place)) - np.repeat(np.cumsum(size) - size, size)
+        return place, self.offsets[rows][place] + within
+
+    @cached_property
+    def engaged(self) -> np.ndarray:
+        """Whether each event is somebody turning to a known item."""
+        return np.isin(self.kind, ENGAGED_KINDS) & (self.item >= 0)
+
+
+def sequences(column: Column, catalogue: Catalogue) -> Sequences:
+    """From a list column of tables.HISTORY_EVENTS."""
+    lists = plain(column)
+    offsets = np.concatenate([[0], np.cumsum(lengths(lists))]).astype(np.int64)
+    events = lists.flatten()
+    seconds = pc.struct_field(events, "event_time").cast(pa.int64()).to_numpy() // 1_000_000
+    price = floats(pc.struct_field(events, "price"))
+    return Sequences(
+        offsets,
+        catalogue.positions(pc.struct_field(events, "item_id")),
+        codes(pc.struct_field(events, "event_type"), EVENT_TYPES).astype(np.int8),
+        _gaps(seconds, offsets),
+        np.where(price > 0, _log2_bucket(price, PRICES - 1) + 1, 0).astype(np.int8),
+        (seconds // 86_400).astype(np.int32),
+        day_numbers(pc.struct_field(events, "arrival_ds")),
+    )
+
+
+def _gaps(seconds: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Bucket of the time since the row's event before; 0 for its first."""
+    gap = np.diff(seconds, prepend=seconds[:1])
+    starts = offsets[:-1][np.diff(offsets) > 0]
+    gap[starts] = 0
+    return _log2_bucket(np.maximum(gap, 0), GAPS).astype(np.int8)
+
+
+def _log2_bucket(values: np.ndarray, buckets: int) -> np.ndarray:
+    """floor(log2(1 + value)), at most `buckets` - 1."""
+    return np.minimum(np.floor(np.log2(1 + values)), buckets - 1)

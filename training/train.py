@@ -1,0 +1,60 @@
+"""Train the interest model: the challenger of a day.
+
+    torchrun --standalone --nproc-per-node 2 -m -- training.train --ds 2011-11-06 --run R
+    python -m training.train --ds 2011-11-06 --run R                       (one process)
+
+Reads `training_examples`, `item_embeddings` and `items` of the day; writes one MLflow run and
+registers its model as challenger. Tried again with the same run, it goes on from its checkpoint.
+"""
+
+from pathlib import Path
+
+from pipeline.days import parse_day
+from pipeline.settings import Settings, load_settings
+from training import distributed
+from training.building import build_trainer, finish
+from training.job import arguments, run_job
+from training.presets import Preset, preset_named
+from training.registry import register
+from training.run_record import RunRecord
+from training.tracking import open_client, start_run
+from training.trained import save
+from training.trainer import Trainer
+from training.training_data import TrainingData, load_training_data
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--ds", required=True, help="the day whose examples to train on")
+    parser.add_argument("--preset", help="TIDEMARK_TRAIN_PRESET by default")
+    given = parser.parse_args()
+    ds, settings = parse_day(given.ds), load_settings()
+    preset = preset_named(given.preset or settings.train_preset)
+    device = distributed.join()
+    data = load_training_data(settings, ds, device)
+    folder = settings.mlflow / "jobs" / given.run / ds
+    trainer = build_trainer(data, preset, folder / "checkpoints", device)
+    if distributed.rank() == 0:
+        lead(settings, data, preset, trainer, given.run, folder)
+    else:
+        trainer.fit()
+    distributed.leave()
+
+
+def lead(
+    settings: Settings, data: TrainingData, preset: Preset, trainer: Trainer, run: str, folder: Path
+) -> None:
+    """The first process: it also keeps the record and publishes the model."""
+    client = open_client(settings)
+    record = RunRecord(client, start_run(client, run, data.ds))
+    record.describe(data, preset, trainer.model)
+    with record.running():
+        progress = trainer.fit(record.epoch)
+        save(finish(trainer, data, run, settings), folder / "model")
+        record.finish(progress, folder / "model")
+    version = register(client, record.run_id, data.ds)
+    print(f"model tidemark: version {version} is the challenger, MLflow run {record.run_id}")
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,144 @@
+"""A trained model as a folder: weights, vocabulary and card, published and loaded together.
+
+    weights.safetensors   weights
+    vocabulary.parquet    item ids in the order of the model's ids
+    card.json             shape, text encoder, platforms, calibration, blend, inputs: the rest
+
+Loading runs no code from the folder.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipeline.errors import ModelError
+from training.batches import tokens
+from training.blend import Blend
+from training.calibration import Calibration
+from training.catalogue import Catalogue
+from training.model import InterestModel, Shape
+from training.objective import inputs_of
+from training.sequences import Sequences
+from training.vocabulary import Vocabulary
+
+CARD, WEIGHTS, VOCABULARY = "card.json", "weights.safetensors", "vocabulary.parquet"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model besides its weights."""
+
+    ds: str
+    run: str
+    preset: dict[str, object]
+    shape: dict[str, int | float]
+    encoder: str
+    platforms: list[str]
+    inputs: dict[str, int]  # table -> snapshot id
+    blends: dict[str, Blend] = field(default_factory=dict)  # list -> weights
+    calibration: Calibration | None = None
+
+
+@dataclass
+class TrainedModel:
+    """A model that can be asked. Rows are users, positions those of the catalogue given."""
+
+    model: InterestModel
+    vocabulary: Vocabulary
+    card: Card
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @torch.inference_mode()
+    def item_vectors(self, catalogue: Catalogue) -> tuple[Tensor, Tensor]:
+        """[items, width] vectors and [items] biases; new items by their text.
+
+        Raises ModelError when the catalogue's vectors come from another encoder's space.
+        """
+        if catalogue.encoder != self.card.encoder:
+            raise ModelError(
+                f"item_embeddings: expected vectors of {self.card.encoder}, which the model was "
+                f"trained on, found {catalogue.encoder}; train again, or set "
+                "TIDEMARK_TEXT_ENCODER back and encode the items again"
+            )
+        text = torch.from_numpy(catalogue.text).to(self.device)
+        ids = torch.from_numpy(self.vocabulary.ids(catalogue)).to(self.device)
+        return self.model.item_vectors(text, ids)
+
+    @torch.inference_mode()
+    def user_vectors(
+        self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor
+    ) -> Tensor:
+        """[rows, width] vectors of users after their newest event."""
+        read = tokens(past, rows, catalogue, self.model.shape.events)
+        inputs = inputs_of(read, np.arange(len(catalogue)), self.device)
+        inputs.platform.copy_(self._own_platforms(catalogue)[inputs.platform])
+        hidden = self.model.hidden(inputs, items)
+        return hidden[torch.arange(len(rows)), torch.from_numpy(read.last).to(self.device)]
+
+    @torch.inference_mode()
+    def item_probabilities(
+        self, users: Tensor, items: Tensor, bias: Tensor, allowed: np.ndarray
+    ) -> np.ndarray:
+        """[rows, items] softmax over the items that each user may get."""
+        scores = users @ items.T + bias
+        mask = torch.from_numpy(allowed).to(self.device)
+        scores = scores.float().masked_fill(~mask, float("-inf"))
+        return torch.nan_to_num(torch.softmax(scores, dim=1)).cpu().numpy()
+
+    @torch.inference_mode()
+    def propensities(self, users: Tensor, features: np.ndarray) -> np.ndarray:
+        """[rows, HEADS] calibrated probabilities."""
+        assert self.card.calibration is not None, "a published model is calibrated"
+        return self.card.calibration.apply(self.head_logits(users, features))
+
+    @torch.inference_mode()
+    def head_logits(self, users: Tensor, features: np.ndarray) -> np.ndarray:
+        """[rows, HEADS] logits before calibration."""
+        counts = torch.from_numpy(features).to(self.device)
+        return self.model.propensity_logits(users, counts).float().cpu().numpy()
+
+    def _own_platforms(self, catalogue: Catalogue) -> Tensor:
+        """Platform codes of the catalogue as the model knows them; 0 for one that it never saw."""
+        known = {name: code for code, name in enumerate(self.card.platforms, start=1)}
+        codes = [0, *(known.get(name, 0) for name in catalogue.platforms)]
+        return torch.tensor(codes, device=self.device)
+
+
+def save(trained: TrainedModel, folder: Path) -> None:
+    """Writes the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = trained.model.state_dict()
+    save_file(
+        {name: w.detach().cpu().contiguous() for name, w in weights.items()}, folder / WEIGHTS
+    )
+    frequency = pa.array(trained.vocabulary.frequency, pa.int64())
+    columns = {"item_id": trained.vocabulary.item_ids, "frequency": frequency}
+    pq.write_table(pa.table(columns), folder / VOCABULARY)
+    (folder / CARD).write_text(json.dumps(asdict(trained.card), indent=1, sort_keys=True))
+
+
+def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
+    """Reads the folder. Raises ModelError when it is not whole."""
+    missing = [name for name in (CARD, WEIGHTS, VOCABULARY) if not (folder / name).exists()]
+    if missing:
+        raise ModelError(f"model {folder}: missing {', '.join(missing)}; train again")
+    card = _card(json.loads((folder / CARD).read_text()))
+    model = InterestModel(Shape(**card.shape))  # type: ignore[arg-type]
+    model.load_state_dict(load_file(folder / WEIGHTS))
+    items = pq.read_table(folder / VOCABULARY)
+    vocabulary = Vocabulary(items["item_id"].combine_chunks(), items["frequency"].to_numpy())
+    device = device or torch.device("cpu")
+    return TrainedModel(model.to(device).eval(), vocabulary, card, device)
+
+
+def _card(content: dict) -> Card:
+    blends = {name: Blend(**weights) for name, weights in content.pop("blends").items()}
+    calibration = content.pop("calibration")
+    return Card(**content, blends=blends, calibration=calibration and Calibration(**calibration))

@@ -1,0 +1,180 @@
+"""The training loop: sharded batches, DDP, accumulation, warm-up, early stopping, checkpoints."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from pipeline.errors import ModelError
+from training import distributed
+from training.batches import TargetDraws
+from training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from training.model import InterestModel
+from training.objective import Batch, Batcher, Objective
+from training.vocabulary import Candidates
+
+
+@dataclass
+class Trainer:
+    """Trains `model` in place. `shards` are the rows of each shard that this process holds.
+
+    The rows of a step are a fixed number from each shard, so two processes with one shard each take
+    the same steps as one process that holds both.
+    """
+
+    model: InterestModel
+    batcher: Batcher
+    draws: TargetDraws
+    candidates: Candidates
+    shards: list[np.ndarray]
+    all_shards: int
+    folder: Path
+    fingerprint: str
+    progress: Progress = field(default_factory=Progress)
+
+    def fit(self, on_epoch: Callable[[Progress], None] = lambda progress: None) -> Progress:
+        """Trains to the end or until validation stops improving; loads the best weights."""
+        preset = self.batcher.preset
+        objective = self._objective()
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
+        )
+        best = self._resume(optimizer)
+        while self.progress.epoch < preset.epochs and not self._out_of_patience():
+            self._train_epoch(objective, optimizer)
+            valid = self.valid_loss(objective)
+            best = self._record(valid, best)
+            if distributed.rank() == 0:
+                save_checkpoint(
+                    self.folder, self.fingerprint, self.progress, self.model, optimizer, best
+                )
+                on_epoch(self.progress)
+        self.model.load_state_dict(best)
+        return self.progress
+
+    def valid_loss(self, objective: torch.nn.Module) -> dict[str, float]:
+        """Mean losses on the window after the validation cut-off, over all processes."""
+        objective.eval()
+        examples, preset = self.batcher.examples, self.batcher.preset
+        rows = np.concatenate([shard[~examples.is_train[shard]] for shard in self.shards])
+        sums = torch.zeros(4, dtype=torch.float64, device=self.batcher.device)
+        inner = objective.module if isinstance(objective, DistributedDataParallel) else objective
+        with torch.inference_mode():
+            for start in range(0, len(rows), preset.batch):
+                part = rows[start : start + preset.batch]
+                targets = self.draws.ahead(part, epoch=0)
+                labels = examples.labels[part]
+                # Candidates of one fixed draw: losses of different epochs are then comparable.
+                batch = self.batcher.batch(part, targets, self.candidates.of_step(0, 0), labels)
+                counts = [targets.counts.sum(), (~np.isnan(labels)).sum()]
+                sums += torch.tensor([*map(float, inner(batch)), *counts], device=sums.device)
+        item, head, items, heads = distributed.total(sums).tolist()
+        item, head = item / max(items, 1), head / max(heads, 1)
+        return {"items": item, "heads": head, "total": item + preset.heads_weight * head}
+
+    def steps(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Step number and this process's rows; -1 where a shard has run out of rows."""
+        preset = self.batcher.preset
+        per_shard = max(1, preset.batch // self.all_shards)
+        longest = distributed.largest(max(map(len, self.shards)), self.batcher.device)
+        order = np.random.default_rng([preset.seed, epoch]).permutation(longest)
+        for step in range(min(math.ceil(longest / per_shard), preset.steps_per_epoch)):
+            places = order[step * per_shard : (step + 1) * per_shard]
+            rows = [np.append(shard, -1)[np.minimum(places, len(shard))] for shard in self.shards]
+            yield step, np.concatenate(rows)
+
+    def _objective(self) -> torch.nn.Module:
+        objective = Objective(self.model, self.batcher.preset.bf16).to(self.batcher.device)
+        return DistributedDataParallel(objective) if distributed.world() > 1 else objective
+
+    def _resume(self, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+        found = load_checkpoint(self.folder, self.fingerprint, self.model, optimizer)
+        if found is None:
+            return _copy(self.model)
+        self.progress, best = found
+        return best
+
+    def _train_epoch(self, objective: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        objective.train()
+        epoch, preset = self.progress.epoch + 1, self.batcher.preset
+        torch.manual_seed(preset.seed * 1000 + epoch * 100 + distributed.rank())
+        plan = list(self.steps(epoch))
+        for step, rows in plan:
+            done = (epoch - 1) * len(plan) + step
+            for group in optimizer.param_groups:
+                group["lr"] = self._rate(done, preset.epochs * len(plan))
+            self.progress.steps.append(self._step(objective, optimizer, epoch, step, rows))
+
+    def _step(
+        self, objective: torch.nn.Module, optimizer: torch.optim.Optimizer, epoch: int, step: int,
+        rows: np.ndarray,
+    ) -> float:  # fmt: skip
+        """One optimizer step; returns the mean loss over the rows of all processes."""
+        preset = self.batcher.preset
+        batches, counts = self._micro_batches(rows, epoch, step)
+        items, heads = distributed.total(counts).clamp(min=1).tolist()
+        optimizer.zero_grad()
+        losses = torch.zeros(2, dtype=torch.float64, device=self.batcher.device)
+        for number, batch in enumerate(batches):
+            last = number == len(batches) - 1
+            waits = isinstance(objective, DistributedDataParallel) and not last
+            with objective.no_sync() if waits else nullcontext():  # type: ignore[operator]
+                item, head = objective(batch)
+                # DDP averages gradients over processes; the loss is a mean over all of them.
+                mean = item / items + preset.heads_weight * head / heads
+                (mean * distributed.world()).backward()
+            losses += torch.stack([item.detach(), head.detach()])
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), preset.clip)
+        optimizer.step()
+        item_sum, head_sum = distributed.total(losses).tolist()
+        return item_sum / items + preset.heads_weight * head_sum / heads
+
+    def _micro_batches(self, rows: np.ndarray, epoch: int, step: int) -> tuple[list[Batch], Tensor]:
+        """The rows in `accumulate` parts, and how many targets and labels count in them."""
+        batches, counts = [], np.zeros(2)
+        examples, candidates = self.batcher.examples, self.candidates.of_step(epoch, step)
+        for part in np.array_split(rows, self.batcher.preset.accumulate):
+            real = part >= 0
+            part = np.maximum(part, 0)
+            targets = self.draws.training(part, epoch).only(real)
+            labelled = (real & examples.is_train[part])[:, None]
+            labels = np.where(labelled, examples.labels[part], np.nan)
+            counts += [targets.counts.sum(), (~np.isnan(labels)).sum()]
+            batches.append(self.batcher.batch(part, targets, candidates, labels, (epoch, step)))
+        return batches, torch.from_numpy(counts).to(self.batcher.device)
+
+    def _rate(self, step: int, steps: int) -> float:
+        """Linear warm-up, then a cosine down to a tenth."""
+        preset = self.batcher.preset
+        warm = max(1, round(preset.warmup * steps))
+        if step < warm:
+            return preset.learning_rate * (step + 1) / warm
+        turn = math.pi * (step - warm) / max(1, steps - warm)
+        return preset.learning_rate * (0.55 + 0.45 * math.cos(turn))
+
+    def _record(self, valid: dict[str, float], best: dict[str, Tensor]) -> dict[str, Tensor]:
+        progress = self.progress
+        progress.epoch += 1
+        if not math.isfinite(valid["total"]):
+            raise ModelError(
+                f"epoch {progress.epoch}: expected a finite validation loss, found {valid}; "
+                "lower the preset's learning rate"
+            )
+        progress.curve.append({"epoch": progress.epoch, **valid})
+        if valid["total"] >= progress.best_loss:
+            return best
+        progress.best_loss, progress.best_epoch = valid["total"], progress.epoch
+        return _copy(self.model)
+
+    def _out_of_patience(self) -> bool:
+        return self.progress.epoch - self.progress.best_epoch >= self.batcher.preset.patience
+
+
+def _copy(model: InterestModel) -> dict[str, Tensor]:
+    return {name: weights.detach().clone() for name, weights in model.state_dict().items()}
