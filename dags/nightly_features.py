@@ -24,8 +24,6 @@ A rerun of a published day gives the same rows and publishes nothing.
 More: `docs/operations.md`.
 """
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
 
 from pipeline.airflow import tasks
@@ -36,7 +34,8 @@ settings = load_settings()
 user_features = Asset("user_features", group="tidemark")
 
 # Ticks at midnight for the day that ended: with a later tick a backfill would leave out its last
-# day. The files of the day are waited for.
+# day. The files of the day are waited for. No start date, else the first start of a scheduler
+# would run yesterday at once.
 each_night = CronPartitionTimetable(
     "0 0 * * *", timezone=settings.business_tz, run_offset=-1, key_format="%Y-%m-%d"
 )
@@ -45,7 +44,6 @@ with DAG(
     "nightly_features",
     description="One day of behaviour logs to one partition of user features",
     schedule=each_night,
-    start_date=datetime(2010, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=2,
     default_args=tasks.defaults(settings, owner="data-engineering"),

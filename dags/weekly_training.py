@@ -14,8 +14,6 @@ The **partition key** is the last day that it learns from: the Sunday.
 More: `docs/operations.md`.
 """
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from pipeline.airflow import tasks
@@ -32,7 +30,6 @@ with DAG(
     "weekly_training",
     description="A challenger each week; champion when it is not worse",
     schedule=each_week,
-    start_date=datetime(2010, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     default_args=tasks.defaults(settings, owner="machine-learning"),

@@ -5,6 +5,7 @@ with that process's own last line. Running it again is safe: what is published d
 """
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ from pipeline.errors import ModelError, OrchestrationError
 from pipeline.settings import Settings
 from pipeline.steps import SCORE, STEPS, TRAINING_STEPS, Step
 
-LAST_LINES = 20  # of a failed process's log, searched for its error
+# What to look for in the log of a failed process, the clearest first.
+OUR_ERROR = re.compile(r"\berror: .+")
+EXCEPTION = re.compile(r"^(Caused by: )?([\w.]+\.)?[A-Z]\w*(Error|Exception)\b.*")
+ANYTHING = re.compile(r".*\S.*")
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,19 @@ def champion(settings: Settings) -> str:
 
 
 def error_line(lines: list[str]) -> str:
-    """The line of a log that says what went wrong: the last `error: …`, else the last one."""
-    errors = [line[line.index("error: ") :] for line in lines if "error: " in line]
-    return (errors or [line for line in lines if line.strip()] or ["no output"])[-1].strip()
+    """The line of a log that says what went wrong: `error: …`, else an exception, else the last.
+
+    A Spark job's log goes on after its error.
+    """
+    for pattern in (OUR_ERROR, EXCEPTION, ANYTHING):
+        found = [match.group() for line in lines if (match := pattern.search(line))]
+        if found:
+            return found[-1].strip()
+    return "no output"
 
 
 def _last(lines: list[str]) -> str:
-    return error_line(lines[-LAST_LINES:]).removeprefix("error: ")
+    return error_line(lines).removeprefix("error: ")
 
 
 def _parts(

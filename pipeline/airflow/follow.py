@@ -13,6 +13,7 @@ from pipeline.airflow.rest import AirflowClient
 
 POLL_SECONDS = 1.0
 OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
+SHOWN = {"success", "failed", "skipped", "up_for_retry"}
 COLOURS = {"success": "green", "failed": "red", "running": "cyan", "up_for_retry": "yellow"}
 
 Tasks = list[dict[str, Any]]
@@ -47,7 +48,7 @@ class Lines:
     def __call__(self, tasks: Tasks) -> None:
         for task in _started(tasks):
             line = f"{name(task):32} {task['state']:16} try {task['try_number']}"
-            if task["state"] in OVER and line not in self._printed:
+            if task["state"] in SHOWN and line not in self._printed:
                 self._printed.add(line)
                 print(f"{line} {seconds(task):7.1f} s", flush=True)
 

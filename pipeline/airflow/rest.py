@@ -41,17 +41,19 @@ class AirflowClient:
     def set_pool(self, name: str, slots: int) -> None:
         """Creates the pool, or gives it its size."""
         known = {pool["name"] for pool in self.get("pools")["pools"]}
+        pool = {"pool" if name in known else "name": name, "slots": slots}
+        body = {**pool, "include_deferred": False}
         if name in known:
-            self.patch(f"pools/{name}?update_mask=slots", {"pool": name, "slots": slots})
+            self.patch(f"pools/{name}", body)
         else:
-            self.post("pools", {"name": name, "slots": slots})
+            self.post("pools", body)
 
     def log(self, run_path: str, task: dict[str, Any]) -> list[str]:
         """The lines that a task's last try logged."""
         task_path = f"{run_path}/taskInstances/{task['task_id']}"
         query = f"map_index={task['map_index']}&full_content=true"
         content = self.get(f"{task_path}/logs/{task['try_number']}?{query}")["content"]
-        return [str(line.get("event", "")) for line in content if isinstance(line, dict)]
+        return [text for entry in content for text in _lines(entry)]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         if not self._token:
@@ -71,3 +73,11 @@ class AirflowClient:
         )
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             return json.load(response)
+
+
+def _lines(entry: dict[str, Any]) -> list[str]:
+    """What a log entry says, an exception's message included, Airflow's folding marks left out."""
+    said = [str(entry.get("event", ""))]
+    said += [str(error["exc_value"]) for error in entry.get("error_detail") or []]
+    lines = [line for text in said for line in text.splitlines()]
+    return [line for line in lines if not line.startswith("::")]

@@ -8,8 +8,10 @@ LOOKBACK_DAYS = 7  # sessions and history of a day build on the days just before
 
 def landing(settings: Settings, ds: str) -> list[str]:
     """Files of `ds` that sources promise and that have not landed."""
-    from pipeline.landing import missing
+    from pipeline.landing import active_sources, missing
 
+    if not active_sources(settings):
+        return [f"no source is active: nothing is below {settings.landing}"]
     return missing(settings, ds)
 
 

@@ -1,0 +1,100 @@
+"""What every DAG must be: light to import, documented, owned, with retries and pools by kind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("airflow")
+
+DAGS = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
+HEAVY = ("pyspark", "torch", "transformers", "mlflow", "great_expectations", "pyiceberg", "pandas")
+AUDITS = ("audit",)
+
+
+def load(path: Path, monkeypatch: pytest.MonkeyPatch):
+    import runpy
+
+    monkeypatch.syspath_prepend(str(path.parent))
+    return runpy.run_path(str(path))["dag"]
+
+
+@pytest.fixture(params=DAGS, ids=lambda path: path.stem)
+def dag(request, home, monkeypatch):
+    return load(request.param, monkeypatch)
+
+
+@pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
+def test_importing_a_dag_brings_in_nothing_heavy(path: Path, home) -> None:
+    code = (
+        f"import runpy, sys; runpy.run_path({str(path)!r}); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
+
+
+def test_the_file_is_named_like_the_dag_and_short(dag) -> None:
+    path = Path(dag.fileloc)
+    assert path.stem == dag.dag_id
+    assert len(path.read_text().splitlines()) <= 100
+
+
+def test_docs_owner_tags(dag) -> None:
+    assert "If it fails" in dag.doc_md
+    assert "tidemark" in dag.tags and len(dag.tags) >= 3
+    assert not dag.catchup and dag.max_active_runs <= 2
+    for task in dag.tasks:
+        assert task.doc_md, task.task_id
+        assert task.owner in {"data-engineering", "machine-learning"}, task.task_id
+
+
+def test_a_failed_audit_is_final_and_everything_else_is_tried_again(dag) -> None:
+    for task in dag.tasks:
+        again = 0 if task.task_id.endswith("audit") else 1 if task.task_id.endswith("train") else 2
+        assert task.retries == again, task.task_id
+
+
+def test_heavy_tasks_share_pools(dag) -> None:
+    for task in dag.tasks:
+        is_spark = type(task).__name__ == "SparkSubmitOperator"
+        assert (task.pool == "spark") == is_spark, task.task_id
+    pools = {task.task_id.split(".")[-1]: task.pool for task in dag.tasks}
+    assert pools.get("train", "torch") == "torch"
+    assert pools["audit"] == "default_pool"
+
+
+def test_days_come_from_the_partition_key_alone(dag) -> None:
+    for task in dag.tasks:
+        text = str([getattr(task, name, "") for name in task.template_fields])
+        assert "logical_date" not in text and "{{ ds" not in text, task.task_id
+
+
+def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
+    nightly = load(DAGS[0].parent / "nightly_features.py", monkeypatch)
+    steps = [task.task_id.removesuffix(".publish") for task in nightly.tasks
+             if task.task_id.endswith(".publish")]  # fmt: skip
+    assert steps == [
+        "ingest", "clean", "sessionize", "catalogue", "encode", "accumulate",
+        "first_champion.examples", "score",
+    ]  # fmt: skip
+    for step in steps:
+        assert nightly.get_task(f"{step}.publish").upstream_task_ids == {f"{step}.audit"}
+        assert nightly.get_task(f"{step}.audit").upstream_task_ids == {f"{step}.job"}
+
+
+def test_the_night_in_the_order_of_the_design(home, monkeypatch) -> None:
+    nightly = load(DAGS[0].parent / "nightly_features.py", monkeypatch)
+
+    def before(task_id: str) -> set[str]:
+        return set(nightly.get_task(task_id).upstream_task_ids)
+
+    assert before("ingest.job") == {"wait_for_landing", "wait_for_previous_day"}
+    assert before("clean.job") == {"ingest.publish"}
+    assert before("accumulate.job") == {"clean.publish"}
+    assert before("encode.job") == {"catalogue.publish"}
+    assert before("first_champion.is_there_none") == {"encode.publish", "accumulate.publish"}
+    assert before("score.choose_champion") == {"first_champion.promote"}
+    assert before("summary") == {"score.publish", "sessionize.publish"}
+    assert [asset.name for asset in nightly.get_task("score.publish").outlets] == ["user_features"]
