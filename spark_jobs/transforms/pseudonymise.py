@@ -25,7 +25,7 @@ def pseudonymise(rows: DataFrame, people: DataFrame, home: Path) -> DataFrame:
     """
     folder = str(home)
 
-    @F.arrow_udf("string")
+    @F.arrow_udf("string")  # type: ignore[call-overload]
     def hashed(identities: pa.Array) -> pa.Array:
         key = load_user_key(Path(folder))
         distinct = identities.dictionary_encode()

@@ -1,0 +1,60 @@
+"""Clean raw events.
+
+    spark-submit spark_jobs/clean_events.py --from 2010-12-01 --to 2011-11-06
+    spark-submit spark_jobs/clean_events.py --ds 2011-11-07
+
+Reads `raw_events` of [from - dedup_days + 1, to], writes staged partitions of `events`,
+`quarantine` and `accounting`. Every raw row becomes an event, a duplicate, or a quarantined row
+with a reason.
+"""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.landing import active_sources, delivers
+from pipeline.staging import Manifest
+from pipeline.tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
+from spark_jobs.job import SparkJob, run_job
+from spark_jobs.transforms.account import account, due_days, expected_rows
+from spark_jobs.transforms.clean import judge, keep_events, quarantine
+
+
+def main() -> None:
+    job = SparkJob.from_args(__doc__)
+    sources = active_sources(job.settings)
+    raw = placed(job.read(RAW_EVENTS, lookback_days=job.settings.dedup_days - 1))
+    own = raw.where(F.col("ds") >= job.first)
+    near_seconds = {source.platform: source.near_duplicate_seconds for source in sources}
+    verdicts = judge(raw, job.first, job.settings, near_seconds).persist()
+    event_rows, quarantine_rows = expected_rows(own, verdicts, job.days)
+    kept = job.stage(EVENTS, keep_events(own, verdicts), facts={"rows": event_rows})
+    bad = job.stage(QUARANTINE, quarantine(own, verdicts), facts={"rows": quarantine_rows})
+    due = [(ds, s.platform) for s in sources for ds in job.days if delivers(job.settings, s, ds)]
+    counts = account(
+        own, read_back(job, kept), read_back(job, bad), verdicts, due_days(job.spark, due)
+    )
+    job.stage(ACCOUNTING, counts)
+
+
+def placed(raw: DataFrame) -> DataFrame:
+    """Raw events with the place of each row in its data file, which names it exactly."""
+    if not raw.inputFiles():
+        return raw.withColumns({"data_file": F.lit(""), "data_row": F.lit(0)})
+    return raw.select(
+        "*",
+        F.col("_metadata.file_name").alias("data_file"),
+        F.col("_metadata.row_index").alias("data_row"),
+    )
+
+
+def read_back(job: SparkJob, manifest: Manifest) -> DataFrame:
+    """The rows that were staged, as they are in the files."""
+    files = [path for paths in manifest.days.values() for path in paths]
+    schema = "ds string, platform string, reason string"
+    if not files:
+        return job.spark.createDataFrame([], schema)
+    return job.spark.read.schema(schema).parquet(*files)
+
+
+if __name__ == "__main__":
+    run_job(main)
