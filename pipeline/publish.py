@@ -18,7 +18,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from pipeline import staging
 from pipeline.catalog import ensure_table
-from pipeline.errors import FencedError, TidemarkError
+from pipeline.errors import FencedError, TidemarkError, UsageError
 from pipeline.settings import Settings, load_settings
 from pipeline.table_schema import Table
 from pipeline.tables import table_named
@@ -143,16 +143,20 @@ def _encode(changed: dict[str, Publication]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", required=True)
+    parser.add_argument("--table", action="append", required=True, help="may be repeated")
     parser.add_argument("--run", required=True)
     arguments = parser.parse_args()
     try:
-        table = table_named(arguments.table)
-        changed = publish(load_settings(), table, arguments.run)
+        settings = load_settings()
+        for table in [table_named(name) for name in arguments.table]:
+            changed = publish(settings, table, arguments.run)
+            rows = sum(publication.rows for publication in changed.values())
+            print(f"{table.name}: published {len(changed)} days, {rows} rows")
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     except TidemarkError as error:
         sys.exit(f"error: {error}")
-    rows = sum(publication.rows for publication in changed.values())
-    print(f"{table.name}: published {len(changed)} days, {rows} rows")
 
 
 if __name__ == "__main__":

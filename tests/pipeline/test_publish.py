@@ -2,16 +2,17 @@
 
 import multiprocessing
 import random
+import sys
 import time
 from multiprocessing.synchronize import Barrier
 
 import pytest
-from staged_factory import DAY, event, pass_audit, stage
+from staged_factory import DAY, SOUND, event, pass_audit, stage
 
 from pipeline import reading
 from pipeline.catalog import load_table
 from pipeline.errors import FencedError, StagingError
-from pipeline.publish import publish
+from pipeline.publish import main, publish
 from pipeline.settings import Settings
 from pipeline.tables import table_named
 
@@ -107,6 +108,30 @@ def test_nothing_unaudited_is_published(home: Settings) -> None:
     with pytest.raises(StagingError, match="no passed audit; audit it before publishing"):
         publish(home, EVENTS, "r1")
     assert reading.published("events", home) == {}
+
+
+def test_the_command_publishes_several_tables(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready(home, "r1", {DAY: rows_of(DAY, 1, 3)})
+    pass_audit(home, stage(home, "quarantine", {DAY: [SOUND["quarantine"]]}))
+    tables = ["--table", "events", "--table", "quarantine"]
+    monkeypatch.setattr(sys, "argv", ["publish", *tables, "--run", "r1"])
+    main()
+    assert capsys.readouterr().out.splitlines() == [
+        "events: published 1 days, 3 rows",
+        "quarantine: published 1 days, 1 rows",
+    ]
+
+
+@pytest.mark.parametrize(("table", "code"), [("event", 2), ("sessions", "error: sessions: run")])
+def test_the_command_tells_wrong_usage_from_failure(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, table: str, code: int | str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["publish", "--table", table, "--run", "r1"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert str(end.value.code).startswith(str(code))
 
 
 # ---- several publishers

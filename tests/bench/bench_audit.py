@@ -1,0 +1,115 @@
+"""Seconds of an audit of staged events, by part.
+
+    python tests/bench/bench_audit.py 5000000
+
+Rows are synthetic, in 8 files of one day. The parts are timed in one process, in the order in
+which the audit runs them; the last line is the whole command, with start-up, on the same rows.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+DAY, FILES = "2024-03-05", 8
+ROWS_SQL = """
+SELECT '{day}' AS ds, 'shop' AS platform, md5(i::VARCHAR) AS event_id,
+    md5((i % 50000)::VARCHAR) AS user_id, 'shop:' || (hash(i) % 30000) AS item_id,
+    ['view', 'view', 'cart', 'purchase'][i % 4 + 1] AS event_type,
+    TIMESTAMPTZ '{day} 00:00:00+00' + INTERVAL (i % 86400) SECOND AS event_time,
+    '{day}' AS arrival_ds, 1.0::DOUBLE AS quantity, (hash(i) % 10000 / 100.0)::DOUBLE AS price,
+    NULL::VARCHAR AS query, NULL::VARCHAR AS text, NULL::DOUBLE AS rating,
+    NULL::VARCHAR AS campaign_id, NULL::DOUBLE AS propensity,
+    i::VARCHAR AS attributes
+FROM range({first}, {last}) t(i)
+"""
+
+
+def stage_events(rows: int) -> None:
+    """Stages `rows` events under the run `bench`."""
+    from pipeline import staging
+    from pipeline.catalog import file_schema
+    from pipeline.parquet_files import write_day
+    from pipeline.settings import load_settings
+    from pipeline.tables import table_named
+
+    settings = load_settings()
+    attempt = staging.begin(settings, "events", "bench")
+    schema = file_schema(settings, table_named("events"))
+    paths = []
+    for part in range(FILES):
+        first, last = part * rows // FILES, (part + 1) * rows // FILES
+        made = duckdb.sql(ROWS_SQL.format(day=DAY, first=first, last=last)).to_arrow_table()
+        paths.append(write_day(attempt.day(DAY), _with_maps(made), schema))
+    staging.complete(attempt, [DAY], {DAY: paths}, facts={"rows": {DAY: rows}})
+
+
+def _with_maps(rows: pa.Table) -> pa.Table:
+    """`attributes` as a map of one entry."""
+    orders = rows["attributes"].combine_chunks()
+    keys = pa.array(["order"] * len(orders))
+    maps = pa.MapArray.from_arrays(pa.array(range(len(orders) + 1), pa.int32()), keys, orders)
+    return rows.set_column(rows.schema.get_field_index("attributes"), "attributes", maps)
+
+
+def time_parts() -> None:
+    """Prints the seconds of each part."""
+    from pipeline import staging
+    from pipeline.auditing.files import check_files
+    from pipeline.auditing.staged_rows import staged_rows
+    from pipeline.expectations import rules_of
+    from pipeline.settings import load_settings
+    from pipeline.tables import table_named
+
+    settings, table = load_settings(), table_named("events")
+    manifests = staging.current(settings, "events", "bench")
+    _timed("files", lambda: check_files(table, manifests))
+    suite = _timed("import of GX", _import_suite)
+    rules = rules_of(table, settings)
+    context = suite.open_context(settings)
+    expectations = suite.build_suite("events", rules)
+    with staged_rows(settings, table, manifests, rules) as rows:
+        result = _timed("suite", lambda: suite.run_suite(context, expectations, rows))
+        keep = (settings, context, expectations, "bench", result)
+        _timed("data docs", lambda: suite.keep_result(*keep))
+        _timed("digest", rows.content)
+    command = [sys.executable, "-m", "pipeline.audit", "--table", "events", "--run", "bench"]
+    _timed("whole command", lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+
+
+def _import_suite() -> Any:
+    from pipeline.auditing import suite
+
+    return suite
+
+
+def _timed(what: str, call: Callable[[], Any]) -> Any:
+    began, cpu = time.perf_counter(), _cpu_seconds()
+    result = call()
+    wall, used = time.perf_counter() - began, _cpu_seconds() - cpu
+    print(f"{what:<14} {wall:6.2f} s {used:6.2f} s of CPU", flush=True)
+    return result
+
+
+def _cpu_seconds() -> float:
+    """Of this process and its children: what counts where the machine is shared."""
+    return sum(os.times()[:4])
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["TIDEMARK_HOME"] = home
+        stage_events(rows)
+        print(f"{rows:,} rows of events")
+        time_parts()
+
+
+if __name__ == "__main__":
+    main()
