@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.errors import LandingError
 from pipeline.landed_file import LandedFile, inspect
-from pipeline.landing import files, missing
+from pipeline.landing import drop_days, drop_files, missing
 from pipeline.settings import Settings
-from pipeline.source_file import Source
+from pipeline.source_file import Drop, Source
 
 Landed = list[tuple[Source, list[LandedFile]]]
 
@@ -26,7 +26,7 @@ def inspect_days(settings: Settings, sources: list[Source], days: list[str]) -> 
             f"{absent[0]}{more}; wait for the delivery, or set TIDEMARK_ALLOW_EMPTY=true when "
             "nothing comes"
         )
-    return [(source, _inspect_source(settings, source, days)) for source in sources]
+    return [(source, _inspect_drop(settings, source.delivery, days)) for source in sources]
 
 
 def records_by_day(landed: Landed, days: list[str]) -> dict[str, int]:
@@ -45,8 +45,18 @@ def check_unchanged(landed: Landed) -> None:
             file.check_unchanged()
 
 
-def _inspect_source(settings: Settings, source: Source, days: list[str]) -> list[LandedFile]:
-    found = [(path, ds) for ds in days for path in files(settings, source, ds)]
+def inspect_catalogues(settings: Settings, sources: list[Source], first: str, last: str) -> Landed:
+    """The catalogue files of [first, last]. Raises LandingError when one is damaged."""
+    landed: Landed = []
+    for source in sources:
+        if source.items:
+            days = [ds for ds in drop_days(settings, source.items) if first <= ds <= last]
+            landed.append((source, _inspect_drop(settings, source.items, days)))
+    return landed
+
+
+def _inspect_drop(settings: Settings, drop: Drop, days: list[str]) -> list[LandedFile]:
+    found = [(path, ds) for ds in days for path in drop_files(settings, drop, ds)]
     with ThreadPoolExecutor(max_workers=4) as threads:
         return list(
             threads.map(
@@ -54,7 +64,7 @@ def _inspect_source(settings: Settings, source: Source, days: list[str]) -> list
                     file[0],
                     file[0].relative_to(settings.landing).as_posix(),
                     file[1],
-                    source.delivery,
+                    drop,
                     settings.allow_empty,
                 ),
                 found,

@@ -22,9 +22,11 @@ def map_source(rows: DataFrame, source: Source) -> DataFrame:
     `problem` is why the row could not be read, else the first [reject] condition that holds.
     Raises SourceError naming the key, the SQL and Spark's reason when one cannot be evaluated.
     """
-    types = {key: _checked(rows, source, f"event.{key}", sql) for key, sql in source.event.items()}
+    types = {
+        key: checked_type(rows, source, f"event.{key}", sql) for key, sql in source.event.items()
+    }
     for reason, sql in source.reject.items():
-        _checked(rows, source, f"reject.{reason}", sql)
+        checked_type(rows, source, f"reject.{reason}", sql)
     return rows.select(
         F.lit(source.platform).alias("platform"),
         F.col("_landed.ds").alias("ds"),
@@ -35,7 +37,7 @@ def map_source(rows: DataFrame, source: Source) -> DataFrame:
     )
 
 
-def _checked(rows: DataFrame, source: Source, key: str, sql: str) -> DataType:
+def checked_type(rows: DataFrame, source: Source, key: str, sql: str) -> DataType:
     """The type of an expression. Raises SourceError when it cannot be evaluated on the rows."""
     try:
         kind = rows.select(F.expr(sql)).schema[0].dataType
