@@ -20,7 +20,7 @@ def test_with_all_candidates_it_is_the_cross_entropy() -> None:
 
 
 def test_sampled_candidates_estimate_the_full_normaliser() -> None:
-    # 2 of 4 other items drawn uniformly: each stands for 2. exp(loss) - 1 = sum of exp(s_j) / exp(s_t).
+    # 2 of 4 other items drawn uniformly, so each stands for 2; the target scores exp(0) = 1.
     scores = torch.log(torch.tensor([[2.0], [3.0]]))
     found = item_loss(
         torch.ones(1, 1), torch.zeros(1, 1), torch.zeros(1), scores, torch.zeros(2),

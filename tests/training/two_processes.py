@@ -1,0 +1,46 @@
+"""Trains on the shop for a few steps and writes the weights: what the DDP test runs twice.
+
+    torchrun --standalone --nproc-per-node 2 -m -- tests.training.two_processes OUT
+    python -m tests.training.two_processes OUT
+
+One process holds both shards, two hold one each: the steps must be the same.
+"""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save_file
+
+from pipeline.settings import load_settings
+from tests.training.factory import DS
+from training import distributed
+from training.arrow_columns import buckets
+from training.building import build_trainer
+from training.presets import PRESETS
+from training.training_data import load_training_data
+
+SHARDS = 2
+# Without dropout, which draws from each process's own generator.
+PRESET = replace(PRESETS["tiny"], dropout=0.0, epochs=1, steps_per_epoch=4, batch=30, accumulate=2)
+
+
+def main(out: Path) -> None:
+    device = distributed.join()
+    data = load_training_data(load_settings(), DS, device)
+    trainer = build_trainer(data, PRESET, out.with_suffix(".checkpoints"), device)
+    trainer.all_shards = SHARDS
+    if distributed.world() == 1:
+        shard = buckets(data.examples.users, SHARDS)
+        trainer.shards = [np.flatnonzero(shard == number) for number in range(SHARDS)]
+    trainer.fit()
+    if distributed.rank() == 0:
+        save_file(trainer.model.state_dict(), out)
+    distributed.leave()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main(Path(sys.argv[1]))
