@@ -1,7 +1,7 @@
 """Chunks are cut only between keys, whatever the batches."""
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_jobs.transforms.whole_groups import whole_groups
@@ -9,6 +9,7 @@ from spark_jobs.transforms.whole_groups import whole_groups
 sizes = st.lists(st.integers(1, 5), max_size=12)
 
 
+@settings(deadline=None)
 @given(groups=sizes, batch_rows=st.integers(1, 7), chunk_bytes=st.integers(1, 200))
 def test_chunks_hold_whole_groups_in_order(
     groups: list[int], batch_rows: int, chunk_bytes: int
