@@ -15,8 +15,8 @@ PRIOR = 1e-2  # pulls slope to 1 and intercept to 0, in rows' worth of squared d
 class Calibration:
     """p = sigmoid(slope x logit + intercept); a head whose label has one class gives its rate."""
 
-    slope: tuple[float, ...]
-    intercept: tuple[float, ...]
+    slope: list[float]
+    intercept: list[float]
     constant: dict[str, float]  # heads without two classes in training or validation
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ def fit_calibration(
         slope, intercept = _platt(logits[known, column].astype(np.float64), found)
         slopes.append(slope)
         intercepts.append(intercept)
-    return Calibration(tuple(slopes), tuple(intercepts), constant)
+    return Calibration(slopes, intercepts, constant)
 
 
 def _platt(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 from pipeline.errors import SettingsError
 
@@ -38,6 +39,7 @@ class TextEncoder:
 
     def __init__(self, name: str) -> None:
         folder = model_folder(name)
+        logging.disable_progress_bar()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
             self._model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
