@@ -69,6 +69,10 @@ def test_csv_with_quotes_and_prices_that_tell_nothing(spark: SparkSession, home:
     ]
 
 
+def test_an_empty_drop_is_a_day_without_changes(spark: SparkSession, home: Settings) -> None:
+    assert read(spark, home, "", "jsonl") == []
+
+
 @pytest.mark.parametrize(
     ("suffix", "lines", "message"),
     [
@@ -81,7 +85,6 @@ def test_csv_with_quotes_and_prices_that_tell_nothing(spark: SparkSession, home:
         ("jsonl", b'{"sku": "\xff"}\n', "2011-03-01.jsonl, line 1: .* found bad_encoding"),
         ("csv", "sku,name,cost\n1,Mug,2\n2,Cup\n", "2011-03-01.csv, line 3: .* found malformed"),
         ("csv", "sku,name\n1,Mug\n", "2011-03-01.csv: expected the columns .* missing are cost"),
-        ("jsonl", "", "2011-03-01.jsonl: expected records, found an empty file"),
         (
             "jsonl.gz",
             gzip.compress(b'{"sku": "1"}\n' * 99)[:-9],

@@ -1,0 +1,52 @@
+"""What a night waits for: landing, the week before, histories to train on."""
+
+import pytest
+
+from pipeline.airflow import waits
+from pipeline.settings import Settings
+
+FILES = "webshop: no file matches landing/webshop/2026-01-02.jsonl.gz"
+
+
+@pytest.fixture
+def landed(home: Settings) -> Settings:
+    folder = home.landing / "webshop"
+    folder.mkdir()
+    for ds in ("2025-12-20", "2026-01-01", "2026-01-03"):
+        (folder / f"{ds}.jsonl.gz").touch()
+    return home
+
+
+def test_an_empty_landing_is_waited_for(home: Settings) -> None:
+    assert waits.landing(home, "2026-01-02") == [
+        f"no source is active: nothing is below {home.landing}"
+    ]
+
+
+def test_a_missing_file_is_named_unless_the_day_may_be_empty(landed: Settings) -> None:
+    assert waits.landing(landed, "2026-01-02") == [FILES]
+    assert waits.landing(landed, "2026-01-03") == []
+    assert waits.landing(landed.model_copy(update={"allow_empty": True}), "2026-01-02") == []
+
+
+def test_landed_days_of_the_week_before_must_be_published(landed: Settings, monkeypatch) -> None:
+    published: dict[str, object] = {}
+    monkeypatch.setattr("pipeline.reading.published", lambda name, settings: published)
+    assert waits.earlier_days(landed, "2026-01-04") == [
+        "events of 2026-01-01, 2026-01-03 landed and are not published; load them with "
+        "`python -m pipeline run --from 2026-01-01 --to 2026-01-03`"
+    ]
+    published.update({"2026-01-01": 1, "2026-01-03": 1})
+    assert waits.earlier_days(landed, "2026-01-04") == []
+
+
+def test_the_day_itself_and_older_weeks_are_not_waited_for(landed: Settings, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.reading.published", lambda name, settings: {"2026-01-01": 1})
+    assert waits.earlier_days(landed, "2026-01-03") == []
+
+
+def test_training_waits_for_both_of_its_tables(home: Settings) -> None:
+    assert waits.history(home, "2026-01-04") == [
+        f"{table} ds=2026-01-04 is not published; run nightly_features for it"
+        for table in ("user_history", "item_embeddings")
+    ]
