@@ -123,10 +123,12 @@ def _user_history(settings: Settings) -> list[RowRule]:
     return [
         ("first_ds <= last_ds <= ds", days, ("user_id", "first_ds", "last_ds")),
         (
-            f"events holds 1 to {settings.history_events}",
-            f"len(events) BETWEEN 1 AND {settings.history_events}",
+            f"events holds at most {settings.history_events}",
+            f"len(events) <= {settings.history_events}",
             ("user_id",),
         ),
+        # impressions are counted and not listed, so a list may be empty, the counts never
+        ("daily is not empty", "len(daily) > 0", ("user_id",)),
         ("events are oldest first", _sorted("events", "event_time"), ("user_id",)),
     ]
 
@@ -138,7 +140,7 @@ def _training_examples(settings: Settings) -> list[RowRule]:
         ("events are known at the cut-off", _none("events", "e.arrival_ds > cutoff_ds"), who),
         ("future is after the cut-off", _none("future", "e.arrival_ds <= cutoff_ds"), who),
         ("purchase_7d implies purchase_28d", "NOT purchase_7d OR purchase_28d", who),
-        ("churn_28d means no future", "churn_28d = (len(future) = 0)", who),
+        ("churn_28d means no future", "NOT churn_28d OR len(future) = 0", who),
     ]
 
 

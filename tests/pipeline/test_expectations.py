@@ -47,7 +47,9 @@ BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
     ("item_embeddings", {"embedding": [0.6, 0.9]}, {"embedding has length 1"}),
     ("item_embeddings", {"embedding": [0.6, float("nan")]}, {"embedding has length 1"}),
     ("user_history", {"last_ds": "2024-03-06"}, {"first_ds <= last_ds <= ds"}),
-    ("user_history", {"events": []}, {"events holds 1 to 256"}),
+    ("user_history", {"events": []}, set()),  # a user of impressions only
+    ("user_history", {"events": factory.HISTORY * 257}, {"events holds at most 256"}),
+    ("user_history", {"daily": []}, {"daily is not empty"}),
     ("user_history", {"events": [{"event_time": factory.NOON},
                                  {"event_time": factory.NOON.replace(hour=1)}]},
      {"events are oldest first"}),
