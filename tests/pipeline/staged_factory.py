@@ -50,7 +50,7 @@ SOUND: dict[str, dict[str, object]] = {
     },
     "user_history": {
         "ds": DAY, "user_id": USER, "platforms": ["shop"], "first_ds": DAY, "last_ds": DAY,
-        "events": HISTORY, "daily": [],
+        "events": HISTORY, "daily": [{"arrival_ds": DAY, "platform": "shop"}],
     },
     "training_examples": {
         "ds": "2024-03-05", "cutoff_ds": "2024-02-06", "fold": "test", "user_id": USER,
