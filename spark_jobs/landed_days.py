@@ -26,7 +26,7 @@ def inspect_days(settings: Settings, sources: list[Source], days: list[str]) -> 
             f"{absent[0]}{more}; wait for the delivery, or set TIDEMARK_ALLOW_EMPTY=true when "
             "nothing comes"
         )
-    return [(source, _inspect_drop(settings, source.delivery, days)) for source in sources]
+    return [(source, inspect_drop(settings, source.delivery, days)) for source in sources]
 
 
 def records_by_day(landed: Landed, days: list[str]) -> dict[str, int]:
@@ -52,11 +52,12 @@ def inspect_catalogues(settings: Settings, sources: list[Source], first: str, la
     for source in sources:
         if source.items:
             days = [ds for ds in drop_days(settings, source.items) if first <= ds <= last]
-            landed.append((source, _inspect_drop(no_news, source.items, days)))
+            landed.append((source, inspect_drop(no_news, source.items, days)))
     return landed
 
 
-def _inspect_drop(settings: Settings, drop: Drop, days: list[str]) -> list[LandedFile]:
+def inspect_drop(settings: Settings, drop: Drop, days: list[str]) -> list[LandedFile]:
+    """The files of one drop on `days`. Raises LandingError when one is damaged."""
     found = [(path, ds) for ds in days for path in drop_files(settings, drop, ds)]
     with ThreadPoolExecutor(max_workers=4) as threads:
         return list(

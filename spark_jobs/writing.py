@@ -38,7 +38,7 @@ def _write_partition(
 ) -> Iterator[pa.RecordBatch]:
     open_day, file = "", None
     for batch in batches:
-        for ds, rows in _by_day(batch):
+        for ds, rows in by_day(batch):
             if ds != open_day or file is None:
                 if file is not None:
                     yield _written(open_day, file)
@@ -48,13 +48,13 @@ def _write_partition(
         yield _written(open_day, file)
 
 
-def _by_day(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.Table]]:
+def by_day(batch: pa.RecordBatch, column: str = "ds") -> Iterator[tuple[str, pa.Table]]:
     """The rows of a batch by runs of equal days.
 
     Slices, not filters: those copy, and pyarrow 25 aborts when a filtered map column is cast.
     """
     rows = pa.Table.from_batches([batch])
-    runs = pc.run_end_encode(rows["ds"].combine_chunks())
+    runs = pc.run_end_encode(rows[column].combine_chunks())
     start = 0
     for ds, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
         yield ds, rows.slice(start, end - start)

@@ -18,7 +18,7 @@ KEY = ["ds", "platform"]
 def account(
     raw: DataFrame, events: DataFrame, quarantine: DataFrame, verdicts: DataFrame, due: DataFrame
 ) -> DataFrame:
-    """One row per (ds, platform) of `due`, and of any rows there are; zeros where there are none."""
+    """One row per (ds, platform) of `due` or with any rows; zeros where there are none."""
     duplicates = verdicts.where(F.col("verdict") == DUPLICATE)
     counts = [
         _count(raw, "rows_landed"),

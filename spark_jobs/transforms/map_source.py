@@ -16,6 +16,12 @@ TYPES = {
 }  # fmt: skip
 
 
+def event_time(rows: DataFrame, source: Source) -> Column:
+    """When the event of a row of the source happened. Raises SourceError like `map_source`."""
+    kind = checked_type(rows, source, "event.event_time", source.event["event_time"])
+    return _canonical(source, "event_time", kind)
+
+
 def map_source(rows: DataFrame, source: Source) -> DataFrame:
     """One row per row: its place, the canonical columns (raw ids), and `problem`.
 

@@ -1,6 +1,6 @@
 """Landed files of a source → one row per record, with the source's own columns.
 
-Beside those columns every row carries `_landed` (ds, source_file, line, problem, sha256) and
+Beside those columns every row carries `_landed` (ds, source_file, line, text, problem, sha256) and
 `_unknown`, a map of the fields that the source does not declare.
 """
 
@@ -84,6 +84,7 @@ def _parquet(
         _of_file({file.path: file.ds for file in files}).alias("ds"),
         _of_file({file.path: file.name for file in files}).alias("source_file"),
         (F.col("_metadata.row_index") + 1).alias("line"),
+        F.lit(None).cast("string").alias("text"),
         F.when(size > max_record_bytes, "oversized").alias("problem"),
         F.lit(None).cast("string").alias("sha256"),
     )
@@ -104,7 +105,7 @@ def _landed(*problems: Column) -> Column:
     problem = F.coalesce("problem", *problems)
     sha256 = F.coalesce("sha256", F.when(problem.isNotNull(), F.sha2("text", 256)))
     return F.struct(
-        "ds", "source_file", "line", problem.alias("problem"), sha256.alias("sha256")
+        "ds", "source_file", "line", "text", problem.alias("problem"), sha256.alias("sha256")
     ).alias("_landed")
 
 

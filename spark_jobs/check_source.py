@@ -1,0 +1,48 @@
+"""Check a source file against a landed day.
+
+    python -m spark_jobs.check_source my_shop.toml --ds 2011-11-07
+
+Reads the day's landed files and prints what they become: mapped rows, counts by event type, rejects
+by reason with examples. Writes nothing.
+"""
+
+import argparse
+from pathlib import Path
+
+from pipeline.days import parse_day
+from pipeline.errors import LandingError
+from pipeline.landing import source_days
+from pipeline.settings import Settings, load_settings
+from pipeline.source_file import Source, load_source
+from spark_jobs.job import run_job
+from spark_jobs.landed_days import inspect_drop
+from spark_jobs.session import open_session
+from spark_jobs.show_rows import show_rows
+from spark_jobs.transforms.ingest import ingest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--ds", help="landed day; the latest by default")
+    arguments = parser.parse_args()
+    settings, source = load_settings(), load_source(arguments.file)
+    ds = parse_day(arguments.ds) if arguments.ds else _latest(settings, source)
+    landed = inspect_drop(settings, source.delivery, [ds])
+    if not landed:
+        path = source.delivery.path.replace("{ds}", ds)
+        raise LandingError(f"{source.platform}: no file matches landing/{path}")
+    rows = ingest(open_session(settings, "Check source"), [(source, landed)], settings).persist()
+    print(f"{source.platform} {ds}: {rows.count()} rows in {len(landed)} files")
+    show_rows(rows)
+
+
+def _latest(settings: Settings, source: Source) -> str:
+    days = source_days(settings, source)
+    if not days:
+        raise LandingError(f"{source.platform}: no file matches landing/{source.delivery.path}")
+    return days[-1]
+
+
+if __name__ == "__main__":
+    run_job(main)
