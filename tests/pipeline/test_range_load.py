@@ -65,7 +65,7 @@ def test_commands_are_what_a_person_types(home: Settings) -> None:
     python = sys.executable.rsplit("/", 1)[-1]
     assert typed(ENCODE) == [python, "-m", "training.encode_items", *days]
     assert typed(TRAIN) == [
-        "torchrun", "--standalone", "--nproc-per-node", "2", "-m", "training.train", *last,
+        "torchrun", "--standalone", "--nproc-per-node", "2", "-m", "--", "training.train", *last,
     ]  # fmt: skip
     assert step_commands.audit(CLEAN, "R")[3:] == [
         "--table", "events", "--table", "quarantine", "--table", "accounting", "--run", "R",
