@@ -6,6 +6,7 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipeline.days import shift
 from pipeline.tables import USER_HISTORY
 from spark_jobs.transforms.history import (
     DAILY_FIELDS,
@@ -17,7 +18,8 @@ from spark_jobs.transforms.history import (
 )
 from spark_jobs.transforms.whole_groups import map_groups
 
-PAST = ["past_events", "past_daily"]
+COLUMNS = USER_HISTORY.schema.names
+STATE = [name for name in COLUMNS if name not in ("ds", "user_id")]
 
 
 def accumulate(
@@ -26,10 +28,9 @@ def accumulate(
     """`user_history` of each of `days`, merged from `past` (one earlier day of it, or no rows) and
     the `events` that arrived since; without `past`, events of the whole window are needed.
     """
-    kept = past.select(
-        "user_id", F.col("events").alias("past_events"), F.col("daily").alias("past_daily")
-    )
-    rows = kept.unionByName(history_rows(events), allowMissingColumns=True)
+    state = [F.col(name).alias(f"past_{name}") for name in STATE]
+    packed = past.select("user_id", *state)
+    rows = packed.unionByName(history_rows(events), allowMissingColumns=True)
     kernel = partial(histories, days=days, active_days=active_days, history_events=history_events)
     return map_groups(rows, "user_id", kernel, USER_HISTORY.schema)
 
@@ -37,12 +38,27 @@ def accumulate(
 def histories(
     rows: pl.DataFrame, days: list[str], active_days: int, history_events: int
 ) -> pl.DataFrame:
-    """The histories of the users in `rows`, for every day of `days`, by day and user."""
-    events = rows.filter(pl.col("arrival_ds").is_not_null()).drop(PAST)
-    past = rows.filter(pl.col("arrival_ds").is_null())
-    listed = pl.concat([_unpack(past, "past_events", EVENT_FIELDS), listed_events(events)])
-    counts = pl.concat([_unpack(past, "past_daily", DAILY_FIELDS), daily_counts(events)])
-    return pl.concat([as_known(listed, counts, ds, active_days, history_events) for ds in days])
+    """The histories of the users in `rows`, for every day of `days`.
+
+    Rows of past histories hold `past_<column>` alone, rows of events the columns of events.
+    """
+    is_past = pl.col("arrival_ds").is_null()
+    past = rows.filter(is_past).select("user_id", pl.col("^past_.*$").name.replace("past_", ""))
+    events = rows.filter(~is_past)
+    stays = _stays(events, shift(days[-1], -active_days), history_events)
+    kept, moved = past.filter(stays), past.filter(~stays)
+    listed = pl.concat([_unpack(moved, "events", EVENT_FIELDS), listed_events(events)])
+    counts = pl.concat([_unpack(moved, "daily", DAILY_FIELDS), daily_counts(events)])
+    found = [as_known(listed, counts, ds, active_days, history_events) for ds in days]
+    found += [kept.with_columns(ds=pl.lit(ds)) for ds in days]
+    return pl.concat([rows.select(COLUMNS) for rows in found])
+
+
+def _stays(events: pl.DataFrame, expired_ds: str, history_events: int) -> pl.Expr:
+    """Whether a past history is still the user's: most of them are, and need no unpacking."""
+    silent = ~pl.col("user_id").is_in(events["user_id"].unique().implode())
+    fits = pl.col("events").list.len() <= history_events
+    return silent & fits & (pl.col("first_ds") > expired_ds)
 
 
 def _unpack(past: pl.DataFrame, name: str, fields: list[str]) -> pl.DataFrame:

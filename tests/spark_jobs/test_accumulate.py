@@ -41,7 +41,7 @@ def kernel_rows(rows: list[Row], past: pl.DataFrame | None) -> pl.DataFrame:
     new = as_polars(EVENTS, rows).select("user_id", "platform", *EVENT_FIELDS)
     if past is None:
         past = as_polars(USER_HISTORY, [])
-    packed = past.select("user_id", past_events="events", past_daily="daily")
+    packed = past.select("user_id", pl.exclude("ds", "user_id").name.prefix("past_"))
     return pl.concat([packed, new], how="diagonal")
 
 
