@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def fit_blends(predictor: Predictor, examples: Examples, users: int) -> dict[str
         repeats = name == "next_items"
         own = {h: predictor.own(examples, rows, h) for h in HALF_LIVES if repeats}
         recent = {d: predictor.recent(d, allowed) for d in POPULARITY_DAYS}
-        model = predictor.model(predictor.users(examples, rows), allowed)
+        model = partial(predictor.model, predictor.users(examples, rows), allowed)
         blends[name] = fit_blend(judged(relevant, allowed), model, own, recent)
     return blends
 
@@ -92,7 +93,7 @@ def _rankings(
     users = predictor.users(examples, rows)
     blend = predictor.trained.card.blends[name]
     yield "published", predictor.scores(examples, rows, users, name, blend)
-    yield "transformer", np.where(allowed, predictor.model(users, allowed), NEVER)
+    yield "transformer", np.where(allowed, predictor.model(users, allowed, (14, 0.0)), NEVER)
     for days in POPULARITY_DAYS:
         yield f"popular_{days}d", np.where(allowed, predictor.recent(days, allowed), NEVER)
     if name == "next_items":

@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from training.baselines import own_repeats, recent_ranking
-from training.blend import Blend
+from training.blend import Blend, Trend
 from training.catalogue import Catalogue
 from training.ranking import NEVER, allowed_items, touched_items
 from training.states import UserStates
 from training.trained import TrainedModel
 
 LISTS = ("next_items", "next_new_items")
+SMOOTHING = 3.0  # events
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,19 @@ class Predictor:
             return found
         return found & ~touched_items(states.past, rows, len(self.catalogue))
 
-    def model(self, users: Tensor, allowed: np.ndarray) -> np.ndarray:
-        """[rows, items] probabilities by the transformer."""
-        return self.trained.item_probabilities(users, self.items, self.bias, allowed)
+    def model(self, users: Tensor, allowed: np.ndarray, trend: Trend) -> np.ndarray:
+        """[rows, items] probabilities by the transformer, moved by what is popular of late."""
+        days, power = trend
+        moved = self.bias + power * torch.from_numpy(self.trend(days)).to(self.bias)
+        return self.trained.item_probabilities(users, self.items, moved, allowed)
+
+    def trend(self, days: int) -> np.ndarray:
+        """[items] log of the share of late over the share in training, smoothed by a few events."""
+        late, then = self.popular[days], self.trained.frequency(self.catalogue)
+        events = max(late.sum(), 1.0)
+        return np.log((late + SMOOTHING) / events) - np.log(
+            then / max(then.sum(), 1.0) + SMOOTHING / events
+        )
 
     def own(self, states: UserStates, rows: np.ndarray, half_life: float) -> np.ndarray:
         """[rows, items] shares of the user's own history."""
@@ -60,5 +72,6 @@ class Predictor:
         """[rows, items] published scores; NEVER where an item may not stand in the list."""
         allowed = self.allowed(states, rows, name)
         own = self.own(states, rows, blend.half_life) if blend.own else np.zeros(1, np.float32)
-        mixed = blend.mix(self.model(users, allowed), own, self.recent(blend.days, allowed))
+        model = self.model(users, allowed, (blend.trend_days, blend.trend))
+        mixed = blend.mix(model, own, self.recent(blend.days, allowed))
         return np.where(allowed, mixed, NEVER)

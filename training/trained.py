@@ -104,6 +104,10 @@ class TrainedModel:
         counts = torch.from_numpy(features).to(self.device)
         return self.model.propensity_logits(users, counts).float().cpu().numpy()
 
+    def frequency(self, catalogue: Catalogue) -> np.ndarray:
+        """[items] how often training met each item of a catalogue."""
+        return np.append(0, self.vocabulary.frequency)[self.vocabulary.ids(catalogue)]
+
     def _own_platforms(self, catalogue: Catalogue) -> Tensor:
         """Platform codes of the catalogue as the model knows them; 0 for one that it never saw."""
         known = {name: code for code, name in enumerate(self.card.platforms, start=1)}

@@ -24,7 +24,7 @@ from training.vocabulary import Vocabulary
 from training.windowed_counts import FEATURES
 
 ITEMS = 60
-EVEN = Blend(1.0, 1.0, 1.0, 45.0, 14)
+EVEN = Blend(1.0, 1.0, 1.0, 45.0, 14, 14, 1.0)
 
 
 def history(*users: tuple[list[str], list[dict]]) -> pa.Table:
