@@ -60,7 +60,7 @@ def source_days(settings: Settings, source: Source) -> list[str]:
 def drop_days(settings: Settings, drop: Drop) -> list[str]:
     """The days with at least one file of the drop, in order."""
     pattern = _day_pattern(drop.path)
-    found = settings.landing.glob(drop.path.replace("{ds}", "*"))
+    found = settings.landing.glob(drop.path.replace("{ds}", "*").replace("**", "*"))
     return sorted(set(_days(pattern, (path.relative_to(settings.landing) for path in found))))
 
 

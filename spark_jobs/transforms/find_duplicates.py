@@ -28,8 +28,10 @@ def find_duplicates(rows: DataFrame, dedup_days: int, near_seconds: dict[str, fl
 
 def _is_near(near_seconds: dict[str, float], dedup_days: int) -> Column:
     order = Window.partitionBy("user_id", *SAME_DEED).orderBy("ds", "event_time", "event_id")
-    limits = F.create_map(*[F.lit(part) for pair in near_seconds.items() for part in pair])
-    limit = F.coalesce(limits["platform"], F.lit(-1.0)) * 1_000_000
+    limits = F.create_map(
+        *[F.lit(part) for name, seconds in near_seconds.items() for part in (name, float(seconds))]
+    )
+    limit = F.coalesce(limits[F.col("platform")], F.lit(-1.0)) * 1_000_000
     apart = F.unix_micros("event_time") - F.lag(F.unix_micros("event_time")).over(order)
     recent = _recent(F.lag("ds").over(order), dedup_days)
     return recent & (F.coalesce(F.abs(apart), F.lit(0)) <= limit)

@@ -37,35 +37,28 @@ def _jsonl(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
 
     Parsed as a list of one: so text behind the object is seen as the damage that it is.
     """
-    parsed = F.from_json(
-        F.concat(F.lit("["), "text", F.lit("]")), "array<map<string,string>>", JSON
-    )
+    listed = F.concat(F.lit("["), "text", F.lit("]"))
+    parsed = F.from_json(listed, "array<map<string,string>>", JSON)
     one = F.when(F.size("_parsed") == 1, F.col("_parsed")[0])
-    zero = F.when(F.contains("text", F.lit("\\u0000")), "null_byte")
     rows = lines.withColumn("_parsed", parsed).withColumn("_fields", one)
-    unknown = F.map_filter(
-        "_fields", lambda name, value: ~name.isin(*drop.columns) & value.isNotNull()
-    )
-    return rows.select(
-        _landed(zero, F.when(F.col("_fields").isNull(), "malformed")),
-        unknown.alias("_unknown"),
-        *[F.col("_fields")[column].alias(column) for column in drop.columns],
-    )
+    zero = F.when(F.contains("text", F.lit("\\u0000")), "null_byte")
+    problem = F.coalesce("problem", zero, F.when(F.col("_fields").isNull(), "malformed"))
+    fields = {column: F.col("_fields")[column] for column in drop.columns}
+    unknown = F.map_filter("_fields", lambda name, value: ~name.isin(*drop.columns))
+    return _records(rows, problem, fields, unknown)
 
 
 def _csv(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
     """Fields of CSV lines (RFC 4180, one record per line); an empty field is NULL."""
     names = [f"_{position}" for position in range(len(header))]
     schema = ", ".join(f"{name} string" for name in [*names, "_corrupt"])
-    open_quote = F.regexp_count("text", F.lit('"')) % 2 == 1
     rows = lines.withColumn("_fields", F.from_csv("text", schema, CSV))
-    fields = {column: F.col("_fields")[name] for column, name in zip(header, names, strict=True)}
-    broken = F.col("_fields._corrupt").isNotNull() | open_quote
-    return rows.select(
-        _landed(F.when(broken, "malformed")),
-        _unknown({name: field for name, field in fields.items() if name not in drop.columns}),
-        *[fields[column].alias(column) for column in drop.columns],
-    )
+    quotes = F.length("text") - F.length(F.replace("text", F.lit('"'), F.lit("")))
+    broken = F.col("_fields._corrupt").isNotNull() | (quotes % 2 == 1)
+    problem = F.coalesce("problem", F.when(broken, "malformed"))
+    found = {column: F.col("_fields")[name] for column, name in zip(header, names, strict=True)}
+    fields = {column: found.pop(column) for column in drop.columns}
+    return _records(rows, problem, fields, _map(found))
 
 
 def _parquet(
@@ -77,20 +70,45 @@ def _parquet(
     except AnalysisException as error:
         reason = str(error).splitlines()[0]
         raise LandingError(f"{files[0].name}: Spark cannot read its columns: {reason}") from None
-    texts = [F.octet_length(name) for name, kind in rows.dtypes if kind in ("string", "binary")]
+    texts = [F.octet_length(f"`{n}`") for n, kind in rows.dtypes if kind in ("string", "binary")]
     size = sum((F.coalesce(text, F.lit(0)) for text in texts), F.lit(0))
-    unknown = {n: F.col(f"`{n}`").cast("string") for n in rows.columns if n not in drop.columns}
+    found = {name: F.col(f"`{name}`") for name in rows.columns}
+    fields = {column: found.pop(column) for column in drop.columns}
+    unknown = _map({name: field.cast("string") for name, field in found.items()})
+    placed = rows.withColumns(
+        {
+            "ds": _of_file({file.path: file.ds for file in files}),
+            "source_file": _of_file({file.path: file.name for file in files}),
+            "line": F.col("_metadata.row_index") + 1,
+            "text": F.lit(None).cast("string"),
+            "sha256": F.lit(None).cast("string"),
+        }
+    )
+    return _records(placed, F.when(size > max_record_bytes, "oversized"), fields, unknown)
+
+
+def _records(
+    rows: DataFrame, problem: Column, fields: dict[str, Column], unknown: Column
+) -> DataFrame:
+    """The fields with their place. Of a record with a problem nothing is taken for a field."""
+    whole = F.col("_problem").isNull()
+    sha256 = F.coalesce("sha256", F.when(~whole, F.sha2("text", 256)))
     landed = F.struct(
-        _of_file({file.path: file.ds for file in files}).alias("ds"),
-        _of_file({file.path: file.name for file in files}).alias("source_file"),
-        (F.col("_metadata.row_index") + 1).alias("line"),
-        F.lit(None).cast("string").alias("text"),
-        F.when(size > max_record_bytes, "oversized").alias("problem"),
-        F.lit(None).cast("string").alias("sha256"),
+        *["ds", "source_file", "line", "text"],
+        F.col("_problem").alias("problem"),
+        sha256.alias("sha256"),
     )
-    return rows.select(
-        landed.alias("_landed"), _unknown(unknown), *[F.col(f"`{n}`") for n in drop.columns]
+    told = F.map_filter(unknown, lambda _, value: value.isNotNull())
+    return rows.withColumn("_problem", problem).select(
+        landed.alias("_landed"),
+        F.when(whole, told).alias("_unknown"),
+        *[F.when(whole, field).alias(name) for name, field in fields.items()],
     )
+
+
+def _map(fields: dict[str, Column]) -> Column:
+    pairs = [part for name, field in fields.items() for part in (F.lit(name), field)]
+    return F.create_map(*pairs) if pairs else F.lit(None).cast("map<string,string>")
 
 
 def _of_file(values: dict[str, str]) -> Column:
@@ -98,22 +116,3 @@ def _of_file(values: dict[str, str]) -> Column:
     path = F.regexp_replace(F.col("_metadata.file_path"), r"\+", "%2B")
     path = F.regexp_replace(F.url_decode(path), "^file:/+", "/")
     return F.create_map(*[F.lit(part) for pair in values.items() for part in pair])[path]
-
-
-def _landed(*problems: Column) -> Column:
-    """Place and first problem of a line. A rejected line is known by its hash, not its content."""
-    problem = F.coalesce("problem", *problems)
-    sha256 = F.coalesce("sha256", F.when(problem.isNotNull(), F.sha2("text", 256)))
-    return F.struct(
-        "ds", "source_file", "line", "text", problem.alias("problem"), sha256.alias("sha256")
-    ).alias("_landed")
-
-
-def _unknown(fields: dict[str, Column]) -> Column:
-    pairs = [part for name, field in fields.items() for part in (F.lit(name), field)]
-    found = (
-        F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull()) if pairs else None
-    )
-    return (found if found is not None else F.lit(None).cast("map<string,string>")).alias(
-        "_unknown"
-    )

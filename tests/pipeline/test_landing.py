@@ -1,0 +1,115 @@
+"""What has landed and what is missing, on days that are open, closed or out of bounds."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.errors import SourceError
+from pipeline.landing import active_sources, files, find_source, landed_days, missing
+from pipeline.settings import Settings
+
+TOML = """
+platform = "shop"
+timezone = "UTC"
+[delivery]
+path = "shop/{{ds}}{glob}.csv"
+format = "csv"
+columns = ["who"]
+{bounds}
+[event]
+user_id = "who"
+item_id = "who"
+event_type = "who"
+event_time = "who"
+"""
+
+
+def own_source(home: Settings, glob: str = "", bounds: str = "") -> None:
+    home.sources.mkdir()
+    (home.sources / "shop.toml").write_text(TOML.format(glob=glob, bounds=bounds))
+
+
+def land(home: Settings, *names: str) -> None:
+    for name in names:
+        file = home.landing / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("who\n")
+
+
+def test_nothing_is_active_in_an_empty_home(home: Settings) -> None:
+    assert active_sources(home) == []
+    assert landed_days(home) == []
+
+
+def test_a_landing_folder_or_an_own_file_makes_a_source_active(home: Settings) -> None:
+    own_source(home)
+    land(home, "online_retail/2011-03-01.csv.gz", "_truth/x.csv", ".partial/x.csv", "identity.csv")
+    assert [source.platform for source in active_sources(home)] == ["online_retail", "shop"]
+
+
+def test_an_own_file_overrides_a_shipped_one(home: Settings) -> None:
+    own_source(home)
+    text = (home.sources / "shop.toml").read_text().replace('"shop"', '"webshop"')
+    (home.sources / "webshop.toml").write_text(text)
+    assert find_source(home, "webshop").delivery.path == "shop/{ds}.csv"
+
+
+def test_a_folder_that_no_source_reads_is_named(home: Settings) -> None:
+    land(home, "shopp/2011-03-01.csv")
+    with pytest.raises(SourceError, match=r"shopp: no source of that name; expected .*shopp\.toml"):
+        active_sources(home)
+
+
+def test_a_file_named_for_another_platform_is_refused(home: Settings) -> None:
+    own_source(home)
+    (home.sources / "shop.toml").rename(home.sources / "store.toml")
+    with pytest.raises(SourceError, match="expected the file's name 'store', found 'shop'"):
+        active_sources(home)
+
+
+def test_landed_days_and_files_of_a_glob(home: Settings) -> None:
+    own_source(home, glob="*")
+    land(home, "shop/2011-03-02-b.csv", "shop/2011-03-02-a.csv", "shop/2011-03-01.csv")
+    land(home, "shop/2011-02-30.csv", "shop/notes.csv", "shop/items/2011-01-01.csv")
+    assert landed_days(home) == ["2011-03-01", "2011-03-02"]
+    [source] = active_sources(home)
+    assert [file.name for file in files(home, source, "2011-03-02")] == [
+        "2011-03-02-a.csv", "2011-03-02-b.csv",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bounds", "ds", "is_missing"),
+    [
+        ("", "2011-03-07", False),  # landed
+        ("", "2011-03-06", False),  # before the first landed day
+        ("", "2011-03-08", True),
+        ("", "2099-01-01", True),
+        ("first_day = 2011-03-05", "2011-03-06", True),
+        ("first_day = 2011-03-05", "2011-03-04", False),
+        ("last_day = 2011-03-08", "2011-03-08", True),
+        ("last_day = 2011-03-08", "2011-03-09", False),
+        ('closed_weekdays = ["Tuesday"]', "2011-03-08", False),
+        ('closed_weekdays = ["Tuesday"]', "2011-03-09", True),
+        ("closed_dates = [2011-03-08]", "2011-03-08", False),
+    ],
+)
+def test_missing(home: Settings, bounds: str, ds: str, is_missing: bool) -> None:
+    own_source(home, bounds=bounds)
+    land(home, "shop/2011-03-07.csv")  # a Monday
+    expected = [f"shop: no file matches landing/shop/{ds}.csv"] if is_missing else []
+    assert missing(home, ds) == expected
+    assert missing(home.model_copy(update={"allow_empty": True}), ds) == []
+
+
+def test_a_source_that_never_delivered_misses_nothing(home: Settings) -> None:
+    own_source(home)
+    assert missing(home, "2011-03-01") == []
+
+
+def test_imports_stay_light() -> None:
+    code = "import sys, pipeline.landing; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"pyspark", "pyarrow", "pyiceberg", "great_expectations", "torch", "pandas"}
+    assert not heavy & set(done.stdout.split())
