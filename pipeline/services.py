@@ -24,7 +24,7 @@ def up(settings: Settings) -> None:
     """Starts what does not run yet and prints where it is. Stops all of it when one fails."""
     pages = page_servers(settings)
     try:
-        begin(settings)
+        begin(settings, scheduled=True)
         for server in pages:
             servers.start(pid_folder(settings), server)
         wait(settings)

@@ -24,8 +24,11 @@ def pool_slots() -> dict[str, int]:
     return {"spark": slots, "torch": slots}
 
 
-def airflow_environment(settings: Settings) -> dict[str, str]:
-    """The whole environment of an Airflow process: the caller's, the jobs' and Airflow's."""
+def airflow_environment(settings: Settings, scheduled: bool = True) -> dict[str, str]:
+    """The whole environment of an Airflow process: the caller's, the jobs' and Airflow's.
+
+    Unless `scheduled`, only runs that somebody asks for are run.
+    """
     sections = {
         "CORE": _core(settings),
         "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow}/airflow.db"},
@@ -38,6 +41,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "SCHEDULER": {
             "SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "SCHEDULER_HEARTBEAT_SEC": "2",
+            "USE_JOB_SCHEDULE": str(scheduled),
         },
         "DAG_PROCESSOR": {"REFRESH_INTERVAL": "30", "PARSING_PROCESSES": "1"},
         "LOGGING": {"LOGGING_LEVEL": "INFO", "BASE_LOG_FOLDER": str(settings.airflow / "logs")},

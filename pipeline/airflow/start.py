@@ -21,10 +21,10 @@ def pid_folder(settings: Settings) -> Path:
     return settings.airflow / "servers"
 
 
-def airflow_servers(settings: Settings) -> list[Server]:
+def airflow_servers(settings: Settings, scheduled: bool = True) -> list[Server]:
     """Airflow's processes. No triggerer: no task is deferrable."""
     airflow = str(BINARIES / "airflow")
-    environment = airflow_environment(settings)
+    environment = airflow_environment(settings, scheduled)
     # The API server reads task logs from disk, so the scheduler need not serve them on a port.
     return [
         Server(
@@ -42,9 +42,9 @@ def is_up(settings: Settings) -> bool:
     return all(servers.find(folder, server.name) for server in airflow_servers(settings))
 
 
-def begin(settings: Settings) -> None:
+def begin(settings: Settings, scheduled: bool) -> None:
     """Migrates the database and starts what does not run yet, without waiting for it."""
-    programs = airflow_servers(settings)
+    programs = airflow_servers(settings, scheduled)
     if not servers.find(pid_folder(settings), programs[0].name):
         servers.require_free_port(programs[0])
     migrate(settings)

@@ -5,6 +5,8 @@ unless it is up, and stops what it started.
 """
 
 import argparse
+import signal
+import sys
 import time
 from urllib.parse import quote
 
@@ -41,8 +43,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     ds = _day(arguments.ds, settings)
     was_up = is_up(settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # by way of `finally`
     try:
-        begin(settings)
+        begin(settings, scheduled=False)
         load_earlier(settings, ds)
         client = wait(settings)
         run_path = trigger(client, ds, settings.allow_empty)
