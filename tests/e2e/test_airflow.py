@@ -19,13 +19,14 @@ import pytest
 from pipeline import servers
 from pipeline.airflow.start import begin, pid_folder, wait
 from pipeline.days import shift
+from pipeline.landing import landed_days
 from pipeline.publish import Publication
 from pipeline.reading import published, read
 from pipeline.sample import generate
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import TABLES
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("scheduler")]
 
 EVENTS, DAYS = 12_000, 76
 PATIENCE = 900  # seconds for the backfill; a busy machine is slow
