@@ -53,9 +53,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
 @pytest.fixture(scope="module")
 def last(airflow: SimpleNamespace) -> str:
     """The last landed day."""
-    return sorted(path.name[:10] for path in (airflow.settings.landing / "webshop").glob("*.gz"))[
-        -1
-    ]
+    return landed_days(airflow.settings)[-1]
 
 
 @pytest.fixture(scope="module")
