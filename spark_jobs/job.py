@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -128,3 +129,13 @@ def run_job(main: Callable[[], None]) -> None:
         sys.exit(2)
     except TidemarkError as error:
         sys.exit(f"error: {error}")
+    except PythonException as error:
+        sys.exit(f"error: {_raised_by_worker(error)}")
+
+
+def _raised_by_worker(error: PythonException) -> str:
+    """The message of a typed error that a worker raised. Any other error goes on as it is."""
+    kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
+    if not kind.startswith(f"{TidemarkError.__module__}."):
+        raise error
+    return message
