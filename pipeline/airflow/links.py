@@ -21,4 +21,5 @@ def mlflow_run(run: str) -> str:
     settings = load_settings()
     search = quote(f"tags.`tidemark.run` = '{run}'")
     base = f"http://127.0.0.1:{settings.mlflow_port}"
-    return f"{base}/#/experiments/{EXPERIMENT}?searchFilter={search}"
+    view = "workflowType=machine_learning"
+    return f"{base}/#/experiments/{EXPERIMENT}/runs?searchFilter={search}&{view}"

@@ -1,0 +1,25 @@
+"""One click from a task to its evidence: addresses on the ports of the settings."""
+
+from pipeline.airflow import links
+from pipeline.airflow.operators import Audit, Experiment
+from pipeline.settings import Settings
+
+
+def test_an_audit_links_to_its_page(home: Settings, monkeypatch) -> None:
+    monkeypatch.setenv("TIDEMARK_DOCS_PORT", "9001")
+    audit = Audit(task_id="audit", command=["audit", "--table", "events", "--run", "R.1"])
+    (link,) = audit.operator_extra_links
+    assert link.name == "Data Docs"
+    assert link.get_link(audit, ti_key=None) == (
+        "http://127.0.0.1:9001/data_docs/runs/events/R.1.html"
+    )
+
+
+def test_training_links_to_its_run(home: Settings, monkeypatch) -> None:
+    monkeypatch.setenv("TIDEMARK_MLFLOW_PORT", "9002")
+    train = Experiment(task_id="train", command=["train", "--ds", "2026-01-01", "--run", "R"])
+    (link,) = train.operator_extra_links
+    assert link.get_link(train, ti_key=None) == (
+        f"http://127.0.0.1:9002/#/experiments/{links.EXPERIMENT}/runs"
+        "?searchFilter=tags.%60tidemark.run%60%20%3D%20%27R%27&workflowType=machine_learning"
+    )
