@@ -18,6 +18,10 @@ from pipeline.step_commands import environment
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
+MLFLOW = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight idle processes of 200 MB
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 
 
 def up(settings: Settings) -> None:
@@ -50,7 +54,7 @@ def page_servers(settings: Settings) -> list[Server]:
     for folder in (settings.mlflow, settings.reports):
         folder.mkdir(parents=True, exist_ok=True)
     python = sys.executable
-    variables = {**os.environ, **environment(settings)}
+    variables = {**os.environ, **environment(settings), **MLFLOW}
     store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
     artifacts = ["--artifacts-destination", str(settings.mlflow / "artifacts")]
     mlflow_port = ["--host", LOOPBACK, "--port", str(settings.mlflow_port)]
