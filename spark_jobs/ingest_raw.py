@@ -20,13 +20,14 @@ from spark_jobs.transforms.ingest import ingest
 def main() -> None:
     job = SparkJob.from_args(__doc__)
     landed = inspect_days(job.settings, active_sources(job.settings), job.days)
-    rows = ingest(job.spark, landed, job.settings)
-    job.stage(
-        RAW_EVENTS,
-        rows,
-        facts={"rows": records_by_day(landed, job.days)},
-        before_complete=partial(check_unchanged, landed),
-    )
+    unchanged = partial(check_unchanged, landed)
+    facts: dict[str, object] = {"rows": records_by_day(landed, job.days)}
+    try:
+        rows = ingest(job.spark, landed, job.settings)
+        job.stage(RAW_EVENTS, rows, facts=facts, before_complete=unchanged)
+    except Exception:
+        unchanged()  # names the file when that is why it could not be read
+        raise
 
 
 if __name__ == "__main__":
