@@ -18,6 +18,7 @@ import psutil
 
 from pipeline.errors import OrchestrationError
 
+SUFFIX = ".pid.json"
 PATIENCE = 15.0  # seconds between asking and killing
 
 
@@ -87,7 +88,12 @@ def require_free_port(server: Server) -> None:
 
 def stop_all(folder: Path) -> list[str]:
     """Ends every server of the folder, also what a crash left of it; returns their names."""
-    files = sorted(folder.glob("*.pid.json"))
+    return stop(folder, [file.name.removesuffix(SUFFIX) for file in folder.glob(f"*{SUFFIX}")])
+
+
+def stop(folder: Path, names: list[str]) -> list[str]:
+    """Ends the servers of these names; returns those that had been started."""
+    files = [_pid_file(folder, name) for name in sorted(names)]
     records = [started for file in files if (started := _read(file))]
     members = [process for started in records for process in _session(started)]
     _end(members)
@@ -166,4 +172,4 @@ def _read(file: Path) -> Started | None:
 
 
 def _pid_file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.pid.json"
+    return folder / f"{name}{SUFFIX}"

@@ -36,16 +36,16 @@ def airflow_servers(settings: Settings, scheduled: bool = True) -> list[Server]:
     ]  # fmt: skip
 
 
-def is_up(settings: Settings) -> bool:
-    """Whether all of Airflow's processes run."""
-    folder = pid_folder(settings)
-    return all(servers.find(folder, server.name) for server in airflow_servers(settings))
+def idle(settings: Settings) -> list[str]:
+    """The names of Airflow's processes that do not run."""
+    names = [server.name for server in airflow_servers(settings)]
+    return [name for name in names if not servers.find(pid_folder(settings), name)]
 
 
 def begin(settings: Settings, scheduled: bool) -> None:
     """Migrates the database and starts what does not run yet, without waiting for it."""
     programs = airflow_servers(settings, scheduled)
-    if not servers.find(pid_folder(settings), programs[0].name):
+    if programs[0].name in idle(settings):
         servers.require_free_port(programs[0])
     migrate(settings)
     for server in programs:

@@ -14,7 +14,7 @@ from pipeline import servers
 from pipeline.airflow.environment import address
 from pipeline.airflow.follow import Tasks, follow, name
 from pipeline.airflow.rest import AirflowClient
-from pipeline.airflow.start import DAG_ID, begin, is_up, pid_folder, wait
+from pipeline.airflow.start import DAG_ID, begin, idle, pid_folder, wait
 from pipeline.commands.run import show
 from pipeline.days import parse_day
 from pipeline.errors import LandingError, OrchestrationError
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         update={"allow_empty": arguments.allow_empty or settings.allow_empty}
     )
     ds = _day(arguments.ds, settings)
-    was_up = is_up(settings)
+    ours = idle(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # by way of `finally`
     try:
         begin(settings, scheduled=False)
@@ -51,8 +51,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         run_path = trigger(client, ds, settings.allow_empty)
         report(settings, ds, client, run_path)
     finally:
-        if not was_up:
-            servers.stop_all(pid_folder(settings))
+        servers.stop(pid_folder(settings), ours)
     print(f"{ds}: done in {time.monotonic() - started:.0f} s")
     return 0
 

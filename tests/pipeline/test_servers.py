@@ -59,6 +59,12 @@ def test_stopping_ends_the_children_too(folder: Path) -> None:
     assert servers.stop_all(folder) == []
 
 
+def test_only_the_named_servers_are_stopped(folder: Path) -> None:
+    servers.start(folder, sleeper(folder))
+    assert servers.stop(folder, ["another"]) == []
+    assert servers.find(folder, "sleeper")
+
+
 def test_a_crashed_server_is_not_found(folder: Path) -> None:
     started = servers.start(folder, sleeper(folder))
     os.kill(started.pid, signal.SIGKILL)
