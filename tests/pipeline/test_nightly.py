@@ -1,0 +1,69 @@
+"""The nightly command up to the point where Airflow takes over."""
+
+import socket
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.commands import nightly
+from pipeline.settings import Settings
+from pipeline.steps import ENCODE
+
+
+@pytest.fixture
+def landed(home: Settings) -> Settings:
+    (home.landing / "webshop").mkdir()
+    for day in range(1, 6):
+        (home.landing / "webshop" / f"2026-01-0{day}.jsonl.gz").touch()
+    return home
+
+
+def test_the_latest_landed_day_is_the_default(landed: Settings) -> None:
+    assert nightly._day(None, landed) == "2026-01-05"
+    assert nightly._day("2026-01-02", landed) == "2026-01-02"
+
+
+def test_sample_logs_are_made_when_nothing_has_landed(home: Settings, monkeypatch) -> None:
+    monkeypatch.setattr(nightly, "SAMPLE_EVENTS", 500)
+    monkeypatch.setattr(nightly, "SAMPLE_DAYS", 2)
+    assert nightly._day(None, home) == "2026-03-31"
+    assert (home.landing / "webshop" / "2026-03-30.jsonl.gz").exists()
+
+
+@pytest.mark.parametrize(
+    ("published", "expected"),
+    [
+        ([], [("2026-01-01", "2026-01-03")]),
+        (["2026-01-01", "2026-01-02"], [("2026-01-03", "2026-01-03")]),
+        (["2026-01-01", "2026-01-02", "2026-01-03"], []),
+    ],
+)
+def test_earlier_landed_days_are_loaded_as_one_range(
+    landed: Settings, monkeypatch, published: list[str], expected: list[tuple[str, str]]
+) -> None:
+    loaded = []
+
+    def load(settings, first, last, until, report) -> None:
+        loaded.append((first, last))
+        assert until is ENCODE
+
+    monkeypatch.setattr(nightly, "load_range", load)
+    monkeypatch.setattr(nightly, "published", lambda name, settings: dict.fromkeys(published))
+    nightly.load_earlier(landed, "2026-01-04")
+    assert loaded == expected
+
+
+def test_an_occupied_port_is_one_clear_line(landed: Settings, monkeypatch, capsys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as occupant:
+        port = occupant.getsockname()[1]
+        monkeypatch.setenv("TIDEMARK_AIRFLOW_PORT", str(port))
+        assert main(["nightly"]) == 1
+    assert capsys.readouterr().err == (
+        f"error: airflow-api: port {port} is occupied by another program; stop it or set "
+        "TIDEMARK_AIRFLOW_PORT to a free port\n"
+    )
+
+
+def test_a_day_that_is_none_is_wrong_usage(landed: Settings, capsys) -> None:
+    assert main(["nightly", "--ds", "yesterday"]) == 2
+    assert "expected YYYY-MM-DD" in capsys.readouterr().err
