@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 from pipeline.errors import LandingError
 from pipeline.landed_file import LandedFile
 from pipeline.source_file import Drop
-from spark_jobs.transforms.read_lines import Reading, read_lines
+from spark_jobs.transforms.read_lines import read_lines
+from spark_jobs.transforms.split_lines import Reading
 
 CSV = {"quote": '"', "escape": '"', "columnNameOfCorruptRecord": "_corrupt", "maxColumns": "2000"}
 JSON = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
