@@ -85,7 +85,9 @@ def ensure_venv() -> None:
 def call(command: list[str]) -> None:
     done = subprocess.run(command, check=False)
     if done.returncode:
-        fail(f"setup: `{' '.join(command[:6])} …` ended with exit code {done.returncode}; see above")
+        fail(
+            f"setup: `{' '.join(command[:6])} …` ended with exit code {done.returncode}; see above"
+        )
 
 
 def say(text: str) -> None:
