@@ -1,6 +1,5 @@
 """The key that pseudonymises users: from the environment, else kept in the home with mode 0600."""
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -30,7 +29,7 @@ def load_user_key(home: Path) -> bytes:
 
 def pseudonym(key: bytes, identity: str) -> str:
     """`user_id`: first 32 hex characters of HMAC-SHA256 (RFC 2104) of `<platform>:<raw id>`."""
-    return hmac.new(key, identity.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, identity.encode(), "sha256").hex()[:32]
 
 
 def _create(path: Path) -> None:
