@@ -36,7 +36,7 @@ def check_python() -> None:
 
 
 def ensure_java() -> None:
-    """Java 17 or newer: Debian's package when root and missing, else a line that says what to do."""
+    """Java 17 or newer: Debian's package when root and missing, else a line on what to do."""
     found = java_version()
     if found >= MINIMUM_JAVA:
         return
