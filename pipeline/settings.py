@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     # Spark
     spark_master: str = Field("local[2]", description="Spark master of jobs started by hand")
     spark_memory: str = Field("1g", description="Spark driver heap")
+    spark_java_options: str = Field(
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        description="options of the driver's Java; by default those of a short job",
+    )
     spark_partitions: int = Field(4, ge=1, description="shuffle partitions")
 
     # cleaning

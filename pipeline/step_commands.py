@@ -28,7 +28,9 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
     arguments = days_and_run(first if step.daily else last, last, run)
     if step.spark:
         submit = [str(BINARIES / "spark-submit"), "--master", settings.spark_master]
-        return [*submit, "--driver-memory", settings.spark_memory, str(program(step)), *arguments]
+        driver = ["--driver-memory", settings.spark_memory]
+        java = ["--driver-java-options", settings.spark_java_options]
+        return [*submit, *driver, *java, str(program(step)), *arguments]
     if step is TRAIN:
         processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
         # Without "--" torchrun takes the job's --run for an abbreviation of its own --run-path.

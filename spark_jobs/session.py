@@ -11,9 +11,9 @@ from pipeline.settings import Settings
 def open_session(settings: Settings, name: str) -> SparkSession:
     """A session with UTC timestamps, Arrow and adaptive plans.
 
-    Master and memory given by spark-submit win over the settings. ANSI mode is off: a source's
-    expression that cannot be evaluated gives NULL, which ends in quarantine instead of ending the
-    night.
+    Master, memory and Java options given by spark-submit win over the settings. ANSI mode is off: a
+    source's expression that cannot be evaluated gives NULL, which ends in quarantine instead of
+    ending the night.
     """
     # Workers of a local session run this interpreter; a cluster's own setting wins.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -32,8 +32,10 @@ def open_session(settings: Settings, name: str) -> SparkSession:
     )
     active = SparkSession.getActiveSession()
     if active is None and not _submitted():
-        builder = builder.master(settings.spark_master).config(
-            "spark.driver.memory", settings.spark_memory
+        builder = (
+            builder.master(settings.spark_master)
+            .config("spark.driver.memory", settings.spark_memory)
+            .config("spark.driver.extraJavaOptions", settings.spark_java_options)
         )
     return builder.getOrCreate()
 

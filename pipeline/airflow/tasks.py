@@ -88,6 +88,7 @@ def job(settings: Settings, step: Step, task_id: str = "job") -> BaseOperator:
             application_args=step_commands.days_and_run(DAY, DAY, RUN),
             name=step.name,
             driver_memory=settings.spark_memory,
+            conf={"spark.driver.extraJavaOptions": settings.spark_java_options},
             env_vars=ALLOW_EMPTY,
             pool="spark",
             **common,

@@ -29,7 +29,7 @@ from pipeline.tables import TABLES
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("scheduler")]
 
 EVENTS, DAYS = 12_000, 76
-PATIENCE = 900  # seconds for the backfill; a busy machine is slow
+PATIENCE = 1800  # seconds for the backfill; a busy machine is slow
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,8 @@ def test_commands_are_what_a_person_types(home: Settings) -> None:
         return [part.rsplit("/", 1)[-1] for part in command]
 
     days = ["--from", "2026-01-01", "--to", "2026-01-05", "--run", "R"]
-    master = ["--master", "local[2]", "--driver-memory", "1g"]
+    java = ["--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"]
+    master = ["--master", "local[2]", "--driver-memory", "1g", *java]
     assert typed(INGEST) == ["spark-submit", *master, "ingest_raw.py", *days]
     last = ["--ds", "2026-01-05", "--run", "R"]
     assert typed(EXAMPLES) == ["spark-submit", *master, "build_examples.py", *last]
