@@ -7,20 +7,17 @@
 import os
 import sys
 
+from pipeline import ending
 from pipeline.airflow.environment import airflow_environment
-from pipeline.errors import TidemarkError
 from pipeline.settings import load_settings
 from pipeline.step_commands import BINARIES
 
 
 def main() -> None:
-    try:
-        environment = airflow_environment(load_settings())
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
+    environment = airflow_environment(load_settings())
     airflow = str(BINARIES / "airflow")
     os.execve(airflow, [airflow, *sys.argv[1:]], environment)
 
 
 if __name__ == "__main__":
-    main()
+    ending.run(main)

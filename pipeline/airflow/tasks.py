@@ -11,7 +11,7 @@ from pipeline import step_commands
 from pipeline.airflow import waits
 from pipeline.airflow.operators import Audit, Await, Command, Experiment
 from pipeline.settings import Settings
-from pipeline.steps import SCORE, STEPS, TRAIN, TRAINING_STEPS, Step
+from pipeline.steps import SCORE, TRAIN, TRAINING_STEPS, Step
 
 DAY = "{{ dag_run.partition_key }}"
 RUN = "{{ dag.dag_id }}.{{ dag_run.run_id | slug }}"
@@ -79,7 +79,7 @@ def step_group(settings: Settings, step: Step) -> TaskGroup:
 
 def job(settings: Settings, step: Step, task_id: str = "job") -> BaseOperator:
     """Computes the step; as the same command that a person types."""
-    common: dict[str, Any] = {"task_id": task_id, "doc_md": f"{DOCS[step.name]}"}
+    common: dict[str, Any] = {"task_id": task_id, "doc_md": DOCS[step.name]}
     if step.name in TIMES_TRIED_AGAIN:
         common["retries"] = TIMES_TRIED_AGAIN[step.name]
     if step.spark:
@@ -191,6 +191,3 @@ def _await(settings: Settings, task_id: str, missing: Any, doc: str) -> Await:
         timeout=settings.landing_timeout_minutes * 60,
         doc_md=doc,
     )
-
-
-assert set(DOCS) == {step.name for step in STEPS}

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("airflow")
+from pipeline.steps import STEPS
 
 DAGS = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
 HEAVY = ("pyspark", "torch", "transformers", "mlflow", "great_expectations", "pyiceberg", "pandas")
-AUDITS = ("audit",)
 
 
 def load(path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -69,6 +68,12 @@ def test_days_come_from_the_partition_key_alone(dag) -> None:
     for task in dag.tasks:
         text = str([getattr(task, name, "") for name in task.template_fields])
         assert "logical_date" not in text and "{{ ds" not in text, task.task_id
+
+
+def test_every_step_is_documented() -> None:
+    from pipeline.airflow.tasks import DOCS
+
+    assert set(DOCS) == {step.name for step in STEPS}
 
 
 def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
