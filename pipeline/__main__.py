@@ -1,5 +1,6 @@
 """`python -m pipeline`."""
 
-from pipeline.cli import run
+from pipeline import cli, ending
 
-run()
+if __name__ == "__main__":
+    ending.run(cli.main)

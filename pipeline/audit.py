@@ -8,10 +8,9 @@ otherwise it ends with the expectation, what was found, and the Data Docs page.
 """
 
 import argparse
-import sys
 
+from pipeline import ending
 from pipeline.auditing.audit_table import audit
-from pipeline.errors import TidemarkError, UsageError
 from pipeline.settings import load_settings
 from pipeline.tables import table_named
 
@@ -23,20 +22,12 @@ def main() -> None:
     parser.add_argument("--table", action="append", required=True, help="may be repeated")
     parser.add_argument("--run", required=True)
     arguments = parser.parse_args()
-    try:
-        settings = load_settings()
-        for table in [table_named(name) for name in arguments.table]:
-            receipt = audit(settings, table, arguments.run)
-            rows = sum(int(str(day["rows"])) for day in receipt.days.values())
-            print(
-                f"{table.name}: {len(receipt.days)} days, {rows} rows pass, {receipt.seconds:.1f} s"
-            )
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
+    settings = load_settings()
+    for table in [table_named(name) for name in arguments.table]:
+        receipt = audit(settings, table, arguments.run)
+        rows = sum(int(str(day["rows"])) for day in receipt.days.values())
+        print(f"{table.name}: {len(receipt.days)} days, {rows} rows pass, {receipt.seconds:.1f} s")
 
 
 if __name__ == "__main__":
-    main()
+    ending.run(main)

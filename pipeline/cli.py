@@ -8,7 +8,6 @@ import importlib
 import os
 import sys
 
-from pipeline.errors import TidemarkError, UsageError
 from pipeline.settings import load_settings
 
 # A command's module is imported only when it is called: some bring Airflow, some pyiceberg.
@@ -26,25 +25,18 @@ COMMANDS = {
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code."""
-    argv = sys.argv[1:] if argv is None else argv
+def main() -> None:
+    """Runs one command. A reader that closes the pipe early (`| head`) is no failure."""
+    argv = sys.argv[1:]
     arguments = _parser(argv[0] if argv else "").parse_args(argv)
+    command = importlib.import_module(f"pipeline.commands.{arguments.command}")
     try:
-        command = importlib.import_module(f"pipeline.commands.{arguments.command}")
-        return int(command.run(arguments, load_settings()))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except TidemarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:  # a full disk, a missing permission: the system's words are clear
-        print(f"error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 1
+        code = command.run(arguments, load_settings())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
@@ -55,14 +47,3 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
         if name == chosen:
             importlib.import_module(f"pipeline.commands.{name}").add_arguments(sub)
     return parser
-
-
-def run() -> None:
-    """Entry point; a reader that closes the pipe early (`| head`) is no failure."""
-    try:
-        code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)

@@ -7,15 +7,14 @@ Iceberg forgets a snapshot but leaves its files; a job that died leaves an attem
 reaches back as far.
 """
 
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pyiceberg.table import Table as IcebergTable
 
+from pipeline import ending
 from pipeline.catalog import load_table
-from pipeline.errors import TidemarkError
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import TABLES
 
@@ -73,12 +72,9 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def main() -> None:
-    try:
-        for name, (expired, removed) in maintain(load_settings()).items():
-            print(f"{name}: {expired} snapshots expired, {removed} files removed")
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
+    for name, (expired, removed) in maintain(load_settings()).items():
+        print(f"{name}: {expired} snapshots expired, {removed} files removed")
 
 
 if __name__ == "__main__":
-    main()
+    ending.run(main)

@@ -8,7 +8,6 @@ that began before the published one (a zombie, or a run that was overtaken) is r
 
 import argparse
 import json
-import sys
 import warnings
 from dataclasses import asdict, dataclass
 
@@ -16,9 +15,9 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
-from pipeline import staging
+from pipeline import ending, staging
 from pipeline.catalog import ensure_table
-from pipeline.errors import FencedError, TidemarkError, UsageError
+from pipeline.errors import FencedError
 from pipeline.settings import Settings, load_settings
 from pipeline.table_schema import Table
 from pipeline.tables import table_named
@@ -146,18 +145,12 @@ def main() -> None:
     parser.add_argument("--table", action="append", required=True, help="may be repeated")
     parser.add_argument("--run", required=True)
     arguments = parser.parse_args()
-    try:
-        settings = load_settings()
-        for table in [table_named(name) for name in arguments.table]:
-            changed = publish(settings, table, arguments.run)
-            rows = sum(publication.rows for publication in changed.values())
-            print(f"{table.name}: published {len(changed)} days, {rows} rows")
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
+    settings = load_settings()
+    for table in [table_named(name) for name in arguments.table]:
+        changed = publish(settings, table, arguments.run)
+        rows = sum(publication.rows for publication in changed.values())
+        print(f"{table.name}: published {len(changed)} days, {rows} rows")
 
 
 if __name__ == "__main__":
-    main()
+    ending.run(main)

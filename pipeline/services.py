@@ -8,10 +8,10 @@ import os
 import sys
 import urllib.request
 
-from pipeline import servers
+from pipeline import ending, servers
 from pipeline.airflow.environment import address
 from pipeline.airflow.start import begin, pid_folder, wait
-from pipeline.errors import OrchestrationError, TidemarkError, UsageError
+from pipeline.errors import OrchestrationError, UsageError
 from pipeline.servers import Server
 from pipeline.settings import Settings, load_settings
 from pipeline.step_commands import environment
@@ -84,16 +84,10 @@ def _wait_for_page(settings: Settings, server: Server) -> None:
 
 def main() -> None:
     actions = {"up": up, "down": down}
-    try:
-        if sys.argv[1:] not in (["up"], ["down"]):
-            raise UsageError(f"services: expected up or down, found {' '.join(sys.argv[1:])!r}")
-        actions[sys.argv[1]](load_settings())
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
+    if sys.argv[1:] not in (["up"], ["down"]):
+        raise UsageError(f"services: expected up or down, found {' '.join(sys.argv[1:])!r}")
+    actions[sys.argv[1]](load_settings())
 
 
 if __name__ == "__main__":
-    main()
+    ending.run(main)

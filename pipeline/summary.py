@@ -4,12 +4,11 @@ python -m pipeline.summary --ds 2011-11-09
 """
 
 import argparse
-import sys
 
 import pyarrow.compute as pc
 
+from pipeline import ending
 from pipeline.days import parse_day
-from pipeline.errors import TidemarkError
 from pipeline.reading import published, read, scan
 from pipeline.settings import Settings, load_settings
 
@@ -40,12 +39,9 @@ def _model(settings: Settings, ds: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ds", required=True)
-    try:
-        for line in summarise(load_settings(), parse_day(parser.parse_args().ds)):
-            print(line)
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
+    for line in summarise(load_settings(), parse_day(parser.parse_args().ds)):
+        print(line)
 
 
 if __name__ == "__main__":
-    main()
+    ending.run(main)

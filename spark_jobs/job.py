@@ -1,16 +1,16 @@
 """What every Spark job has: its days, pinned reads of published tables, staged writes."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from pipeline import staging
+from pipeline import ending, staging
 from pipeline.catalog import file_schema
 from pipeline.days import day_range, parse_day, shift
 from pipeline.errors import NotPublishedError, TidemarkError, UsageError
@@ -121,21 +121,15 @@ class SparkJob:
 
 
 def run_job(main: Callable[[], None]) -> None:
-    """Runs a job's `main`: one clear last line on standard error, exit 2 for wrong usage."""
+    """Runs a job's `main`; a typed error that a worker raised ends it like one of our own."""
+    ending.run(partial(_unwrap, main))
+
+
+def _unwrap(main: Callable[[], None]) -> None:
     try:
         main()
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
     except PythonException as error:
-        sys.exit(f"error: {_raised_by_worker(error)}")
-
-
-def _raised_by_worker(error: PythonException) -> str:
-    """The message of a typed error that a worker raised. Any other error goes on as it is."""
-    kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
-    if not kind.startswith(f"{TidemarkError.__module__}."):
-        raise error
-    return message
+        kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
+        if not kind.startswith(f"{TidemarkError.__module__}."):
+            raise
+        raise TidemarkError(message) from error

@@ -8,7 +8,7 @@ partitions of `item_embeddings`. Only texts that the same encoder has not met ar
 
 import pyarrow as pa
 
-from pipeline import staging
+from pipeline import ending, staging
 from pipeline.catalog import file_schema
 from pipeline.errors import NotPublishedError
 from pipeline.parquet_files import write_day
@@ -16,7 +16,7 @@ from pipeline.reading import published
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import ITEM_EMBEDDINGS, ITEMS
 from training.item_texts import embed_items, known_vectors
-from training.job import add_range, arguments, open_day, run_job, wanted_days
+from training.job import add_range, arguments, open_day, wanted_days
 from training.text_encoder import TextEncoder
 
 
@@ -53,4 +53,4 @@ def _latest_before(settings: Settings, ds: str) -> pa.Table:
 
 
 if __name__ == "__main__":
-    run_job(main)
+    ending.run(main)

@@ -6,10 +6,11 @@ Reads the test fold of `training_examples` and the run's model; writes metrics, 
 `evaluation/report.json` to the run in MLflow.
 """
 
+from pipeline import ending
 from pipeline.days import parse_day
 from pipeline.settings import load_settings
 from training.evaluation import evaluate_model, load_window
-from training.job import arguments, run_job
+from training.job import arguments
 from training.report import against_champion, keep, lines, report_of
 from training.tracking import artifact_folder, needed_run, open_client
 from training.trained import load
@@ -31,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_job(main)
+    ending.run(main)

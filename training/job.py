@@ -2,14 +2,13 @@
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Callable
 
 import pyarrow.dataset as arrow_dataset
 
 from pipeline.days import day_range
-from pipeline.errors import NotPublishedError, TidemarkError, UsageError
+from pipeline.errors import NotPublishedError, UsageError
 from pipeline.reading import pinned_files, published
 from pipeline.settings import Settings
 from pipeline.table_schema import Table
@@ -40,17 +39,6 @@ def wanted_days(given: argparse.Namespace) -> list[str]:
     if not first or not last:
         raise UsageError("days: expected --ds D or --from D1 --to D2")
     return day_range(first, last)
-
-
-def run_job(main: Callable[[], None]) -> None:
-    """Runs a job's `main`: one clear last line on standard error, exit 2 for wrong usage."""
-    try:
-        main()
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except TidemarkError as error:
-        sys.exit(f"error: {error}")
 
 
 def open_day(

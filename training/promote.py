@@ -6,10 +6,11 @@ Reads the run's evaluation; moves the alias `champion` and keeps the reasons as 
 Exits with 0 also when the challenger is turned down: then the champion stays.
 """
 
+from pipeline import ending
 from pipeline.days import parse_day
 from pipeline.errors import ModelError
 from pipeline.settings import load_settings
-from training.job import arguments, run_job
+from training.job import arguments
 from training.promotion import decide
 from training.registry import CHAMPION, MODEL, aliased, day_of, register
 from training.report import kept
@@ -48,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_job(main)
+    ending.run(main)

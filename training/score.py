@@ -6,11 +6,12 @@ Reads `user_history`, `item_embeddings` and `items` of the day; writes the part 
 staged partition of `user_features`: one row for every user of the bucket.
 """
 
+from pipeline import ending
 from pipeline.days import parse_day
 from pipeline.errors import UsageError
 from pipeline.settings import load_settings
 from training.champion import load, version
-from training.job import arguments, run_job
+from training.job import arguments
 from training.score_bucket import Bucket, score_bucket
 
 
@@ -35,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_job(main)
+    ending.run(main)

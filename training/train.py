@@ -9,11 +9,12 @@ registers its model as challenger. Tried again with the same run, it goes on fro
 
 from pathlib import Path
 
+from pipeline import ending
 from pipeline.days import parse_day
 from pipeline.settings import Settings, load_settings
 from training import distributed
 from training.building import build_trainer, finish
-from training.job import arguments, run_job
+from training.job import arguments
 from training.presets import Preset, preset_named
 from training.registry import register
 from training.run_record import RunRecord
@@ -57,4 +58,4 @@ def lead(
 
 
 if __name__ == "__main__":
-    run_job(main)
+    ending.run(main)

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from pipeline.cli import main
+from pipeline import cli, ending
 from pipeline.commands import nightly
 from pipeline.settings import Settings
 from pipeline.steps import ENCODE
@@ -16,6 +16,14 @@ def landed(home: Settings) -> Settings:
     for day in range(1, 6):
         (home.landing / "webshop" / f"2026-01-0{day}.jsonl.gz").touch()
     return home
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+    """Exit code of `python -m pipeline …`."""
+    monkeypatch.setattr("sys.argv", ["pipeline", *arguments])
+    with pytest.raises(SystemExit) as end:
+        ending.run(cli.main)
+    return end.value.code
 
 
 def test_the_latest_landed_day_is_the_default(landed: Settings) -> None:
@@ -57,13 +65,13 @@ def test_an_occupied_port_is_one_clear_line(landed: Settings, monkeypatch, capsy
     with socket.create_server(("127.0.0.1", 0)) as occupant:
         port = occupant.getsockname()[1]
         monkeypatch.setenv("TIDEMARK_AIRFLOW_PORT", str(port))
-        assert main(["nightly"]) == 1
+        assert exit_code(monkeypatch, "nightly") == 1
     assert capsys.readouterr().err == (
         f"error: airflow-api: port {port} is occupied by another program; stop it or set "
         "TIDEMARK_AIRFLOW_PORT to a free port\n"
     )
 
 
-def test_a_day_that_is_none_is_wrong_usage(landed: Settings, capsys) -> None:
-    assert main(["nightly", "--ds", "yesterday"]) == 2
+def test_a_day_that_is_none_is_wrong_usage(landed: Settings, monkeypatch, capsys) -> None:
+    assert exit_code(monkeypatch, "nightly", "--ds", "yesterday") == 2
     assert "expected YYYY-MM-DD" in capsys.readouterr().err

@@ -1,0 +1,65 @@
+"""How programs end: exit code and one clear last line, also on a disk that is full."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import ending
+from pipeline.errors import AuditError, UsageError
+
+
+def raising(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UsageError("days: expected one"), 2, "error: days: expected one"),
+        (AuditError("events: broken"), 1, "error: events: broken"),
+        (KeyboardInterrupt(), 1, "error: interrupted"),
+        (
+            RuntimeError("java.io.IOException: No space left on device"),
+            1,
+            "error: No space left on device: free some and run again; nothing half-written is "
+            "visible",
+        ),
+    ],
+)
+def test_ends_with_one_line(
+    error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        ending.run(lambda: raising(error))
+    assert end.value.code == code
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_an_unforeseen_error_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        ending.run(lambda: print(1 / 0))
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount a small file system here")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_is_one_clear_line(full_disk: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "sample", "--out", str(full_disk / "landing"),
+         "--events", "100000", "--days", "5"],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "TIDEMARK_HOME": str(full_disk)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: No space left on device")
