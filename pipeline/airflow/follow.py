@@ -48,7 +48,8 @@ class Lines:
     def __call__(self, tasks: Tasks) -> None:
         for task in _started(tasks):
             line = f"{name(task):32} {task['state']:16} try {task['try_number']}"
-            if task["state"] in SHOWN and line not in self._printed:
+            began = task["state"] in SHOWN and task["try_number"]
+            if began and line not in self._printed:
                 self._printed.add(line)
                 print(f"{line} {seconds(task):7.1f} s", flush=True)
 

@@ -129,7 +129,9 @@ def test_a_day_done_before_was_not_published_again(
 def test_the_range_load_gives_the_rows_of_the_backfill(
     airflow: SimpleNamespace, last: str, after_backfill: dict[str, dict[str, Publication]]
 ) -> None:
-    done = call("-m", "pipeline", "run", "--from", shift(last, -1), "--to", last)
+    done = call(
+        "-m", "pipeline", "run", "--from", shift(last, -1), "--to", last, "--until", "encode"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert publications(airflow.settings) == after_backfill
 

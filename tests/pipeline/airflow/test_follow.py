@@ -19,7 +19,7 @@ POLLS = [
     ("running", [task("b", None), task("a", "running")]),
     ("running", [task("b", "up_for_retry", 2.0, began=9), task("a", "success", 1.25)]),
     ("failed", [task("b", "failed", 3.0, began=9, try_number=2), task("a", "success", 1.25),
-                task("c", "upstream_failed", 0.0)]),
+                task("c", "upstream_failed", 0.0), task("d", "skipped", 0.0, try_number=0)]),
 ]  # fmt: skip
 
 
