@@ -1,5 +1,7 @@
 """The Iceberg catalogue: SQLite in the home by default, any SQLAlchemy URI in production."""
 
+import time
+
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
@@ -8,11 +10,14 @@ from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, Par
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.transforms import IdentityTransform
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from pipeline.settings import Settings
 from pipeline.table_schema import Table
 
 NAMESPACE = "tidemark"
+CREATORS = 10  # processes that may create the catalogue at once
+CREATION_SECONDS = 0.2
 DS_FIELD_ID = 1  # `ds` is the first column of every table
 TABLE_PROPERTIES = {
     "format-version": "2",
@@ -26,11 +31,21 @@ TABLE_PROPERTIES = {
 
 
 def open_catalog(settings: Settings) -> SqlCatalog:
-    """The catalogue, with its tables and namespace created where missing."""
+    """The catalogue, with its tables and namespace created where missing.
+
+    Two processes that both find a fresh home race to create them: the loser looks again.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     uri = settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db"
-    catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=settings.warehouse.as_uri())
-    catalog.create_namespace_if_not_exists(NAMESPACE)
+    for tries_left in reversed(range(CREATORS)):
+        try:
+            catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=settings.warehouse.as_uri())
+            catalog.create_namespace_if_not_exists(NAMESPACE)
+            break
+        except (IntegrityError, OperationalError, ProgrammingError):
+            if not tries_left:
+                raise
+            time.sleep(CREATION_SECONDS)
     return catalog
 
 

@@ -9,7 +9,7 @@ import pytest
 import staged_factory as factory
 from staged_factory import DAY, USER, event, stage
 
-from pipeline import data_docs, staging
+from pipeline import data_docs, ending, staging
 from pipeline.audit import main
 from pipeline.auditing.audit_table import audit
 from pipeline.errors import AuditError, StagingError
@@ -287,6 +287,6 @@ def test_wrong_usage_ends_with_2(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["audit", "--table", "event", "--run", "r1"])
     with pytest.raises(SystemExit) as end:
-        main()
+        ending.run(main)
     assert end.value.code == 2
     assert "found 'event'" in capsys.readouterr().err

@@ -60,13 +60,25 @@ def test_wrong_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         bootstrap.check_python()
 
 
-def test_nothing_is_installed_when_the_pins_have_not_changed(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_environment_is_made_anew_only_when_the_pins_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not bootstrap.STAMP.exists():
-        pytest.skip("this environment was not made by `make setup`")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("ran a command"))
+    for name in ("requirements.txt", "pyproject.toml"):
+        (tmp_path / name).write_text("first")
+    venv = tmp_path / ".venv"
+    venv.mkdir()
+    calls: list[list[str]] = []
+    for name, value in {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / "stamp"}.items():
+        monkeypatch.setattr(bootstrap, name, value)
+    monkeypatch.setattr(bootstrap, "call", calls.append)
     bootstrap.ensure_venv()
+    made = len(calls)
+    assert made > 0
+    bootstrap.ensure_venv()
+    assert len(calls) == made
+    (tmp_path / "requirements.txt").write_text("second")
+    bootstrap.ensure_venv()
+    assert len(calls) == 2 * made
 
 
 def test_bootstrap_needs_the_standard_library_alone() -> None:

@@ -9,7 +9,7 @@ from multiprocessing.synchronize import Barrier
 import pytest
 from staged_factory import DAY, SOUND, event, pass_audit, stage
 
-from pipeline import reading
+from pipeline import ending, reading
 from pipeline.catalog import load_table
 from pipeline.errors import FencedError, StagingError
 from pipeline.publish import main, publish
@@ -124,14 +124,23 @@ def test_the_command_publishes_several_tables(
     ]
 
 
-@pytest.mark.parametrize(("table", "code"), [("event", 2), ("sessions", "error: sessions: run")])
+@pytest.mark.parametrize(
+    ("table", "code", "line"),
+    [("event", 2, "error: table: expected one of"), ("sessions", 1, "error: sessions: run 'r1'")],
+)
 def test_the_command_tells_wrong_usage_from_failure(
-    home: Settings, monkeypatch: pytest.MonkeyPatch, table: str, code: int | str
+    home: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    table: str,
+    code: int,
+    line: str,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["publish", "--table", table, "--run", "r1"])
     with pytest.raises(SystemExit) as end:
-        main()
-    assert str(end.value.code).startswith(str(code))
+        ending.run(main)
+    assert end.value.code == code
+    assert capsys.readouterr().err.startswith(line)
 
 
 # ---- several publishers

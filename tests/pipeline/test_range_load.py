@@ -1,5 +1,6 @@
 """The range load: which processes run in which order, and how a failure is told."""
 
+import resource
 import sys
 
 import pytest
@@ -90,7 +91,10 @@ def test_a_process_is_measured(home: Settings, monkeypatch, capsys) -> None:
         monkeypatch.setattr(step_commands, part, lambda *a, code=code: [sys.executable, "-c", code])
     measured: list[Finished] = []
     load_range(home, "2026-01-01", "2026-01-01", INGEST, measured.append)
-    assert all(200 <= done.peak_mb < 300 for done in measured)
+    assert [done.part for done in measured] == ["job", "audit", "publish"]
+    # Linux counts the memory of the process that it was forked from too.
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    assert all(200 <= done.peak_mb < max(300, own + 50) for done in measured)
     show(Finished("ingest", "job", 1.26, 812))
     assert capsys.readouterr().out == "ingest      job          1.3 s    812 MB\n"
 

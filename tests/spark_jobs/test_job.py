@@ -23,7 +23,8 @@ def ends_with(error: Exception) -> str | int | None:
 def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(UsageError("days: expected one")) == 2
     assert capsys.readouterr().err == "error: days: expected one\n"
-    assert ends_with(LandingError("file: broken")) == "error: file: broken"
+    assert ends_with(LandingError("file: broken")) == 1
+    assert capsys.readouterr().err == "error: file: broken\n"
 
 
 @pytest.mark.parametrize("argv", [[], ["--from", "2011-01-01"], ["--ds", "2011-1-1"]])
@@ -33,10 +34,13 @@ def test_days_are_checked_before_spark_starts(argv: list[str]) -> None:
 
 
 @pytest.mark.spark
-def test_typed_error_of_a_worker_ends_like_any_other(spark: SparkSession) -> None:
+def test_typed_error_of_a_worker_ends_like_any_other(
+    spark: SparkSession, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         run_job(lambda: fail_in_worker(spark, LandingError("day: expected rows; deliver again")))
-    assert ended.value.code == "error: day: expected rows; deliver again"
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.endswith("error: day: expected rows; deliver again\n")
 
 
 @pytest.mark.spark
