@@ -13,16 +13,9 @@ os.environ["TIDEMARK_USER_KEY"] = "a key for tests only"
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the Spark session run in one xdist worker, so that there is one JVM."""
-    for item in items:
-        if "spark" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("spark"))
-
-
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:  # noqa: F821
-    """The session that all tests share: two cores, 1 GiB, two shuffle partitions."""
+    """The session that all tests of a worker share: two cores, 1 GiB, two shuffle partitions."""
     from spark_jobs.session import open_session
 
     os.environ["SPARK_LOCAL_DIRS"] = str(tmp_path_factory.mktemp("spark"))

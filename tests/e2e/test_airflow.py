@@ -26,7 +26,7 @@ from pipeline.sample import generate
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import TABLES
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("scheduler")]
+pytestmark = pytest.mark.e2e
 
 EVENTS, DAYS = 12_000, 76
 PATIENCE = 1800  # seconds for the backfill; a busy machine is slow
