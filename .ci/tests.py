@@ -11,13 +11,25 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ORDER = "--no-loadscope-reorder"  # xdist would begin with the files of most tests
 
 
 def main() -> None:
     extra = sys.argv[1:]
     coverage = ["--cov", "--cov-report=", "--cov-append"]
     subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=True)
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *coverage, *extra]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        ORDER,
+        *coverage,
+        *extra,
+    ]
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     subprocess.run(
         [sys.executable, "-m", "coverage", "report", "--skip-covered", "--sort=cover"],

@@ -18,7 +18,6 @@ from training.registry import CHALLENGER, CHAMPION, aliased
 from training.report import kept
 from training.tracking import needed_run, open_client
 
-pytestmark = pytest.mark.xdist_group("mlflow")  # one database, made once
 Run = Callable[..., None]
 
 
