@@ -3,6 +3,7 @@
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import SettingsError
@@ -38,9 +39,6 @@ def _create(path: Path) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(32) + "\n")
-    try:
-        os.link(temporary, path)  # fails when another process was first, so one key wins
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+    with suppress(FileExistsError):  # another process was first, so one key wins
+        os.link(temporary, path)
+    temporary.unlink()
