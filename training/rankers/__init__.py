@@ -1,0 +1,1 @@
+"""The learned ranking: candidates, their features, and the blend that orders them."""
