@@ -1,6 +1,6 @@
 """Checkpoints of a training job: a job that is tried again goes on where the last epoch ended.
 
-    <folder>/epoch-0003/{weights.safetensors, best.safetensors, optimizer.pt, progress.json}
+    <folder>/epoch-0003/{weights,best,average}.safetensors, optimizer.pt, progress.json
 
 A checkpoint is written aside and renamed, so it is whole or absent. Loading runs no code: weights
 are safetensors, the optimizer's tensors are read with `weights_only`.
@@ -29,19 +29,29 @@ class Progress:
     steps: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a job goes on from, besides the weights and the optimizer's state."""
+
+    progress: Progress
+    best: dict[str, Tensor]  # the weights to publish so far
+    average: dict[str, Tensor]  # the moving average; empty when there is none
+
+
 def save_checkpoint(
-    folder: Path, fingerprint: str, progress: Progress, model: nn.Module,
-    optimizer: torch.optim.Optimizer, best: dict[str, Tensor],
+    folder: Path, fingerprint: str, stand: Checkpoint, model: nn.Module,
+    optimizer: torch.optim.Optimizer,
 ) -> None:  # fmt: skip
     """Writes the checkpoint of an epoch and removes the one before."""
-    final = folder / f"epoch-{progress.epoch:04d}"
+    final = folder / f"epoch-{stand.progress.epoch:04d}"
     aside = folder / f".{final.name}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     save_file(_on_cpu(model.state_dict()), aside / "weights.safetensors")
-    save_file(_on_cpu(best), aside / "best.safetensors")
+    save_file(_on_cpu(stand.best), aside / "best.safetensors")
+    save_file(_on_cpu(stand.average), aside / "average.safetensors")
     torch.save(optimizer.state_dict(), aside / "optimizer.pt")
-    content = {"fingerprint": fingerprint, "progress": asdict(progress)}
+    content = {"fingerprint": fingerprint, "progress": asdict(stand.progress)}
     (aside / "progress.json").write_text(json.dumps(content, indent=1))
     shutil.rmtree(final, ignore_errors=True)
     aside.rename(final)
@@ -52,8 +62,8 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: Path, fingerprint: str, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Restores the last checkpoint in place; returns its progress and best weights, None if none.
+) -> Checkpoint | None:
+    """Restores weights and optimizer from the last checkpoint; returns the rest, None if none.
 
     Raises ModelError when it was made from other data or another preset.
     """
@@ -68,7 +78,8 @@ def load_checkpoint(
         )
     model.load_state_dict(load_file(found[-1] / "weights.safetensors"))
     optimizer.load_state_dict(torch.load(found[-1] / "optimizer.pt", weights_only=True))
-    return Progress(**content["progress"]), load_file(found[-1] / "best.safetensors")
+    best, average = (load_file(found[-1] / f"{name}.safetensors") for name in ("best", "average"))
+    return Checkpoint(Progress(**content["progress"]), best, average)
 
 
 def _on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -95,9 +95,16 @@ class InterestModel(nn.Module):
 
     def hidden(self, inputs: Inputs, items: Tensor) -> Tensor:
         """[rows, positions, width] user vectors after each event."""
+        return self.read(self.events(inputs, items))
+
+    def events(self, inputs: Inputs, items: Tensor) -> Tensor:
+        """[rows, positions, width] vectors of the events themselves."""
         padded = torch.cat([items.new_zeros(1, items.shape[1]), items])
         events = padded[inputs.item] + self.kind(inputs.kind) + self.platform(inputs.platform)
-        events = events + self.gap(inputs.gap) + self.price(inputs.price)
+        return events + self.gap(inputs.gap) + self.price(inputs.price)
+
+    def read(self, events: Tensor) -> Tensor:
+        """[rows, positions, width] user vectors after each of the events."""
         # Padding stands on the right: a causal model never sees it, so no mask is needed.
         read = self.backbone(inputs_embeds=self.drop(events), use_cache=False)
         return self.user(read.last_hidden_state)

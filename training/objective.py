@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.adversarial import worst_shift
 from training.batches import Targets, Tokens, tokens
 from training.catalogue import Catalogue
 from training.draws import uniform
@@ -81,25 +82,39 @@ def inputs_of(read: Tokens, touched: np.ndarray, device: torch.device) -> Inputs
 class Objective(nn.Module):
     """What DDP wraps: everything that has gradients passes through its forward."""
 
-    def __init__(self, model: InterestModel, bf16: bool) -> None:
+    def __init__(self, model: InterestModel, preset: Preset) -> None:
         super().__init__()
         self.model = model
-        self.bf16 = bf16
+        self.bf16, self.adversarial = preset.bf16, preset.adversarial
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Sums of the item losses and of the head losses."""
+        """Sums of the item losses and of the head losses.
+
+        With `adversarial`, in training: their means over the events as they are and shifted.
+        """
         with torch.autocast(batch.text.device.type, torch.bfloat16, enabled=self.bf16):
             items, bias = self.model.item_vectors(batch.text, batch.ids)
-            hidden = self.model.hidden(batch.inputs, items)
-            users = hidden[torch.arange(len(hidden), device=hidden.device), batch.last]
-            logits = self.model.propensity_logits(users, batch.features)
-            losses = item_loss(
-                hidden[batch.target_row, batch.target_position],
-                items[batch.target],
-                bias[batch.target],
-                items[batch.candidates],
-                bias[batch.candidates],
-                batch.log_expected,
-                batch.candidates.unsqueeze(0) == batch.target.unsqueeze(1),
-            )
+            events = self.model.events(batch.inputs, items)
+            plain = self._losses(batch, events, items, bias)
+            if not (self.adversarial and self.training):
+                return plain
+            shifted = events + worst_shift(events, plain[0] + plain[1], self.adversarial)
+            hard = self._losses(batch, shifted, items, bias)
+        return (plain[0] + hard[0]) / 2, (plain[1] + hard[1]) / 2
+
+    def _losses(
+        self, batch: Batch, events: Tensor, items: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        hidden = self.model.read(events)
+        users = hidden[torch.arange(len(hidden), device=hidden.device), batch.last]
+        logits = self.model.propensity_logits(users, batch.features)
+        losses = item_loss(
+            hidden[batch.target_row, batch.target_position],
+            items[batch.target],
+            bias[batch.target],
+            items[batch.candidates],
+            bias[batch.candidates],
+            batch.log_expected,
+            batch.candidates.unsqueeze(0) == batch.target.unsqueeze(1),
+        )
         return losses.sum(), head_loss(logits, batch.labels)[0]

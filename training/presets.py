@@ -35,6 +35,10 @@ class Preset:
     weight_decay: float = 0.01
     clip: float = 1.0
     bf16: bool = False  # autocast: pays where matrices are wide
+    # robustness, each off by default: see docs/experiments.md for what it does
+    average: float = 0.0  # decay per step of the moving average of weights that is published
+    adversarial: float = 0.0  # size of the worst shift of event vectors, in shares of their norm
+    seeds: int = 1  # members of an ensemble, trained from seeds one apart
     # after training
     blend_users: int = 1000  # validation users that the ranking weights are fitted on
     judged_users: int = 4000  # test users that are ranked, those with the smallest ids

@@ -13,11 +13,32 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.errors import ModelError
 from training import distributed
+from training.averaging import MovingAverage
 from training.batches import TargetDraws
-from training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from training.checkpoints import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from training.model import InterestModel
 from training.objective import Batch, Batcher, Objective
+from training.presets import Preset
 from training.vocabulary import Candidates
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What changes the weights after each step: the optimizer, and the average that follows it."""
+
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage
+
+    @classmethod
+    def of(cls, model: InterestModel, preset: Preset) -> "Learner":
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
+        )
+        return cls(optimizer, MovingAverage(model, preset.average))
+
+    def set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
 
 @dataclass
@@ -42,29 +63,28 @@ class Trainer:
         """Trains to the end or until validation stops improving; loads the best weights."""
         preset = self.batcher.preset
         objective = self._objective()
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
-        )
-        best = self._resume(optimizer)
+        learner = Learner.of(self.model, preset)
+        best = self._resume(learner)
         while self.progress.epoch < preset.epochs and not self._out_of_patience():
-            self._train_epoch(objective, optimizer)
-            valid = self.valid_loss(objective)
-            best = self._record(valid, best)
+            self._train_epoch(objective, learner)
+            with learner.average.in_place():
+                best = self._record(self.valid_loss(), best)
             if distributed.rank() == 0:
-                save_checkpoint(
-                    self.folder, self.fingerprint, self.progress, self.model, optimizer, best
-                )
+                self._save(learner, best)
                 on_epoch(self.progress)
         self.model.load_state_dict(best)
         return self.progress
 
-    def valid_loss(self, objective: torch.nn.Module) -> dict[str, float]:
+    def valid_loss(self) -> dict[str, float]:
         """Mean losses on the window after the validation cut-off, over all processes."""
-        objective.eval()
+        is_train = self.batcher.examples.is_train
+        return self.mean_loss(np.concatenate([shard[~is_train[shard]] for shard in self.shards]))
+
+    def mean_loss(self, rows: np.ndarray) -> dict[str, float]:
+        """Mean losses of the rows of all processes, each on the window after its cut-off."""
         examples, preset = self.batcher.examples, self.batcher.preset
-        rows = np.concatenate([shard[~examples.is_train[shard]] for shard in self.shards])
+        objective = Objective(self.model, preset).eval()
         sums = torch.zeros(4, dtype=torch.float64, device=self.batcher.device)
-        inner = objective.module if isinstance(objective, DistributedDataParallel) else objective
         with torch.inference_mode():
             for start in range(0, len(rows), preset.batch):
                 part = rows[start : start + preset.batch]
@@ -73,7 +93,7 @@ class Trainer:
                 # Candidates of one fixed draw: losses of different epochs are then comparable.
                 batch = self.batcher.batch(part, targets, self.candidates.of_step(0, 0), labels)
                 counts = [targets.counts.sum(), (~np.isnan(labels)).sum()]
-                sums += torch.tensor([*map(float, inner(batch)), *counts], device=sums.device)
+                sums += torch.tensor([*map(float, objective(batch)), *counts], device=sums.device)
         item, head, items, heads = distributed.total(sums).tolist()
         item, head = item / max(items, 1), head / max(heads, 1)
         return {"items": item, "heads": head, "total": item + preset.heads_weight * head}
@@ -90,36 +110,40 @@ class Trainer:
             yield step, np.concatenate(rows)
 
     def _objective(self) -> torch.nn.Module:
-        objective = Objective(self.model, self.batcher.preset.bf16).to(self.batcher.device)
+        objective = Objective(self.model, self.batcher.preset).to(self.batcher.device)
         return DistributedDataParallel(objective) if distributed.world() > 1 else objective
 
-    def _resume(self, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-        found = load_checkpoint(self.folder, self.fingerprint, self.model, optimizer)
+    def _resume(self, learner: "Learner") -> dict[str, Tensor]:
+        found = load_checkpoint(self.folder, self.fingerprint, self.model, learner.optimizer)
         if found is None:
             return _copy(self.model)
-        self.progress, best = found
-        return best
+        self.progress = found.progress
+        learner.average.restore(found.average, len(found.progress.steps))
+        return found.best
 
-    def _train_epoch(self, objective: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def _save(self, learner: "Learner", best: dict[str, Tensor]) -> None:
+        stand = Checkpoint(self.progress, best, learner.average.state())
+        save_checkpoint(self.folder, self.fingerprint, stand, self.model, learner.optimizer)
+
+    def _train_epoch(self, objective: torch.nn.Module, learner: "Learner") -> None:
         objective.train()
         epoch, preset = self.progress.epoch + 1, self.batcher.preset
         torch.manual_seed(preset.seed * 1000 + epoch * 100 + distributed.rank())
         plan = list(self.steps(epoch))
         for step, rows in plan:
             done = (epoch - 1) * len(plan) + step
-            for group in optimizer.param_groups:
-                group["lr"] = self._rate(done, preset.epochs * len(plan))
-            self.progress.steps.append(self._step(objective, optimizer, epoch, step, rows))
+            learner.set_rate(self._rate(done, preset.epochs * len(plan)))
+            self.progress.steps.append(self._step(objective, learner, epoch, step, rows))
 
     def _step(
-        self, objective: torch.nn.Module, optimizer: torch.optim.Optimizer, epoch: int, step: int,
+        self, objective: torch.nn.Module, learner: "Learner", epoch: int, step: int,
         rows: np.ndarray,
     ) -> float:  # fmt: skip
         """One optimizer step; returns the mean loss over the rows of all processes."""
         preset = self.batcher.preset
         batches, counts = self._micro_batches(rows, epoch, step)
         items, heads = distributed.total(counts).clamp(min=1).tolist()
-        optimizer.zero_grad()
+        learner.optimizer.zero_grad()
         losses = torch.zeros(2, dtype=torch.float64, device=self.batcher.device)
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
@@ -131,7 +155,8 @@ class Trainer:
                 (mean * distributed.world()).backward()
             losses += torch.stack([item.detach(), head.detach()])
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), preset.clip)
-        optimizer.step()
+        learner.optimizer.step()
+        learner.average.update()
         item_sum, head_sum = distributed.total(losses).tolist()
         return item_sum / items + preset.heads_weight * head_sum / heads
 

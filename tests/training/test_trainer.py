@@ -41,8 +41,12 @@ def trainer(data: TrainingData, tmp_path: Path) -> Callable[..., Trainer]:
     return build
 
 
-def test_an_interrupted_job_goes_on_with_the_same_curve(trainer: Callable[..., Trainer]) -> None:
-    whole = trainer(folder="whole")
+@pytest.mark.parametrize("switches", [{}, {"average": 0.8, "adversarial": 0.1}])
+def test_an_interrupted_job_goes_on_with_the_same_curve(
+    trainer: Callable[..., Trainer], switches: dict[str, float]
+) -> None:
+    preset = replace(PRESET, **switches)
+    whole = trainer(preset, "whole")
     expected = whole.fit()
 
     def stop_after_two(progress: Progress) -> None:
@@ -50,8 +54,8 @@ def test_an_interrupted_job_goes_on_with_the_same_curve(trainer: Callable[..., T
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        trainer(folder="broken").fit(stop_after_two)
-    resumed = trainer(folder="broken")
+        trainer(preset, "broken").fit(stop_after_two)
+    resumed = trainer(preset, "broken")
     found = resumed.fit()
     assert found.epoch == 4
     assert found.steps == expected.steps
@@ -98,6 +102,15 @@ def test_accumulation_changes_nothing_but_rounding(trainer: Callable[..., Traine
     whole = trainer(calm, "whole").fit()
     parts = trainer(replace(calm, accumulate=3), "parts").fit()
     assert parts.steps == pytest.approx(whole.steps, rel=1e-4)
+
+
+def test_the_average_is_judged_and_kept(trainer: Callable[..., Trainer]) -> None:
+    plain = trainer(PRESET, "plain")
+    averaged = trainer(replace(PRESET, average=0.9), "averaged")
+    # The average follows the same weights, so the training losses are the same.
+    assert averaged.fit().steps == plain.fit().steps
+    assert averaged.progress.curve != plain.progress.curve
+    assert averaged.valid_loss()["total"] == pytest.approx(averaged.progress.best_loss)
 
 
 def test_sampled_negatives_train_too(trainer: Callable[..., Trainer]) -> None:

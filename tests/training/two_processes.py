@@ -24,7 +24,10 @@ from training.training_data import load_training_data
 
 SHARDS = 2
 # Without dropout, which draws from each process's own generator.
-PRESET = replace(PRESETS["tiny"], dropout=0.0, epochs=1, steps_per_epoch=4, batch=30, accumulate=2)
+PRESET = replace(
+    PRESETS["tiny"], dropout=0.0, epochs=1, steps_per_epoch=4, batch=30, accumulate=2, average=0.5,
+    adversarial=0.05,
+)  # fmt: skip
 
 
 def main(out: Path) -> None:

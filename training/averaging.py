@@ -1,0 +1,61 @@
+"""A moving average of weights: steadier than the last step's, and what is then published.
+
+Source: Polyak and Juditsky 1992; the decay rises over the first steps, so that the average soon
+forgets the random start.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class MovingAverage:
+    """average <- decay x average + (1 - decay) x weights, after each step. Buffers stay out.
+
+    A decay of 0 is no average: the weights themselves.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self._weights = dict(model.named_parameters())
+        self._average = {name: w.detach().clone() for name, w in self._weights.items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """After an optimizer step."""
+        self.steps += 1
+        if self.decay:
+            part = 1 - min(self.decay, self.steps / (self.steps + 9))
+            for name, average in self._average.items():
+                average.lerp_(self._weights[name], part)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The model with the average as its weights."""
+        if not self.decay:
+            yield
+            return
+        own = {name: weights.detach().clone() for name, weights in self._weights.items()}
+        self._put(self._average)
+        try:
+            yield
+        finally:
+            self._put(own)
+
+    def state(self) -> dict[str, Tensor]:
+        """What `restore` takes; empty when nothing is averaged."""
+        return dict(self._average) if self.decay else {}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor], steps: int) -> None:
+        """Goes on from a checkpoint of `steps` steps."""
+        self.steps = steps
+        for name, average in state.items():
+            self._average[name].copy_(average)
+
+    @torch.no_grad()
+    def _put(self, values: dict[str, Tensor]) -> None:
+        for name, weights in self._weights.items():
+            weights.copy_(values[name])
