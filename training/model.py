@@ -111,8 +111,12 @@ class InterestModel(nn.Module):
 
     def propensity_logits(self, users: Tensor, features: Tensor) -> Tensor:
         """[rows, heads] from user vectors and windowed counts."""
+        return self.heads(self.head_inputs(users, features))
+
+    def head_inputs(self, users: Tensor, features: Tensor) -> Tensor:
+        """[rows, width + features] what the heads read."""
         scaled = ((features - self.mean) / self.spread).clamp(-5, 5)
-        return self.heads(torch.cat([users, scaled], dim=1))
+        return torch.cat([users, scaled], dim=1)
 
 
 def _backbone(shape: Shape) -> LlamaModel:

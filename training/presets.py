@@ -39,6 +39,12 @@ class Preset:
     average: float = 0.0  # decay per step of the moving average of weights that is published
     adversarial: float = 0.0  # size of the worst shift of event vectors, in shares of their norm
     seeds: int = 1  # members of an ensemble, trained from seeds one apart
+    # privacy of the heads, off by default: training/private_heads.py
+    epsilon: float = 0.0  # what a user's labels may cost; 0 = no such guarantee
+    delta: float = 1e-5  # below one over the number of users
+    dp_users: int = 256  # users of a step, on average
+    dp_steps: int = 300
+    dp_clip: float = 1.0  # norm that a user's gradient is cut to
     # after training
     blend_users: int = 1000  # validation users that the ranking weights are fitted on
     judged_users: int = 4000  # test users that are ranked, those with the smallest ids
