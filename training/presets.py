@@ -46,7 +46,10 @@ class Preset:
     dp_steps: int = 300
     dp_clip: float = 1.0  # norm that a user's gradient is cut to
     # after training
-    blend_users: int = 1000  # validation users that the ranking weights are fitted on
+    blend_users: int = 2000  # users of each finished window that the ranking is fitted on
+    blend_effort: float = 1.0  # share of the epochs of that fit
+    blend_seeds: int = 3
+    ranked_items: int = 4096  # items of a platform that item-item weights are made of
     judged_users: int = 4000  # test users that are ranked, those with the smallest ids
     seed: int = 7
 
@@ -58,13 +61,14 @@ PRESETS = {
         BASE,
         replace(
             BASE, name="tiny", width=16, layers=1, head_width=16, events=16, targets=4, batch=64,
-            epochs=2, steps_per_epoch=8, blend_users=64, judged_users=200,
+            epochs=2, steps_per_epoch=8, blend_users=64, blend_effort=0.1, blend_seeds=1,
+            judged_users=200,
         ),
         replace(
             BASE, name="gpu", width=256, layers=6, attention_heads=8, head_width=256, events=256,
             targets=32, full_softmax=65_536, negatives=16_384, batch=1024, epochs=20,
-            steps_per_epoch=2000, patience=3, learning_rate=1e-3, bf16=True, blend_users=4000,
-            judged_users=20_000,
+            steps_per_epoch=2000, patience=3, learning_rate=1e-3, bf16=True, blend_users=8000,
+            ranked_items=8192, judged_users=20_000,
         ),
     )
 }  # fmt: skip
