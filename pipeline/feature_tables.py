@@ -4,6 +4,7 @@ from pipeline.table_columns import (
     DAY,
     DS,
     NEXT_ITEMS,
+    REASONS,
     SCORED_ITEMS,
     USER_ID,
 )
@@ -54,6 +55,14 @@ USER_FEATURES = Table(
         Column("embedding", VECTOR, "user vector; comparable within one model version", True),
         Column("next_items", SCORED_ITEMS, "best next items", True, length=NEXT_ITEMS),
         Column("next_new_items", SCORED_ITEMS, "those new to the user", True, length=NEXT_ITEMS),
+        Column(
+            "next_items_reasons",
+            REASONS,
+            "log-odds that each entry of `next_items` owes to the user's own repeats, to users "
+            "alike, to the trend, to texts and to the transformer, beside an average item",
+            True,
+        ),
+        Column("next_new_items_reasons", REASONS, "the same of `next_new_items`", True),
         _probability("p_click_7d", "a view within 7 days"),
         _probability("p_cart_7d", "a cart within 7 days"),
         _probability("p_purchase_7d", "a purchase within 7 days"),

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     session_gap_minutes: int = Field(30, ge=1, description="silence that ends a session")
     session_max_hours: int = Field(24, ge=1, description="longest session")
     active_days: int = Field(365, ge=1, description="a user is active this long after an event")
-    history_events: int = Field(256, ge=1, description="events kept per user, newest last")
+    history_events: int = Field(1024, ge=1, description="events kept per user, newest last")
     snapshot_days: int = Field(7, ge=1, description="days of full-state tables a range load writes")
     retention_days: int = Field(
         30, ge=1, description="old snapshots and unpublished files stay this long"

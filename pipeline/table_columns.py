@@ -30,3 +30,4 @@ DAILY_COUNTS = list_of(
     arrival_ds=STRING, platform=STRING, event_type=STRING, events=INT, quantity=DOUBLE, value=DOUBLE
 )
 SCORED_ITEMS = list_of(item_id=STRING, score=FLOAT)
+REASONS = list_of(own=FLOAT, alike=FLOAT, trend=FLOAT, text=FLOAT, model=FLOAT)

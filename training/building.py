@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from training.batches import TargetDraws
 from training.calibration import fit_calibration
 from training.examples import HEADS, load_examples
 from training.job import open_day
-from training.judging import fit_blends, popular_items
 from training.model import InterestModel, Shape
 from training.objective import Batcher
 from training.prediction import Predictor
 from training.presets import Preset
+from training.rankers.fitting import fit_rankers
+from training.rankers.market import Market
+from training.rankers.platforms import Part, shares
 from training.states import UserStates
 from training.trained import Card, TrainedModel
 from training.trainer import Trainer
@@ -27,6 +30,7 @@ from training.training_data import TrainingData
 from training.vocabulary import Candidates
 
 CHUNK = 512  # users that are encoded at once
+WINDOWS = 5  # cut-offs that users are at most seen at before the test window
 
 
 def build_trainer(
@@ -63,12 +67,29 @@ def finish(trainer: Trainer, data: TrainingData, run: str, settings: Settings) -
     snapshot = data.inputs[TRAINING_EXAMPLES.name]
     _, rows = open_day(settings, TRAINING_EXAMPLES, data.ds, lambda newest: snapshot)
     valid = load_examples(rows, data.catalogue, ("valid",))
-    predictor = Predictor.of(trained, data.catalogue, popular_items(valid, len(data.catalogue)))
+    predictor = Predictor.of(trained, data.catalogue)
     logits = head_logits(predictor, valid)
     calibration = fit_calibration(logits, valid.labels, data.constant_heads)
-    blends = fit_blends(predictor, valid, preset.blend_users)
-    trained.card = Card(**{**vars(card), "calibration": calibration, "blends": blends})
+    trained.card = Card(**{**vars(card), "calibration": calibration})
+    finished = load_examples(
+        rows, data.catalogue, ("train", "valid"), shards=shares(rows.count_rows() // WINDOWS)
+    )
+    score = partial(_model_scores, predictor, finished)
+    trained.fitted_rankers = fit_rankers(finished, data.catalogue, preset, score)
     return trained
+
+
+def _model_scores(
+    predictor: Predictor,
+    examples: UserStates,
+    places: dict[str, Market],
+    rows: np.ndarray,
+    part: Part,
+) -> np.ndarray:
+    """[candidates] log-probabilities by the transformer; `rows` are the users of the part."""
+    here = replace(predictor, markets=places)
+    users = [predictor.users(examples, rows[k : k + CHUNK]) for k in range(0, len(rows), CHUNK)]
+    return here.model_scores(torch.cat(users), part, int(examples.as_of[rows[0]]))
 
 
 def head_logits(predictor: Predictor, examples: UserStates) -> np.ndarray:

@@ -12,9 +12,10 @@ from training.building import head_logits
 from training.catalogue import Catalogue
 from training.examples import HEADS, Examples, load_examples
 from training.job import open_day
-from training.judging import Judgement, judge, popular_items
+from training.judging import Judgement, judge
 from training.metrics import auc, calibration_error, interval, log_loss
 from training.prediction import Predictor
+from training.rankers.engagements import engagements
 from training.trained import TrainedModel
 from training.training_data import load_catalogue
 
@@ -82,7 +83,9 @@ def evaluate_model(trained: TrainedModel, window: Window, users: int | None = No
     `users` caps the ranked users; the model's preset says how many by default.
     """
     examples, catalogue = window.examples, window.catalogue
-    predictor = Predictor.of(trained, catalogue, popular_items(examples, len(catalogue)))
+    as_of = int(examples.as_of.max())
+    known = engagements(examples.past, np.arange(len(examples)), as_of, len(catalogue))
+    predictor = Predictor.of(trained, catalogue, known)
     calibration = trained.card.calibration
     assert calibration is not None, "a finished model is calibrated"
     chances = calibration.apply(head_logits(predictor, examples))

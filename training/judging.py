@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from training.baselines import HALF_LIVES, POPULARITY_DAYS, popularity
-from training.blend import Blend, fit_blend, judged
+from training.baselines import (
+    HALF_LIVES,
+    POPULARITY_DAYS,
+    own_repeats,
+    popularity,
+    recent_ranking,
+)
 from training.examples import Examples
 from training.metrics import ndcg, recall
 from training.prediction import LISTS, Predictor
@@ -34,21 +38,6 @@ def relevant_items(examples: Examples, rows: np.ndarray, items: int) -> np.ndarr
 def rows_with_answers(examples: Examples) -> np.ndarray:
     """Rows with at least one relevant item; the others have no right answer to a ranking."""
     return np.unique(examples.future.rows[examples.future.engaged])
-
-
-def fit_blends(predictor: Predictor, examples: Examples, users: int) -> dict[str, Blend]:
-    """The weights of each published list, fitted on the examples' window."""
-    items = len(predictor.catalogue)
-    rows = rows_with_answers(examples)[: min(users, max(1, CELLS // items))]
-    blends = {}
-    for name in LISTS:
-        relevant, allowed, _ = _question(predictor, examples, rows, name)
-        repeats = name == "next_items"
-        own = {h: predictor.own(examples, rows, h) for h in HALF_LIVES if repeats}
-        recent = {d: predictor.recent(d, allowed) for d in POPULARITY_DAYS}
-        model = partial(predictor.model, predictor.users(examples, rows), allowed)
-        blends[name] = fit_blend(judged(relevant, allowed), model, own, recent)
-    return blends
 
 
 @dataclass(frozen=True)
@@ -83,23 +72,31 @@ def _question(
     relevant = relevant_items(examples, rows, items)
     if name == "next_new_items":
         relevant &= ~touched_items(examples.past, rows, items)
-    return relevant, predictor.allowed(examples, rows, name), relevant.sum(axis=1)
+    return relevant, _allowed(predictor, examples, rows, name), relevant.sum(axis=1)
+
+
+def _allowed(predictor: Predictor, examples: Examples, rows: np.ndarray, name: str) -> np.ndarray:
+    found = predictor.allowed(examples, rows)
+    if name == "next_items":
+        return found
+    return found & ~touched_items(examples.past, rows, len(predictor.catalogue))
 
 
 def _rankings(
     predictor: Predictor, examples: Examples, rows: np.ndarray, name: str
 ) -> Iterator[tuple[str, np.ndarray]]:
-    allowed = predictor.allowed(examples, rows, name)
+    items, allowed = len(predictor.catalogue), _allowed(predictor, examples, rows, name)
     users = predictor.users(examples, rows)
-    blend = predictor.trained.card.blends[name]
-    yield "published", predictor.scores(examples, rows, users, name, blend)
-    yield "transformer", np.where(allowed, predictor.model(users, allowed, (14, 0.0)), NEVER)
-    for days in POPULARITY_DAYS:
-        yield f"popular_{days}d", np.where(allowed, predictor.recent(days, allowed), NEVER)
+    yield "published", predictor.scores(examples, rows, users, name)
+    yield "transformer", np.where(allowed, predictor.model(users, allowed), NEVER)
+    popular = popular_items(examples, items)
+    for days, counts in popular.items():
+        yield f"popular_{days}d", np.where(allowed, recent_ranking(counts, allowed), NEVER)
     if name == "next_items":
+        ties = 1e-6 * recent_ranking(popular[14], allowed)
         for half_life in HALF_LIVES:
             label = "own_frequent" if half_life > 1e6 else f"own_decayed_{half_life:.0f}d"
-            own = predictor.own(examples, rows, half_life) + 1e-6 * predictor.recent(14, allowed)
+            own = own_repeats(examples.past, rows, examples.as_of, half_life, items) + ties
             yield label, np.where(allowed, own, NEVER)
 
 

@@ -1,77 +1,164 @@
-"""What the rankers say about users: the parts of the published lists, and the lists."""
+"""What the rankers say about users: the published lists, and why each item stands there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from training.baselines import own_repeats, recent_ranking
-from training.blend import Blend, Trend
 from training.catalogue import Catalogue
-from training.ranking import NEVER, allowed_items, touched_items
+from training.presets import BASE
+from training.rankers.engagements import Engagements
+from training.rankers.features import SOURCES
+from training.rankers.market import Market
+from training.rankers.mixture import LEAST
+from training.rankers.platforms import Part, markets, parts
+from training.ranking import NEVER, allowed_items
 from training.states import UserStates
 from training.trained import TrainedModel
 
 LISTS = ("next_items", "next_new_items")
-SMOOTHING = 3.0  # events
+REASONS = (*SOURCES, "model")  # what moves a score: see Ranked.reasons
+TREND_DAYS = 14
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A list per user as ragged arrays, best first: user r has offsets[r] <= k < offsets[r + 1]."""
+
+    offsets: np.ndarray
+    item: np.ndarray  # catalogue positions
+    score: np.ndarray  # chance that the next item is this one
+    reasons: np.ndarray  # [entries, REASONS] what each adds to the log-odds, beside an average item
+
+    def dense(self, items: int) -> np.ndarray:
+        """[users, items] scores, NEVER outside the lists."""
+        found = np.full((len(self.offsets) - 1, items), NEVER, dtype=np.float32)
+        rows = np.repeat(np.arange(len(found)), np.diff(self.offsets))
+        found[rows, self.item] = self.score
+        return found
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model with the catalogue of one day and what was popular up to then (by days of window)."""
+    """A model with the catalogue of one moment, and what all users did up to then."""
 
     trained: TrainedModel
     catalogue: Catalogue
     items: Tensor
     bias: Tensor
-    popular: dict[int, np.ndarray]
+    markets: dict[str, Market] = field(default_factory=dict)  # by platform
 
     @classmethod
     def of(
-        cls, trained: TrainedModel, catalogue: Catalogue, popular: dict[int, np.ndarray]
+        cls, trained: TrainedModel, catalogue: Catalogue, known: Engagements | None = None
     ) -> "Predictor":
-        return cls(trained, catalogue, *trained.item_vectors(catalogue), popular)
+        """`known`: the engagements of all users; without them there are user vectors alone."""
+        size = int(str(trained.card.preset.get("ranked_items", BASE.ranked_items)))
+        places = markets(known, catalogue, size) if known else {}
+        return cls(trained, catalogue, *trained.item_vectors(catalogue), places)
 
     def users(self, states: UserStates, rows: np.ndarray) -> Tensor:
         """[rows, width] user vectors."""
         return self.trained.user_vectors(states.past, rows, self.catalogue, self.items)
 
-    def allowed(self, states: UserStates, rows: np.ndarray, name: str) -> np.ndarray:
-        """[rows, items] what may stand in the list `name`."""
-        found = allowed_items(self.catalogue, states.platforms[rows], states.as_of[rows])
-        if name == "next_items":
-            return found
-        return found & ~touched_items(states.past, rows, len(self.catalogue))
+    def allowed(self, states: UserStates, rows: np.ndarray) -> np.ndarray:
+        """[rows, items] what may be named at all."""
+        return allowed_items(self.catalogue, states.platforms[rows], states.as_of[rows])
 
-    def model(self, users: Tensor, allowed: np.ndarray, trend: Trend) -> np.ndarray:
-        """[rows, items] probabilities by the transformer, moved by what is popular of late."""
-        days, power = trend
-        moved = self.bias + power * torch.from_numpy(self.trend(days)).to(self.bias)
-        return self.trained.item_probabilities(users, self.items, moved, allowed)
+    def model(self, users: Tensor, allowed: np.ndarray) -> np.ndarray:
+        """[rows, items] probabilities by the transformer alone."""
+        return self.trained.item_probabilities(users, self.items, self.bias, allowed)
 
-    def trend(self, days: int) -> np.ndarray:
-        """[items] log of the share of late over the share in training, smoothed by a few events."""
-        late, then = self.popular[days], self.trained.frequency(self.catalogue)
-        events = max(late.sum(), 1.0)
-        return np.log((late + SMOOTHING) / events) - np.log(
-            then / max(then.sum(), 1.0) + SMOOTHING / events
+    def model_scores(self, users: Tensor, part: Part, as_of: int) -> np.ndarray:
+        """[candidates] log-probabilities by the transformer among the items of the platform."""
+        here = (self.catalogue.platform == self.catalogue.platforms.index(part.platform)) & (
+            self.catalogue.first_day <= as_of
+        )
+        found = part.moment.found
+        return self.trained.log_probabilities(
+            users, self.items, self.bias + self.trend(part.platform), here, found.row, found.item
         )
 
-    def own(self, states: UserStates, rows: np.ndarray, half_life: float) -> np.ndarray:
-        """[rows, items] shares of the user's own history."""
-        return own_repeats(states.past, rows, states.as_of, half_life, len(self.catalogue))
+    def trend(self, platform: str) -> Tensor:
+        """[items] what popularity of late adds to a bias that was learned some weeks ago."""
+        late = self.markets[platform].facts.users[TREND_DAYS].astype(np.float32)
+        then = self.trained.frequency(self.catalogue).astype(np.float32)
+        return torch.from_numpy(_log_share(late) - _log_share(then)).to(self.bias)
 
-    def recent(self, days: int, allowed: np.ndarray) -> np.ndarray:
-        """[rows, items] shares of recent popularity."""
-        return recent_ranking(self.popular[days], allowed)
+    def ranked(
+        self, states: UserStates, rows: np.ndarray, users: Tensor, most: int
+    ) -> dict[str, Ranked]:
+        """The published lists of `rows`, at most `most` long; they are all of one moment."""
+        every = list(parts(states, rows, self.catalogue, self.markets))
+        as_of = int(states.as_of[rows[0]]) if len(rows) else 0
+        model = [self.model_scores(users[part.rows], part, as_of) for part in every]
+        return {name: self._list(name, every, model, len(rows), most) for name in LISTS}
 
-    def scores(
-        self, states: UserStates, rows: np.ndarray, users: Tensor, name: str, blend: Blend
-    ) -> np.ndarray:
-        """[rows, items] published scores; NEVER where an item may not stand in the list."""
-        allowed = self.allowed(states, rows, name)
-        own = self.own(states, rows, blend.half_life) if blend.own else np.zeros(1, np.float32)
-        model = self.model(users, allowed, (blend.trend_days, blend.trend))
-        mixed = blend.mix(model, own, self.recent(blend.days, allowed))
-        return np.where(allowed, mixed, NEVER)
+    def scores(self, states: UserStates, rows: np.ndarray, users: Tensor, name: str) -> np.ndarray:
+        """[rows, items] published scores; NEVER where an item does not stand in the list."""
+        found = self.ranked(states, rows, users, len(self.catalogue))[name]
+        return found.dense(len(self.catalogue))
+
+    def _list(
+        self, name: str, every: list[Part], model: list[np.ndarray], users: int, most: int
+    ) -> Ranked:
+        entries = [
+            self._entries(name, part, scores, most)
+            for part, scores in zip(every, model, strict=True)
+        ]
+        columns = zip(*entries, strict=True) if entries else [[np.zeros(0, int)]] * 3
+        row, item, score, *reasons = (np.concatenate(column) for column in columns)
+        order = np.lexsort((item, -score, row))
+        place = _places(row[order])
+        order = order[place < most]
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=users))])
+        why = reasons[0][order] if reasons else np.zeros((0, len(REASONS)))
+        return Ranked(offsets, item[order], score[order].astype(np.float32), why)
+
+    def _entries(
+        self, name: str, part: Part, model: np.ndarray, most: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The best of one platform: row, item, share of the user's interest, reasons."""
+        moment, found = part.moment, part.moment.found
+        rankers = self.trained.rankers
+        rankers.check(moment.names)
+        fitted = rankers.of(part.platform, name)
+        group = part.group[found.row]
+        mixed = fitted.mixture.mix(fitted.ranker.scores(moment), model, group)
+        chance = _softmax(mixed, found.row) * part.share[found.row]
+        picked = np.lexsort((found.item, -chance, found.row))
+        picked = picked[np.isfinite(mixed[picked])]
+        picked = picked[_places(found.row[picked]) < most]
+        weights = fitted.mixture.weights[group[picked]]
+        why = np.concatenate(
+            [
+                weights[:, :1] * fitted.ranker.contributions(moment, picked),
+                weights[:, 1:] * (np.maximum(model[picked, None], -LEAST) + LEAST),
+            ],
+            axis=1,
+        )
+        return part.rows[found.row[picked]], found.item[picked], chance[picked], why
+
+
+def _log_share(counts: np.ndarray) -> np.ndarray:
+    """Log of each count's share, smoothed by a few."""
+    return np.log((counts + 3.0) / max(float(counts.sum()), 1.0))
+
+
+def _places(row: np.ndarray) -> np.ndarray:
+    """Place of each entry among those of its row; rows are sorted."""
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    return np.arange(len(row)) - np.repeat(starts, np.diff(np.append(starts, len(row))))
+
+
+def _softmax(scores: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Within each row; -inf gives 0."""
+    if not len(row):
+        return scores
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    size = np.diff(np.append(starts, len(row)))
+    best = np.repeat(np.maximum.reduceat(scores, starts), size)
+    weight = np.exp(scores - np.where(np.isfinite(best), best, 0))
+    total = np.repeat(np.add.reduceat(weight, starts), size)
+    return weight / np.where(total > 0, total, 1)

@@ -15,16 +15,16 @@ from pipeline.parquet_files import DayFile
 from pipeline.settings import Settings
 from pipeline.tables import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
 from training.arrow_columns import buckets, day_number
-from training.baselines import POPULARITY_DAYS, popularity
 from training.catalogue import Catalogue
 from training.job import open_day
 from training.prediction import Predictor
+from training.rankers.engagements import Engagements, engagements, merged
+from training.rankers.platforms import shares
 from training.scoring import score_users
 from training.sequences import sequences
 from training.trained import load
 from training.training_data import load_catalogue
 
-CELLS = 4_000_000  # users x items held at once
 MOST_USERS = 1024
 
 
@@ -49,11 +49,10 @@ def score_bucket(
     """
     catalogue, inputs = load_catalogue(settings, ds)
     inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
-    popular = popular_items(history, ds, catalogue)
-    predictor = Predictor.of(load(folder), catalogue, popular)
+    predictor = Predictor.of(load(folder), catalogue, everyone(history, ds, catalogue))
     attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}")
     file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
-    for users in batches(history, bucket, max(1, min(MOST_USERS, CELLS // len(catalogue)))):
+    for users in batches(history, bucket, MOST_USERS):
         file.write(score_users(users, ds, version, predictor))
     file.close()
     expected = _expected_users(history, bucket)
@@ -75,17 +74,15 @@ def list_lengths(catalogue: Catalogue, history_events: int) -> dict[str, int]:
     return {"next_items": min(NEXT_ITEMS, smallest), "next_new_items": min(NEXT_ITEMS, new)}
 
 
-def popular_items(
-    history: arrow_dataset.Dataset, ds: str, catalogue: Catalogue
-) -> dict[int, np.ndarray]:
-    """[items] popularity in the days up to `ds` among all users, by days of window."""
-    found = {days: np.zeros(len(catalogue), dtype=np.float32) for days in POPULARITY_DAYS}
-    for batch in history.to_batches(columns=["events"]):
-        events = sequences(batch["events"], catalogue)
-        as_of = np.full(len(events), day_number(ds))
-        for days, counts in found.items():
-            counts += popularity(events, as_of, days, len(catalogue))
-    return found
+def everyone(history: arrow_dataset.Dataset, ds: str, catalogue: Catalogue) -> Engagements:
+    """What all users (a share of very many) did up to `ds`: it tells about items."""
+    share, found = Bucket(0, shares(history.count_rows())), []
+    for batch in history.to_batches(columns=["user_id", "events"]):
+        users = share.users(batch)
+        events = sequences(users["events"], catalogue)
+        rows = np.arange(users.num_rows)
+        found.append(engagements(events, rows, day_number(ds), len(catalogue)))
+    return merged(found, len(catalogue))
 
 
 def batches(history: arrow_dataset.Dataset, bucket: Bucket, size: int) -> Iterator[pa.Table]:

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
-from torch import Tensor
 
 from pipeline.tables import NEXT_ITEMS, USER_FEATURES
 from training.arrow_columns import day_number
 from training.examples import HEADS
-from training.prediction import LISTS, Predictor
-from training.ranking import top
+from training.prediction import LISTS, REASONS, Predictor, Ranked
 from training.sequences import Sequences
 from training.states import UserStates, user_states
 
@@ -23,7 +21,7 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) 
     rows = np.arange(len(states))
     users = predictor.users(states, rows)
     chances = predictor.trained.propensities(users, states.features)
-    lists = {name: _ranked(states, rows, name, predictor, users) for name in LISTS}
+    lists = predictor.ranked(states, rows, users, NEXT_ITEMS)
     columns = {
         "ds": pa.array([ds] * len(rows), pa.string()),
         "model_version": pa.array([version] * len(rows), pa.string()),
@@ -31,7 +29,8 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) 
         **_counts(states),
         "is_cold_start": pa.array(_items_read(states.past) < COLD_EVENTS),
         "embedding": _vectors(users.float().cpu().numpy()),
-        **lists,
+        **{name: _items(lists[name], predictor) for name in LISTS},
+        **{f"{name}_reasons": _reasons(lists[name]) for name in LISTS},
         **{f"p_{head}": pa.array(chances[:, place]) for place, head in enumerate(HEADS)},
     }
     return pa.table(columns).select(USER_FEATURES.schema.names).cast(USER_FEATURES.schema)
@@ -61,20 +60,18 @@ def _items_read(past: Sequences) -> np.ndarray:
     return np.bincount(past.rows[past.item >= 0], minlength=len(past))
 
 
-def _ranked(
-    states: UserStates, rows: np.ndarray, name: str, predictor: Predictor, users: Tensor
-) -> pa.Array:
+def _items(ranked: Ranked, predictor: Predictor) -> pa.Array:
     """The published list of each user; shorter only where there are no more items to name."""
-    blend = predictor.trained.card.blends[name]
-    scores = predictor.scores(states, rows, users, name, blend)
-    places, values = top(scores, NEXT_ITEMS)
-    real = places >= 0
-    items = predictor.catalogue.item_ids.take(pa.array(places[real]))
-    entries = pa.StructArray.from_arrays(
-        [items, pa.array(values[real].astype(np.float32))], fields=list(SCORED)
-    )
-    offsets = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries)
+    items = predictor.catalogue.item_ids.take(pa.array(ranked.item))
+    entries = pa.StructArray.from_arrays([items, pa.array(ranked.score)], fields=list(SCORED))
+    return pa.ListArray.from_arrays(pa.array(ranked.offsets, pa.int32()), entries)
+
+
+def _reasons(ranked: Ranked) -> pa.Array:
+    """What moved each entry of the list, in its order."""
+    columns = [pa.array(column) for column in ranked.reasons.T.astype(np.float32)]
+    entries = pa.StructArray.from_arrays(columns, names=list(REASONS))
+    return pa.ListArray.from_arrays(pa.array(ranked.offsets, pa.int32()), entries)
 
 
 def _vectors(vectors: np.ndarray) -> pa.Array:

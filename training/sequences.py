@@ -23,7 +23,8 @@ class Sequences:
     """Event k of row r has offsets[r] <= k < offsets[r + 1], oldest first.
 
     `item` is a catalogue position (-1 = none), `kind` an index of EVENT_TYPES, `gap` and `price`
-    are buckets, `day` is the day (since 1970) on which it happened, `arrival` the day it landed.
+    are buckets, `day` is the day (since 1970) on which it happened, `arrival` the day it landed;
+    `log_price` and `log_quantity` are NaN where there is none.
     """
 
     offsets: np.ndarray
@@ -33,6 +34,8 @@ class Sequences:
     price: np.ndarray
     day: np.ndarray
     arrival: np.ndarray
+    log_price: np.ndarray
+    log_quantity: np.ndarray
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -70,7 +73,14 @@ def sequences(column: Column, catalogue: Catalogue) -> Sequences:
         np.where(price > 0, _log2_bucket(price, PRICES - 1) + 1, 0).astype(np.int8),
         (seconds // 86_400).astype(np.int32),
         day_numbers(pc.struct_field(events, "arrival_ds")),
+        _logs(price),
+        _logs(floats(pc.struct_field(events, "quantity"))),
     )
+
+
+def _logs(values: np.ndarray) -> np.ndarray:
+    """Natural logs, NaN where there is nothing positive."""
+    return np.log(np.where(values > 0, values, np.nan)).astype(np.float32)
 
 
 def _gaps(seconds: np.ndarray, offsets: np.ndarray) -> np.ndarray:

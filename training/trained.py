@@ -2,7 +2,8 @@
 
     weights.safetensors   weights
     vocabulary.parquet    item ids in the order of the model's ids
-    card.json             shape, text encoder, platforms, calibration, blend, inputs: the rest
+    card.json             shape, text encoder, platforms, calibration, inputs: the rest
+    ranking.safetensors   blends of the published lists
 
 Loading runs no code from the folder.
 """
@@ -20,15 +21,16 @@ from torch import Tensor
 
 from pipeline.errors import ModelError
 from training.batches import tokens
-from training.blend import Blend
 from training.calibration import Calibration
 from training.catalogue import Catalogue
 from training.model import InterestModel, Shape
 from training.objective import inputs_of
+from training.rankers.rankers import FILE, Rankers, load_rankers, save_rankers
 from training.sequences import Sequences
 from training.vocabulary import Vocabulary
 
 CARD, WEIGHTS, VOCABULARY = "card.json", "weights.safetensors", "vocabulary.parquet"
+CELLS = 16_000_000  # users x items held at once
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,6 @@ class Card:
     encoder: str
     platforms: list[str]
     inputs: dict[str, int]  # table -> snapshot id
-    blends: dict[str, Blend] = field(default_factory=dict)  # list -> weights
     calibration: Calibration | None = None
 
 
@@ -54,6 +55,13 @@ class TrainedModel:
     vocabulary: Vocabulary
     card: Card
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    fitted_rankers: Rankers | None = None
+
+    @property
+    def rankers(self) -> Rankers:
+        """The blends of the published lists."""
+        assert self.fitted_rankers is not None, "a finished model can rank"
+        return self.fitted_rankers
 
     @torch.inference_mode()
     def item_vectors(self, catalogue: Catalogue) -> tuple[Tensor, Tensor]:
@@ -93,6 +101,23 @@ class TrainedModel:
         return torch.nan_to_num(torch.softmax(scores, dim=1)).cpu().numpy()
 
     @torch.inference_mode()
+    def log_probabilities(
+        self, users: Tensor, items: Tensor, bias: Tensor, among: np.ndarray, row: np.ndarray,
+        item: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """[pairs] log of the softmax over the items `among` [items], of users[row] and item."""
+        chosen = torch.from_numpy(np.flatnonzero(among)).to(self.device)
+        column = torch.from_numpy(np.cumsum(among) - 1).to(self.device)
+        others, weights = items[chosen].T, bias[chosen]
+        found, step = np.zeros(len(row), dtype=np.float32), max(1, CELLS // max(len(chosen), 1))
+        for start in range(0, len(users), step):
+            logits = torch.log_softmax((users[start : start + step] @ others + weights).float(), 1)
+            mine = np.flatnonzero((row >= start) & (row < start + step))
+            place = torch.from_numpy(row[mine] - start).to(self.device)
+            found[mine] = logits[place, column[torch.from_numpy(item[mine])]].cpu().numpy()
+        return found
+
+    @torch.inference_mode()
     def propensities(self, users: Tensor, features: np.ndarray) -> np.ndarray:
         """[rows, HEADS] calibrated probabilities."""
         assert self.card.calibration is not None, "a published model is calibrated"
@@ -125,12 +150,13 @@ def save(trained: TrainedModel, folder: Path) -> None:
     frequency = pa.array(trained.vocabulary.frequency, pa.int64())
     columns = {"item_id": trained.vocabulary.item_ids, "frequency": frequency}
     pq.write_table(pa.table(columns), folder / VOCABULARY)
+    save_rankers(trained.rankers, folder)
     (folder / CARD).write_text(json.dumps(asdict(trained.card), indent=1, sort_keys=True))
 
 
 def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
     """Reads the folder. Raises ModelError when it is not whole."""
-    missing = [name for name in (CARD, WEIGHTS, VOCABULARY) if not (folder / name).exists()]
+    missing = [name for name in (CARD, WEIGHTS, VOCABULARY, FILE) if not (folder / name).exists()]
     if missing:
         raise ModelError(f"model {folder}: missing {', '.join(missing)}; train again")
     card = _card(json.loads((folder / CARD).read_text()))
@@ -139,10 +165,9 @@ def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
     items = pq.read_table(folder / VOCABULARY)
     vocabulary = Vocabulary(items["item_id"].combine_chunks(), items["frequency"].to_numpy())
     device = device or torch.device("cpu")
-    return TrainedModel(model.to(device).eval(), vocabulary, card, device)
+    return TrainedModel(model.to(device).eval(), vocabulary, card, device, load_rankers(folder))
 
 
 def _card(content: dict) -> Card:
-    blends = {name: Blend(**weights) for name, weights in content.pop("blends").items()}
     calibration = content.pop("calibration")
-    return Card(**content, blends=blends, calibration=calibration and Calibration(**calibration))
+    return Card(**content, calibration=calibration and Calibration(**calibration))

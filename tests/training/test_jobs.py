@@ -68,7 +68,9 @@ def test_the_run_tells_how_to_repeat_it(home: Settings) -> None:
 
 def test_the_model_folder_holds_nothing_that_is_unpickled(home: Settings) -> None:
     names = sorted(path.name for path in load(home, "1").iterdir())
-    assert names == ["card.json", "vocabulary.parquet", "weights.safetensors"]
+    assert names == [
+        "card.json", "ranking.safetensors", "vocabulary.parquet", "weights.safetensors"
+    ]  # fmt: skip
 
 
 def test_the_evaluation_beats_popularity_where_users_keep_to_a_topic(home: Settings) -> None:

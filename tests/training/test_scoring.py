@@ -10,21 +10,24 @@ import torch
 from pipeline.errors import ModelError
 from pipeline.tables import EVENT_TYPES, USER_HISTORY
 from tests.training.factory import DS, TOPICS, daily, embeddings, event, user_id
-from training.blend import Blend
+from training.arrow_columns import day_number
 from training.calibration import Calibration
 from training.catalogue import Catalogue, build_catalogue
 from training.examples import HEADS
 from training.model import InterestModel, Shape
 from training.prediction import Predictor
 from training.presets import PRESETS
+from training.rankers.engagements import Engagements, engagements
+from training.rankers.features import feature_names
+from training.rankers.fitting import plain_rankers
 from training.score_bucket import Bucket, batches, list_lengths
 from training.scoring import score_users
+from training.sequences import sequences
 from training.trained import Card, TrainedModel, load, save
 from training.vocabulary import Vocabulary
 from training.windowed_counts import FEATURES
 
 ITEMS = 60
-EVEN = Blend(1.0, 1.0, 1.0, 45.0, 14, 14, 1.0)
 
 
 def history(*users: tuple[list[str], list[dict]]) -> pa.Table:
@@ -49,16 +52,27 @@ def model(known: pa.Array, platforms: list[str], encoder: str = "made up") -> Tr
     ones, zeros = [1.0] * len(HEADS), [0.0] * len(HEADS)
     card = Card(
         DS, "r", {}, shape.as_dict(), encoder, platforms, {},
-        {"next_items": EVEN, "next_new_items": EVEN}, Calibration(ones, zeros, {}),
+        Calibration(ones, zeros, {}),
     )  # fmt: skip
     vocabulary = Vocabulary(known, np.ones(len(known), dtype=np.int64))
-    return TrainedModel(InterestModel(shape).eval(), vocabulary, card)
+    rankers = plain_rankers(feature_names())
+    return TrainedModel(InterestModel(shape).eval(), vocabulary, card, fitted_rankers=rankers)
+
+
+def crowd(catalogue: Catalogue) -> Engagements:
+    """What other users did: each turned to three items of one topic."""
+    ids, users = catalogue.item_ids.to_pylist(), []
+    for number in range(20):
+        chosen = ids[number % TOPICS :: TOPICS][number % 3 :][:3]
+        events = [event(item, "view", DS, hour) for hour, item in enumerate(chosen)]
+        users.append((["shop"], events))
+    past = sequences(history(*users)["events"], catalogue)
+    return engagements(past, np.arange(len(past)), day_number(DS), len(catalogue))
 
 
 def predictor(catalogue: Catalogue, known: int | None = None) -> Predictor:
-    flat = {days: np.ones(len(catalogue), dtype=np.float32) for days in (7, 14, 30)}
     trained = model(catalogue.item_ids[:known], list(catalogue.platforms))
-    return Predictor.of(trained, catalogue, flat)
+    return Predictor.of(trained, catalogue, crowd(catalogue))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from scipy import sparse
 from training.sequences import Sequences
 
 OLDEST = 1023  # days; what is older counts as that old
+COLUMNS = ("item", "age", "log_price", "log_quantity")
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,24 @@ class Engagements:
     row: np.ndarray
     item: np.ndarray
     age: np.ndarray  # days before the moment
+    log_price: np.ndarray  # mean of the day, NaN where unknown
+    log_quantity: np.ndarray
     users: int
     items: int
+
+    def within(self, rows: np.ndarray, kept_items: np.ndarray) -> "Engagements":
+        """Of the users `rows` (sorted), who are numbered anew, and of the `kept_items` [items]."""
+        place = np.full(self.users, -1)
+        place[rows] = np.arange(len(rows))
+        kept = (place[self.row] >= 0) & kept_items[self.item]
+        chosen = {name: getattr(self, name)[kept] for name in COLUMNS}
+        return Engagements(place[self.row[kept]], **chosen, users=len(rows), items=self.items)
 
     @cached_property
     def pairs(self) -> Pairs:
         code = self.row * self.items + self.item
         starts = np.flatnonzero(np.diff(code, prepend=-1))
-        ends = np.append(starts[1:], len(code)) - 1
+        ends = np.append(starts, len(code))[1:] - 1
         return Pairs(
             self.row[starts], self.item[starts], ends - starts + 1, self.age[starts], self.age[ends]
         )
@@ -45,6 +56,23 @@ class Engagements:
     def visits(self) -> np.ndarray:
         """Distinct (user, age) as user * (OLDEST + 1) + age, sorted: the days of each user."""
         return np.unique(self.row * (OLDEST + 1) + self.age)
+
+    def decayed(self, half_life: float) -> np.ndarray:
+        """Per pair: its days, each halved every `half_life` days."""
+        if not len(self.row):
+            return np.zeros(0)
+        code = self.row * self.items + self.item
+        starts = np.flatnonzero(np.diff(code, prepend=-1))
+        return np.add.reduceat(0.5 ** (self.age / half_life), starts)
+
+    @cached_property
+    def quantity(self) -> np.ndarray:
+        """Per pair: log(1 + the sum of each day's usual quantity)."""
+        if not len(self.row):
+            return np.zeros(0)
+        code = self.row * self.items + self.item
+        starts = np.flatnonzero(np.diff(code, prepend=-1))
+        return np.log1p(np.add.reduceat(np.exp(np.nan_to_num(self.log_quantity)), starts))
 
     def matrix(self, values: np.ndarray | None = None) -> sparse.csr_matrix:
         """[users, items] float32 with one value per pair; 1 where none are given."""
@@ -61,7 +89,30 @@ def engagements(past: Sequences, rows: np.ndarray, as_of: int, items: int) -> En
     place, event = place[kept], event[kept]
     age = np.clip(as_of - past.arrival[event], 0, OLDEST)
     pair = place.astype(np.int64) * items + past.item[event]
-    code = np.unique(pair * (OLDEST + 1) + age)
+    code, inverse = np.unique(pair * (OLDEST + 1) + age, return_inverse=True)
     pair, age = np.divmod(code, OLDEST + 1)
     row, item = np.divmod(pair, items)
-    return Engagements(row, item, age, len(rows), items)
+    price, quantity = (
+        mean_by(inverse, values[event], len(code)) for values in (past.log_price, past.log_quantity)
+    )
+    return Engagements(row, item, age, price, quantity, len(rows), items)
+
+
+def merged(shares: list[Engagements], items: int) -> Engagements:
+    """Those of different users as one; the users of the first come first."""
+    starts = np.cumsum([0, *(share.users for share in shares)])
+    columns = {
+        name: np.concatenate([getattr(share, name) for share in shares] or [np.zeros(0, int)])
+        for name in COLUMNS
+    }
+    rows = [share.row + start for share, start in zip(shares, starts, strict=False)]
+    row = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
+    return Engagements(row, **columns, users=int(starts[-1]), items=items)
+
+
+def mean_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
+    """[groups] mean of the values that are not NaN; NaN where there is none."""
+    known = ~np.isnan(values)
+    number = np.bincount(group[known], minlength=groups)
+    total = np.bincount(group[known], values[known], groups)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)

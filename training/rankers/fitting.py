@@ -1,0 +1,133 @@
+"""Fit all blends of a model on finished windows: examples whose future is known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from training.catalogue import Catalogue
+from training.examples import Examples
+from training.presets import Preset
+from training.rankers.engagements import engagements
+from training.rankers.features import feature_names
+from training.rankers.listwise import Effort, plain_blend
+from training.rankers.market import Market
+from training.rankers.mixture import Mixture, fit_mixture
+from training.rankers.platforms import Part, markets, parts
+from training.rankers.ranker import NEW_ONLY, REPEATS, Finished, Ranker, fit_ranker
+from training.rankers.rankers import ANY, Fitted, Rankers
+
+LISTS = {"next_items": REPEATS, "next_new_items": NEW_ONLY}  # list -> how it is fitted
+LEAST_USERS = 100  # with answers in the windows of a platform, for a blend of its own
+PLAIN = ("own_days", "log_users_14")  # orders a list that nothing can be learned about
+
+# (markets, rows of the examples, part) -> [candidates] log-probability by the transformer
+ModelScore = Callable[[dict[str, Market], np.ndarray, Part], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One platform's users at one cut-off, and what they turned to after it."""
+
+    part: Part
+    finished: Finished
+    model: np.ndarray | None  # log-probabilities by the transformer, of the validation window
+
+    @property
+    def users(self) -> int:
+        """How many have an answer."""
+        return len(np.unique(self.part.moment.found.row[self.finished.hit]))
+
+
+def fit_rankers(
+    examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore
+) -> Rankers:
+    """On the train and valid folds of all users; the transformer's weight on the valid fold alone.
+
+    The transformer was trained on the train folds, so there its scores flatter it.
+    """
+    windows = _windows(examples, catalogue, preset, model)
+    names = feature_names()
+    fitted = {}
+    for name, effort in LISTS.items():
+        effort = _scaled(effort, preset)
+        for platform in (ANY, *catalogue.platforms):
+            mine = [w for w in windows if platform in (ANY, w.part.platform)]
+            alone = platform != ANY and len(catalogue.platforms) == 1
+            if platform == ANY or (not alone and sum(w.users for w in mine) >= LEAST_USERS):
+                fitted[platform, name] = _fit(mine, names, name, effort, preset.seed)
+    return Rankers(fitted, names)
+
+
+def _windows(
+    examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore
+) -> list[Window]:
+    answered, found = np.unique(examples.future.rows[examples.future.engaged]), []
+    for cutoff in np.unique(examples.as_of):
+        everyone = np.flatnonzero(examples.as_of == cutoff)
+        rows = np.intersect1d(everyone, answered)[: preset.blend_users]
+        known = engagements(examples.past, everyone, int(cutoff), len(catalogue))
+        places = markets(known, catalogue, preset.ranked_items)
+        right = _answers(examples, rows, len(catalogue))
+        for part in parts(examples, rows, catalogue, places):
+            at = part.moment.found
+            hit = np.isin(part.rows[at.row] * len(catalogue) + at.item, right)
+            valid = not examples.is_train[rows[0]]
+            score = model(places, rows[part.rows], part) if valid else None
+            found.append(Window(part, Finished(part.moment, hit), score))
+    return found
+
+
+def _answers(examples: Examples, rows: np.ndarray, items: int) -> np.ndarray:
+    """Codes, place in `rows` * items + item, of what the users turned to after the cut-off."""
+    place, event = examples.future.events_of(rows)
+    kept = examples.future.engaged[event]
+    return np.unique(place[kept] * items + examples.future.item[event][kept])
+
+
+def _fit(windows: list[Window], names: list[str], name: str, effort: Effort, seed: int) -> Fitted:
+    new_only = name == "next_new_items"
+    earlier = [w.finished for w in windows if w.model is None]
+    judge = fit_ranker(earlier, new_only, effort, seed) if earlier else None
+    mixture = _mixture(judge, [w for w in windows if w.model is not None])
+    ranker = fit_ranker([w.finished for w in windows], new_only, effort, seed) if windows else None
+    return Fitted(ranker or _plain(names, effort, new_only), mixture)
+
+
+def _mixture(judge: Ranker | None, windows: list[Window]) -> Mixture:
+    """The weights beside a blend that has not seen these windows."""
+    if judge is None or not windows:
+        return Mixture.of_blend_alone()
+    columns, base = [], 0
+    for window in windows:
+        found, part = window.part.moment.found, window.part
+        blend = judge.scores(window.part.moment)
+        assert window.model is not None
+        columns.append(
+            (blend, window.model, window.finished.hit, found.row + base, part.group[found.row])
+        )
+        base += len(part.rows)
+    return fit_mixture(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def plain_rankers(names: list[str]) -> Rankers:
+    """Own repeats, then what is popular of late: where nothing was learned."""
+    mixture = Mixture.of_blend_alone()
+    return Rankers(
+        {
+            (ANY, name): Fitted(_plain(names, effort, name == "next_new_items"), mixture)
+            for name, effort in LISTS.items()
+        },
+        names,
+    )
+
+
+def _plain(names: list[str], effort: Effort, new_only: bool) -> Ranker:
+    blend = plain_blend([float(name in PLAIN) for name in names])
+    return Ranker(blend, blend, effort.kept, new_only)
+
+
+def _scaled(effort: Effort, preset: Preset) -> Effort:
+    """With the share of epochs, and the seeds, that the preset grants."""
+    epochs = max(1, round(effort.epochs * preset.blend_effort))
+    return replace(effort, epochs=epochs, seeds=preset.blend_seeds)
