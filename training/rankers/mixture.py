@@ -27,7 +27,9 @@ class Mixture:
     def mix(self, blend: np.ndarray, model: np.ndarray, group: np.ndarray) -> np.ndarray:
         """[candidates] scores, from those of both and the group of each candidate's user."""
         weight = self.weights[group]
-        return weight[:, 0] * blend + weight[:, 1] * np.maximum(model, -LEAST)
+        may = np.isfinite(blend)
+        mixed = weight[:, 0] * np.where(may, blend, 0) + weight[:, 1] * np.maximum(model, -LEAST)
+        return np.where(may, mixed, -np.inf)
 
 
 def user_groups(visits: np.ndarray) -> np.ndarray:
