@@ -16,17 +16,18 @@ from training.batches import TargetDraws
 from training.calibration import fit_calibration
 from training.examples import HEADS, load_examples
 from training.job import open_day
-from training.model import InterestModel, Shape
 from training.objective import Batcher
 from training.prediction import Predictor
 from training.presets import Preset
 from training.rankers.fitting import fit_rankers
 from training.rankers.market import Market
 from training.rankers.platforms import Part, shares
+from training.starting import new_model
 from training.states import UserStates
 from training.trained import Card, TrainedModel
 from training.trainer import Trainer
 from training.training_data import TrainingData
+from training.tuning import merge
 from training.vocabulary import Candidates
 
 CHUNK = 512  # users that are encoded at once
@@ -36,11 +37,8 @@ WINDOWS = 5  # cut-offs that users are at most seen at before the test window
 def build_trainer(
     data: TrainingData, preset: Preset, folder: Path, device: torch.device
 ) -> Trainer:
-    """A trainer with fresh weights; all processes start from the same ones."""
-    torch.manual_seed(preset.seed)
-    model = InterestModel(_shape(data, preset)).to(device)
-    model.mean.copy_(torch.from_numpy(data.mean))
-    model.spread.copy_(torch.from_numpy(data.spread))
+    """A trainer; all processes start from the same weights."""
+    model = new_model(data, preset, device)
     ids = data.vocabulary.ids(data.catalogue)
     known = np.flatnonzero(ids > 0)
     return Trainer(
@@ -58,6 +56,7 @@ def build_trainer(
 def finish(trainer: Trainer, data: TrainingData, run: str, settings: Settings) -> TrainedModel:
     """Calibrates the heads and fits the ranking on the whole validation fold."""
     preset, model = trainer.batcher.preset, trainer.model.eval()
+    merge(model)
     card = Card(
         data.ds, run, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
         list(data.catalogue.platforms), data.inputs,
@@ -100,17 +99,6 @@ def head_logits(predictor: Predictor, examples: UserStates) -> np.ndarray:
         users = predictor.users(examples, rows)
         found.append(predictor.trained.head_logits(users, examples.features[rows]))
     return np.concatenate(found) if found else np.zeros((0, len(HEADS)), np.float32)
-
-
-def _shape(data: TrainingData, preset: Preset) -> Shape:
-    return Shape.of(
-        preset,
-        text_width=data.catalogue.text.shape[1],
-        ids=len(data.vocabulary.item_ids),
-        platforms=len(data.catalogue.platforms),
-        features=data.examples.features.shape[1],
-        heads=len(HEADS),
-    )
 
 
 def _fingerprint(data: TrainingData, preset: Preset) -> str:

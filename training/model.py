@@ -7,13 +7,17 @@ An item without an id of its own (id 0: unknown) has a vector from its text, on 
 """
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import LlamaConfig, LlamaModel
 
+from training import backbone
 from training.presets import Preset
 from training.sequences import GAPS, KINDS, PRICES
+
+if TYPE_CHECKING:
+    from training.tuning import Adapter
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,18 @@ class Shape:
     platforms: int
     features: int
     heads: int
+    backbone: dict[str, Any] | None = None  # a Hugging Face configuration; None = Llama blocks
+    masked: bool = False  # whether the backbone must be kept from looking ahead
+    prefix: int = 0  # learned positions before the first event
 
     @classmethod
-    def of(cls, preset: Preset, **data: int) -> "Shape":
+    def of(cls, preset: Preset, **data: Any) -> "Shape":
         return cls(
             preset.width, preset.layers, preset.attention_heads, preset.head_width, preset.events,
             preset.dropout, **data,
         )  # fmt: skip
 
-    def as_dict(self) -> dict[str, int | float]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -75,7 +82,14 @@ class InterestModel(nn.Module):
         self.gap = nn.Embedding(GAPS, width)
         self.price = nn.Embedding(1 + PRICES, width)
         self.backbone = _backbone(shape)
-        self.user = nn.Linear(width, width)
+        inner = int(self.backbone.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.enter = nn.Identity() if inner == width else nn.Linear(width, inner)
+        self.user = nn.Linear(inner, width)
+        self.prefix: nn.Parameter | None = None
+        if shape.prefix:
+            sizes = backbone.prefix_shape(self.backbone, shape.prefix)
+            self.prefix = nn.Parameter(0.02 * torch.randn(sizes))
+        self.adapter: Adapter | None = None  # while an added part is trained: training/tuning.py
         self.register_buffer("mean", torch.zeros(shape.features))
         self.register_buffer("spread", torch.ones(shape.features))
         self.heads = nn.Sequential(
@@ -106,8 +120,9 @@ class InterestModel(nn.Module):
     def read(self, events: Tensor) -> Tensor:
         """[rows, positions, width] user vectors after each of the events."""
         # Padding stands on the right: a causal model never sees it, so no mask is needed.
-        read = self.backbone(inputs_embeds=self.drop(events), use_cache=False)
-        return self.user(read.last_hidden_state)
+        entered = self.enter(self.drop(events))
+        read = backbone.read(self.backbone, entered, self.shape.masked, self.prefix)
+        return self.user(read)
 
     def propensity_logits(self, users: Tensor, features: Tensor) -> Tensor:
         """[rows, heads] from user vectors and windowed counts."""
@@ -119,18 +134,7 @@ class InterestModel(nn.Module):
         return torch.cat([users, scaled], dim=1)
 
 
-def _backbone(shape: Shape) -> LlamaModel:
-    config = LlamaConfig(
-        vocab_size=1,
-        bos_token_id=None,
-        eos_token_id=None,
-        hidden_size=shape.width,
-        intermediate_size=2 * shape.width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.attention_heads,
-        num_key_value_heads=shape.attention_heads,
-        max_position_embeddings=shape.events + 1,
-    )
-    backbone = LlamaModel(config)
-    del backbone.embed_tokens  # events come as vectors; an unused weight would break DDP
-    return backbone
+def _backbone(shape: Shape) -> nn.Module:
+    if shape.backbone is not None:
+        return backbone.built(shape.backbone)
+    return backbone.llama(shape.width, shape.layers, shape.attention_heads, shape.events + 1)

@@ -117,4 +117,7 @@ class Objective(nn.Module):
             batch.log_expected,
             batch.candidates.unsqueeze(0) == batch.target.unsqueeze(1),
         )
-        return losses.sum(), head_loss(logits, batch.labels)[0]
+        items_sum = losses.sum()
+        if self.model.adapter is not None and self.training:
+            items_sum = items_sum + len(losses) * self.model.adapter.penalty()
+        return items_sum, head_loss(logits, batch.labels)[0]

@@ -1,6 +1,7 @@
 """Named sets of model choices; a preset is logged whole with every run."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pipeline.errors import UsageError
 
@@ -18,12 +19,18 @@ class Preset:
     events: int = 64  # newest events of a user that are read
     dropout: float = 0.1  # on event vectors and in the propensity heads
     id_dropout: float = 0.2  # how often an item is known by its text alone
+    backbone: str = ""  # a pretrained Hugging Face model instead of blocks of these sizes
+    # what is trained of the backbone
+    tuning: str = "full"  # full, frozen, lora, adalora, ia3 or prefix: training/tuning.py
+    rank: int = 8  # of lora; what adalora has on average in the end
+    prefix: int = 8  # positions of prefix
     # loss
     targets: int = 8  # later items drawn per row
     target_days: int = 28  # how far ahead they may lie
     full_softmax: int = 8192  # catalogues up to this size are scored whole in training
     negatives: int = 2048  # drawn for larger ones, half by frequency and half uniformly
-    heads_weight: float = 1.0
+    items_weight: float = 1.0
+    heads_weight: float = 1.0  # 0 = pretraining: no label is used
     # schedule
     batch: int = 256  # rows of a step, over all processes
     accumulate: int = 1  # micro-batches of a step
@@ -53,7 +60,19 @@ class Preset:
     judged_users: int = 4000  # test users that are ranked, those with the smallest ids
     seed: int = 7
 
+    @property
+    def is_pretraining(self) -> bool:
+        """Whether no label is used: such a model is started from, not published."""
+        return self.heads_weight == 0
 
+    def on(self, earlier: dict[str, Any]) -> "Preset":
+        """The same choices on the architecture of an earlier model's preset."""
+        same = {name: earlier[name] for name in ARCHITECTURE if name in earlier}
+        return replace(self, **same)
+
+
+TUNINGS = ("full", "frozen", "lora", "adalora", "ia3", "prefix")
+ARCHITECTURE = ("width", "layers", "attention_heads", "head_width", "events", "backbone")
 BASE = Preset("base")
 PRESETS = {
     preset.name: preset
@@ -70,6 +89,9 @@ PRESETS = {
             steps_per_epoch=2000, patience=3, learning_rate=1e-3, bf16=True, blend_users=8000,
             ranked_items=8192, judged_users=20_000,
         ),
+        replace(BASE, name="pretrain", heads_weight=0.0),
+        *(replace(BASE, name=mode, tuning=mode) for mode in TUNINGS if mode != "full"),
+        replace(BASE, name="propensities", tuning="frozen", items_weight=0.0),
     )
 }  # fmt: skip
 

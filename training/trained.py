@@ -11,6 +11,7 @@ Loading runs no code from the folder.
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,7 @@ class Card:
     ds: str
     run: str
     preset: dict[str, object]
-    shape: dict[str, int | float]
+    shape: dict[str, Any]
     encoder: str
     platforms: list[str]
     inputs: dict[str, int]  # table -> snapshot id
@@ -160,7 +161,7 @@ def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
     if missing:
         raise ModelError(f"model {folder}: missing {', '.join(missing)}; train again")
     card = _card(json.loads((folder / CARD).read_text()))
-    model = InterestModel(Shape(**card.shape))  # type: ignore[arg-type]
+    model = InterestModel(Shape(**card.shape))
     model.load_state_dict(load_file(folder / WEIGHTS))
     items = pq.read_table(folder / VOCABULARY)
     vocabulary = Vocabulary(items["item_id"].combine_chunks(), items["frequency"].to_numpy())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from training.model import InterestModel
 from training.objective import Batch, Batcher, Objective
 from training.presets import Preset
 from training.vocabulary import Candidates
+
+Loss = TypeVar("Loss", float, Tensor)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Trainer:
     folder: Path
     fingerprint: str
     progress: Progress = field(default_factory=Progress)
+    all_steps: int = 0
 
     def fit(self, on_epoch: Callable[[Progress], None] = lambda progress: None) -> Progress:
         """Trains to the end or until validation stops improving; loads the best weights."""
@@ -96,7 +100,7 @@ class Trainer:
                 sums += torch.tensor([*map(float, objective(batch)), *counts], device=sums.device)
         item, head, items, heads = distributed.total(sums).tolist()
         item, head = item / max(items, 1), head / max(heads, 1)
-        return {"items": item, "heads": head, "total": item + preset.heads_weight * head}
+        return {"items": item, "heads": head, "total": self._whole(item, head)}
 
     def steps(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
         """Step number and this process's rows; -1 where a shard has run out of rows."""
@@ -130,9 +134,10 @@ class Trainer:
         epoch, preset = self.progress.epoch + 1, self.batcher.preset
         torch.manual_seed(preset.seed * 1000 + epoch * 100 + distributed.rank())
         plan = list(self.steps(epoch))
+        self.all_steps = preset.epochs * len(plan)
         for step, rows in plan:
             done = (epoch - 1) * len(plan) + step
-            learner.set_rate(self._rate(done, preset.epochs * len(plan)))
+            learner.set_rate(self._rate(done, self.all_steps))
             self.progress.steps.append(self._step(objective, learner, epoch, step, rows))
 
     def _step(
@@ -151,14 +156,20 @@ class Trainer:
             with objective.no_sync() if waits else nullcontext():  # type: ignore[operator]
                 item, head = objective(batch)
                 # DDP averages gradients over processes; the loss is a mean over all of them.
-                mean = item / items + preset.heads_weight * head / heads
+                mean = self._whole(item / items, head / heads)
                 (mean * distributed.world()).backward()
             losses += torch.stack([item.detach(), head.detach()])
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), preset.clip)
         learner.optimizer.step()
+        if self.model.adapter is not None:
+            self.model.adapter.after_step(len(self.progress.steps), self.all_steps)
         learner.average.update()
         item_sum, head_sum = distributed.total(losses).tolist()
-        return item_sum / items + preset.heads_weight * head_sum / heads
+        return self._whole(item_sum / items, head_sum / heads)
+
+    def _whole(self, item: Loss, head: Loss) -> Loss:
+        preset = self.batcher.preset
+        return preset.items_weight * item + preset.heads_weight * head
 
     def _micro_batches(self, rows: np.ndarray, epoch: int, step: int) -> tuple[list[Batch], Tensor]:
         """The rows in `accumulate` parts, and how many targets and labels count in them."""

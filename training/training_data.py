@@ -12,6 +12,7 @@ from training import distributed
 from training.catalogue import Catalogue, build_catalogue
 from training.examples import HEADS, Examples, load_examples
 from training.job import open_day
+from training.trained import TrainedModel
 from training.vocabulary import Vocabulary, count_items, vocabulary_of
 
 
@@ -31,6 +32,7 @@ class TrainingData:
     constant_heads: dict[str, float]  # heads without two classes in training, with their rate
     mean: np.ndarray  # of the features of training rows
     spread: np.ndarray
+    start: TrainedModel | None = None  # whose weights and ids training goes on from
 
 
 def load_catalogue(settings: Settings, ds: str) -> tuple[Catalogue, dict[str, int]]:
@@ -42,7 +44,9 @@ def load_catalogue(settings: Settings, ds: str) -> tuple[Catalogue, dict[str, in
     return build_catalogue(embeddings.to_table(), items.to_table(["item_id", "first_ds"])), inputs
 
 
-def load_training_data(settings: Settings, ds: str, device: torch.device) -> TrainingData:
+def load_training_data(
+    settings: Settings, ds: str, device: torch.device, start: TrainedModel | None = None
+) -> TrainingData:
     """The folds train and valid. Raises ModelError when the day cannot be trained on."""
     catalogue, inputs = load_catalogue(settings, ds)
     agree = distributed.agreed
@@ -54,13 +58,15 @@ def load_training_data(settings: Settings, ds: str, device: torch.device) -> Tra
     _check_folds(distributed.total_of(np.array(counts), device), ds, shards)
     last_day = distributed.largest(int(examples.as_of[~is_train].max(initial=0)), device)
     seen = distributed.total_of(count_items(examples, last_day, len(catalogue)), device)
-    vocabulary = vocabulary_of(catalogue, seen.astype(np.int64))
-    if not len(vocabulary.item_ids):
+    vocabulary = vocabulary_of(
+        catalogue, seen.astype(np.int64), start.vocabulary if start else None
+    )
+    if not seen.any():
         raise ModelError(f"training_examples ds={ds}: expected events with items, found none")
     constant = _constant_heads(examples, device)
     mean, spread = _scale(examples.features[is_train], device)
     return TrainingData(
-        ds, examples, catalogue, vocabulary, last_day, inputs, constant, mean, spread
+        ds, examples, catalogue, vocabulary, last_day, inputs, constant, mean, spread, start
     )
 
 

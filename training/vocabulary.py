@@ -35,10 +35,20 @@ def count_items(examples: Examples, last_day: int, items: int) -> np.ndarray:
     return seen
 
 
-def vocabulary_of(catalogue: Catalogue, seen: np.ndarray) -> Vocabulary:
-    """The items that were met at least once."""
+def vocabulary_of(
+    catalogue: Catalogue, seen: np.ndarray, before: Vocabulary | None = None
+) -> Vocabulary:
+    """The items that were met at least once, after those of an earlier vocabulary.
+
+    An item keeps the id that it has; one that is no longer met keeps it too, with frequency 0.
+    """
     met = np.flatnonzero(seen > 0)
-    return Vocabulary(catalogue.item_ids.take(pa.array(met)), seen[met])
+    if before is not None:
+        met = met[before.ids(catalogue)[met] == 0]
+    item_ids = catalogue.item_ids.take(pa.array(met))
+    if before is not None:
+        item_ids = pa.concat_arrays([before.item_ids, item_ids])
+    return Vocabulary(item_ids, np.append(seen, 0)[catalogue.positions(item_ids)])
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def test_wrong_usage_and_missing_things_are_named(home: Settings) -> None:
         call(score, "--ds", DS, "--run", "r", "--model-version", "99")
     with pytest.raises(ModelError, match="expected a training run 'none'"):
         call(evaluate, "--ds", DS, "--run", "none")
-    with pytest.raises(UsageError, match="preset: expected one of base, tiny, gpu, found 'huge'"):
+    with pytest.raises(UsageError, match=r"preset: expected one of base, tiny.* 'huge'"):
         call(train, "--ds", DS, "--run", "r", "--preset", "huge")
 
 
