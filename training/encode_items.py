@@ -15,9 +15,9 @@ from pipeline.parquet_files import write_day
 from pipeline.reading import published
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import ITEM_EMBEDDINGS, ITEMS
-from training.item_texts import embed_items, known_vectors
+from training.encoders import open_encoder
+from training.item_texts import embed_items, known_vectors, texts_of
 from training.job import add_range, arguments, open_day, wanted_days
-from training.text_encoder import TextEncoder
 
 
 def main() -> None:
@@ -32,7 +32,9 @@ def encode(settings: Settings, wanted: list[str], run: str) -> None:
     days = [ds for ds in wanted if ds in published(ITEMS.name, settings)]
     if not days:
         raise NotPublishedError(f"items: no day of {wanted[0]}..{wanted[-1]} is published")
-    encoder = TextEncoder(settings.text_encoder)
+    encoder = open_encoder(
+        settings, lambda: texts_of(open_day(settings, ITEMS, days[-1])[1].to_table())
+    )
     known = known_vectors(_latest_before(settings, days[0]), encoder.version)
     attempt = staging.begin(settings, ITEM_EMBEDDINGS.name, run)
     schema, files, facts, inputs = file_schema(settings, ITEM_EMBEDDINGS), {}, {}, {}

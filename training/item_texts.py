@@ -22,6 +22,12 @@ def item_text(title: str | None, category: str | None, brand: str | None) -> str
     return ". ".join(part.strip() for part in (title, category, brand) if part and part.strip())
 
 
+def texts_of(items: pa.Table) -> list[str]:
+    """The text of each row of `items`."""
+    columns = [items[name].to_pylist() for name in ("title", "category", "brand")]
+    return [item_text(*row) for row in zip(*columns, strict=True)]
+
+
 def text_hash(text: str) -> str:
     """32 hex characters of the text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
