@@ -12,6 +12,7 @@ from training import distributed
 from training.catalogue import Catalogue, build_catalogue
 from training.examples import HEADS, Examples, load_examples
 from training.job import open_day
+from training.scope import EVERYTHING, Scope
 from training.trained import TrainedModel
 from training.vocabulary import Vocabulary, count_items, vocabulary_of
 
@@ -33,25 +34,33 @@ class TrainingData:
     mean: np.ndarray  # of the features of training rows
     spread: np.ndarray
     start: TrainedModel | None = None  # whose weights and ids training goes on from
+    scope: Scope = EVERYTHING
 
 
-def load_catalogue(settings: Settings, ds: str) -> tuple[Catalogue, dict[str, int]]:
+def load_catalogue(
+    settings: Settings, ds: str, scope: Scope = EVERYTHING
+) -> tuple[Catalogue, dict[str, int]]:
     """The items of a day and the snapshots that tell of them."""
     agree = distributed.agreed
     inputs = {}
     inputs[ITEM_EMBEDDINGS.name], embeddings = open_day(settings, ITEM_EMBEDDINGS, ds, agree)
     inputs[ITEMS.name], items = open_day(settings, ITEMS, ds, agree)
-    return build_catalogue(embeddings.to_table(), items.to_table(["item_id", "first_ds"])), inputs
+    return build_catalogue(scope.items(embeddings), items.to_table(["item_id", "first_ds"])), inputs
 
 
 def load_training_data(
-    settings: Settings, ds: str, device: torch.device, start: TrainedModel | None = None
+    settings: Settings,
+    ds: str,
+    device: torch.device,
+    start: TrainedModel | None = None,
+    scope: Scope = EVERYTHING,
 ) -> TrainingData:
     """The folds train and valid. Raises ModelError when the day cannot be trained on."""
-    catalogue, inputs = load_catalogue(settings, ds)
+    catalogue, inputs = load_catalogue(settings, ds, scope)
     agree = distributed.agreed
     inputs[TRAINING_EXAMPLES.name], rows = open_day(settings, TRAINING_EXAMPLES, ds, agree)
     shard, shards = distributed.rank(), distributed.world()
+    rows = scope.examples(rows)
     examples = load_examples(rows, catalogue, ("train", "valid"), shard, shards)
     is_train = examples.is_train
     counts = [is_train.sum(), (~is_train).sum(), shards if not len(examples) else 0]
@@ -66,7 +75,17 @@ def load_training_data(
     constant = _constant_heads(examples, device)
     mean, spread = _scale(examples.features[is_train], device)
     return TrainingData(
-        ds, examples, catalogue, vocabulary, last_day, inputs, constant, mean, spread, start
+        ds,
+        examples,
+        catalogue,
+        vocabulary,
+        last_day,
+        inputs,
+        constant,
+        mean,
+        spread,
+        start,
+        scope,
     )
 
 

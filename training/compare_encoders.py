@@ -1,0 +1,64 @@
+"""Compare item encoders: the language model, TF-IDF and Word2Vec, one MLflow run.
+
+    python -m training.compare_encoders --ds 2026-03-31
+
+Encodes the items of the day by each, trains the same preset on each, and judges each model
+alone on the test window. Nothing is published; fitted encoders are those of the home, or new.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline import ending
+from pipeline.days import parse_day
+from pipeline.settings import Settings, load_settings
+from pipeline.tables import ITEMS
+from training.comparison import record, table
+from training.encoders import open_encoder
+from training.item_texts import embed_items, texts_of
+from training.job import arguments, open_day
+from training.presets import Preset, preset_named
+from training.scope import EVERYTHING
+from training.trial import Trial, run_trial
+from training.trial_data import replaced_vectors, trial_data, trial_window
+
+ENCODERS = ("tfidf", "word2vec")
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--ds", required=True, help="the day whose examples to train and judge on")
+    parser.add_argument("--preset", help="TIDEMARK_TRAIN_PRESET by default")
+    given = parser.parse_args()
+    settings, ds = load_settings(), parse_day(given.ds)
+    preset = preset_named(given.preset or settings.train_preset)
+    names = tuple(dict.fromkeys((settings.text_encoder, *ENCODERS)))
+    with TemporaryDirectory() as folder:
+        trials = compare(settings, ds, preset, names, Path(folder))
+    text = table(trials, trials[0].name)
+    run_id = record(settings, given.run, ds, "encoders", {"preset": preset.name}, trials, text)
+    print(f"{text}\nMLflow run {run_id}")
+
+
+def compare(
+    settings: Settings, ds: str, preset: Preset, names: tuple[str, ...], folder: Path
+) -> list[Trial]:
+    """One trial for each encoder, on the same items and examples."""
+    items = open_day(settings, ITEMS, ds)[1].to_table()
+    data, window = (
+        trial_data(settings, ds, EVERYTHING),
+        trial_window(settings, ds, EVERYTHING, preset),
+    )
+    trials = []
+    for name in names:
+        chosen = settings.model_copy(update={"text_encoder": name})
+        encoder = open_encoder(chosen, lambda: texts_of(items))
+        embeddings, _ = embed_items(items, {}, ds, encoder)
+        learnt, judged = replaced_vectors(data, window, embeddings)
+        label = Path(name).name.replace(":", "-")
+        trials.append(run_trial(label, learnt, preset, judged, folder)[0])
+    return trials
+
+
+if __name__ == "__main__":
+    ending.run(main)
