@@ -62,9 +62,12 @@ def finish(trainer: Trainer, data: TrainingData, run: str, settings: Settings) -
         list(data.catalogue.platforms), data.inputs,
     )  # fmt: skip
     trained = TrainedModel(model, data.vocabulary, card, trainer.batcher.device)
+    if preset.is_pretraining:
+        return trained  # to be started from: it has no heads to calibrate, and ranks for nobody
     # The snapshot that was trained on, not a newer one.
     snapshot = data.inputs[TRAINING_EXAMPLES.name]
     _, rows = open_day(settings, TRAINING_EXAMPLES, data.ds, lambda newest: snapshot)
+    rows = data.scope.examples(rows)
     valid = load_examples(rows, data.catalogue, ("valid",))
     predictor = Predictor.of(trained, data.catalogue)
     logits = head_logits(predictor, valid)
@@ -103,5 +106,6 @@ def head_logits(predictor: Predictor, examples: UserStates) -> np.ndarray:
 
 def _fingerprint(data: TrainingData, preset: Preset) -> str:
     """Changes with the preset, the input snapshots and the number of processes."""
-    parts = [asdict(preset), data.inputs, data.ds, distributed.world()]
+    parts = [asdict(preset), data.inputs, data.ds, distributed.world(), asdict(data.scope)]
+    parts.append(data.start.card.run if data.start else "")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
