@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+FAR = 1e3  # how far the other candidates stand below the short list
+
 
 @dataclass(frozen=True)
 class Effort:

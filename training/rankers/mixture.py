@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from training.rankers.listwise import groups, listwise_loss
+from training.rankers.listwise import FAR, groups, listwise_loss
 
 GROUPS = ("new", "light", "heavy")  # no day with an engagement, fewer than HEAVY, more
 HEAVY = 10
 LEAST = 12.0  # log-probabilities below -LEAST count as that
+FARTHEST = -FAR / 2  # scores below it are outside the short list
 PRIOR = 2.0  # pulls to (1, 0), in users' worth of squared distance
 
 
@@ -25,11 +26,14 @@ class Mixture:
         return cls(np.tile(np.array([1.0, 0.0], dtype=np.float32), (len(GROUPS), 1)))
 
     def mix(self, blend: np.ndarray, model: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """[candidates] scores, from those of both and the group of each candidate's user."""
+        """[candidates] scores, from those of both and the group of each candidate's user.
+
+        Candidates outside the blend's short list keep their place below it.
+        """
         weight = self.weights[group]
-        may = np.isfinite(blend)
-        mixed = weight[:, 0] * np.where(may, blend, 0) + weight[:, 1] * np.maximum(model, -LEAST)
-        return np.where(may, mixed, -np.inf)
+        listed = blend > FARTHEST
+        mixed = weight[:, 0] * np.where(listed, blend, 0) + weight[:, 1] * np.maximum(model, -LEAST)
+        return np.where(listed, mixed, blend)
 
 
 def user_groups(visits: np.ndarray) -> np.ndarray:
@@ -44,7 +48,7 @@ def fit_mixture(
     fitted = Mixture.of_blend_alone().weights
     both = np.stack([blend, np.maximum(model, -LEAST)], axis=1).astype(np.float32)
     for number in range(len(GROUPS)):
-        chosen = (group == number) & np.isfinite(blend)
+        chosen = (group == number) & (blend > FARTHEST)
         rows = groups(both[chosen], hit[chosen], row[chosen])
         if rows.count:
             fitted[number] = _fit(rows.x, rows.hit, rows.group, rows.count)

@@ -8,12 +8,11 @@ import torch
 from training.rankers.candidates import Candidates, candidates
 from training.rankers.engagements import Engagements
 from training.rankers.features import SOURCES, design, source
-from training.rankers.listwise import Blend, Effort, Groups, fit_blend, groups, linear_blend
+from training.rankers.listwise import FAR, Blend, Effort, Groups, fit_blend, groups, linear_blend
 from training.rankers.market import Market
 
 REPEATS = Effort(hidden=48, epochs=24, weight_decay=0.3, kept=30)
 NEW_ONLY = Effort(hidden=16, epochs=10, weight_decay=0.05, kept=60)
-FAR = 1e3  # between the short list and the other candidates
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from training.rankers.listwise import FAR
 from training.rankers.mixture import Mixture, fit_mixture, user_groups
 
 USERS, CANDIDATES = 300, 12
@@ -29,6 +30,17 @@ def test_weight_goes_to_what_foretells_the_hits_group_by_group() -> None:
     assert weights[1, 1] > 0.7 and weights[1, 0] < 0.3
     assert weights[2, 0] > 0.7 and weights[2, 1] < 0.3
     assert weights[0].tolist() == [1.0, 0.0]  # nobody to learn from: the blend alone
+
+
+def test_hits_outside_the_short_list_do_not_pull_at_the_weights() -> None:
+    noise, truth, hit = planted(2)
+    row, group = np.repeat(np.arange(USERS), CANDIDATES), np.ones(USERS * CANDIDATES, dtype=int)
+    outside = np.tile(np.arange(CANDIDATES) >= CANDIDATES - 2, USERS)
+    blend = np.where(outside, truth - FAR, truth)
+    weights = fit_mixture(blend, noise, hit, row, group).weights
+    assert weights[1, 0] > 0.7
+    mixed = Mixture(weights).mix(blend, noise, group)
+    assert mixed[outside].max() < mixed[~outside].min()
 
 
 def test_candidates_that_may_not_stand_in_the_list_stay_out() -> None:
