@@ -20,6 +20,7 @@ from training.trained import TrainedModel
 LISTS = ("next_items", "next_new_items")
 REASONS = (*SOURCES, "model")  # what moves a score: see Ranked.reasons
 TREND_DAYS = 14
+SMOOTHING = 3.0  # users
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,15 @@ class Predictor:
         )
 
     def trend(self, platform: str) -> Tensor:
-        """[items] what popularity of late adds to a bias that was learned some weeks ago."""
-        late = self.markets[platform].facts.users[TREND_DAYS].astype(np.float32)
-        then = self.trained.frequency(self.catalogue).astype(np.float32)
-        return torch.from_numpy(_log_share(late) - _log_share(then)).to(self.bias)
+        """[items] log of an item's share of the platform of late over its share in training."""
+        here = self.catalogue.platform == self.catalogue.platforms.index(platform)
+        late = self.markets[platform].facts.users[TREND_DAYS] * here
+        then = self.trained.frequency(self.catalogue) * here
+        users = max(late.sum(), 1)
+        moved = np.log((late + SMOOTHING) / users) - np.log(
+            then / max(then.sum(), 1) + SMOOTHING / users
+        )
+        return torch.from_numpy(moved.astype(np.float32)).to(self.bias)
 
     def ranked(
         self, states: UserStates, rows: np.ndarray, users: Tensor, most: int
@@ -139,11 +145,6 @@ class Predictor:
             axis=1,
         )
         return part.rows[found.row[picked]], found.item[picked], chance[picked], why
-
-
-def _log_share(counts: np.ndarray) -> np.ndarray:
-    """Log of each count's share, smoothed by a few."""
-    return np.log((counts + 3.0) / max(float(counts.sum()), 1.0))
 
 
 def _places(row: np.ndarray) -> np.ndarray:
