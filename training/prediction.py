@@ -1,6 +1,6 @@
 """What the rankers say about users: the published lists, and why each item stands there."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from training.catalogue import Catalogue
 from training.presets import BASE
 from training.rankers.engagements import Engagements
 from training.rankers.features import SOURCES
-from training.rankers.market import Market
+from training.rankers.market import Market, Sizes
 from training.rankers.mixture import LEAST
 from training.rankers.platforms import Part, markets, parts
 from training.ranking import NEVER, allowed_items
@@ -55,8 +55,7 @@ class Predictor:
         cls, trained: TrainedModel, catalogue: Catalogue, known: Engagements | None = None
     ) -> "Predictor":
         """`known`: the engagements of all users; without them there are user vectors alone."""
-        size = int(str(trained.card.preset.get("ranked_items", BASE.ranked_items)))
-        places = markets(known, catalogue, size) if known else {}
+        places = markets(known, catalogue, _sizes(trained)) if known else {}
         return cls(trained, catalogue, *trained.item_vectors(catalogue), places)
 
     def users(self, states: UserStates, rows: np.ndarray) -> Tensor:
@@ -145,6 +144,11 @@ class Predictor:
             axis=1,
         )
         return part.rows[found.row[picked]], found.item[picked], chance[picked], why
+
+
+def _sizes(trained: TrainedModel) -> Sizes:
+    preset = {**asdict(BASE), **trained.card.preset}
+    return Sizes(preset["ranked_items"], preset["ease_items"])
 
 
 def _places(row: np.ndarray) -> np.ndarray:

@@ -56,7 +56,8 @@ class Preset:
     blend_users: int = 2000  # users of each finished window that the ranking is fitted on
     blend_effort: float = 1.0  # share of the epochs of that fit
     blend_seeds: int = 3
-    ranked_items: int = 4096  # items of a platform that item-item weights are made of
+    ranked_items: int = 32_768  # items of a platform that item-item weights are made of
+    ease_items: int = 4096  # those of EASE, whose memory is their number squared
     judged_users: int = 4000  # test users that are ranked, those with the smallest ids
     seed: int = 7
 
@@ -87,7 +88,7 @@ PRESETS = {
             BASE, name="gpu", width=256, layers=6, attention_heads=8, head_width=256, events=256,
             targets=32, full_softmax=65_536, negatives=16_384, batch=1024, epochs=20,
             steps_per_epoch=2000, patience=3, learning_rate=1e-3, bf16=True, blend_users=8000,
-            ranked_items=8192, judged_users=20_000,
+            ease_items=8192, judged_users=20_000,
         ),
         replace(BASE, name="pretrain", heads_weight=0.0),
         *(replace(BASE, name=mode, tuning=mode) for mode in TUNINGS if mode != "full"),

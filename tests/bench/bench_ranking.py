@@ -22,16 +22,17 @@ from training.arrow_columns import day_number
 from training.catalogue import Catalogue
 from training.metrics import ndcg, recall
 from training.rankers.engagements import engagements
-from training.rankers.market import market
-from training.rankers.ranker import NEW_ONLY, REPEATS, Moment, Ranker, fit_ranker
+from training.rankers.market import Sizes
+from training.rankers.platforms import markets, parts
+from training.rankers.ranker import NEW_ONLY, REPEATS, Finished, Ranker, fit_ranker
 from training.sequences import sequences
 from training.states import user_states
 from training.training_data import load_catalogue
 
 CUTS = ("2011-10-10", "2011-09-10", "2011-08-11", "2011-07-12")
-TUNING = ("2011-06-12", "2011-05-13")  # their windows end before those of CUTS begin
+# For tuning: --cuts 2011-06-12 2011-05-13, whose windows end before those of CUTS begin.
 LAST, STEP, WINDOWS, FIRST_CUT = "2011-11-09", 30, 4, "2011-03-14"
-CORE, USERS = 4096, 4000
+K, SEED = 10, 7
 
 
 @cache
@@ -48,80 +49,68 @@ def catalogue() -> Catalogue:
 
 
 @cache
-def moment(cut: str) -> tuple[Moment, np.ndarray]:
-    """The candidates of the users with a purchase after the cut, and [users, items] relevance."""
+def finished(cut: str) -> tuple[Finished, np.ndarray]:
+    """The candidates of the users who buy in the window after the cut, and how much each buys."""
     listed, counts = events()
-    users = as_known(listed, counts, cut, 365, 1024)
-    after = listed.filter(
-        pl.col("arrival_ds").is_between(pl.lit(cut), pl.lit(shift(cut, STEP)), closed="right")
-    )
-    table = with_list(users, first_events(after, 100_000), "future").to_arrow()
+    users = as_known(listed, counts, cut, 365, load_settings().history_events)
+    window = pl.col("arrival_ds").is_between(pl.lit(cut), pl.lit(shift(cut, STEP)), closed="right")
+    future = first_events(listed.filter(window), 100_000)
+    table = with_list(users, future, "future").to_arrow()
     items, as_of = catalogue(), day_number(cut)
     states = user_states(table, np.full(table.num_rows, as_of), items)
-    future = sequences(table["future"], items)
+    after = sequences(table["future"], items)
+    rows = np.unique(after.rows[after.engaged])
     everyone = engagements(states.past, np.arange(len(states)), as_of, len(items))
-    known = items.first_day <= as_of
-    here = market(everyone, known, items.text, CORE)
-    rows = np.unique(future.rows[future.engaged & (future.kind == 5)])
-    place, event = future.events_of(rows)
-    kept = future.engaged[event]
-    relevant = np.zeros((len(rows), len(items)), dtype=bool)
-    relevant[place[kept], future.item[event][kept]] = True
-    mine = engagements(states.past, rows, as_of, len(items))
-    allowed = np.broadcast_to(known, relevant.shape)
-    return Moment.of(mine, here, allowed, relevant), relevant
+    (part,) = parts(states, rows, items, markets(everyone, items, Sizes()))
+    place, event = after.events_of(rows)
+    kept = after.engaged[event]
+    bought = np.unique(place[kept].astype(np.int64) * len(items) + after.item[event][kept])
+    found = part.moment.found
+    hit = np.isin(part.rows[found.row] * len(items) + found.item, bought)
+    return Finished(part.moment, hit), np.bincount(bought // len(items), minlength=len(rows))
 
 
 def earlier(cut: str) -> list[str]:
     return [d for k in range(1, WINDOWS + 1) if (d := shift(cut, -STEP * k)) >= FIRST_CUT]
 
 
-def judged(one: Moment, relevant: np.ndarray, scores: np.ndarray, new_only: bool) -> np.ndarray:
-    """Mean Recall@10 and NDCG@10."""
-    found, k = one.found, 10
+def judged(one: Finished, bought: np.ndarray, ranker: Ranker) -> list[float]:
+    """Mean Recall@10 and NDCG@10; for new items, what the users had before does not count."""
+    found, scores = one.moment.found, ranker.scores(one.moment)
     order = np.lexsort((found.item, -scores, found.row))
     order = order[np.isfinite(scores[order])]
     row = found.row[order]
-    starts = np.searchsorted(row, np.arange(len(relevant)))
-    place = np.arange(len(row)) - starts[row]
-    hits = np.zeros((len(relevant), k), dtype=bool)
-    first = place < k
+    place = np.arange(len(row)) - np.searchsorted(row, np.arange(len(bought)))[row]
+    first = place < K
+    hits = np.zeros((len(bought), K), dtype=bool)
     hits[row[first], place[first]] = one.hit[order][first]
-    number = relevant.sum(axis=1)
-    if new_only:
-        own = found.seen & one.hit
-        number = number - np.bincount(found.row[own], minlength=len(number))
-    return np.array([np.nanmean(recall(hits, number, k)), np.nanmean(ndcg(hits, number, k))])
+    if ranker.new_only:
+        again = one.hit & one.moment.touched
+        bought = bought - np.bincount(found.row[again], minlength=len(bought))
+    return [float(np.nanmean(metric(hits, bought, K))) for metric in (recall, ndcg)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", nargs="+", default=CUTS)
     cuts = parser.parse_args().cuts
+    print("list, cut, users, share in candidates, [[linear: recall, ndcg], [blend: ...]]")
     for new_only, effort in ((False, REPEATS), (True, NEW_ONLY)):
         figures = []
         for cut in cuts:
-            windows = [moment(day)[0] for day in earlier(cut)]
+            one, bought = finished(cut)
             started = time.perf_counter()
-            ranker = fit_ranker(windows, new_only, effort, 7)
-            one, relevant = moment(cut)
-            linear = Ranker(ranker.first, ranker.first, 10_000, new_only)
-            pair = [
-                judged(one, relevant, r.scores(one.found, one.x), new_only)
-                for r in (linear, ranker)
-            ]
-            figures.append(pair)
-            inside = one.hit.sum() / relevant.sum()
+            windows = [finished(day)[0] for day in earlier(cut)]
+            ranker = fit_ranker(windows, new_only, effort, SEED)
+            assert ranker is not None
+            linear = Ranker(ranker.first, ranker.first, len(catalogue()), new_only)
+            figures.append([judged(one, bought, r) for r in (linear, ranker)])
             print(
-                "new" if new_only else "repeats",
-                cut,
-                len(relevant),
-                f"in candidates {inside:.3f}",
-                np.round(pair, 4).tolist(),
-                f"{time.perf_counter() - started:.0f} s",
-                flush=True,
-            )
-        print("mean (linear, blend)", np.mean(figures, axis=0).round(4).tolist(), flush=True)
+                "new" if new_only else "repeats", cut, len(bought),
+                f"{one.hit.sum() / bought.sum():.3f}", np.round(figures[-1], 4).tolist(),
+                f"{time.perf_counter() - started:.0f} s", flush=True,
+            )  # fmt: skip
+        print("mean", np.mean(figures, axis=0).round(4).tolist(), flush=True)
 
 
 if __name__ == "__main__":

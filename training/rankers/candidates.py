@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from training.rankers.engagements import OLDEST, Engagements
-from training.rankers.item_item import unit_rows
+from training.rankers.item_item import times, unit_rows
 from training.rankers.market import CARRIED_HALF_LIFE, HALF_LIFE, TREND_DAYS, Market
 
 # How many each ranker brings in, besides the user's own items.
 POOLS = {
     "ease_lift": 120, "ease_recent_lift": 120, "ease": 60, "carried_14": 80, "carried_recent": 80,
-    "trend": 60, "text": 30,
+    "follow": 60, "trend": 60, "text": 30,
 }  # fmt: skip
+FADING = 0.7  # weight of an event against the one after it, for what follows
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,33 @@ def item_scores(mine: Engagements, market: Market) -> dict[str, np.ndarray]:
     profile = unit_rows(binary, market.idf)
     lift = market.facts.lift[core]
     scores = {
-        "ease": binary @ market.ease,
-        "ease_last": mine.matrix(_last_visit(mine))[:, core] @ market.ease,
-        "ease_recent": recent @ market.ease_recent,
-        "near": recent @ market.near,
-        "carried_14": _others(profile @ market.carried_14, mine, core, pairs.newest < TREND_DAYS),
-        "carried_30": _others(profile @ market.carried_30, mine, core, pairs.newest < 30),
-        "carried_recent": _others(
-            profile @ market.carried_recent, mine, core, 0.5 ** (pairs.newest / CARRIED_HALF_LIFE)
+        "ease": _ease(binary, market, market.ease),
+        "ease_last": _ease(mine.matrix(_last_visit(mine))[:, core], market, market.ease),
+        "ease_recent": _ease(recent, market, market.ease_recent),
+        "near": times(recent, market.near),
+        "follow": times(mine.matrix(FADING**pairs.place)[:, core], market.follow),
+        "carried_14": _others(
+            times(profile, market.carried_14), mine, core, pairs.newest < TREND_DAYS
         ),
-        "text": recent @ market.text,
+        "carried_30": _others(times(profile, market.carried_30), mine, core, pairs.newest < 30),
+        "carried_recent": _others(
+            times(profile, market.carried_recent),
+            mine,
+            core,
+            0.5 ** (pairs.newest / CARRIED_HALF_LIFE),
+        ),
+        "text": times(recent, market.text),
     }
     scores["ease_lift"] = np.maximum(scores["ease"], 0) * lift
     scores["ease_recent_lift"] = np.maximum(scores["ease_recent"], 0) * np.sqrt(lift)
     scores["trend"] = market.facts.users[TREND_DAYS][core][None, :].astype(np.float32)
+    return scores
+
+
+def _ease(rows: sparse.csr_matrix, market: Market, weights: np.ndarray) -> np.ndarray:
+    """[users, core] scores, 0 for items that EASE does not know."""
+    scores = np.zeros(rows.shape, dtype=np.float32)
+    scores[:, market.busy] = rows[:, market.busy] @ weights
     return scores
 
 

@@ -9,7 +9,7 @@ from scipy import sparse
 from training.sequences import Sequences
 
 OLDEST = 1023  # days; what is older counts as that old
-COLUMNS = ("item", "age", "log_price", "log_quantity")
+COLUMNS = ("item", "age", "place", "log_price", "log_quantity")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Pairs:
     days: np.ndarray  # on how many days
     newest: np.ndarray  # age of the last day
     oldest: np.ndarray  # age of the first day
+    place: np.ndarray  # of the last day
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Engagements:
     row: np.ndarray
     item: np.ndarray
     age: np.ndarray  # days before the moment
+    place: np.ndarray  # 0 = the user's newest, by the last event of each
     log_price: np.ndarray  # mean of the day, NaN where unknown
     log_quantity: np.ndarray
     users: int
@@ -49,7 +51,12 @@ class Engagements:
         starts = np.flatnonzero(np.diff(code, prepend=-1))
         ends = np.append(starts, len(code))[1:] - 1
         return Pairs(
-            self.row[starts], self.item[starts], ends - starts + 1, self.age[starts], self.age[ends]
+            self.row[starts],
+            self.item[starts],
+            ends - starts + 1,
+            self.age[starts],
+            self.age[ends],
+            self.place[starts],
         )
 
     @cached_property
@@ -95,7 +102,19 @@ def engagements(past: Sequences, rows: np.ndarray, as_of: int, items: int) -> En
     price, quantity = (
         mean_by(inverse, values[event], len(code)) for values in (past.log_price, past.log_quantity)
     )
-    return Engagements(row, item, age, price, quantity, len(rows), items)
+    order = _places(row, inverse, event)
+    return Engagements(row, item, age, order, price, quantity, len(rows), items)
+
+
+def _places(row: np.ndarray, inverse: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """Place of each among those of its user, the newest first; events are in order of time."""
+    last = np.zeros(len(row), dtype=np.int64)
+    np.maximum.at(last, inverse, event)
+    order = np.lexsort((-last, row))
+    starts = np.searchsorted(row, row)  # rows are sorted
+    places = np.zeros(len(row), dtype=np.int64)
+    places[order] = np.arange(len(row)) - starts
+    return places
 
 
 def merged(shares: list[Engagements], items: int) -> Engagements:

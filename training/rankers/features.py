@@ -11,13 +11,22 @@ import numpy as np
 
 from training.rankers.candidates import Candidates, candidates
 from training.rankers.engagements import OLDEST, Engagements, mean_by
-from training.rankers.market import TREND_DAYS, WINDOWS, Market, market
+from training.rankers.market import TREND_DAYS, WINDOWS, Market, Sizes, market
 
 Columns = dict[str, np.ndarray]
 
 # What moves a score, as a reader would say it; every feature belongs to one of them.
 SOURCES = ("own", "alike", "trend", "text")
-ALIKE = ("ease", "ease_last", "ease_recent", "near", "carried_14", "carried_30", "carried_recent")
+ALIKE = (
+    "ease",
+    "ease_last",
+    "ease_recent",
+    "near",
+    "follow",
+    "carried_14",
+    "carried_30",
+    "carried_recent",
+)
 BY_USER = ("seen", "own_rate", "own_days", "log_users_14", "log_ease", "own_skipped")
 BY_SEEN = (
     "log_kept",
@@ -45,8 +54,8 @@ def design(found: Candidates, mine: Engagements, market: Market) -> tuple[np.nda
 def feature_names() -> list[str]:
     """The names of the columns of `design`, in order."""
     none = np.zeros(0, dtype=np.int64)
-    nobody = Engagements(none, none, none, none * 1.0, none * 1.0, 0, 1)
-    where = market(nobody, np.ones(1, dtype=bool), np.ones((1, 1), dtype=np.float32), 1)
+    nobody = Engagements(none, none, none, none, none * 1.0, none * 1.0, 0, 1)
+    where = market(nobody, np.ones(1, dtype=bool), np.ones((1, 1), dtype=np.float32), Sizes())
     return design(candidates(nobody, where, np.ones(1, dtype=bool)), nobody, where)[1]
 
 

@@ -11,7 +11,7 @@ from training.presets import Preset
 from training.rankers.engagements import engagements
 from training.rankers.features import feature_names
 from training.rankers.listwise import Effort, plain_blend
-from training.rankers.market import Market
+from training.rankers.market import Market, Sizes
 from training.rankers.mixture import Mixture, fit_mixture
 from training.rankers.platforms import Part, markets, parts
 from training.rankers.ranker import NEW_ONLY, REPEATS, Finished, Ranker, fit_ranker
@@ -67,7 +67,7 @@ def _windows(
         everyone = np.flatnonzero(examples.as_of == cutoff)
         rows = np.intersect1d(everyone, answered)[: preset.blend_users]
         known = engagements(examples.past, everyone, int(cutoff), len(catalogue))
-        places = markets(known, catalogue, preset.ranked_items)
+        places = markets(known, catalogue, Sizes(preset.ranked_items, preset.ease_items))
         right = _answers(examples, rows, len(catalogue))
         for part in parts(examples, rows, catalogue, places):
             at = part.moment.found

@@ -1,8 +1,15 @@
 """Item-item weights: [items, items] matrices from who turned to what."""
 
+from typing import TypeAlias
+
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
+
+Weights: TypeAlias = np.ndarray | sparse.csr_matrix
+DENSE = 0.1  # share of cells from which on a matrix is kept dense
+STEPS = 3  # how far apart two events may be to follow each other
+BLOCK_CELLS = 32_000_000
 
 
 def ease(interactions: sparse.csr_matrix, l2: float) -> np.ndarray:
@@ -20,22 +27,76 @@ def ease(interactions: sparse.csr_matrix, l2: float) -> np.ndarray:
     return weights
 
 
-def cosine(interactions: sparse.csr_matrix, shrink: float) -> np.ndarray:
+def cosine(interactions: sparse.csr_matrix, shrink: float) -> Weights:
     """Cosine between the columns, norms enlarged by `shrink` so that rare items are not twins."""
     norm = np.sqrt(np.asarray(interactions.multiply(interactions).sum(axis=0)).ravel()) + shrink
     scaled = interactions @ sparse.diags(1 / norm)
-    similar = (scaled.T @ scaled).toarray().astype(np.float32)
-    np.fill_diagonal(similar, 0)
-    return similar
+    similar = (scaled.T @ scaled).tocsr()
+    similar.setdiag(0)
+    return packed(similar)
 
 
-def carried(profiles: sparse.csr_matrix, bought: sparse.csr_matrix) -> np.ndarray:
+def carried(profiles: sparse.csr_matrix, bought: sparse.csr_matrix) -> Weights:
     """What users who are alike turned to: profile @ weights sums over all users, by their cosine.
 
     That is user kNN with all users as neighbours, folded into one item-item matrix. `profiles` has
     rows of length 1; both are [users, items].
     """
-    return (profiles.T @ bought).toarray().astype(np.float32)
+    return packed((profiles.T @ bought).tocsr())
+
+
+def followed(
+    row: np.ndarray, item: np.ndarray, place: np.ndarray, items: int, shrink: float
+) -> Weights:
+    """[from, to] how often an item comes one to three steps after another, nearer ones for more.
+
+    A user's events have places 0, 1, ... from the newest on. Rows are divided by their sums plus
+    `shrink`: a first-order Markov chain, smoothed by skips.
+    """
+    order = np.lexsort((place, row))
+    row, item = row[order], item[order]
+    found = sparse.csr_matrix((items, items), dtype=np.float32)
+    for step in range(1, STEPS + 1):
+        same = row[step:] == row[:-step]
+        newer, older = item[:-step][same], item[step:][same]
+        ones = np.full(len(newer), 1 / step, dtype=np.float32)
+        found = found + sparse.csr_matrix((ones, (older, newer)), (items, items))
+    total = np.asarray(found.sum(axis=1)).ravel() + shrink
+    return packed((sparse.diags(1 / total) @ found).tocsr())
+
+
+def nearest(vectors: np.ndarray, floor: float, most: int) -> Weights:
+    """Squared cosine above `floor`, of the `most` nearest of each row; rows have length 1.
+
+    Works on blocks of rows: memory is bounded by a block times all rows.
+    """
+    blocks = [
+        _nearest(vectors, start, floor, most)
+        for start in range(0, len(vectors), max(1, BLOCK_CELLS // max(len(vectors), 1)))
+    ]
+    return packed(sparse.vstack(blocks).tocsr().T.tocsr())
+
+
+def _nearest(vectors: np.ndarray, start: int, floor: float, most: int) -> sparse.csr_matrix:
+    block = vectors[start : start + max(1, BLOCK_CELLS // len(vectors))]
+    alike = np.maximum(block @ vectors.T - floor, 0) ** 2
+    alike[np.arange(len(block)), np.arange(start, start + len(block))] = 0
+    if most < alike.shape[1]:
+        least = -np.partition(-alike, most - 1, axis=1)[:, most - 1 : most]
+        alike[alike < least] = 0
+    return sparse.csr_matrix(alike)
+
+
+def packed(weights: sparse.csr_matrix) -> Weights:
+    """Dense where a sparse matrix would be no smaller and slower."""
+    cells = weights.shape[0] * weights.shape[1]
+    return weights.toarray() if weights.nnz > DENSE * cells else weights
+
+
+def times(rows: sparse.csr_matrix, weights: Weights) -> np.ndarray:
+    """[users, items] dense product."""
+    product = rows @ weights
+    return product.toarray() if sparse.issparse(product) else np.asarray(product)
 
 
 def unit_rows(interactions: sparse.csr_matrix, weights: np.ndarray) -> sparse.csr_matrix:

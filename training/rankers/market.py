@@ -6,7 +6,15 @@ import numpy as np
 from scipy import sparse
 
 from training.rankers.engagements import OLDEST, Engagements, Pairs, mean_by
-from training.rankers.item_item import carried, cosine, ease, unit_rows
+from training.rankers.item_item import (
+    Weights,
+    carried,
+    cosine,
+    ease,
+    followed,
+    nearest,
+    unit_rows,
+)
 
 WINDOWS = (3, 7, 14, 30, 60, 1024)  # days; the last is ever
 TREND_DAYS = 14
@@ -16,6 +24,7 @@ HALF_LIFE = 90.0  # days, of what is recent in item-item weights
 CARRIED_HALF_LIFE = 60.0
 SHRINK = 3.0  # users
 TEXT_FLOOR = 0.5  # cosine from which on two texts are alike
+TEXTS = 50  # nearest texts of each item
 
 
 @dataclass(frozen=True)
@@ -40,19 +49,29 @@ class ItemFacts:
 
 @dataclass(frozen=True)
 class Market:
-    """Item facts, and [core, core] float32 item-item weights among the core of the catalogue."""
+    """Item facts, and [core, core] item-item weights among the core of the catalogue."""
 
     facts: ItemFacts
     core: np.ndarray  # catalogue positions, sorted: the items with weights
+    busy: np.ndarray  # places in the core of the items with most users, which EASE is made of
     idf: np.ndarray  # [core]
-    ease: np.ndarray
+    ease: np.ndarray  # [busy, busy]
     ease_recent: np.ndarray
-    near: np.ndarray  # cosine of recent users
-    carried_14: np.ndarray
-    carried_30: np.ndarray
-    carried_recent: np.ndarray
-    text: np.ndarray  # squared cosine of texts above TEXT_FLOOR
+    near: Weights  # cosine of recent users
+    follow: Weights
+    carried_14: Weights
+    carried_30: Weights
+    carried_recent: Weights
+    text: Weights  # likeness of texts
     text_lift: np.ndarray  # [core] lift of the items with a like text
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many items are looked at: EASE takes the square of its number in memory."""
+
+    core: int = 32_768
+    ease: int = 4_096
 
 
 def item_facts(known: Engagements) -> ItemFacts:
@@ -85,36 +104,55 @@ def _kept(pairs: Pairs, size: int) -> np.ndarray:
     return (returned + 0.5) / (number + 10.0)
 
 
-def market(known: Engagements, platform: np.ndarray, text: np.ndarray, size: int) -> Market:
-    """Of the items where `platform` [items] holds; the `size` with most recent users are the core.
+def market(known: Engagements, platform: np.ndarray, text: np.ndarray, sizes: Sizes) -> Market:
+    """Of the items where `platform` [items] holds; those with most recent users are the core.
 
     `text` is [items, width], rows of length 1.
     """
     facts, pairs = item_facts(known), known.pairs
-    recent = np.bincount(pairs.item, 0.5 ** (pairs.newest / HALF_LIFE), known.items)
+    users = np.bincount(pairs.item, _halved(pairs, HALF_LIFE), known.items)
     mine = np.flatnonzero(platform)
-    # A stable order: equal items enter by their position.
-    core = np.sort(mine[np.argsort(-recent[mine], kind="stable")[:size]])
-    binary = known.matrix()[:, core]
-    late = known.matrix(0.5 ** (pairs.newest / HALF_LIFE))[:, core]
+    core = _most(mine, users, sizes.core)
+    busy = np.searchsorted(core, _most(core, users, sizes.ease))
+    binary = known.matrix()[:, core].tocsr()
+    late = known.matrix(_halved(pairs, HALF_LIFE))[:, core].tocsr()
     idf = np.log(max(known.users, 1) / (np.asarray(binary.sum(axis=0)).ravel() + 1.0)).clip(0)
     profiles = unit_rows(binary, idf)
-    alike = np.maximum(text[core] @ text[core].T - TEXT_FLOOR, 0) ** 2
-    np.fill_diagonal(alike, 0)
-    decayed = known.matrix(0.5 ** (pairs.newest / CARRIED_HALF_LIFE))[:, core]
+    decayed = known.matrix(_halved(pairs, CARRIED_HALF_LIFE))[:, core]
+    alike = nearest(text[core], TEXT_FLOOR, TEXTS)
+    lift = facts.lift[core]
     return Market(
         facts,
         core,
+        busy,
         idf,
-        ease=ease(binary, EASE_L2),
-        ease_recent=ease(late, EASE_RECENT_L2),
+        ease=ease(binary[:, busy], EASE_L2),
+        ease_recent=ease(late[:, busy], EASE_RECENT_L2),
         near=cosine(late, SHRINK),
+        follow=_followed(known, core),
         carried_14=carried(profiles, _within(known, TREND_DAYS)[:, core]),
         carried_30=carried(profiles, _within(known, 30)[:, core]),
         carried_recent=carried(profiles, decayed),
         text=alike,
-        text_lift=(alike @ facts.lift[core]) / (alike.sum(axis=0) + 0.1),
+        text_lift=(lift @ alike) / (np.ones(len(core)) @ alike + 0.1),
     )
+
+
+def _most(items: np.ndarray, users: np.ndarray, size: int) -> np.ndarray:
+    """The `size` of `items` with most users, sorted; equal items enter by their position."""
+    return np.sort(items[np.argsort(-users[items], kind="stable")[:size]])
+
+
+def _halved(pairs: Pairs, half_life: float) -> np.ndarray:
+    return 0.5 ** (pairs.newest / half_life)
+
+
+def _followed(known: Engagements, core: np.ndarray) -> Weights:
+    column = np.full(known.items, -1)
+    column[core] = np.arange(len(core))
+    inside = column[known.item] >= 0
+    item = column[known.item[inside]]
+    return followed(known.row[inside], item, known.place[inside], len(core), SHRINK)
 
 
 def _within(known: Engagements, days: int) -> sparse.csr_matrix:

@@ -8,12 +8,12 @@ from scipy import sparse
 
 from training.catalogue import Catalogue
 from training.rankers.engagements import OLDEST, Engagements, engagements
-from training.rankers.market import Market, market
+from training.rankers.market import Market, Sizes, market
 from training.rankers.mixture import user_groups
 from training.rankers.ranker import Moment
 from training.states import UserStates
 
-MARKET_USERS = 200_000
+MARKET_USERS = 100_000
 SHARE_HALF_LIFE = 30.0  # days, of how a user divides itself between platforms
 SHARE_PRIOR = 0.1  # engagements on each platform that a user uses
 
@@ -34,11 +34,11 @@ def shares(users: int) -> int:
     return max(1, -(-users // MARKET_USERS))
 
 
-def markets(known: Engagements, catalogue: Catalogue, size: int) -> dict[str, Market]:
-    """The market of each platform, from the engagements of all users; `size` items are its core."""
+def markets(known: Engagements, catalogue: Catalogue, sizes: Sizes) -> dict[str, Market]:
+    """The market of each platform, from the engagements of all users."""
     text = catalogue.text / np.maximum(np.linalg.norm(catalogue.text, axis=1, keepdims=True), 1e-9)
     return {
-        name: market(known, catalogue.platform == code, text, size)
+        name: market(known, catalogue.platform == code, text, sizes)
         for code, name in enumerate(catalogue.platforms)
     }
 

@@ -23,6 +23,13 @@ def test_days_are_counted_once_and_ages_run_back_from_the_moment() -> None:
     assert (known.matrix().toarray() == [[1, 1, 0], [0, 1, 0]]).all()
 
 
+def test_places_run_from_the_newest_event_back() -> None:
+    known = engagements(past(EVENTS, users=2), np.arange(2), AS_OF, ITEMS)
+    found = list(zip(known.row, known.item, known.age, known.place, strict=True))
+    assert found == [(0, 0, 5, 0), (0, 1, 5, 1), (0, 1, 9, 2), (1, 1, 2, 0)]
+    assert known.pairs.place.tolist() == [0, 1, 0]
+
+
 def test_the_days_of_a_user_are_its_visits() -> None:
     known = engagements(past(EVENTS, users=2), np.arange(2), AS_OF, ITEMS)
     assert known.visits.tolist() == [5, 9, 1024 + 2]

@@ -3,7 +3,16 @@
 import numpy as np
 from scipy import sparse
 
-from training.rankers.item_item import carried, cosine, ease, unit_rows
+from training.rankers.item_item import (
+    carried,
+    cosine,
+    ease,
+    followed,
+    nearest,
+    packed,
+    times,
+    unit_rows,
+)
 
 GENERATOR = np.random.default_rng(5)
 BOUGHT = (GENERATOR.random((40, 9)) < 0.3).astype(np.float32)
@@ -36,3 +45,29 @@ def test_neighbours_folded_into_items_are_user_knn() -> None:
 def test_a_user_without_items_has_a_row_of_zeros() -> None:
     none = sparse.csr_matrix(np.zeros((2, 3), dtype=np.float32))
     assert not unit_rows(none, np.ones(3)).toarray().any()
+
+
+def test_what_follows_is_counted_nearer_for_more() -> None:
+    # newest first: user 0 went 2 -> 1 -> 0, user 1 went 2 -> 1
+    row, item, place = np.array([[0, 0, 0, 1, 1], [0, 1, 2, 1, 2], [0, 1, 2, 0, 1]])
+    found = times(sparse.eye(3).tocsr(), followed(row, item, place, 3, shrink=1e-6))
+    assert np.allclose(found, [[0, 0, 0], [1, 0, 0], [0.5 / 2.5, 2 / 2.5, 0]], atol=1e-4)
+
+
+def test_the_nearest_texts_are_kept_and_nothing_below_the_floor() -> None:
+    angles = np.array([0.0, 0.2, 0.5, 3.0])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    found = times(sparse.eye(4).tocsr(), nearest(vectors, 0.5, 1)).T
+    assert (found[:3] > 0).sum(axis=1).tolist() == [1, 1, 1]
+    assert found[1, 0] > 0 and found[2, 1] > 0
+    assert not found[3].any() and not np.diag(found).any()
+    assert np.isclose(found[0, 1], (np.cos(0.2) - 0.5) ** 2, atol=1e-5)
+
+
+def test_a_packed_matrix_gives_the_same_products() -> None:
+    sparse_one = sparse.csr_matrix(np.eye(40, dtype=np.float32))
+    dense_one = sparse.csr_matrix(np.ones((40, 40), dtype=np.float32))
+    assert sparse.issparse(packed(sparse_one)) and isinstance(packed(dense_one), np.ndarray)
+    rows = sparse.csr_matrix(np.arange(80, dtype=np.float32).reshape(2, 40))
+    for weights in (sparse_one, dense_one):
+        assert np.allclose(times(rows, packed(weights)), rows.toarray() @ weights.toarray())
