@@ -3,15 +3,16 @@
     python -m training.evaluate --ds 2011-11-06 --run R
 
 Reads the test fold of `training_examples` and the run's model; writes metrics, plots and
-`evaluation/report.json` to the run in MLflow.
+`evaluation/report.{json,md,html}` to the run in MLflow, and prints which baseline wins where.
 """
 
 from pipeline import ending
 from pipeline.days import parse_day
 from pipeline.settings import load_settings
 from training.evaluation import evaluate_model, load_window
+from training.evaluation_record import against_champion, keep, report_of
 from training.job import arguments
-from training.report import against_champion, keep, lines, report_of
+from training.report_tables import lines
 from training.tracking import artifact_folder, needed_run, open_client
 from training.trained import load
 

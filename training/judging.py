@@ -5,106 +5,123 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.baselines import (
-    HALF_LIVES,
-    POPULARITY_DAYS,
-    own_repeats,
-    popularity,
-    recent_ranking,
-)
+from training.answers import Answers, answers_of, rows_with_answers
+from training.baselines.known import LISTS, Ranker
+from training.catalogue import Catalogue
 from training.examples import Examples
-from training.metrics import ndcg, recall
-from training.prediction import LISTS, Predictor
-from training.ranking import NEVER, top, touched_items
+from training.metrics import diversity, hit_rate, ndcg, novelty, recall, reciprocal_rank
+from training.ranking import NEVER, allowed_items, top, touched_items
 
 CUTS = (10, 20)
+K = 10
 CELLS = 4_000_000  # users x items held at once
+MOST_CELLS = 400_000_000  # users x items that are judged at all: fewer users of a large catalogue
 
-
-def popular_items(examples: Examples, items: int) -> dict[int, np.ndarray]:
-    """[items] recent popularity at the examples' cut-off, by days of window."""
-    return {d: popularity(examples.past, examples.as_of, d, items) for d in POPULARITY_DAYS}
-
-
-def relevant_items(examples: Examples, rows: np.ndarray, items: int) -> np.ndarray:
-    """[rows, items] items that the user turned to in the window."""
-    place, event = examples.future.events_of(rows)
-    kept = examples.future.engaged[event]
-    relevant = np.zeros((len(rows), items), dtype=bool)
-    relevant[place[kept], examples.future.item[event][kept]] = True
-    return relevant
-
-
-def rows_with_answers(examples: Examples) -> np.ndarray:
-    """Rows with at least one relevant item; the others have no right answer to a ranking."""
-    return np.unique(examples.future.rows[examples.future.engaged])
+Figures = dict[str, np.ndarray]  # metric -> [users], NaN where a user has no answer
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Per user (those with answers): metric name -> [users]. NaN where a user has no answer."""
+class Ranked:
+    """A ranker's list for each judged user, and how far down its first answer stands."""
 
-    users: list[str]
-    metrics: dict[str, np.ndarray]  # "<list>/<ranker>/<metric>_<k>"
-
-
-def judge(predictor: Predictor, examples: Examples, users: int) -> Judgement:
-    """The published lists and each part of them alone, as rankers of the window's items."""
-    rows = rows_with_answers(examples)[:users]
-    size = max(1, CELLS // len(predictor.catalogue))
-    found: dict[str, list[np.ndarray]] = {}
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        for name in LISTS:
-            relevant, _, number = _question(predictor, examples, part, name)
-            for ranker, scores in _rankings(predictor, examples, part, name):
-                for metric, values in _metrics(scores, relevant, number).items():
-                    found.setdefault(f"{name}/{ranker}/{metric}", []).append(values)
-    ids = [examples.users[int(row)].as_py() for row in rows]
-    return Judgement(ids, {name: np.concatenate(values) for name, values in found.items()})
+    places: np.ndarray  # [users, 20] positions, -1 = no item
+    reciprocal: np.ndarray  # [users]
 
 
-def _question(
-    predictor: Predictor, examples: Examples, rows: np.ndarray, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Relevant items, allowed items, and the number of relevant ones, whether allowed or not."""
-    items = len(predictor.catalogue)
-    relevant = relevant_items(examples, rows, items)
-    if name == "next_new_items":
-        relevant &= ~touched_items(examples.past, rows, items)
-    return relevant, _allowed(predictor, examples, rows, name), relevant.sum(axis=1)
+@dataclass(frozen=True)
+class Judged:
+    """Lists of all rankers for the same users, and what was asked of them."""
+
+    rows: np.ndarray  # of the examples
+    catalogue: Catalogue
+    share: np.ndarray  # [items] of all engagements up to the cut-off, smoothed
+    answers: dict[str, Answers]  # by published list
+    rankings: dict[str, dict[str, Ranked]]  # by published list and ranker
+
+    def figures(self, name: str, ranker: str) -> Figures:
+        """Every metric of one ranker's list."""
+        ranked = self.rankings[name][ranker]
+        answered = self.answers[name].number > 0
+        lists = {
+            "mrr": ranked.reciprocal,
+            f"novelty_{K}": novelty(ranked.places[:, :K], self.share),
+            f"diversity_{K}": diversity(ranked.places[:, :K], self.catalogue.text),
+        }
+        found = quality(ranked.places, self.answers[name])
+        return found | {metric: np.where(answered, x, np.nan) for metric, x in lists.items()}
+
+    def coverage(self, name: str, ranker: str) -> float:
+        """Share of the catalogue that stands in somebody's list of ten."""
+        places = self.rankings[name][ranker].places[:, :K]
+        return len(np.unique(places[places >= 0])) / len(self.catalogue)
 
 
-def _allowed(predictor: Predictor, examples: Examples, rows: np.ndarray, name: str) -> np.ndarray:
-    found = predictor.allowed(examples, rows)
-    if name == "next_items":
-        return found
-    return found & ~touched_items(examples.past, rows, len(predictor.catalogue))
-
-
-def _rankings(
-    predictor: Predictor, examples: Examples, rows: np.ndarray, name: str
-) -> Iterator[tuple[str, np.ndarray]]:
-    items, allowed = len(predictor.catalogue), _allowed(predictor, examples, rows, name)
-    users = predictor.users(examples, rows)
-    yield "published", predictor.scores(examples, rows, users, name)
-    yield "transformer", np.where(allowed, predictor.model(users, allowed), NEVER)
-    popular = popular_items(examples, items)
-    for days, counts in popular.items():
-        yield f"popular_{days}d", np.where(allowed, recent_ranking(counts, allowed), NEVER)
-    if name == "next_items":
-        ties = 1e-6 * recent_ranking(popular[14], allowed)
-        for half_life in HALF_LIVES:
-            label = "own_frequent" if half_life > 1e6 else f"own_decayed_{half_life:.0f}d"
-            own = own_repeats(examples.past, rows, examples.as_of, half_life, items) + ties
-            yield label, np.where(allowed, own, NEVER)
-
-
-def _metrics(scores: np.ndarray, relevant: np.ndarray, number: np.ndarray) -> dict[str, np.ndarray]:
-    places, _ = top(scores, max(CUTS))
-    hits = np.take_along_axis(relevant, np.maximum(places, 0), axis=1) & (places >= 0)
-    metrics = {}
+def quality(places: np.ndarray, answers: Answers) -> Figures:
+    """How many answers stand high in lists, and how high."""
+    hits, number, found = answers.hits(places), answers.number, {}
     for k in CUTS:
-        metrics[f"recall_{k}"] = recall(hits, number, k)
-        metrics[f"ndcg_{k}"] = ndcg(hits, number, k)
-    return metrics
+        found[f"recall_{k}"] = recall(hits, number, k)
+        found[f"ndcg_{k}"] = ndcg(hits, number, k)
+        found[f"hit_{k}"] = hit_rate(hits, number, k)
+    return found
+
+
+def judge(
+    rankers: list[tuple[str, Ranker]], examples: Examples, catalogue: Catalogue, users: int
+) -> Judged:
+    """Ranks the whole catalogue for the first `users` rows that have an answer.
+
+    A name may come twice, for two lists that are scored differently.
+    """
+    items = len(catalogue)
+    rows = rows_with_answers(examples)[: min(users, max(1, MOST_CELLS // items))]
+    asked = answers_of(examples, rows, items)
+    answers = dict(zip(LISTS, (asked, asked.new_to(examples.past, rows)), strict=True))
+    parts: dict[str, dict[str, list[Ranked]]] = {name: {} for name in LISTS}
+    for first, last in _batches(len(rows), max(1, CELLS // items)):
+        part = rows[first:last]
+        allowed = allowed_items(catalogue, examples.platforms[part], examples.as_of[part])
+        fresh = allowed & ~touched_items(examples.past, part, items)
+        for name, ranker, scores in _scored(rankers, part):
+            may = allowed if name == "next_items" else fresh
+            found = ranked(np.where(may, scores, NEVER), answers[name], first, last)
+            parts[name].setdefault(ranker, []).append(found)
+    joined = {n: {r: _joined(found) for r, found in lists.items()} for n, lists in parts.items()}
+    return Judged(rows, catalogue, shares(examples, items), answers, joined)
+
+
+def ranked(scores: np.ndarray, answers: Answers, first: int, last: int) -> Ranked:
+    """The lists of the judged users `first` to `last`."""
+    right, number = answers.dense(first, last), answers.number[first:last]
+    places, _ = top(scores, max(CUTS))
+    missing = max(CUTS) - places.shape[1]
+    places = np.pad(places, ((0, 0), (0, missing)), constant_values=-1).astype(np.int32)
+    return Ranked(places, reciprocal_rank(scores, right, number, NEVER))
+
+
+def shares(examples: Examples, items: int) -> np.ndarray:
+    """[items] of all engagements up to the cut-off; nobody's items count as half a one."""
+    counts = np.bincount(examples.past.item[examples.past.engaged], minlength=items) + 0.5
+    return counts / counts.sum()
+
+
+def _scored(
+    rankers: list[tuple[str, Ranker]], rows: np.ndarray
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """List, ranker and scores; a ranker that answers both lists is asked once."""
+    for ranker, fitted in rankers:
+        scores = fitted.scores(rows)
+        for name in fitted.lists:
+            yield name, ranker, scores
+
+
+def _batches(rows: int, size: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, rows, size):
+        yield start, min(start + size, rows)
+
+
+def _joined(parts: list[Ranked]) -> Ranked:
+    return Ranked(
+        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.reciprocal for part in parts]),
+    )

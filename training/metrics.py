@@ -13,6 +13,11 @@ def recall(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
         return np.where(relevant > 0, hits[:, :k].sum(axis=1) / relevant, np.nan)
 
 
+def hit_rate(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
+    """[users] 1 where a relevant item stands among the first k, else 0."""
+    return np.where(relevant > 0, hits[:, :k].any(axis=1), np.nan)
+
+
 def ndcg(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
     """[users] discounted gain over that of a perfect list (Järvelin and Kekäläinen 2002)."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
@@ -20,6 +25,49 @@ def ndcg(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
     gain = hits[:, :k] @ discounts[: hits[:, :k].shape[1]]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(relevant > 0, gain / ideal, np.nan)
+
+
+def reciprocal_rank(
+    scores: np.ndarray, relevant: np.ndarray, number: np.ndarray, never: float
+) -> np.ndarray:
+    """[users] 1 / rank of the best relevant item in the whole order; 0 where none was ranked.
+
+    `scores` and `relevant` are [users, items], equal scores ordered by position; an item scored
+    `never` stands nowhere. `number` [users] counts relevant items, ranked or not.
+    """
+    rows = np.arange(len(scores))
+    best = np.where(relevant, scores, -np.inf).argmax(axis=1)
+    score = scores[rows, best][:, None]
+    before = np.arange(scores.shape[1]) < best[:, None]
+    ahead = ((scores > score) | ((scores == score) & before)).sum(axis=1)
+    ranked = relevant[rows, best] & (score[:, 0] != never)
+    return np.where(number > 0, ranked / (1 + ahead), np.nan)
+
+
+def novelty(places: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """[users] mean surprise of a list in bits: -log2 of each item's share of all engagements.
+
+    `places` [users, k] are positions of items, -1 = none; `share` [items] is above 0.
+    """
+    bits = np.where(places >= 0, -np.log2(share)[places], 0.0)
+    listed = (places >= 0).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(listed > 0, bits.sum(axis=1) / listed, np.nan)
+
+
+def diversity(places: np.ndarray, text: np.ndarray) -> np.ndarray:
+    """[users] mean cosine distance between the text vectors of two items of a list.
+
+    Over unit vectors the cosines of all ordered pairs sum to |sum of vectors|^2 - k.
+    """
+    length = np.maximum(np.linalg.norm(text, axis=1, keepdims=True), 1e-12)
+    listed = places >= 0
+    vectors = (text / length)[places] * listed[:, :, None]
+    own = (vectors**2).sum(axis=(1, 2))
+    both = (vectors.sum(axis=1) ** 2).sum(axis=1) - own
+    pairs = listed.sum(axis=1) * (listed.sum(axis=1) - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(pairs > 0, 1 - both / pairs, np.nan)
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -32,6 +80,21 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
     ranks = mean_rank[place][labels.astype(bool)].sum()
     return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Area under precision over recall (PR-AUC) as a step function; equal scores are one step.
+
+    NaN when a class is missing.
+    """
+    positives = labels.sum()
+    if not 0 < positives < len(labels):
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(labels) - 1)
+    found = np.cumsum(labels[order])[ends]
+    precision = found / (ends + 1)
+    return float(np.diff(found, prepend=0) @ precision / positives)
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -58,14 +121,3 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int =
         return float("nan")
     predicted, found, rows = calibration_bins(labels, probabilities, bins)
     return float(np.abs(predicted - found) @ rows / rows.sum())
-
-
-def interval(values: np.ndarray, seed: int, draws: int = 1000) -> tuple[float, float, float]:
-    """Mean and 95% bootstrap interval over users; users that are NaN are left out."""
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return float("nan"), float("nan"), float("nan")
-    generator = np.random.default_rng(seed)
-    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(draws)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)

@@ -1,23 +1,35 @@
-"""The evaluation of a challenger as it is kept with its MLflow run."""
+"""The evaluation of a challenger as it is kept with its MLflow run. Import-light."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ModelError
-from training.evaluation import Evaluation, Interval, Window, compare, evaluate_model
-from training.examples import HEADS
-from training.plots import calibration_figure, ranking_figure
-from training.prediction import LISTS
-from training.registry import CHAMPION, aliased, folder_of, version_of_run
 from training.tracking import artifact_folder
-from training.trained import load
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 REPORT = "evaluation/report.json"
+
+Interval = tuple[float, float, float]  # figure, low, high: 95% over users
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The best baseline of a question in a slice, against the published answer.
+
+    `question` is a published list or a head; `gain` is paired by user, above zero = we are better.
+    """
+
+    question: str
+    slice: str
+    metric: str
+    users: int
+    best: str
+    best_figure: Interval
+    published: Interval
+    gain: Interval
 
 
 @dataclass(frozen=True)
@@ -27,71 +39,18 @@ class Report:
     ds: str
     users: int
     ranked_users: int
-    rankings: dict[str, Interval]
-    propensities: dict[str, Interval]
+    rankings: dict[str, Interval]  # list/ranker/metric
+    propensities: dict[str, Interval]  # head/metric
     champion: str | None = None
     gains: dict[str, Interval] = field(default_factory=dict)
     champion_fails: str = ""  # why the champion could not be run on this day
-
-
-@dataclass(frozen=True)
-class Reign:
-    """The champion at the time, and what the challenger gains over it."""
-
-    champion: str | None = None
-    gains: dict[str, Interval] = field(default_factory=dict)
-    fails: str = ""
-
-
-def against_champion(
-    client: "MlflowClient", run_id: str, evaluation: Evaluation, window: Window
-) -> Reign:
-    """Judges the champion, where there is one, on the same users as the challenger."""
-    champion = aliased(client, CHAMPION)
-    if champion is None or champion == version_of_run(client, run_id):
-        return Reign(champion)
-    try:
-        users = len(evaluation.judgement.users)
-        reigning = evaluate_model(load(folder_of(client, champion)), window, users)
-    except ModelError as error:  # it reads another text encoder, or its folder is gone
-        return Reign(champion, fails=str(error))
-    return Reign(champion, compare(evaluation, reigning))
-
-
-def report_of(window: Window, evaluation: Evaluation, reign: Reign) -> Report:
-    """All figures of an evaluation."""
-    return Report(
-        window.ds, len(window.examples), len(evaluation.judgement.users), evaluation.rankings(),
-        evaluation.propensities(), reign.champion, reign.gains, reign.fails,
-    )  # fmt: skip
-
-
-def keep(client: "MlflowClient", run_id: str, report: Report, evaluation: Evaluation) -> None:
-    """Logs metrics, plots and the report itself."""
-    for name, (mean, low, high) in {**report.rankings, **report.propensities}.items():
-        client.log_metric(run_id, f"test/{name}", mean)
-        if "published" in name or "auc" in name:
-            client.log_metric(run_id, f"test/{name}/low", low)
-            client.log_metric(run_id, f"test/{name}/high", high)
-    known = ~(evaluation.labels != evaluation.labels)
-    pairs = {head: (evaluation.labels[known[:, c], c], evaluation.chances[known[:, c], c])
-             for c, head in enumerate(HEADS)}  # fmt: skip
-    figure = calibration_figure(
-        {h: p[0] for h, p in pairs.items()}, {h: p[1] for h, p in pairs.items()}
-    )
-    client.log_figure(run_id, figure, "plots/calibration.png")
-    for name in LISTS:
-        client.log_figure(run_id, ranking_figure(name, of_list(report, name)), f"plots/{name}.png")
-    client.log_text(run_id, json.dumps(asdict(report), indent=1), REPORT)
-
-
-def of_list(report: Report, name: str, metric: str = "ndcg_10") -> dict[str, Interval]:
-    """Ranker -> the metric's figures, for one published list."""
-    return {
-        key.split("/")[1]: figures
-        for key, figures in report.rankings.items()
-        if key.startswith(f"{name}/") and key.endswith(f"/{metric}")
-    }
+    propensity_baselines: dict[str, Interval] = field(
+        default_factory=dict
+    )  # head/classifier/metric
+    verdicts: list[Verdict] = field(default_factory=list)
+    slices: dict[str, Interval] = field(default_factory=dict)  # list/slice/ranker/metric
+    weeks: dict[str, list[Interval]] = field(default_factory=dict)  # staleness, by week
+    days: dict[str, list[float]] = field(default_factory=dict)  # staleness, NDCG@10 by day
 
 
 def kept(client: "MlflowClient", run_id: str) -> Report | None:
@@ -99,23 +58,26 @@ def kept(client: "MlflowClient", run_id: str) -> Report | None:
     path = artifact_folder(client, run_id, str(Path(REPORT).parent)) / Path(REPORT).name
     if not path.exists():
         return None
-    return Report(**json.loads(path.read_text()))
+    content = json.loads(path.read_text())
+    verdicts = [Verdict(**verdict) for verdict in content.pop("verdicts", [])]
+    return Report(**content, verdicts=verdicts)
 
 
-def lines(report: Report) -> list[str]:
-    """The report for a terminal."""
-    text = [f"the 28 days up to {report.ds}: {report.users} users, {report.ranked_users} ranked"]
-    for name in LISTS:
-        text += [
-            f"  {name:15} {ranker:16} NDCG@10 {mean:.4f} [{low:.4f}, {high:.4f}]  "
-            f"Recall@10 {of_list(report, name, 'recall_10')[ranker][0]:.4f}"
-            for ranker, (mean, low, high) in of_list(report, name).items()
-        ]
-    for head in HEADS:
-        area, loss, error, rate = (
-            report.propensities[f"{head}/{m}"][0] for m in ("auc", "log_loss", "ece", "rate")
-        )
-        text.append(
-            f"  {head:15} rate {rate:.3f}  AUC {area:.4f}  log-loss {loss:.4f}  ECE {error:.4f}"
-        )
-    return text
+def of_list(report: Report, name: str, metric: str = "ndcg_10") -> dict[str, Interval]:
+    """Ranker -> the metric's figures, for one published list; the best first."""
+    found = {
+        key.split("/")[1]: figures
+        for key, figures in report.rankings.items()
+        if key.startswith(f"{name}/") and key.endswith(f"/{metric}")
+    }
+    return dict(sorted(found.items(), key=lambda entry: -entry[1][0]))
+
+
+def lists_of(report: Report) -> list[str]:
+    """The published lists, in the order of the evaluation."""
+    return list(dict.fromkeys(key.split("/")[0] for key in report.rankings))
+
+
+def heads_of(report: Report) -> list[str]:
+    """The propensities, in the order of the evaluation."""
+    return list(dict.fromkeys(key.split("/")[0] for key in report.propensities))

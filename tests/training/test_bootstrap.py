@@ -1,0 +1,38 @@
+"""Intervals: what they hold, and that a difference is paired."""
+
+import numpy as np
+import pytest
+
+from training.bootstrap import gain_of_metric, interval, intervals, of_metric
+from training.metrics import auc
+
+
+def test_the_mean_stands_in_its_interval_and_nan_is_left_out() -> None:
+    middle, low, high = interval(np.array([0.0, 1.0, np.nan, 1.0]))
+    assert middle == pytest.approx(2 / 3)
+    assert low < middle < high
+    assert np.isnan(interval(np.array([np.nan]))).all()
+    assert np.isnan(interval(np.zeros(0))).all()
+
+
+def test_as_wide_as_theory_says() -> None:
+    # 400 coin flips: standard error .025, so the interval is about .1 wide.
+    middle, low, high = interval(np.arange(400) % 2)
+    assert middle == 0.5
+    assert high - low == pytest.approx(2 * 1.96 * 0.025, rel=0.1)
+
+
+def test_metrics_share_their_draws_so_a_constant_gain_has_no_width() -> None:
+    base = np.random.default_rng(1).random(50)
+    found = intervals({"new": base + 0.25, "old": base, "gain": base + 0.25 - base})
+    assert found["gain"] == pytest.approx((0.25, 0.25, 0.25))
+    assert found["new"][1] - found["old"][1] == pytest.approx(0.25)
+
+
+def test_a_metric_that_is_no_mean() -> None:
+    labels, chances = np.arange(60) % 2, np.arange(60) / 60
+    middle, low, high = of_metric(auc, labels, chances, 100)
+    assert middle == auc(labels, chances)
+    assert low < middle < high
+    assert np.isnan(of_metric(auc, np.ones(5), np.ones(5), 10)).all()
+    assert gain_of_metric(auc, labels, chances, chances, 100) == (0.0, 0.0, 0.0)

@@ -1,0 +1,1 @@
+"""Simple rankers and classifiers that every evaluation runs beside the model."""

@@ -1,0 +1,81 @@
+"""95% intervals by bootstrap over users; differences of two models on the same users are paired."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+SEED = 11
+DRAWS = 1000
+BOUNDS = (0.025, 0.975)
+
+Interval = tuple[float, float, float]  # figure, low, high
+Metric = Callable[[np.ndarray, np.ndarray], float]  # labels, probabilities -> figure
+UNKNOWN: Interval = (float("nan"), float("nan"), float("nan"))
+
+
+def intervals(values: dict[str, np.ndarray], draws: int = DRAWS) -> dict[str, Interval]:
+    """Means with intervals of many metrics of the same users, NaN where a user has no answer.
+
+    All metrics see the same draws of users: a draw is how often each user was taken.
+    """
+    if not values:
+        return {}
+    stacked = np.stack(list(values.values()), axis=1).astype(np.float64)
+    if not len(stacked):
+        return dict.fromkeys(values, UNKNOWN)
+    known = ~np.isnan(stacked)
+    taken = _taken(len(stacked), draws)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = taken @ np.where(known, stacked, 0) / (taken @ known)
+        middle = np.where(known, stacked, 0).sum(axis=0) / known.sum(axis=0)
+    return {
+        name: (float(middle[column]), *_bounds(means[:, column]))
+        for column, name in enumerate(values)
+    }
+
+
+def interval(values: np.ndarray, draws: int = DRAWS) -> Interval:
+    """Mean and interval of one metric; the interval of a difference is paired by nature."""
+    return intervals({"": values}, draws)[""]
+
+
+def of_metric(metric: Metric, labels: np.ndarray, chances: np.ndarray, draws: int) -> Interval:
+    """A metric that is no mean over users. NaN where it is not defined."""
+    return paired(lambda a, b: metric(a, b[:, 0]), labels, chances[:, None], draws)
+
+
+def gain_of_metric(
+    metric: Metric, labels: np.ndarray, new: np.ndarray, old: np.ndarray, draws: int
+) -> Interval:
+    """metric(new) - metric(old) on the same draws of users."""
+    both = np.stack([new, old], axis=1)
+    return paired(lambda a, b: metric(a, b[:, 0]) - metric(a, b[:, 1]), labels, both, draws)
+
+
+def paired(figure: Metric, labels: np.ndarray, columns: np.ndarray, draws: int) -> Interval:
+    """A figure of labels [users] and columns [users, any], each draw taking whole users."""
+    if not len(labels):
+        return UNKNOWN
+    generator = np.random.default_rng(SEED)
+    rows = [generator.integers(0, len(labels), len(labels)) for _ in range(draws)]
+    found = np.array([figure(labels[row], columns[row]) for row in rows])
+    return (figure(labels, columns), *_bounds(found))
+
+
+def _taken(users: int, draws: int) -> np.ndarray:
+    """[draws, users] how often each user is in a draw of as many users."""
+    generator = np.random.default_rng(SEED)
+    return np.stack(
+        [
+            np.bincount(generator.integers(0, users, users), minlength=users).astype(np.float32)
+            for _ in range(draws)
+        ]
+    )
+
+
+def _bounds(found: np.ndarray) -> tuple[float, float]:
+    known = found[~np.isnan(found)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, BOUNDS)
+    return float(low), float(high)

@@ -1,0 +1,66 @@
+"""The model's answers as rankers that stand beside the baselines. All calls of the predictor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.baselines.known import LISTS, Known, Ranker
+from training.building import head_logits
+from training.examples import Examples
+from training.catalogue import Catalogue
+from training.prediction import Predictor
+from training.ranking import NEVER
+from training.trained import TrainedModel
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published list."""
+
+    predictor: Predictor
+    examples: Examples
+    name: str
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        users = self.predictor.users(self.examples, rows)
+        return self.predictor.scores(self.examples, rows, users, self.name)
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """The transformer alone."""
+
+    predictor: Predictor
+    examples: Examples
+    lists: tuple[str, ...] = LISTS
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        allowed = self.predictor.allowed(self.examples, rows)
+        users = self.predictor.users(self.examples, rows)
+        return np.where(allowed, self.predictor.model(users, allowed), NEVER)
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What a model says of a window: ranked lists, and chances of the heads."""
+
+    rankers: list[tuple[str, Ranker]]
+    chances: np.ndarray  # [rows, HEADS]
+
+
+def answering(
+    trained: TrainedModel, examples: Examples, catalogue: Catalogue, known: Known
+) -> Answering:
+    """The published lists, the transformer alone, and the published propensities."""
+    predictor = Predictor.of(trained, catalogue, known.engaged)
+    calibration = trained.card.calibration
+    assert calibration is not None, "a finished model is calibrated"
+    rankers: list[tuple[str, Ranker]] = [
+        *(("published", Published(predictor, examples, name)) for name in LISTS),
+        ("transformer", Transformer(predictor, examples)),
+    ]
+    return Answering(rankers, calibration.apply(head_logits(predictor, examples)))
