@@ -5,11 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.settings import Settings
-from training.metrics import interval
+from training.bootstrap import interval
 from training.tracking import open_client, start_run
 from training.trial import Trial
 
-SEED = 11
 HEADINGS = (
     "", "trained / all parameters", "NDCG@10", "gain [95%]", "Recall@10", "cold Recall@50",
     "mean AUC", "CPU s",
@@ -23,7 +22,7 @@ def table(trials: list[Trial], base: str) -> str:
     rows = [HEADINGS, ("---",) * len(HEADINGS)]
     for trial in trials:
         figures = trial.figures()
-        gain, low, high = interval(trial.quality.ndcg - against.quality.ndcg, SEED, 400)
+        gain, low, high = interval(trial.quality.ndcg - against.quality.ndcg)
         rows.append(
             (
                 trial.name,

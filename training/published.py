@@ -6,8 +6,8 @@ import numpy as np
 
 from training.baselines.known import LISTS, Known, Ranker
 from training.building import head_logits
-from training.examples import Examples
 from training.catalogue import Catalogue
+from training.examples import Examples
 from training.prediction import Predictor
 from training.ranking import NEVER
 from training.trained import TrainedModel

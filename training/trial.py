@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.answers import answers_of, rows_with_answers
 from training.building import build_trainer
 from training.catalogue import Catalogue
 from training.examples import HEADS, Examples
-from training.judging import relevant_items, rows_with_answers
 from training.metrics import auc, ndcg, recall
 from training.presets import Preset
 from training.ranking import NEVER, allowed_items, top
@@ -108,7 +108,8 @@ def judge_alone(trained: TrainedModel, window: Window) -> Quality:
     found: dict[str, list[np.ndarray]] = {"ndcg": [], "recall": [], "cold": []}
     for part in _parts(rows, size):
         users = trained.user_vectors(window.examples.past, part, window.catalogue, items)
-        relevant = relevant_items(window.examples, part, len(window.catalogue))
+        asked = answers_of(window.examples, part, len(window.catalogue))
+        relevant = asked.dense(0, len(part))
         states = window.examples
         allowed = allowed_items(window.catalogue, states.platforms[part], states.as_of[part])
         scores = trained.item_probabilities(users, items, bias, allowed)

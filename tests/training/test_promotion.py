@@ -3,24 +3,34 @@
 import pytest
 
 from training.promotion import decide
-from training.report import Report
-
-
-def report(champion: str | None = "3", fails: str = "", **gains: tuple) -> Report:
-    return Report("2024-06-01", 10, 8, {}, {}, champion, gains, fails)
-
+from training.report import Interval, Report
 
 NOISE, LOSS, GAIN = (-0.01, -0.03, 0.01), (-0.05, -0.08, -0.02), (0.05, 0.02, 0.08)
+NOTHING = (float("nan"),) * 3
+LIST, CHANCE, ECE = "next_new_items/ndcg_10", "purchase_28d/log_loss", "purchase_28d/ece"
+
+
+def report(
+    champion: str | None = "3", fails: str = "", ece: float = 0.01, **gains: Interval
+) -> Report:
+    """Gains by list=, chance= and ece_gain=."""
+    named = {"list": LIST, "chance": CHANCE, "ece_gain": ECE}
+    chances = {ECE: (ece, ece, ece)}
+    found = {named[name]: gain for name, gain in gains.items()}
+    return Report("2024-06-01", 10, 8, {}, chances, champion, found, fails)
 
 
 @pytest.mark.parametrize(
     ("found", "promoted", "reason"),
     [
         (report(None), True, "there was no champion"),
-        (report(ndcg=GAIN, loss=GAIN), True, "ndcg: better"),
-        (report(ndcg=NOISE, loss=NOISE), True, "ndcg: not worse"),
-        (report(ndcg=LOSS, loss=GAIN), False, "ndcg: worse"),
-        (report(ndcg=GAIN, loss=LOSS), False, "loss: worse"),
+        (report(list=GAIN, chance=GAIN), True, f"{LIST}: better"),
+        (report(list=NOISE, chance=NOISE), True, f"{LIST}: not worse"),
+        (report(list=LOSS, chance=GAIN), False, f"{LIST}: worse"),
+        (report(list=GAIN, chance=LOSS), False, f"{CHANCE}: worse"),
+        (report(list=NOISE, chance=NOTHING), True, f"{CHANCE}: not comparable"),
+        (report(list=GAIN, ece_gain=LOSS, ece=0.02), True, f"{ECE}: within 0.03"),
+        (report(list=GAIN, ece_gain=LOSS, ece=0.05), False, f"{ECE}: worse"),
         (report(fails="another encoder"), True, "champion 3 cannot run: another encoder"),
     ],
 )
@@ -30,7 +40,15 @@ def test_not_worse_is_enough(found: Report, promoted: bool, reason: str) -> None
     assert any(text.startswith(reason) for text in decision.reasons)
 
 
+def test_every_gate_is_told_with_its_interval() -> None:
+    decision = decide(report(list=GAIN, chance=LOSS), "2024-06-01", "2024-05-01")
+    assert decision.reasons == [
+        f"{LIST}: better, gain +0.0500 [+0.0200, +0.0800]",
+        f"{CHANCE}: worse, gain -0.0500 [-0.0800, -0.0200]",
+    ]
+
+
 def test_a_backfilled_day_does_not_replace_a_newer_champion() -> None:
-    decision = decide(report(ndcg=GAIN, loss=GAIN), "2024-04-01", "2024-05-01")
+    decision = decide(report(list=GAIN, chance=GAIN), "2024-04-01", "2024-05-01")
     assert not decision.promoted
     assert decision.reasons == ["trained for 2024-04-01, earlier than champion 3 (2024-05-01)"]
