@@ -17,7 +17,8 @@ _DAYS = 100_000  # more than there are days, to order (row, day) by one number
 class Tokens:
     """[rows, 1 + events] inputs; position 0 opens every sequence, so that no user is without one.
 
-    `item` is a catalogue position, -1 where there is none; `last` the position of the newest event.
+    `item` is a catalogue position, `said` a position in the texts of the sequences, -1 where there
+    is none; `last` is the position of the newest event.
     """
 
     item: np.ndarray
@@ -26,6 +27,7 @@ class Tokens:
     gap: np.ndarray
     price: np.ndarray
     last: np.ndarray
+    said: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,9 @@ def tokens(past: Sequences, rows: np.ndarray, catalogue: Catalogue, events: int)
     item = column(past.item, -1)
     platform = np.where(item >= 0, catalogue.platform[item] + 1, 0)
     return Tokens(
-        item, column(past.kind + 1, 0), platform, column(past.gap, 0), column(past.price, 0), last
-    )
+        item, column(past.kind + 1, 0), platform, column(past.gap, 0), column(past.price, 0), last,
+        column(past.said, -1),
+    )  # fmt: skip
 
 
 def _engaged(events: Sequences) -> _Engaged:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import ModelError
 from training.arrow_columns import day_numbers, vectors
+from training.event_texts import EventTexts
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,17 @@ class Catalogue:
     platform: np.ndarray  # [items] int64
     first_day: np.ndarray  # [items] int32
     encoder: str  # who wrote `text`
+    texts: EventTexts | None = None  # vectors of other texts by the same encoder
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    def vectors_of(self, texts: list[str]) -> np.ndarray:
+        """[texts, text width] vectors of texts, in the space of the items."""
+        if not texts:
+            return np.zeros((0, self.text.shape[1]), np.float32)
+        assert self.texts is not None, "a catalogue that reads texts was made with an encoder"
+        return self.texts.vectors(texts)
 
     def positions(self, item_ids: pa.Array) -> np.ndarray:
         """Positions of items, -1 for those that are null or unknown."""

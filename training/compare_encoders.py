@@ -54,7 +54,7 @@ def compare(
         chosen = settings.model_copy(update={"text_encoder": name})
         encoder = open_encoder(chosen, lambda: texts_of(items))
         embeddings, _ = embed_items(items, {}, ds, encoder)
-        learnt, judged = replaced_vectors(data, window, embeddings)
+        learnt, judged = replaced_vectors(data, window, embeddings, chosen)
         label = Path(name).name.replace(":", "-")
         trials.append(run_trial(label, learnt, preset, judged, folder)[0])
     return trials

@@ -53,7 +53,7 @@ class FittedEncoder:
         return np.round(whole, DECIMALS).astype(np.float32)[[place[text] for text in texts]]
 
 
-def open_encoder(settings: Settings, texts: Callable[[], list[str]]) -> Encoder:
+def open_encoder(settings: Settings, texts: Callable[[], list[str]] = list) -> Encoder:
     """The encoder of the settings; one that must be fitted first is fitted on `texts()`."""
     name = settings.text_encoder
     if not FITTED.fullmatch(name):

@@ -38,12 +38,13 @@ class Shape:
     backbone: dict[str, Any] | None = None  # a Hugging Face configuration; None = Llama blocks
     masked: bool = False  # whether the backbone must be kept from looking ahead
     prefix: int = 0  # learned positions before the first event
+    reads_text: bool = False  # of queries and reviews
 
     @classmethod
     def of(cls, preset: Preset, **data: Any) -> "Shape":
         return cls(
             preset.width, preset.layers, preset.attention_heads, preset.head_width, preset.events,
-            preset.dropout, **data,
+            preset.dropout, reads_text=preset.reads_text, **data,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,7 +55,8 @@ class Shape:
 class Inputs:
     """Tensors of `batches.Tokens`, with items counted in the rows of the item vectors at hand.
 
-    `item` is 0 where there is none, else 1 + the row in `item_vectors`' result.
+    `item` is 0 where there is none, else 1 + the row in `item_vectors`' result. In the same way
+    `said` counts the rows of `texts`, vectors of what the events say. None: nothing is read.
     """
 
     item: Tensor
@@ -62,6 +64,8 @@ class Inputs:
     platform: Tensor
     gap: Tensor
     price: Tensor
+    said: Tensor | None = None
+    texts: Tensor | None = None
 
 
 class InterestModel(nn.Module):
@@ -115,7 +119,11 @@ class InterestModel(nn.Module):
         """[rows, positions, width] vectors of the events themselves."""
         padded = torch.cat([items.new_zeros(1, items.shape[1]), items])
         events = padded[inputs.item] + self.kind(inputs.kind) + self.platform(inputs.platform)
-        return events + self.gap(inputs.gap) + self.price(inputs.price)
+        events = events + self.gap(inputs.gap) + self.price(inputs.price)
+        if inputs.said is None or inputs.texts is None:
+            return events
+        said = self.text(inputs.texts)
+        return events + torch.cat([said.new_zeros(1, said.shape[1]), said])[inputs.said]
 
     def read(self, events: Tensor) -> Tensor:
         """[rows, positions, width] user vectors after each of the events."""

@@ -1,8 +1,9 @@
 """One forward pass: from rows of examples to the sums of their losses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from training.examples import Examples
 from training.losses import head_loss, item_loss
 from training.model import Inputs, InterestModel
 from training.presets import Preset
+from training.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ class Batcher:
             "labels": labels.astype(np.float32),
         }
         tensors = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
-        return Batch(inputs_of(read, touched, self.device), **tensors)
+        inputs = inputs_of(read, touched, self.device)
+        if self.preset.reads_text:
+            inputs = with_texts(inputs, read, self.examples.past, self.catalogue)
+        return Batch(inputs, **tensors)
 
 
 def inputs_of(read: Tokens, touched: np.ndarray, device: torch.device) -> Inputs:
@@ -77,6 +82,16 @@ def inputs_of(read: Tokens, touched: np.ndarray, device: torch.device) -> Inputs
     local = np.where(read.item >= 0, np.searchsorted(touched, read.item) + 1, 0)
     arrays = (local, read.kind, read.platform, read.gap, read.price)
     return Inputs(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def with_texts(inputs: Inputs, read: Tokens, past: Sequences, catalogue: Catalogue) -> Inputs:
+    """Inputs with what the tokens' events say."""
+    distinct = np.unique(read.said[read.said >= 0])
+    texts = catalogue.vectors_of(past.texts.take(pa.array(distinct)).to_pylist())
+    said = np.where(read.said >= 0, np.searchsorted(distinct, read.said) + 1, 0)
+    device = inputs.item.device
+    tensors = (torch.from_numpy(array).to(device) for array in (said, texts))
+    return replace(inputs, **dict(zip(("said", "texts"), tensors, strict=True)))
 
 
 class Objective(nn.Module):

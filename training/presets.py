@@ -19,6 +19,7 @@ class Preset:
     events: int = 64  # newest events of a user that are read
     dropout: float = 0.1  # on event vectors and in the propensity heads
     id_dropout: float = 0.2  # how often an item is known by its text alone
+    reads_text: bool = True  # of queries and reviews, as of items
     backbone: str = ""  # a pretrained Hugging Face model instead of blocks of these sizes
     # what is trained of the backbone
     tuning: str = "full"  # full, frozen, lora, adalora, ia3 or prefix: training/tuning.py

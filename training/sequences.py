@@ -1,6 +1,6 @@
 """Users' event lists as ragged arrays of small integers: what models and rankers read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,7 +24,8 @@ class Sequences:
 
     `item` is a catalogue position (-1 = none), `kind` an index of EVENT_TYPES, `gap` and `price`
     are buckets, `day` is the day (since 1970) on which it happened, `arrival` the day it landed;
-    `log_price` and `log_quantity` are NaN where there is none.
+    `log_price` and `log_quantity` are NaN where there is none; `said` is a position in `texts`, the
+    distinct queries and reviews (-1 = none).
     """
 
     offsets: np.ndarray
@@ -36,6 +37,8 @@ class Sequences:
     arrival: np.ndarray
     log_price: np.ndarray
     log_quantity: np.ndarray
+    said: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    texts: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -75,7 +78,16 @@ def sequences(column: Column, catalogue: Catalogue) -> Sequences:
         day_numbers(pc.struct_field(events, "arrival_ds")),
         _logs(price),
         _logs(floats(pc.struct_field(events, "quantity"))),
+        *_said(pc.struct_field(events, "text")),
     )
+
+
+def _said(text: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Position of each event's text in the distinct ones, -1 where it is null or blank."""
+    blank = pc.equal(pc.utf8_trim_whitespace(text), "")
+    encoded = pc.if_else(blank, None, text).dictionary_encode()
+    positions = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return positions.astype(np.int32), encoded.dictionary
 
 
 def _logs(values: np.ndarray) -> np.ndarray:

@@ -73,7 +73,9 @@ def _shape(data: TrainingData, preset: Preset, backbone: Pretrained | None) -> S
     if data.start is not None:
         shape = data.start.model.shape
         kept = shape.prefix or prefix
-        return replace(shape, **sizes, dropout=preset.dropout, prefix=kept)
+        return replace(
+            shape, **sizes, dropout=preset.dropout, prefix=kept, reads_text=preset.reads_text
+        )
     shape = Shape.of(preset, **sizes)
     if backbone is None:
         return replace(shape, prefix=prefix)

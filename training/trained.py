@@ -25,7 +25,7 @@ from training.batches import tokens
 from training.calibration import Calibration
 from training.catalogue import Catalogue
 from training.model import InterestModel, Shape
-from training.objective import inputs_of
+from training.objective import inputs_of, with_texts
 from training.rankers.rankers import FILE, Rankers, load_rankers, save_rankers
 from training.sequences import Sequences
 from training.vocabulary import Vocabulary
@@ -87,6 +87,8 @@ class TrainedModel:
         """[rows, width] vectors of users after their newest event."""
         read = tokens(past, rows, catalogue, self.model.shape.events)
         inputs = inputs_of(read, np.arange(len(catalogue)), self.device)
+        if self.model.shape.reads_text:
+            inputs = with_texts(inputs, read, past, catalogue)
         inputs.platform.copy_(self._own_platforms(catalogue)[inputs.platform])
         hidden = self.model.hidden(inputs, items)
         return hidden[torch.arange(len(rows)), torch.from_numpy(read.last).to(self.device)]

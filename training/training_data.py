@@ -1,6 +1,7 @@
 """Everything that one process of a training job reads, and what all of them agree on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from pipeline.settings import Settings
 from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES
 from training import distributed
 from training.catalogue import Catalogue, build_catalogue
+from training.encoders import open_encoder
+from training.event_texts import EventTexts
 from training.examples import HEADS, Examples, load_examples
 from training.job import open_day
 from training.scope import EVERYTHING, Scope
@@ -45,7 +48,16 @@ def load_catalogue(
     inputs = {}
     inputs[ITEM_EMBEDDINGS.name], embeddings = open_day(settings, ITEM_EMBEDDINGS, ds, agree)
     inputs[ITEMS.name], items = open_day(settings, ITEMS, ds, agree)
-    return build_catalogue(scope.items(embeddings), items.to_table(["item_id", "first_ds"])), inputs
+    rows = scope.items(embeddings), items.to_table(["item_id", "first_ds"])
+    return with_texts(settings, build_catalogue(*rows)), inputs
+
+
+def with_texts(settings: Settings, catalogue: Catalogue) -> Catalogue:
+    """The catalogue with an encoder for what users say."""
+    file = settings.home / "encoders" / "texts.db"
+    width = catalogue.text.shape[1]
+    texts = EventTexts(catalogue.encoder, width, file, partial(open_encoder, settings))
+    return replace(catalogue, texts=texts)
 
 
 def load_training_data(

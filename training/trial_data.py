@@ -14,7 +14,7 @@ from training.job import open_day
 from training.presets import Preset
 from training.scope import EVERYTHING, Scope
 from training.trained import TrainedModel
-from training.training_data import TrainingData, load_catalogue, load_training_data
+from training.training_data import TrainingData, load_catalogue, load_training_data, with_texts
 from training.trial import Window
 
 
@@ -47,10 +47,11 @@ def others(settings: Settings, ds: str, scope: Scope) -> Scope:
 
 
 def replaced_vectors(
-    data: TrainingData, window: Window, embeddings: pa.Table
+    data: TrainingData, window: Window, embeddings: pa.Table, settings: Settings
 ) -> tuple[TrainingData, Window]:
     """The same items, users and events with the text vectors of another encoder."""
     other = build_catalogue(embeddings)
     assert other.item_ids == data.catalogue.item_ids == window.catalogue.item_ids
     catalogue = replace(data.catalogue, text=other.text, encoder=other.encoder)
+    catalogue = with_texts(settings, catalogue)
     return replace(data, catalogue=catalogue), replace(window, catalogue=catalogue)

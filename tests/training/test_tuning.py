@@ -252,7 +252,7 @@ def test_a_folder_of_before_is_read_with_defaults(start: TrainedModel, tmp_path:
 
     save(start, tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
-    for name in ("backbone", "masked", "prefix"):
+    for name in ("backbone", "masked", "prefix", "reads_text"):
         del card["shape"][name]
     (tmp_path / "card.json").write_text(json.dumps(card))
     for name, weights in load(tmp_path).model.state_dict().items():
