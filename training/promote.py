@@ -14,6 +14,7 @@ from training.job import arguments
 from training.promotion import decide
 from training.registry import CHAMPION, MODEL, aliased, day_of, register
 from training.report import kept
+from training.rollback import ROLLED_BACK
 from training.tracking import needed_run, open_client
 
 
@@ -32,6 +33,8 @@ def main() -> None:
     if champion == version:
         print(f"model {MODEL}: version {version} is the champion already")
         return
+    if ROLLED_BACK in client.get_model_version(MODEL, version).tags:
+        raise ModelError(f"model {MODEL}: version {version} was rolled back; train another")
     if champion != report.champion:
         raise ModelError(
             f"run {given.run!r}: judged against champion {report.champion}, now it is {champion}; "

@@ -12,7 +12,7 @@ from pipeline.errors import ModelError, UsageError
 from pipeline.reading import published, read
 from pipeline.settings import Settings, load_settings
 from tests.training.factory import DS, publish_shop, vouch
-from training import champion, evaluate, promote, score, train
+from training import champion, evaluate, promote, rollback, score, train
 from training.champion import load
 from training.registry import CHALLENGER, CHAMPION, aliased
 from training.report import kept
@@ -135,6 +135,27 @@ def test_a_second_challenger_is_judged_against_the_champion(home: Settings) -> N
     assert {"next_items/ndcg_10", "next_new_items/ndcg_10", "purchase_28d/ece"} <= set(report.gains)
     call(promote, "--ds", DS, "--run", "second")
     assert aliased(client, CHAMPION) == "2"
+
+
+def test_one_command_rolls_back_and_what_was_rolled_back_stays_out(
+    home: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = open_client(home)
+    call(rollback)
+    assert aliased(client, CHAMPION) == "1"
+    assert f"version 1 (trained for {DS}) is the champion again" in capsys.readouterr().out
+    assert "promotion.rolled_back" in client.get_model_version("tidemark", "2").tags
+    with pytest.raises(ModelError, match="version 2 was rolled back; train another"):
+        call(promote, "--ds", DS, "--run", "second")
+    with pytest.raises(ModelError, match="expected a version before champion 1, found none"):
+        call(rollback)
+    client.set_registered_model_alias("tidemark", CHAMPION, "2")
+    old = home.mlflow / "artifacts" / "elsewhere"
+    folder = load(home, "1")
+    folder.rename(old)
+    with pytest.raises(ModelError, match="expected the folder of version 1"):
+        call(rollback)
+    old.rename(folder)
 
 
 def test_wrong_usage_and_missing_things_are_named(home: Settings) -> None:
