@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from training.answers import answers_of, rows_with_answers
 from training.catalogue import Catalogue
 from training.examples import Examples
 from training.presets import Preset
@@ -49,26 +50,35 @@ def fit_rankers(
     windows = _windows(examples, catalogue, preset, model)
     names = feature_names()
     fitted = {}
+    shares = _shares(windows)
     for name, effort in LISTS.items():
         effort = _scaled(effort, preset)
-        for platform in (ANY, *catalogue.platforms):
-            mine = [w for w in windows if platform in (ANY, w.part.platform)]
-            alone = platform != ANY and len(catalogue.platforms) == 1
-            if platform == ANY or (not alone and sum(w.users for w in mine) >= LEAST_USERS):
-                fitted[platform, name] = _fit(mine, names, name, effort, preset.seed)
+        for platform, mine in shares.items():
+            fitted[platform, name] = _fit(mine, names, name, effort, preset.seed)
+        if ANY not in shares:  # a platform of tomorrow is taken for the largest of today
+            largest = max(shares, key=lambda platform: sum(w.users for w in shares[platform]))
+            fitted[ANY, name] = fitted[largest, name]
     return Rankers(fitted, names)
+
+
+def _shares(windows: list[Window]) -> dict[str, list[Window]]:
+    """What blends are fitted on: each platform that is enough, and all where one is not."""
+    platforms = sorted({w.part.platform for w in windows})
+    alone = {p: [w for w in windows if w.part.platform == p] for p in platforms}
+    enough = {p: mine for p, mine in alone.items() if sum(w.users for w in mine) >= LEAST_USERS}
+    return enough if enough and len(enough) == len(alone) else {ANY: windows} | enough
 
 
 def _windows(
     examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore
 ) -> list[Window]:
-    answered, found = np.unique(examples.future.rows[examples.future.engaged]), []
+    answered, found = rows_with_answers(examples), []
     for cutoff in np.unique(examples.as_of):
         everyone = np.flatnonzero(examples.as_of == cutoff)
         rows = np.intersect1d(everyone, answered)[: preset.blend_users]
         known = engagements(examples.past, everyone, int(cutoff), len(catalogue))
         places = markets(known, catalogue, Sizes(preset.ranked_items, preset.ease_items))
-        right = _answers(examples, rows, len(catalogue))
+        right = answers_of(examples, rows, len(catalogue)).codes
         for part in parts(examples, rows, catalogue, places):
             at = part.moment.found
             hit = np.isin(part.rows[at.row] * len(catalogue) + at.item, right)
@@ -76,13 +86,6 @@ def _windows(
             score = model(places, rows[part.rows], part) if valid else None
             found.append(Window(part, Finished(part.moment, hit), score))
     return found
-
-
-def _answers(examples: Examples, rows: np.ndarray, items: int) -> np.ndarray:
-    """Codes, place in `rows` * items + item, of what the users turned to after the cut-off."""
-    place, event = examples.future.events_of(rows)
-    kept = examples.future.engaged[event]
-    return np.unique(place[kept] * items + examples.future.item[event][kept])
 
 
 def _fit(windows: list[Window], names: list[str], name: str, effort: Effort, seed: int) -> Fitted:
