@@ -10,7 +10,7 @@ from training.metrics import auc, log_loss
 from training.report import Verdict
 from training.slices import ALL, METRICS, SliceFigures, judge_slice, slices_of
 
-OURS = ("published", "transformer")  # parts of the model are no baselines
+OURS = ("published", "transformer", "transformer_ids")  # parts of the model are no baselines
 
 
 def list_verdicts(

@@ -91,6 +91,7 @@ def metrics_of(report: Report) -> dict[str, float]:
     for verdict in report.verdicts:
         part = f"{verdict.question}/{verdict.slice}/{verdict.metric}"
         found[f"gain over best baseline/{part}"] = verdict.gain[0]
+    found |= {f"slice/{path}": x[0] for path, x in report.slices.items() if "/published/" in path}
     for path, weeks in report.weeks.items():
         found |= {f"staleness/{path}/week_{n}": x[0] for n, x in enumerate(weeks, 1)}
     found |= {f"gain over champion/{name}": gain[0] for name, gain in report.gains.items()}

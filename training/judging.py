@@ -15,7 +15,7 @@ from training.ranking import NEVER, allowed_items, top, touched_items
 CUTS = (10, 20)
 K = 10
 CELLS = 4_000_000  # users x items held at once
-MOST_CELLS = 400_000_000  # users x items that are judged at all: fewer users of a large catalogue
+MOST_CELLS = 200_000_000  # users x items that are judged at all: fewer users of a large catalogue
 
 Figures = dict[str, np.ndarray]  # metric -> [users], NaN where a user has no answer
 

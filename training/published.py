@@ -1,6 +1,6 @@
 """The model's answers as rankers that stand beside the baselines. All calls of the predictor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Transformer:
-    """The transformer alone."""
+    """The transformer alone, without a blend."""
 
     predictor: Predictor
     examples: Examples
@@ -62,5 +62,16 @@ def answering(
     rankers: list[tuple[str, Ranker]] = [
         *(("published", Published(predictor, examples, name)) for name in LISTS),
         ("transformer", Transformer(predictor, examples)),
+        (
+            "transformer_ids",
+            Transformer(Predictor.of(trained, blind(trained, catalogue)), examples),
+        ),
     ]
     return Answering(rankers, calibration.apply(head_logits(predictor, examples)))
+
+
+def blind(trained: TrainedModel, catalogue: Catalogue) -> Catalogue:
+    """Items that the model has no id for, without their text: all alike, as to an id-only model."""
+    unknown = trained.vocabulary.ids(catalogue) == 0
+    text = np.where(unknown[:, None], catalogue.text.mean(axis=0), catalogue.text)
+    return replace(catalogue, text=text.astype(np.float32))

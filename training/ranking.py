@@ -1,7 +1,6 @@
 """From scores to ranked lists: the same order on every machine, ties broken by item."""
 
 import numpy as np
-import torch
 
 from training.catalogue import Catalogue
 from training.sequences import Sequences
@@ -30,13 +29,18 @@ def touched_items(past: Sequences, rows: np.ndarray, items: int) -> np.ndarray:
 def top(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """[users, k] positions and scores of the best items, best first; equal scores by position.
 
-    Scores are not negative, except NEVER, which gives position -1. The bits of floats that are not
-    negative are ordered as the floats are, so score and position make one integer key.
+    Scores are not negative, except NEVER, which gives position -1.
     """
-    k = min(k, scores.shape[1])
-    bits = np.ascontiguousarray(np.maximum(scores, 0), dtype=np.float32).view(np.int32)
-    keys = (bits.astype(np.int64) + 1) << 31 | (2**31 - 1 - np.arange(scores.shape[1]))
-    keys[scores < 0] = 0
-    best = torch.topk(torch.from_numpy(keys), k, dim=1).values.numpy()
-    places = np.where(best > 0, 2**31 - 1 - (best & (2**31 - 1)), -1)
-    return places, np.where(best > 0, np.take_along_axis(scores, places, axis=1), 0.0)
+    users, items = scores.shape
+    k = min(k, items)
+    if not users or not k:
+        return np.zeros((users, k), dtype=np.int64), np.zeros((users, k), dtype=scores.dtype)
+    least = np.partition(scores, items - k, axis=1)[:, items - k, None]
+    above, level = scores > least, scores == least
+    free = k - above.sum(axis=1, keepdims=True)
+    chosen = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= free))
+    places = np.nonzero(chosen)[1].reshape(users, k)
+    found = np.take_along_axis(scores, places, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    places, found = (np.take_along_axis(values, order, axis=1) for values in (places, found))
+    return np.where(found >= 0, places, -1), np.maximum(found, 0)

@@ -12,6 +12,7 @@ METRICS = {
     "novelty_10": "novelty, bits", "diversity_10": "diversity",
     "log_loss": "log-loss", "auc": "AUC", "pr_auc": "PR-AUC", "ece": "ECE", "rate": "rate",
 }  # fmt: skip
+BY_TEXT = ("published", "transformer", "transformer_ids")
 HEAD_METRICS = ("rate", "auc", "pr_auc", "log_loss", "ece")
 
 
@@ -29,6 +30,7 @@ def tables(report: Report) -> Iterator[Table]:
     yield _verdicts(report)
     for name in lists_of(report):
         yield _rankers(report, name)
+    yield _new_items(report)
     yield _heads(report)
     if report.weeks:
         yield _weeks(report)
@@ -104,6 +106,16 @@ def _rankers(report: Report, name: str) -> Table:
         cells = [figure(x) if column == 0 else f"{x[0]:.4f}" for column, x in enumerate(found)]
         rows.append([ranker, *cells])
     return Table(name, ["ranker", *[METRICS[metric] for metric in shown]], rows)
+
+
+def _new_items(report: Report) -> Table:
+    """What text is worth for items that are too new for an id."""
+    rows = []
+    for path, found in report.slices.items():
+        name, part, ranker, metric = path.split("/")
+        if part.startswith("items new") and metric == "recall_10" and ranker in BY_TEXT:
+            rows.append([name, part, ranker, figure(found)])
+    return Table("new items, with text and without", ["list", "slice", "by", "Recall@10"], rows)
 
 
 def _heads(report: Report) -> Table:
