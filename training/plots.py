@@ -25,7 +25,9 @@ def calibration_figure(heads: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figur
     across = 4
     down = max(1, -(-len(heads) // across))
     figure = Figure(figsize=(3 * across, 3 * down), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).flat
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in panels[len(heads) :]:
+        axes.set_axis_off()
     for axes, (head, (labels, chances)) in zip(panels, heads.items(), strict=False):
         predicted, found, rows = calibration_bins(labels, chances)
         axes.plot([0, 1], [0, 1], color="0.8")

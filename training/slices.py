@@ -9,8 +9,9 @@ from training.bootstrap import DRAWS, Interval, intervals
 from training.examples import Examples
 from training.judging import Judged, quality
 from training.rankers.engagements import OLDEST
+from training.rankers.mixture import HEAVY
 
-COLD_DAYS, HEAVY_DAYS = 1, 6  # days with an engagement: at most, at least
+COLD_DAYS = 1  # days with an engagement, at most
 NEW_DAYS = (7, 28)  # of an item at the cut-off
 HEAD_SHARE = 0.2  # of the known items, the most engaged; the others are the tail
 METRICS = ("recall_10", "ndcg_10")
@@ -35,8 +36,8 @@ def slices_of(judged: Judged, examples: Examples, known: Known) -> dict[str, Sli
     found = {
         ALL: Slice(),
         "users cold": Slice(users=days <= COLD_DAYS),
-        "users light": Slice(users=(days > COLD_DAYS) & (days < HEAVY_DAYS)),
-        "users heavy": Slice(users=days >= HEAVY_DAYS),
+        "users light": Slice(users=(days > COLD_DAYS) & (days < HEAVY)),
+        "users heavy": Slice(users=days >= HEAVY),
     }
     as_of = int(examples.as_of.max())
     known_items = catalogue.first_day <= as_of

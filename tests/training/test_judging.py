@@ -99,7 +99,7 @@ def test_coverage_is_of_the_whole_catalogue() -> None:
 
 def test_users_fall_into_groups_by_days_and_items_by_age_and_demand() -> None:
     lives = [
-        [(0, day) for day in range(6)] + [(1, -1)],
+        [(0, day) for day in range(10)] + [(1, -1)],
         [(0, 1), (1, 2), (1, -1)],
         [(0, 1), (2, 1), (3, -1), (1, -2)],
     ]

@@ -5,13 +5,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from training.arrow_columns import day_numbers
+from training.arrow_columns import buckets, day_numbers
 from training.examples import HEADS
 from training.windowed_counts import windowed_counts
 
 CLASSIFIERS = ("logistic", "lightgbm")
 FOLDS = ("train", "valid")  # windows that end before the judged one begins
-ROWS = 200_000  # read at most
+ROWS = 60_000  # about as many are learned from
 SEED = 7
 
 Chances = dict[str, np.ndarray]  # classifier -> [rows, HEADS]
@@ -20,17 +20,18 @@ Chances = dict[str, np.ndarray]  # classifier -> [rows, HEADS]
 def windowed_rows(
     rows: arrow_dataset.Dataset, folds: tuple[str, ...] = FOLDS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """[rows, features] and [rows, HEADS] labels of the folds, at most about ROWS of them."""
-    features, labels, read = [], [], 0
-    columns = ["cutoff_ds", "daily", *HEADS]
+    """[rows, features] and [rows, HEADS] labels of the folds; of a hash share of users if many."""
     wanted = pc.is_in(pc.field("fold"), pa.array(folds))
+    shares = max(1, -(-rows.count_rows(filter=wanted) // ROWS))
+    features, labels = [], []
+    columns = ["user_id", "cutoff_ds", "daily", *HEADS]
     for batch in rows.to_batches(columns=columns, filter=wanted):
-        if not batch.num_rows or read >= ROWS:
-            continue
-        read += batch.num_rows
-        as_of = day_numbers(batch["cutoff_ds"])
-        features.append(windowed_counts(batch["daily"], as_of).features())
-        labels.append(np.stack([pc.cast(batch[h], pa.float32()).to_numpy() for h in HEADS], axis=1))
+        mine = batch.filter(pa.array(buckets(batch["user_id"], shares) == 0))
+        if mine.num_rows:
+            as_of = day_numbers(mine["cutoff_ds"])
+            features.append(windowed_counts(mine["daily"], as_of).features())
+            found = [pc.cast(mine[head], pa.float32()).to_numpy() for head in HEADS]
+            labels.append(np.stack(found, axis=1))
     return np.concatenate(features), np.concatenate(labels)
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pyarrow.dataset as arrow_dataset
+import pytest
 
 from tests.training.factory import examples
+from training.baselines import propensities
 from training.baselines.propensities import CLASSIFIERS, baseline_chances, windowed_rows
 from training.examples import HEADS
 from training.metrics import auc
@@ -28,3 +30,11 @@ def test_rows_come_from_the_folds_before_the_judged_one() -> None:
     features, labels = windowed_rows(arrow_dataset.dataset(table))
     folds = table["fold"].to_pylist()
     assert len(features) == len(labels) == sum(fold != "test" for fold in folds)
+
+
+def test_many_rows_are_sampled_by_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = arrow_dataset.dataset(examples(40, 8))
+    whole, _ = windowed_rows(table)
+    monkeypatch.setattr(propensities, "ROWS", len(whole) // 2 + 1)
+    half, _ = windowed_rows(table)
+    assert 0 < len(half) < len(whole)
