@@ -14,6 +14,7 @@ from pipeline.tables import TRAINING_EXAMPLES
 from training import distributed
 from training.batches import TargetDraws
 from training.calibration import fit_calibration
+from training.ensemble import Ensemble
 from training.examples import HEADS, load_examples
 from training.job import open_day
 from training.objective import Batcher
@@ -22,6 +23,7 @@ from training.presets import Preset
 from training.rankers.fitting import fit_rankers
 from training.rankers.market import Market
 from training.rankers.platforms import Part, shares
+from training.replay import rows_to_learn
 from training.starting import new_model
 from training.states import UserStates
 from training.trained import Card, TrainedModel
@@ -46,20 +48,26 @@ def build_trainer(
         Batcher(data.examples, data.catalogue, ids, preset, device),
         TargetDraws(data.examples, preset, data.last_day),
         Candidates(known, data.vocabulary.frequency[ids[known] - 1], preset),
-        [np.arange(len(data.examples))],
+        [rows_to_learn(data, preset)],
         distributed.world(),
         folder,
         _fingerprint(data, preset),
     )
 
 
-def finish(trainer: Trainer, data: TrainingData, run: str, settings: Settings) -> TrainedModel:
-    """Calibrates the heads and fits the ranking on the whole validation fold."""
-    preset, model = trainer.batcher.preset, trainer.model.eval()
-    merge(model)
+def finish(
+    trainer: Trainer, data: TrainingData, run: str, settings: Settings,
+    ensemble: Ensemble | None = None,
+) -> TrainedModel:  # fmt: skip
+    """Calibrates the heads and fits the ranking on the whole validation fold.
+
+    `ensemble` is published instead of the trainer's own model, which is its first member.
+    """
+    merge(trainer.model)
+    preset, model = trainer.batcher.preset, (ensemble or trainer.model).eval()
     card = Card(
         data.ds, run, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
-        list(data.catalogue.platforms), data.inputs,
+        list(data.catalogue.platforms), data.inputs, learned_to=data.last_day,
     )  # fmt: skip
     trained = TrainedModel(model, data.vocabulary, card, trainer.batcher.device)
     if preset.is_pretraining:
@@ -105,7 +113,7 @@ def head_logits(predictor: Predictor, examples: UserStates) -> np.ndarray:
 
 
 def _fingerprint(data: TrainingData, preset: Preset) -> str:
-    """Changes with the preset, the input snapshots and the number of processes."""
+    """Changes with preset, input snapshots, scope, earlier model and number of processes."""
     parts = [asdict(preset), data.inputs, data.ds, distributed.world(), asdict(data.scope)]
     parts.append(data.start.card.run if data.start else "")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

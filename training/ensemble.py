@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from training.model import Inputs, InterestModel
 
 
+def together(members: list[InterestModel]) -> "InterestModel | Ensemble":
+    """One model: the only member, or the ensemble of several."""
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
 class Ensemble(nn.Module):
     """Asked as one `InterestModel` is. The members have one shape and one vocabulary."""
 
@@ -35,6 +40,10 @@ class Ensemble(nn.Module):
         """[rows, heads] mean logits."""
         read = zip(self._members, self._shares(users * len(self._members)), strict=True)
         return torch.stack([m.propensity_logits(own, features) for m, own in read]).mean(dim=0)
+
+    def member(self, number: int) -> InterestModel:
+        """One of the models; counted in circles, so that any number names one."""
+        return self._members[number % len(self._members)]
 
     def _shares(self, vectors: Tensor) -> tuple[Tensor, ...]:
         return vectors.chunk(len(self._members), dim=-1)

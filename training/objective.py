@@ -101,6 +101,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
         self.bf16, self.adversarial = preset.bf16, preset.adversarial
+        self.items_weight, self.heads_weight = preset.items_weight, preset.heads_weight
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sums of the item losses and of the head losses.
@@ -113,16 +114,23 @@ class Objective(nn.Module):
             plain = self._losses(batch, events, items, bias)
             if not (self.adversarial and self.training):
                 return plain
-            shifted = events + worst_shift(events, plain[0] + plain[1], self.adversarial)
+            # Weighted as in training: a head that must not teach must not steer the shift either.
+            loss = self.items_weight * plain[0] + self.heads_weight * plain[1]
+            shifted = events + worst_shift(events, loss, self.adversarial)
             hard = self._losses(batch, shifted, items, bias)
         return (plain[0] + hard[0]) / 2, (plain[1] + hard[1]) / 2
+
+    def head_inputs(self, batch: Batch) -> Tensor:
+        """[rows, inputs] what the heads read of each row."""
+        items, _ = self.model.item_vectors(batch.text, batch.ids)
+        users = _newest(self.model.hidden(batch.inputs, items), batch)
+        return self.model.head_inputs(users, batch.features)
 
     def _losses(
         self, batch: Batch, events: Tensor, items: Tensor, bias: Tensor
     ) -> tuple[Tensor, Tensor]:
         hidden = self.model.read(events)
-        users = hidden[torch.arange(len(hidden), device=hidden.device), batch.last]
-        logits = self.model.propensity_logits(users, batch.features)
+        logits = self.model.propensity_logits(_newest(hidden, batch), batch.features)
         losses = item_loss(
             hidden[batch.target_row, batch.target_position],
             items[batch.target],
@@ -136,3 +144,8 @@ class Objective(nn.Module):
         if self.model.adapter is not None and self.training:
             items_sum = items_sum + len(losses) * self.model.adapter.penalty()
         return items_sum, head_loss(logits, batch.labels)[0]
+
+
+def _newest(hidden: Tensor, batch: Batch) -> Tensor:
+    """[rows, width] the vectors after each row's newest event."""
+    return hidden[torch.arange(len(hidden), device=hidden.device), batch.last]

@@ -47,6 +47,7 @@ class Preset:
     average: float = 0.0  # decay per step of the moving average of weights that is published
     adversarial: float = 0.0  # size of the worst shift of event vectors, in shares of their norm
     seeds: int = 1  # members of an ensemble, trained from seeds one apart
+    replay: float = 1.0  # share of the rows without news that a warm start goes over again
     # privacy of the heads, off by default: training/private_heads.py
     epsilon: float = 0.0  # what a user's labels may cost; 0 = no such guarantee
     delta: float = 1e-5  # below one over the number of users
@@ -65,7 +66,12 @@ class Preset:
     @property
     def is_pretraining(self) -> bool:
         """Whether no label is used: such a model is started from, not published."""
-        return self.heads_weight == 0
+        return self.heads_weight == 0 and not self.epsilon
+
+    def warm(self) -> "Preset":
+        """The same choices for a nightly start from the champion: few, small steps, with replay."""
+        rate, epochs = WARM_RATE * self.learning_rate, min(WARM_EPOCHS, self.epochs)
+        return replace(self, learning_rate=rate, epochs=epochs, replay=WARM_REPLAY)
 
     def on(self, earlier: dict[str, Any]) -> "Preset":
         """The same choices on the architecture of an earlier model's preset."""
@@ -75,6 +81,7 @@ class Preset:
 
 TUNINGS = ("full", "frozen", "lora", "adalora", "ia3", "prefix")
 ARCHITECTURE = ("width", "layers", "attention_heads", "head_width", "events", "backbone")
+WARM_RATE, WARM_EPOCHS, WARM_REPLAY = 0.3, 2, 0.25  # chosen in docs/experiments.md
 BASE = Preset("base")
 PRESETS = {
     preset.name: preset
@@ -94,6 +101,7 @@ PRESETS = {
         replace(BASE, name="pretrain", heads_weight=0.0),
         *(replace(BASE, name=mode, tuning=mode) for mode in TUNINGS if mode != "full"),
         replace(BASE, name="propensities", tuning="frozen", items_weight=0.0),
+        replace(BASE, name="private", heads_weight=0.0, epsilon=8.0),
     )
 }  # fmt: skip
 

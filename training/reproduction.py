@@ -10,7 +10,7 @@ from training.tracking import DS_TAG, git_revision, requirements_hash
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-SNAPSHOT = "tidemark.snapshot."
+SNAPSHOT, REPRODUCES = "tidemark.snapshot.", "tidemark.reproduces"
 COMPARED = ("valid/", "best_valid_loss", "test/")
 FLOOR = 0.1  # differences are relative to the figure, or to this where it is smaller
 
@@ -23,8 +23,6 @@ class Origin:
     ds: str
     preset: Preset
     init: str  # the version or run that it started from; "" = from scratch
-    warm_start: bool
-    platforms: str  # comma-separated; "" = all
     processes: int
     pins: dict[str, int]  # table -> snapshot
 
@@ -59,8 +57,6 @@ def origin_of(run: "Run") -> Origin:
         tags[DS_TAG],
         preset_of(params),
         params.get("job.init", ""),
-        params.get("job.warm_start", "False") == "True",
-        params.get("job.platforms", ""),
         int(params["job.processes"]),
         pins,
     )

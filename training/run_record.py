@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 import torch
-from torch import nn
 
 from training import distributed
 from training.checkpoints import Progress
+from training.fitting import Fitted
+from training.plan import Plan
 from training.plots import loss_figure
-from training.presets import Preset
+from training.reproduction import REPRODUCES, SNAPSHOT
 from training.training_data import TrainingData
 
 if TYPE_CHECKING:
@@ -27,20 +28,20 @@ BATCH = 1000  # metrics that MLflow takes at once
 class RunRecord:
     """Writes to one MLflow run while a job trains."""
 
-    def __init__(self, client: "MlflowClient", run_id: str, logged_steps: int = 0) -> None:
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
         self.client, self.run_id = client, run_id
-        self._logged_steps = logged_steps
+        self._logged_steps: dict[int, int] = {}  # of each member
         self._began = time.monotonic()
 
-    def describe(self, data: TrainingData, preset: Preset, model: nn.Module) -> None:
+    def describe(self, data: TrainingData, plan: Plan) -> None:
         """Parameters and inputs: enough to run the job again."""
-        known = {f"preset.{name}": value for name, value in asdict(preset).items()}
+        known = {f"preset.{name}": value for name, value in asdict(plan.preset).items()}
         known |= {
             "data.ds": data.ds,
             "data.items": len(data.catalogue),
             "data.vocabulary": len(data.vocabulary.item_ids),
             "data.encoder": data.catalogue.encoder,
-            "model.parameters": sum(weights.numel() for weights in model.parameters()),
+            "job.init": plan.init,
             "job.processes": distributed.world(),
             "job.device": "cuda" if torch.cuda.is_available() else "cpu",
             "job.threads": torch.get_num_threads(),
@@ -48,25 +49,32 @@ class RunRecord:
         for name, value in known.items():
             self.client.log_param(self.run_id, name, value)
         for table, snapshot in data.inputs.items():
-            self.client.set_tag(self.run_id, f"tidemark.snapshot.{table}", snapshot)
+            self.client.set_tag(self.run_id, f"{SNAPSHOT}{table}", snapshot)
+        if plan.reproduces:
+            self.client.set_tag(self.run_id, REPRODUCES, plan.reproduces)
         for head, rate in data.constant_heads.items():
             self.client.set_tag(self.run_id, f"tidemark.constant.{head}", rate)
 
-    def epoch(self, progress: Progress) -> None:
-        """The steps and the validation of an epoch."""
-        new = list(enumerate(progress.steps))[self._logged_steps :]
-        self._logged_steps = len(progress.steps)
-        self.metrics({}, [("train/loss", loss, step) for step, loss in new])
+    def epoch(self, member: int, progress: Progress) -> None:
+        """The steps and the validation of an epoch of one member of the ensemble."""
+        prefix = f"member_{member}/" if member else ""
+        if member not in self._logged_steps:  # an earlier try may have logged some
+            known = self.client.get_metric_history(self.run_id, f"{prefix}train/loss")
+            self._logged_steps[member] = len(known)
+        new = list(enumerate(progress.steps))[self._logged_steps[member] :]
+        self._logged_steps[member] = len(progress.steps)
+        self.metrics({}, [(f"{prefix}train/loss", loss, step) for step, loss in new])
         last = progress.curve[-1]
-        valid = {f"valid/{name}": value for name, value in last.items() if name != "epoch"}
+        valid = {f"{prefix}valid/{name}": x for name, x in last.items() if name != "epoch"}
         memory = psutil.Process().memory_info().rss / 2**30
         seconds = time.monotonic() - self._began
         self.metrics(
             {**valid, "job/memory_gb": memory, "job/seconds": seconds}, step=len(progress.steps)
         )
+        train = sum(loss for _, loss in new) / max(1, len(new))
         print(
-            f"epoch {progress.epoch}: train {sum(x for _, x in new) / max(1, len(new)):.4f}, valid "
-            f"items {last['items']:.4f}, heads {last['heads']:.4f}, {seconds:.0f} s",
+            f"{prefix}epoch {progress.epoch}: train {train:.4f}, valid items {last['items']:.4f}, "
+            f"heads {last['heads']:.4f}, {seconds:.0f} s",
             flush=True,
         )
 
@@ -83,10 +91,18 @@ class RunRecord:
         for start in range(0, len(entries), BATCH):
             self.client.log_batch(self.run_id, metrics=entries[start : start + BATCH])
 
-    def finish(self, progress: Progress, folder: Path) -> None:
-        """The model folder and the curve of losses."""
-        self.metrics({"best_epoch": progress.best_epoch, "best_valid_loss": progress.best_loss})
-        self.client.log_figure(self.run_id, loss_figure(progress), "plots/loss.png")
+    def finish(self, fitted: Fitted, folder: Path) -> None:
+        """The model folder, and what came out of training besides it."""
+        for member, progress in enumerate(fitted.progress):
+            prefix, suffix = (f"member_{member}/", f"_{member}") if member else ("", "")
+            best = {"best_epoch": progress.best_epoch, "best_valid_loss": progress.best_loss}
+            self.metrics({f"{prefix}{name}": value for name, value in best.items()})
+            self.client.log_figure(self.run_id, loss_figure(progress), f"plots/loss{suffix}.png")
+        self.metrics({f"forgetting/{name}": value for name, value in fitted.forgetting.items()})
+        for name, value in asdict(fitted.privacy).items() if fitted.privacy else ():
+            self.metrics({f"privacy/{name}": value})
+        parameters = sum(weights.numel() for weights in fitted.model.parameters())
+        self.client.log_param(self.run_id, "model.parameters", parameters)
         self.client.log_artifacts(self.run_id, str(folder), "model")
 
     @contextmanager

@@ -3,28 +3,25 @@
     torchrun --standalone --nproc-per-node 2 -m -- training.train --ds 2011-11-06 --run R
     python -m training.train --ds 2011-11-06 --run R                       (one process)
     python -m training.train --ds 2011-11-06 --run R --preset lora --init champion
+    python -m training.train --ds 2011-11-07 --run R --warm-start          (few steps, with replay)
 
 Reads `training_examples`, `item_embeddings` and `items` of the day; writes one MLflow run and
 registers its model as challenger. Tried again with the same run, it goes on from its checkpoint.
 """
 
-from dataclasses import replace
-from pathlib import Path
-
 from pipeline import ending
-from pipeline.days import parse_day
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import load_settings
 from training import distributed
-from training.building import build_trainer, finish
+from training.building import finish
+from training.ensemble import Ensemble
+from training.fitting import fit
 from training.job import arguments
-from training.presets import Preset, preset_named
+from training.plan import planned
 from training.registry import register
 from training.run_record import RunRecord
-from training.starting import open_start
 from training.tracking import open_client, start_run
 from training.trained import save
-from training.trainer import Trainer
-from training.training_data import TrainingData, load_training_data
+from training.training_data import load_training_data
 
 
 def main() -> None:
@@ -32,39 +29,31 @@ def main() -> None:
     parser.add_argument("--ds", required=True, help="the day whose examples to train on")
     parser.add_argument("--preset", help="TIDEMARK_TRAIN_PRESET by default")
     parser.add_argument("--init", help="version, champion or MLflow run whose model to start from")
-    parser.add_argument(
-        "--backbone", help="Hugging Face package, id or path; the preset's if absent"
-    )
-    given = parser.parse_args()
-    ds, settings = parse_day(given.ds), load_settings()
-    preset = preset_named(given.preset or settings.train_preset)
-    preset = replace(preset, backbone=given.backbone or preset.backbone)
-    start = open_start(settings, given.init) if given.init else None
-    preset = preset.on(start.card.preset) if start else preset
+    parser.add_argument("--warm-start", action="store_true", help="go on from the champion")
+    parser.add_argument("--reproduces", help="MLflow run to do again: see training.reproduce")
+    parser.add_argument("--backbone", help="Hugging Face package, id or path; the preset's if not")
+    settings = load_settings()
+    plan = planned(parser.parse_args(), settings)
     device = distributed.join()
-    data = load_training_data(settings, ds, device, start)
-    folder = settings.mlflow / "jobs" / given.run / ds
-    trainer = build_trainer(data, preset, folder / "checkpoints", device)
+    data = load_training_data(settings, plan.ds, device, plan.start, pins=plan.pins)
+    folder = settings.mlflow / "jobs" / plan.run / plan.ds
+    checkpoints = folder / "checkpoints"
     if distributed.rank() == 0:
-        lead(settings, data, preset, trainer, given.run, folder)
+        client = open_client(settings)
+        record = RunRecord(client, start_run(client, plan.run, plan.ds))
+        record.describe(data, plan)
+        with record.running():
+            fitted = fit(data, plan.preset, checkpoints, device, record.epoch)
+            ensemble = fitted.model if isinstance(fitted.model, Ensemble) else None
+            save(finish(fitted.trainer, data, plan.run, settings, ensemble), folder / "model")
+            record.finish(fitted, folder / "model")
+        if not plan.reproduces:
+            version = register(client, record.run_id, data.ds)
+            print(f"model tidemark: version {version} is the challenger, ", end="")
+        print(f"MLflow run {record.run_id}")
     else:
-        trainer.fit()
+        fit(data, plan.preset, checkpoints, device)
     distributed.leave()
-
-
-def lead(
-    settings: Settings, data: TrainingData, preset: Preset, trainer: Trainer, run: str, folder: Path
-) -> None:
-    """The first process: it also keeps the record and publishes the model."""
-    client = open_client(settings)
-    record = RunRecord(client, start_run(client, run, data.ds))
-    record.describe(data, preset, trainer.model)
-    with record.running():
-        progress = trainer.fit(record.epoch)
-        save(finish(trainer, data, run, settings), folder / "model")
-        record.finish(progress, folder / "model")
-    version = register(client, record.run_id, data.ds)
-    print(f"model tidemark: version {version} is the challenger, MLflow run {record.run_id}")
 
 
 if __name__ == "__main__":

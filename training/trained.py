@@ -24,6 +24,7 @@ from pipeline.errors import ModelError
 from training.batches import tokens
 from training.calibration import Calibration
 from training.catalogue import Catalogue
+from training.ensemble import Ensemble, together
 from training.model import InterestModel, Shape
 from training.objective import inputs_of, with_texts
 from training.rankers.rankers import FILE, Rankers, load_rankers, save_rankers
@@ -46,13 +47,14 @@ class Card:
     platforms: list[str]
     inputs: dict[str, int]  # table -> snapshot id
     calibration: Calibration | None = None
+    learned_to: int = 0  # day (since 1970) after which training looked at nothing; 0: not known
 
 
 @dataclass
 class TrainedModel:
     """A model that can be asked. Rows are users, positions those of the catalogue given."""
 
-    model: InterestModel
+    model: InterestModel | Ensemble
     vocabulary: Vocabulary
     card: Card
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -163,7 +165,8 @@ def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
     if missing:
         raise ModelError(f"model {folder}: missing {', '.join(missing)}; train again")
     card = _card(json.loads((folder / CARD).read_text()))
-    model = InterestModel(Shape(**card.shape))
+    seeds = int(str(card.preset.get("seeds", 1)))
+    model = together([InterestModel(Shape(**card.shape)) for _ in range(seeds)])
     model.load_state_dict(load_file(folder / WEIGHTS))
     items = pq.read_table(folder / VOCABULARY)
     vocabulary = Vocabulary(items["item_id"].combine_chunks(), items["frequency"].to_numpy())

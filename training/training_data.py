@@ -1,13 +1,16 @@
 """Everything that one process of a training job reads, and what all of them agree on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import pyarrow.dataset as arrow_dataset
 import torch
 
 from pipeline.errors import ModelError
 from pipeline.settings import Settings
+from pipeline.table_schema import Table
 from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES
 from training import distributed
 from training.catalogue import Catalogue, build_catalogue
@@ -18,6 +21,9 @@ from training.job import open_day
 from training.scope import EVERYTHING, Scope
 from training.trained import TrainedModel
 from training.vocabulary import Vocabulary, count_items, vocabulary_of
+
+Pins = Mapping[str, int]  # table -> snapshot that is read, instead of the newest
+NO_PINS: Pins = {}
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,21 @@ class TrainingData:
     scope: Scope = EVERYTHING
 
 
+def open_table(
+    settings: Settings, table: Table, ds: str, pins: Pins
+) -> tuple[int, arrow_dataset.Dataset]:
+    """One published day, of the pinned snapshot or of the one that all processes agree on."""
+    pinned = pins.get(table.name)
+    return open_day(settings, table, ds, lambda newest: pinned or distributed.agreed(newest))
+
+
 def load_catalogue(
-    settings: Settings, ds: str, scope: Scope = EVERYTHING
+    settings: Settings, ds: str, scope: Scope = EVERYTHING, pins: Pins = NO_PINS
 ) -> tuple[Catalogue, dict[str, int]]:
     """The items of a day and the snapshots that tell of them."""
-    agree = distributed.agreed
     inputs = {}
-    inputs[ITEM_EMBEDDINGS.name], embeddings = open_day(settings, ITEM_EMBEDDINGS, ds, agree)
-    inputs[ITEMS.name], items = open_day(settings, ITEMS, ds, agree)
+    inputs[ITEM_EMBEDDINGS.name], embeddings = open_table(settings, ITEM_EMBEDDINGS, ds, pins)
+    inputs[ITEMS.name], items = open_table(settings, ITEMS, ds, pins)
     rows = scope.items(embeddings), items.to_table(["item_id", "first_ds"])
     return with_texts(settings, build_catalogue(*rows)), inputs
 
@@ -66,11 +79,11 @@ def load_training_data(
     device: torch.device,
     start: TrainedModel | None = None,
     scope: Scope = EVERYTHING,
+    pins: Pins = NO_PINS,
 ) -> TrainingData:
     """The folds train and valid. Raises ModelError when the day cannot be trained on."""
-    catalogue, inputs = load_catalogue(settings, ds, scope)
-    agree = distributed.agreed
-    inputs[TRAINING_EXAMPLES.name], rows = open_day(settings, TRAINING_EXAMPLES, ds, agree)
+    catalogue, inputs = load_catalogue(settings, ds, scope, pins)
+    inputs[TRAINING_EXAMPLES.name], rows = open_table(settings, TRAINING_EXAMPLES, ds, pins)
     shard, shards = distributed.rank(), distributed.world()
     rows = scope.examples(rows)
     examples = load_examples(rows, catalogue, ("train", "valid"), shard, shards)
