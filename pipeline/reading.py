@@ -50,10 +50,18 @@ def published(name: str, settings: Settings) -> dict[str, Publication]:
 def pinned_files(
     name: str, first: str, last: str, settings: Settings, snapshot_id: int | None = None
 ) -> tuple[int | None, list[str]]:
-    """Snapshot id and data files of [first, last], for engines that read Parquet themselves."""
+    """Snapshot id and data files of [first, last], for engines that read Parquet themselves.
+
+    Raises NotPublishedError when a snapshot is asked for that is not kept any more.
+    """
     iceberg = load_table(settings, table_named(name))
     if iceberg is None or iceberg.current_snapshot() is None:
         return None, []
+    if snapshot_id and iceberg.snapshot_by_id(snapshot_id) is None:
+        raise NotPublishedError(
+            f"{name}: expected snapshot {snapshot_id}, which has expired: snapshots are kept for "
+            f"{settings.retention_days} days (TIDEMARK_RETENTION_DAYS); read the newest instead"
+        )
     days = f"ds >= '{first}' and ds <= '{last}'"
     planned = iceberg.scan(row_filter=days, snapshot_id=snapshot_id).plan_files()
     snapshot = snapshot_id or iceberg.metadata.current_snapshot_id

@@ -13,6 +13,7 @@ from training.evaluation import evaluate_model, load_window
 from training.evaluation_record import against_champion, keep, report_of
 from training.job import arguments
 from training.report_tables import lines
+from training.reproduction import pins_of
 from training.tracking import artifact_folder, needed_run, open_client
 from training.trained import load
 
@@ -24,7 +25,8 @@ def main() -> None:
     settings, ds = load_settings(), parse_day(given.ds)
     client = open_client(settings)
     run_id = needed_run(client, given.run, ds)
-    window = load_window(settings, ds)
+    # What the model was trained from, also when the day was published again since.
+    window = load_window(settings, ds, pins_of(client.get_run(run_id)))
     evaluation = evaluate_model(load(artifact_folder(client, run_id, "model")), window)
     reign = against_champion(client, run_id, evaluation, window)
     report = report_of(window, evaluation, reign)

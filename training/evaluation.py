@@ -14,12 +14,11 @@ from training.baselines.roster import fit_rankers
 from training.bootstrap import Interval, gain_of_metric, interval, intervals, of_metric
 from training.catalogue import Catalogue
 from training.examples import HEADS, Examples, load_examples
-from training.job import open_day
 from training.judging import Judged, judge
 from training.metrics import auc, average_precision, calibration_error, log_loss
 from training.published import answering
 from training.trained import TrainedModel
-from training.training_data import load_catalogue
+from training.training_data import NO_PINS, Pins, load_catalogue, open_table
 
 METRIC_DRAWS = 200  # of metrics that are no mean over users
 GATED = "ndcg_10"
@@ -71,10 +70,10 @@ class Evaluation:
         }
 
 
-def load_window(settings: Settings, ds: str) -> Window:
-    """Raises ModelError when the fold is empty."""
-    catalogue, _ = load_catalogue(settings, ds)
-    rows = open_day(settings, TRAINING_EXAMPLES, ds)[1]
+def load_window(settings: Settings, ds: str, pins: Pins = NO_PINS) -> Window:
+    """Of the newest snapshots where none are pinned. Raises ModelError when the fold is empty."""
+    catalogue, _ = load_catalogue(settings, ds, pins=pins)
+    _, rows = open_table(settings, TRAINING_EXAMPLES, ds, pins)
     examples = load_examples(rows, catalogue, ("test",))
     if not len(examples):
         raise ModelError(

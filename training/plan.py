@@ -13,7 +13,7 @@ from training.presets import Preset, preset_named
 from training.registry import CHAMPION, aliased
 from training.reproduction import origin_of
 from training.starting import open_start
-from training.tracking import find_run, open_client
+from training.tracking import find_run, open_client, run_with_id
 from training.trained import TrainedModel
 from training.training_data import NO_PINS, Pins
 
@@ -57,7 +57,7 @@ def planned(given: argparse.Namespace, settings: Settings) -> Plan:
 
 
 def _again(given: argparse.Namespace, settings: Settings, ds: str) -> Plan:
-    origin = origin_of(open_client(settings).get_run(given.reproduces))
+    origin = origin_of(run_with_id(open_client(settings), given.reproduces))
     start = open_start(settings, origin.init) if origin.init else None
     return Plan(
         ds, given.run, origin.preset, origin.init, start, origin.pins, given.reproduces

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ModelError
+from pipeline.reading import pinned_files
+from pipeline.settings import Settings
 from training.presets import Preset
 from training.tracking import DS_TAG, git_revision, requirements_hash
 
@@ -24,6 +26,7 @@ class Origin:
     preset: Preset
     init: str  # the version or run that it started from; "" = from scratch
     processes: int
+    threads: int  # of each process
     pins: dict[str, int]  # table -> snapshot
 
 
@@ -42,11 +45,7 @@ class Difference:
 def origin_of(run: "Run") -> Origin:
     """Raises ModelError when the run does not tell what it was made of."""
     params, tags = run.data.params, run.data.tags
-    pins = {
-        name.removeprefix(SNAPSHOT): int(value)
-        for name, value in tags.items()
-        if name.startswith(SNAPSHOT)
-    }
+    pins = pins_of(run)
     if DS_TAG not in tags or not pins or "job.processes" not in params:
         raise ModelError(
             f"MLflow run {run.info.run_id}: expected a training run with its preset and input "
@@ -58,8 +57,29 @@ def origin_of(run: "Run") -> Origin:
         preset_of(params),
         params.get("job.init", ""),
         int(params["job.processes"]),
+        int(params["job.threads"]),
         pins,
     )
+
+
+def pins_of(run: "Run") -> dict[str, int]:
+    """Table -> snapshot that the run read."""
+    return {
+        name.removeprefix(SNAPSHOT): int(value)
+        for name, value in run.data.tags.items()
+        if name.startswith(SNAPSHOT)
+    }
+
+
+def check_inputs(settings: Settings, origin: Origin) -> None:
+    """Raises when the run cannot be done again: its snapshots are gone, or its noise was secret."""
+    if origin.preset.epsilon:
+        raise ModelError(
+            f"run {origin.run_id}: expected a run without privacy, found epsilon "
+            f"{origin.preset.epsilon:g}; its noise was drawn from the system and not kept"
+        )
+    for name, snapshot in origin.pins.items():
+        pinned_files(name, origin.ds, origin.ds, settings, snapshot)
 
 
 def preset_of(params: dict[str, str]) -> Preset:

@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 EXPERIMENT = "interest-model"
 RUN_TAG, DS_TAG = "tidemark.run", "tidemark.ds"
@@ -47,6 +48,16 @@ def find_run(client: "MlflowClient", run: str, ds: str) -> str | None:
     text = f"tags.`{RUN_TAG}` = '{run}' and tags.`{DS_TAG}` = '{ds}'"
     found = client.search_runs([_experiment(client)], text, max_results=1)
     return found[0].info.run_id if found else None
+
+
+def run_with_id(client: "MlflowClient", run_id: str) -> "Run":
+    """The run. Raises ModelError when there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException:
+        raise ModelError(f"MLflow: expected a run with id {run_id!r}, found none") from None
 
 
 def needed_run(client: "MlflowClient", run: str, ds: str) -> str:
