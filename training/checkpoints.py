@@ -27,6 +27,7 @@ class Progress:
     best_loss: float = float("inf")
     curve: list[dict[str, float]] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0  # of this process, which other work on the machine leaves alone
 
 
 @dataclass(frozen=True)

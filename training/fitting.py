@@ -19,7 +19,7 @@ from training.private_heads import Privacy, Users, fit_private_heads
 from training.trained import TrainedModel
 from training.trainer import Trainer
 from training.training_data import TrainingData
-from training.tuning import merge
+from training.tuning import merge, trainable
 
 OnEpoch = Callable[[int, Progress], None]  # member of the ensemble, and where it stands
 
@@ -30,6 +30,7 @@ class Fitted:
 
     trainer: Trainer  # of the first member
     model: InterestModel | Ensemble
+    trainable: int = 0  # parameters that were trained, of all members
     progress: list[Progress] = field(default_factory=list)  # of each member
     forgetting: dict[str, float] = field(default_factory=dict)  # losses on old rows, after - before
     privacy: Privacy | None = None
@@ -46,8 +47,10 @@ def fit(
         for number in range(preset.seeds)
     ]
     first = members[0]
-    model = together([trainer.model for trainer, _ in members])
-    fitted = Fitted(first[0], model, [trainer.progress for trainer, _ in members], first[1])
+    model = together([member.trainer.model for member in members])
+    curves = [member.trainer.progress for member in members]
+    learnt = sum(member.trainable for member in members)
+    fitted = Fitted(first.trainer, model, learnt, curves, first.forgetting)
     if preset.epsilon:
         fitted.privacy = fit_private_heads(
             fitted.trainer.model.heads, head_users(fitted.trainer), preset
@@ -71,19 +74,27 @@ def head_users(trainer: Trainer) -> Users:
     return Users.of(examples.key[rows] >> 16, torch.cat(inputs), labels)
 
 
+@dataclass(frozen=True)
+class _Member:
+    trainer: Trainer
+    trainable: int
+    forgetting: dict[str, float]
+
+
 def _fit_member(
     data: TrainingData, preset: Preset, number: int, folder: Path, device: torch.device,
     on_epoch: OnEpoch,
-) -> tuple[Trainer, dict[str, float]]:  # fmt: skip
+) -> _Member:  # fmt: skip
     own = replace(preset, seed=preset.seed + number)
     started = replace(data, start=data.start and _member(data.start, number))
     trainer = build_trainer(started, own, folder / f"seed-{own.seed}", device)
+    learnt = trainable(trainer.model)
     old = _oldest(trainer) if data.start else None
     before = trainer.mean_loss(old) if old is not None else {}
     trainer.fit(lambda progress: on_epoch(number, progress))
     after = trainer.mean_loss(old) if old is not None else {}
     merge(trainer.model)
-    return trainer, {name: after[name] - before[name] for name in before}
+    return _Member(trainer, learnt, {name: after[name] - before[name] for name in before})
 
 
 def _member(start: TrainedModel, number: int) -> TrainedModel:

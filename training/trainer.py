@@ -1,6 +1,7 @@
 """The training loop: sharded batches, DDP, accumulation, warm-up, early stopping, checkpoints."""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -70,9 +71,11 @@ class Trainer:
         learner = Learner.of(self.model, preset)
         best = self._resume(learner)
         while self.progress.epoch < preset.epochs and not self._out_of_patience():
+            began = time.process_time()
             self._train_epoch(objective, learner)
             with learner.average.in_place():
                 best = self._record(self.valid_loss(), best)
+            self.progress.cpu_seconds += time.process_time() - began
             if distributed.rank() == 0:
                 self._save(learner, best)
                 on_epoch(self.progress)

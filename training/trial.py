@@ -3,7 +3,6 @@
 No blend and no calibration: a comparison of models must not be one of rankings that repair them.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,15 +11,15 @@ import numpy as np
 import torch
 
 from training.answers import answers_of, rows_with_answers
-from training.building import build_trainer
+from training.calibration import sigmoid
 from training.catalogue import Catalogue
 from training.examples import HEADS, Examples
-from training.metrics import auc, ndcg, recall
+from training.fitting import fit
+from training.metrics import auc, log_loss, ndcg, recall
 from training.presets import Preset
 from training.ranking import NEVER, allowed_items, top
 from training.trained import Card, TrainedModel
 from training.training_data import TrainingData
-from training.tuning import merge, trainable
 
 K, COLD_K = 10, 50
 CELLS = 4_000_000  # users x items held at once
@@ -44,6 +43,7 @@ class Quality:
     recall: np.ndarray  # at 10
     cold: np.ndarray  # recall at 50 of items without an id of their own, NaN where none was wanted
     auc: dict[str, float]
+    log_loss: dict[str, float]  # before calibration
 
     @property
     def wanted_cold(self) -> int:
@@ -53,7 +53,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Trial:
-    """`seconds` are CPU seconds of this process, which other work on the machine leaves alone."""
+    """`seconds` are CPU seconds of training; those of tries before this one count."""
 
     name: str
     parameters: int
@@ -61,6 +61,7 @@ class Trial:
     seconds: float
     epochs: int
     quality: Quality
+    forgetting: dict[str, float]  # of a start from an earlier model: losses on its oldest rows
 
     def figures(self) -> dict[str, float]:
         """What is logged."""
@@ -74,29 +75,31 @@ class Trial:
             "cold_recall_50": _mean(quality.cold),
             "cold_users": float(quality.wanted_cold),
         }
-        return found | {f"auc_{head}": value for head, value in quality.auc.items()}
+        found |= {f"forgetting_{name}": value for name, value in self.forgetting.items()}
+        return found | {
+            f"{metric}_{head}": value
+            for metric, heads in (("auc", quality.auc), ("log_loss", quality.log_loss))
+            for head, value in heads.items()
+        }
 
 
 def run_trial(
     name: str, data: TrainingData, preset: Preset, window: Window, folder: Path
 ) -> tuple[Trial, TrainedModel]:
     """Trains in this process and judges on the window."""
-    trainer = build_trainer(data, preset, folder / name, torch.device("cpu"))
-    counts = (
-        sum(weights.numel() for weights in trainer.model.parameters()),
-        trainable(trainer.model),
-    )
-    began = time.process_time()
-    progress = trainer.fit()
-    seconds = time.process_time() - began
-    merge(trainer.model.eval())
+    fitted = fit(data, preset, folder / name, torch.device("cpu"))
+    seconds = sum(progress.cpu_seconds for progress in fitted.progress)
+    model = fitted.model.eval()
     card = Card(
-        data.ds, name, asdict(preset), trainer.model.shape.as_dict(), data.catalogue.encoder,
-        list(data.catalogue.platforms), data.inputs,
+        data.ds, name, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
+        list(data.catalogue.platforms), data.inputs, learned_to=data.last_day,
     )  # fmt: skip
-    trained = TrainedModel(trainer.model, data.vocabulary, card)
-    print(f"{name}: {progress.epoch} epochs, {seconds:.0f} CPU s", flush=True)
-    return Trial(name, *counts, seconds, progress.epoch, judge_alone(trained, window)), trained
+    trained = TrainedModel(model, data.vocabulary, card)
+    epochs = sum(progress.epoch for progress in fitted.progress)
+    print(f"{name}: {epochs} epochs, {seconds:.0f} CPU s", flush=True)
+    counts = (sum(weights.numel() for weights in model.parameters()), fitted.trainable)
+    quality = judge_alone(trained, window)
+    return Trial(name, *counts, seconds, epochs, quality, fitted.forgetting), trained
 
 
 def judge_alone(trained: TrainedModel, window: Window) -> Quality:
@@ -120,22 +123,28 @@ def judge_alone(trained: TrainedModel, window: Window) -> Quality:
         found["recall"].append(recall(hits, number, K))
         found["cold"].append(recall(hits & cold[places], (relevant & cold).sum(axis=1), COLD_K))
     metrics = {name: np.concatenate([np.zeros(0), *values]) for name, values in found.items()}
-    return Quality(**metrics, auc=_auc(trained, window, items))
+    areas, losses = _heads(trained, window, items)
+    return Quality(**metrics, auc=areas, log_loss=losses)
 
 
-def _auc(trained: TrainedModel, window: Window, items: torch.Tensor) -> dict[str, float]:
+def _heads(
+    trained: TrainedModel, window: Window, items: torch.Tensor
+) -> tuple[dict[str, float], dict[str, float]]:
+    """AUC and log-loss of each head whose label has two classes."""
     examples, logits = window.examples, []
     for part in _parts(np.arange(len(examples)), CHUNK):
         users = trained.user_vectors(examples.past, part, window.catalogue, items)
         logits.append(trained.head_logits(users, examples.features[part]))
     scores = np.concatenate(logits)
-    found = {}
+    areas, losses = {}, {}
     for column, head in enumerate(HEADS):
         labels = examples.labels[:, column]
         known = ~np.isnan(labels)
         if len(np.unique(labels[known])) == 2:
-            found[head] = float(auc(labels[known], scores[known, column]))
-    return found
+            areas[head] = float(auc(labels[known], scores[known, column]))
+            chances = sigmoid(scores[known, column])
+            losses[head] = float(log_loss(labels[known], chances).mean())
+    return areas, losses
 
 
 def _mean(values: np.ndarray) -> float:
