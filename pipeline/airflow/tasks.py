@@ -77,7 +77,9 @@ def step_group(settings: Settings, step: Step) -> TaskGroup:
     return group
 
 
-def job(settings: Settings, step: Step, task_id: str = "job") -> BaseOperator:
+def job(
+    settings: Settings, step: Step, task_id: str = "job", more: tuple[str, ...] = ()
+) -> BaseOperator:
     """Computes the step; as the same command that a person types."""
     common: dict[str, Any] = {"task_id": task_id, "doc_md": DOCS[step.name]}
     if step.name in TIMES_TRIED_AGAIN:
@@ -95,7 +97,7 @@ def job(settings: Settings, step: Step, task_id: str = "job") -> BaseOperator:
         )
     kind = Experiment if step in TRAINING_STEPS else Command
     threads = {"OMP_NUM_THREADS": "1"} if step is TRAIN else {}
-    command = step_commands.job(step, settings, DAY, DAY, RUN)
+    command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
     return kind(command=command, pool="torch", extra_env=threads, **common)
 
 
@@ -120,13 +122,14 @@ def publish(step: Step, **kwargs: Any) -> Command:
     )
 
 
-def training_tasks(settings: Settings) -> TaskGroup:
+def training_tasks(settings: Settings, warm_start: bool = False) -> TaskGroup:
     """Examples, then train >> evaluate >> promote: what makes a champion."""
     examples, *model_steps = TRAINING_STEPS
     group = step_group(settings, examples)
     last: Any = group
     for step in model_steps:
-        task = job(settings, step, task_id=step.name)
+        more = ("--warm-start",) if warm_start and step is TRAIN else ()
+        task = job(settings, step, step.name, more)
         last >> task
         last = task
     return group

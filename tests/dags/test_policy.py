@@ -103,3 +103,15 @@ def test_the_night_in_the_order_of_the_design(home, monkeypatch) -> None:
     assert before("score.choose_champion") == {"first_champion.promote"}
     assert before("summary") == {"score.publish", "sessionize.publish"}
     assert [asset.name for asset in nightly.get_task("score.publish").outlets] == ["user_features"]
+
+
+def test_nightly_training_is_off_until_a_setting_says_so(home, monkeypatch) -> None:
+    path = DAGS[0].parent / "nightly_training.py"
+    off = load(path, monkeypatch)
+    assert not off.timetable.can_be_scheduled
+    monkeypatch.setenv("TIDEMARK_WARM_START", "true")
+    on = load(path, monkeypatch)
+    assert on.timetable.can_be_scheduled
+    assert on.get_task("train").command[-1] == "--warm-start"
+    weekly = load(DAGS[0].parent / "weekly_training.py", monkeypatch)
+    assert "--warm-start" not in weekly.get_task("train").command

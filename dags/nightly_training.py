@@ -1,0 +1,42 @@
+"""# Nightly training
+
+Goes on training from the champion: few, small steps on what is new, with a replay of older rows.
+The challenger is evaluated and promoted as in `weekly_training`, which trains from scratch on
+Sundays. Off unless `TIDEMARK_WARM_START` is true; with a partition key it can be triggered anyway.
+The **partition key** is the day that it learns from. Scoring does not wait for it.
+
+**If it fails**
+- `wait_for_history`: the nightly run of that day is not published yet; see `nightly_features`.
+- `examples.audit`: open **Data Docs** on the task.
+- `train`: clear it; it resumes from its last checkpoint. "expected a model of text encoder": the
+  encoder changed; run `weekly_training` for the day.
+- `promote` succeeded and the champion is the old one: the challenger was worse, the champion stays.
+
+More: `docs/operations.md`.
+"""
+
+from airflow.sdk import DAG, CronPartitionTimetable
+
+from pipeline.airflow import tasks
+from pipeline.settings import load_settings
+
+settings = load_settings()
+
+# As weekly_training, on the days that it leaves out.
+each_night = CronPartitionTimetable(
+    "59 23 * * 1-6", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d"
+)
+
+with DAG(
+    "nightly_training",
+    description="The champion trained on with what is new; champion when it is not worse",
+    schedule=each_night if settings.warm_start else None,
+    catchup=False,
+    max_active_runs=1,
+    default_args=tasks.defaults(settings, owner="machine-learning"),
+    tags=["tidemark", "nightly", "training"],
+    user_defined_filters={"slug": tasks.slug},
+    doc_md=__doc__,
+) as dag:
+    wait_for_history = tasks.await_history(settings)
+    wait_for_history >> tasks.training_tasks(settings, warm_start=True)
