@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.errors import ModelError, NotPublishedError
 from pipeline.settings import Settings, load_settings
-from pipeline.steps import TRAIN
+from pipeline.steps import EVALUATE, TRAIN
 from tests.training.factory import DS, publish_shop
-from training import evaluate, reproduce, train
+from training import reproduce, train
 from training.registry import CHALLENGER, aliased
 from training.reproduction import Origin, origin_of
 from training.tracking import needed_run, open_client
@@ -26,21 +26,24 @@ def call(job: object, *arguments: str) -> None:
 
 
 def in_this_process(step: object, settings: Settings, origin: Origin, run: str, *more: str) -> None:
-    """What `reproduce.start` does, without the start of two interpreters."""
-    job = train if step is TRAIN else evaluate
-    call(job, "--ds", origin.ds, "--run", run, *more)
+    """What `reproduce.start` does, without another interpreter; an evaluation is one figure."""
+    if step is TRAIN:
+        call(train, "--ds", origin.ds, "--run", run, *more)
+        return
+    assert step is EVALUATE
+    client = open_client(settings)
+    client.log_metric(needed_run(client, run, origin.ds), "test/made_up", 0.7)
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A home with a run that was evaluated."""
+    """A home with a training run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIDEMARK_HOME", str(tmp_path_factory.mktemp("again") / "home"))
         patch.setenv("TIDEMARK_TRAIN_PRESET", "tiny")
         settings = load_settings()
         publish_shop(settings)
-        for job in (train, evaluate):
-            call(job, "--ds", DS, "--run", "first")
+        call(train, "--ds", DS, "--run", "first")
         yield settings
 
 
@@ -73,7 +76,9 @@ def test_figures_that_are_not_reached_are_named(home: Settings, run_id: str) -> 
     client = open_client(home)
     true = client.get_run(run_id).data.metrics["valid/items"]
     client.log_metric(run_id, "valid/items", 1.5 * true, step=10**6)
-    with pytest.raises(ModelError, match=r"1 metrics of run .*: valid/items expected .*, found"):
+    client.log_metric(run_id, "test/made_up", 0.75)  # so it was evaluated, and must be again
+    wrong = r"2 metrics of run .*: test/made_up expected 0\.75, found 0\.7; valid/items expected"
+    with pytest.raises(ModelError, match=wrong):
         call(reproduce, run_id)
     client.log_metric(run_id, "valid/items", true, step=10**6 + 1)
 
