@@ -16,6 +16,7 @@ from training.fitting import Fitted
 from training.plan import Plan
 from training.plots import loss_figure
 from training.reproduction import REPRODUCES, SNAPSHOT
+from training.signature import describe
 from training.training_data import TrainingData
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class RunRecord:
             self.metrics({f"privacy/{name}": value})
         parameters = sum(weights.numel() for weights in fitted.model.parameters())
         self.client.log_param(self.run_id, "model.parameters", parameters)
+        describe(folder, self.run_id)
         self.client.log_artifacts(self.run_id, str(folder), "model")
 
     @contextmanager
