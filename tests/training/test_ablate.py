@@ -1,0 +1,68 @@
+"""Each group of switches, on the small shop: that the table says what was switched."""
+
+from dataclasses import replace
+from math import isnan
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.settings import Settings
+from tests.training.factory import DS
+from training import ablate
+from training.comparison import table
+from training.presets import PRESETS
+from training.scope import EVERYTHING
+from training.trial import Trial, Window
+from training.trial_data import trial_data, trial_window
+
+PRESET = replace(PRESETS["tiny"], epochs=1, steps_per_epoch=2, dp_steps=3, dp_users=30, delta=1e-3)
+
+
+@pytest.fixture(scope="module")
+def window(shop_home: Settings) -> Window:
+    return trial_window(shop_home, DS, EVERYTHING, PRESET)
+
+
+def by_name(trials: list[Trial]) -> dict[str, Trial]:
+    return {trial.name: trial for trial in trials}
+
+
+def test_every_switch_has_a_row(shop_home: Settings, window: Window, tmp_path: Path) -> None:
+    data = trial_data(shop_home, DS, EVERYTHING)
+    trials = by_name(ablate.robust(data, PRESET, window, tmp_path))
+    assert list(trials) == list(ablate.SWITCHES)
+    plain, three = trials["as_it_is"], trials["ensemble_of_3"]
+    assert (three.epochs, three.parameters) == (3, 3 * plain.parameters)
+    same = plain.figures() | {"cpu_seconds": 0}
+    for name, trial in trials.items():
+        assert (trial.figures() | {"cpu_seconds": 0} == same) == (
+            name in ("as_it_is", "no_early_stopping")  # which one epoch does not show
+        ), name
+    text = table(list(trials.values()), "as_it_is").splitlines()
+    assert len(text) == 2 + len(ablate.SWITCHES)
+    # Tried again, finished trainings are taken up: their cost is what it was.
+    again = by_name(ablate.robust(data, PRESET, window, tmp_path))
+    assert again["average"].figures() == trials["average"].figures()
+
+
+def test_private_heads_stand_on_one_backbone(
+    shop_home: Settings, window: Window, tmp_path: Path
+) -> None:
+    data = trial_data(shop_home, DS, EVERYTHING)
+    trials = by_name(ablate.privacy(data, PRESET, window, tmp_path))
+    assert list(trials) == ["as_it_is", "epsilon_inf", "epsilon_8", "epsilon_2"]
+    rankings = {name: trial.figures()["ndcg_10"] for name, trial in trials.items()}
+    assert rankings["epsilon_inf"] == rankings["epsilon_8"] == rankings["epsilon_2"]
+    losses = {name: trial.quality.log_loss["purchase_28d"] for name, trial in trials.items()}
+    assert losses["epsilon_inf"] != losses["epsilon_2"]
+    assert not any(map(isnan, losses.values()))
+
+
+def test_an_earlier_model_is_wanted_for_warm_starts_alone(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (["--group", "warm"], ["--group", "robust", "--init", "1"]):
+        monkeypatch.setattr("sys.argv", ["ablate", "--ds", DS, "--preset", "tiny", *arguments])
+        with pytest.raises(UsageError, match="--init: expected with --group warm, and only there"):
+            ablate.main()
