@@ -1,7 +1,7 @@
 """What each switch of a preset does: switch x effect x time, one MLflow run.
 
-    python -m training.ablate --ds 2011-11-06 --run R --group robust
-    python -m training.ablate --ds 2011-11-06 --run R --group privacy
+    python -m training.ablate --ds 2011-11-06 --run R --group robust --preset quick --users 0.5
+    python -m training.ablate --ds 2011-11-06 --run R --group privacy --preset quick
     python -m training.ablate --ds 2011-11-09 --run R --group warm --init champion
 
 robust: one training per switch, beside the preset as it is and as it is from another seed (how far
@@ -22,7 +22,7 @@ from pipeline.settings import load_settings
 from training.comparison import record, table
 from training.job import arguments
 from training.presets import Preset, preset_named
-from training.scope import EVERYTHING
+from training.scope import Scope
 from training.starting import open_start
 from training.trained import TrainedModel
 from training.training_data import TrainingData
@@ -47,6 +47,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--ds", required=True, help="the day whose examples to train and judge on")
     parser.add_argument("--preset", help="TIDEMARK_TRAIN_PRESET by default")
+    parser.add_argument("--users", type=float, default=1.0, help="share of users in training")
     parser.add_argument("--group", default="robust", choices=("robust", "privacy", "warm"))
     parser.add_argument("--init", help="the earlier model of group warm")
     given = parser.parse_args()
@@ -55,17 +56,18 @@ def main() -> None:
     if (given.group == "warm") != bool(given.init):
         raise UsageError("--init: expected with --group warm, and only there")
     start = open_start(settings, given.init) if given.init else None
-    window = trial_window(settings, ds, EVERYTHING, preset)
-    data = trial_data(settings, ds, EVERYTHING)
+    scope = Scope(users=given.users)
+    window = trial_window(settings, ds, scope, preset)
+    data = trial_data(settings, ds, scope)
     folder = settings.mlflow / "jobs" / given.run / ds
     if start is not None:
-        grown = trial_data(settings, ds, EVERYTHING, start)
+        grown = trial_data(settings, ds, scope, start)
         trials = warm_starts(data, grown, start, preset, window, folder)
     else:
         compare = privacy if given.group == "privacy" else robust
         trials = compare(data, preset, window, folder)
     text = table(trials, trials[0].name)
-    params = {"preset": preset.name, "group": given.group, "init": given.init or ""}
+    params = {"preset": preset.name, "init": given.init or "", "users": given.users}
     print(
         f"{text}\nMLflow run {record(settings, given.run, ds, given.group, params, trials, text)}"
     )
