@@ -1,7 +1,9 @@
 """Data that cannot be trained on is refused before training; odd data that can, is."""
 
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -11,6 +13,7 @@ from pipeline.settings import Settings
 from pipeline.tables import TRAINING_EXAMPLES
 from tests.training.factory import (
     DS,
+    daily,
     embeddings,
     event,
     example,
@@ -19,11 +22,15 @@ from tests.training.factory import (
     publish_day,
     user_id,
 )  # fmt: skip
-from training import train
+from training import distributed, train
 from training.building import build_trainer
 from training.catalogue import build_catalogue
+from training.model import InterestModel
 from training.presets import PRESETS
+from training.starting import new_model
+from training.trained import Card, TrainedModel
 from training.training_data import TrainingData, load_training_data
+from training.vocabulary import Vocabulary
 
 CPU = torch.device("cpu")
 ITEMS = 8
@@ -95,3 +102,78 @@ def test_a_catalogue_needs_items_of_one_encoder() -> None:
     mixed = pa.concat_tables([embeddings(2, encoder="a"), embeddings(2, "market", encoder="b")])
     with pytest.raises(ModelError, match="expected one encoder, found"):
         build_catalogue(mixed)
+
+
+def test_a_platform_with_a_single_item(home: Settings) -> None:
+    """Beside a platform with eight: its users have nothing to choose from, the others do."""
+    days = ("2024-02-01", "2024-03-20", "2024-04-20")
+    rows = []
+    for number in range(12):
+        item = "kiosk:000" if number % 3 == 0 else f"shop:00{number % ITEMS}"
+        platform, events = item.split(":")[0], [event(item, "view", day) for day in days]
+        for cutoff, fold in (("2024-03-09", "train"), ("2024-04-06", "valid")):
+            row = example(user_id(number), events, cutoff, fold)
+            rows.append({**row, "daily": daily(row["events"], platform)})
+    both = pa.concat_tables([embeddings(ITEMS), embeddings(1, "kiosk")])
+    publish_day(home, "item_embeddings", both)
+    publish_day(home, "items", item_rows(ITEMS))
+    examples = pa.Table.from_pylist(rows, schema=TRAINING_EXAMPLES.schema)
+    publish_day(home, "training_examples", examples)
+    data = load_training_data(home, DS, CPU)
+    assert data.catalogue.platforms == ("kiosk", "shop")
+    assert "kiosk:000" in data.vocabulary.item_ids.to_pylist()
+    assert np.isfinite(trained(home, data))
+
+
+def test_items_without_any_text(home: Settings) -> None:
+    """Vectors of nothing: items are told apart by their ids alone."""
+    publish_examples(home, examples(30, ITEMS))
+    data = load_training_data(home, DS, CPU)
+    blank = replace(data.catalogue, text=np.zeros_like(data.catalogue.text))
+    assert np.isfinite(trained(home, replace(data, catalogue=blank)))
+
+
+def test_values_that_are_no_numbers_count_as_nothing(home: Settings) -> None:
+    rows = examples(30, ITEMS).to_pylist()
+    for row in rows[::2]:
+        for day in row["daily"]:
+            day["value"] = float("nan")
+        for entry in row["events"]:
+            entry["price"] = float("nan")
+    publish_examples(home, pa.Table.from_pylist(rows, schema=TRAINING_EXAMPLES.schema))
+    data = load_training_data(home, DS, CPU)
+    assert np.isfinite(data.examples.features).all()
+    assert np.isfinite(data.mean).all() and np.isfinite(data.spread).all()
+    assert np.isfinite(trained(home, data))
+
+
+def test_a_process_without_users_is_named(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All users fall to the first of two processes; this is the second."""
+    rows = [row for row in examples(30, ITEMS).to_pylist() if int(row["user_id"][:4], 16) % 2 == 0]
+    publish_examples(home, pa.Table.from_pylist(rows, schema=TRAINING_EXAMPLES.schema))
+    monkeypatch.setattr(distributed, "world", lambda: 2)
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    first = np.array([20, 10, 0])  # what the other process has
+    monkeypatch.setattr(distributed, "total_of", lambda own, device: own + first)
+    with pytest.raises(ModelError, match="expected users for each of 2 processes, found 30 rows"):
+        load_training_data(home, DS, CPU)
+
+
+def test_a_vocabulary_older_than_the_data(home: Settings) -> None:
+    """An earlier model knows half of the items, and one that is gone: ids are only appended."""
+    publish_examples(home, examples(30, ITEMS))
+    data = load_training_data(home, DS, CPU)
+    known = pa.array(["shop:003", "shop:gone", "shop:001"])
+    shape = replace(new_model(data, PRESETS["tiny"], CPU).shape, ids=len(known))
+    model = InterestModel(shape).eval()
+    card = Card(
+        "2024-05-01", "r", {}, shape.as_dict(), data.catalogue.encoder, ["shop"], {},
+    )  # fmt: skip
+    old = TrainedModel(model, Vocabulary(known, np.array([5, 2, 1])), card)
+    grown = load_training_data(home, DS, CPU, old)
+    names = grown.vocabulary.item_ids.to_pylist()
+    assert names[:3] == ["shop:003", "shop:gone", "shop:001"]
+    assert sorted(names[3:]) == sorted(
+        set(data.vocabulary.item_ids.to_pylist()) - {"shop:003", "shop:001"}
+    )
+    assert np.isfinite(trained(home, grown))
