@@ -10,6 +10,7 @@ each alone on the test window of all its users. Reads what `training.train` read
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pipeline import ending
 from pipeline.days import parse_day
@@ -23,6 +24,8 @@ from training.trial import Trial, run_trial
 from training.trial_data import others, trial_data, trial_window
 
 SCRATCH = "scratch"
+# A share of the users is few steps an epoch.
+SCHEDULE: dict[str, Any] = {"batch": 32, "epochs": 40, "patience": 5}
 
 
 def main() -> None:
@@ -59,6 +62,7 @@ def compare(
         trials = [first]
     else:
         trials, start = [], open_start(settings, init)
+    preset = replace(preset, **SCHEDULE)
     trials.append(run_trial(SCRATCH, trial_data(settings, ds, scope), preset, window, folder)[0])
     data, preset = trial_data(settings, ds, scope, start), preset.on(start.card.preset)
     for mode in TUNINGS:
