@@ -1,15 +1,18 @@
-"""The learned ranking on Amazon Beauty, leave one out: foretell each user's last item.
+"""The learned ranking, leave one out: foretell the last item that each user came to.
 
-    TIDEMARK_TEST_DATA=… TIDEMARK_HOME=… python tests/bench/bench_leave_one_out.py
+    TIDEMARK_TEST_DATA=… TIDEMARK_HOME=… python tests/bench/bench_leave_one_out.py --data tmall
 
-The same blend, features and settings as on every other data set; it is fitted on the items before
-the last. The whole catalogue is ranked, less the user's own items. Ties of time are broken by the
-order of the file; users whose last two items share a day are reported apart. The text vectors are
-kept in the home.
+Beside it, fitted on the same histories: popularity, item kNN, EASE, Markov, ALS. The blend has the
+features and settings of every other data set; it is fitted on the items before the last. The whole
+catalogue is ranked, less the user's own items. Ties of time are broken by the order of the file;
+users whose last two items fall on different days are reported apart. Text vectors are kept in the
+home.
 """
 
+import argparse
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +20,34 @@ import polars as pl
 
 from pipeline.settings import load_settings
 from pipeline.tables import EVENT_TYPES
+from training.baselines import als, markov
+from training.baselines.item_item import item_knn, plain_ease
+from training.baselines.known import Known
+from training.baselines.known import Ranker as Baseline
+from training.baselines.popular import Popular
 from training.metrics import ndcg, recall
 from training.rankers.engagements import Engagements, engagements
 from training.rankers.market import Market, Sizes, market
 from training.rankers.ranker import NEW_ONLY, Finished, Moment, fit_ranker
+from training.ranking import NEVER, top
 from training.sequences import Sequences
 from training.text_encoder import TextEncoder
 
-DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data")) / "amazon_beauty"
+DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data"))
+SETS = {
+    "amazon_beauty": "interactions.parquet",
+    "retail_rocket": "events.parquet",
+    "tmall": "events.parquet",
+}
+LEAST = 3  # items of a user: one to foretell, one to fit on, one to know
 K, BATCH, FITTED, SEED = 10, 1024, 8192, 7
+BASELINES: dict[str, Callable[[Known], Baseline]] = {
+    "popularity, 30 days": lambda known: Popular.fit(known, 30),
+    "item kNN": item_knn,
+    "EASE": plain_ease,
+    "Markov": markov.fit,
+    "ALS": als.fit,
+}
 PURCHASE = EVENT_TYPES.index("purchase")
 
 
@@ -40,27 +62,28 @@ def history(log: pl.DataFrame, users: int) -> Sequences:
     return Sequences(offsets, item, kind, zeros, zeros, day, day, unknown, unknown)
 
 
-def text_vectors() -> np.ndarray:
-    """[items, width] unit vectors of the titles, from the file of an earlier run where it is."""
-    settings = load_settings()
-    kept = settings.home / "bench" / "amazon_beauty_text.npy"
+def text_vectors(name: str, items: int) -> np.ndarray:
+    """[items, width] unit vectors of the titles, kept in the home; zeros where there are none."""
+    titles, settings = DATA / name / "titles.parquet", load_settings()
+    if not titles.exists():
+        return np.zeros((items, 1), dtype=np.float32)
+    kept = settings.home / "bench" / f"{name}_text.npy"
     if not kept.exists():
-        titles = pl.read_parquet(DATA / "titles.parquet").sort("ItemID")["Title"].fill_null("")
+        texts = pl.read_parquet(titles).sort("ItemID")["Title"].fill_null("").to_list()
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.save(kept, TextEncoder(settings.text_encoder).encode(titles.to_list()))
+        np.save(kept, TextEncoder(settings.text_encoder).encode(texts))
     return np.load(kept)
 
 
-def load() -> tuple[pl.DataFrame, int, int]:
-    """Users and items numbered from 0, in order of time; `back` counts from the user's last."""
-    log = pl.read_parquet(DATA / "interactions.parquet").with_row_index("line")
-    items = pl.read_parquet(DATA / "titles.parquet").sort("ItemID")["ItemID"]
-    log = log.with_columns(
-        pl.col("user").rank("dense").cast(pl.Int64) - 1,
-        pl.col("item").replace_strict(items, pl.int_range(len(items), eager=True)),
-    ).sort("user", "ts", "line")
+def load(name: str) -> tuple[pl.DataFrame, int, int]:
+    """First touches, in order of time; users and items numbered; `back` counts from the last."""
+    log = pl.read_parquet(DATA / name / SETS[name]).with_row_index("line").sort("ts", "line")
+    log = log.unique(["user", "item"], keep="first", maintain_order=True)
+    log = log.filter(pl.len().over("user") >= LEAST)
+    log = log.with_columns(pl.col("user", "item").rank("dense").cast(pl.Int64) - 1)
+    log = log.sort("user", "ts", "line")
     back = pl.len().over("user") - 1 - pl.int_range(pl.len()).over("user")
-    return log.with_columns(back=back), log["user"].n_unique(), len(items)
+    return log.with_columns(back=back), log["user"].n_unique(), log["item"].n_unique()
 
 
 def known_before(log: pl.DataFrame, back: int, users: int, items: int) -> Engagements:
@@ -76,37 +99,68 @@ def finished(known: Engagements, place: Market, rows: np.ndarray, target: np.nda
     return Finished(moment, moment.found.item == target[rows][moment.found.row])
 
 
+def listed(one: Finished, scores: np.ndarray, users: int) -> np.ndarray:
+    """[users, K] whether the answer stands at each place."""
+    found = one.moment.found
+    order = np.lexsort((found.item, -scores, found.row))
+    row = found.row[order]
+    at = np.arange(len(row)) - np.searchsorted(row, np.arange(users))[row]
+    hits = np.zeros((users, K), dtype=bool)
+    hits[row[at < K], at[at < K]] = one.hit[order][at < K]
+    return hits
+
+
+def baseline_hits(
+    ranker: Baseline, rows: np.ndarray, own: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    places, _ = top(np.where(own, NEVER, ranker.scores(rows)), K)
+    return places == last[rows][:, None]
+
+
+def show(label: str, hits: np.ndarray, untied: np.ndarray) -> None:
+    one_each = np.ones(len(hits), dtype=int)
+    rate, gain = (metric(hits, one_each, K) for metric in (recall, ndcg))
+    print(
+        f"{label:20} HR@10 {rate.mean():.4f}  NDCG@10 {gain.mean():.4f}   untied: "
+        f"{rate[untied].mean():.4f} {gain[untied].mean():.4f}",
+        flush=True,
+    )
+
+
 def main() -> None:
-    log, users, items = load()
-    text, everything = text_vectors(), np.ones(items, dtype=bool)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", choices=SETS, default="amazon_beauty")
+    name = parser.parse_args().data
+    log, users, items = load(name)
+    text, everything = text_vectors(name, items), np.ones(items, dtype=bool)
     started = time.perf_counter()
     last, before = (log.filter(pl.col("back") == k)["item"].to_numpy() for k in (0, 1))
+    days = [log.filter(pl.col("back") == k)["ts"].to_numpy() // 86_400 for k in (0, 1)]
+    untied = days[0] != days[1]
+    print(f"{name}: {users} users ({untied.sum()} whose last two days differ), {items} items")
     earlier = known_before(log, 2, users, items)
     chosen = np.sort(np.random.default_rng(SEED).permutation(users)[:FITTED])
     place = market(earlier, everything, text, Sizes())
-    window = finished(earlier, place, chosen, before)
-    ranker = fit_ranker([window], True, NEW_ONLY, SEED)
+    ranker = fit_ranker([finished(earlier, place, chosen, before)], True, NEW_ONLY, SEED)
     assert ranker is not None
-    print(f"fitted in {time.perf_counter() - started:.0f} s", flush=True)
-    known = known_before(log, 1, users, items)
-    place, hits, inside = market(known, everything, text, Sizes()), [], 0
+    engaged = known_before(log, 1, users, items)
+    place, inside = market(engaged, everything, text, Sizes()), 0
+    known = Known(history(log.filter(pl.col("back") >= 1), users), engaged)
+    baselines = {label: fit(known) for label, fit in BASELINES.items()}
+    hits: dict[str, list[np.ndarray]] = {}
     for start in range(0, users, BATCH):
         rows = np.arange(start, min(start + BATCH, users))
-        one = finished(known, place, rows, last)
-        found, scores = one.moment.found, ranker.scores(one.moment)
-        order = np.lexsort((found.item, -scores, found.row))
-        row = found.row[order]
-        at = np.arange(len(row)) - np.searchsorted(row, np.arange(len(rows)))[row]
-        listed = np.zeros((len(rows), K), dtype=bool)
-        listed[row[at < K], at[at < K]] = one.hit[order][at < K]
-        hits.append(listed)
+        one = finished(engaged, place, rows, last)
+        hits.setdefault("learned blend", []).append(
+            listed(one, ranker.scores(one.moment), len(rows))
+        )
         inside += int(one.hit.sum())
-    all_hits, one_each = np.concatenate(hits), np.ones(users, dtype=int)
-    days = [log.filter(pl.col("back") == k)["ts"].to_numpy() for k in (0, 1)]
-    for label, kept in (("all users", days[0] > -1), ("last two days differ", days[0] != days[1])):
-        rate, gain = (metric(all_hits[kept], one_each[kept], K).mean() for metric in (recall, ndcg))
-        print(f"{label}: {kept.sum()} users, HR@10 {rate:.4f}, NDCG@10 {gain:.4f}")
-    print(f"in candidates {inside / users:.3f}, {time.perf_counter() - started:.0f} s in all")
+        own = engaged.matrix()[rows].toarray() > 0
+        for label, baseline in baselines.items():
+            hits.setdefault(label, []).append(baseline_hits(baseline, rows, own, last))
+    for label, parts in hits.items():
+        show(label, np.concatenate(parts), untied)
+    print(f"in candidates {inside / users:.3f}, {time.perf_counter() - started:.0f} s")
 
 
 if __name__ == "__main__":

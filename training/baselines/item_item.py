@@ -7,7 +7,7 @@ from scipy import sparse
 
 from training.baselines.known import LISTS, Known
 from training.baselines.own import decayed_days
-from training.rankers.item_item import cosine, ease
+from training.rankers.item_item import cosine, dense, ease
 
 NEIGHBOURS, SHRINK = 100, 3.0
 L2 = 300.0
@@ -48,7 +48,7 @@ class WithRepeats:
 
 def item_knn(known: Known) -> ItemItem:
     """Cosine between items, each item's nearest neighbours only."""
-    similar = cosine(known.binary, SHRINK)
+    similar = dense(cosine(known.binary, SHRINK))
     if len(similar) > NEIGHBOURS:
         floor = np.partition(similar, -NEIGHBOURS, axis=0)[-NEIGHBOURS]
         similar[similar < floor] = 0

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from training.baselines.known import LISTS, Known
-from training.rankers.item_item import cosine
+from training.rankers.item_item import cosine, dense
 from training.sequences import Sequences
 
 SHRINK = 3.0
@@ -32,7 +32,7 @@ def fit(known: Known) -> Markov:
     share = _unit_sums(moments)
     follows = np.flatnonzero(row[1:] == row[:-1])
     counts = (share[follows].T @ moments[follows + 1]).toarray().astype(np.float32)
-    alike = cosine(known.binary, SHRINK)
+    alike = dense(cosine(known.binary, SHRINK))
     alike /= np.maximum(alike.sum(axis=1, keepdims=True), 1e-9)
     chances = (counts + SMOOTHING * alike) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
     last = np.flatnonzero(np.diff(row, append=-1))

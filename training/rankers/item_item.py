@@ -93,10 +93,14 @@ def packed(weights: sparse.csr_matrix) -> Weights:
     return weights.toarray() if weights.nnz > DENSE * cells else weights
 
 
+def dense(weights: Weights) -> np.ndarray:
+    """The same as an array."""
+    return weights if isinstance(weights, np.ndarray) else weights.toarray()
+
+
 def times(rows: sparse.csr_matrix, weights: Weights) -> np.ndarray:
     """[users, items] dense product."""
-    product = rows @ weights
-    return product.toarray() if sparse.issparse(product) else np.asarray(product)
+    return dense(rows @ weights)
 
 
 def unit_rows(interactions: sparse.csr_matrix, weights: np.ndarray) -> sparse.csr_matrix:
