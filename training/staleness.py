@@ -13,7 +13,10 @@ from training.metrics import auc, log_loss
 WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28))  # days after the cut-off
 DAYS = 28
 METRICS = ("recall_10", "ndcg_10")
-KINDS = {"click_7d": "view", "cart_7d": "cart", "purchase_7d": "purchase", "return_7d": "return"}
+KINDS = {
+    "click_7d": "view", "cart_7d": "cart", "purchase_7d": "purchase", "return_7d": "return",
+    "churn_7d": None,
+}  # fmt: skip
 DRAWS = 400
 
 
@@ -56,12 +59,15 @@ def head_weeks(examples: Examples, chances: np.ndarray) -> dict[str, list[Interv
     return found
 
 
-def weekly_labels(examples: Examples, kind: str, first: int, last: int) -> np.ndarray:
-    """[rows] 1 where an event of the kind landed in these days after the cut-off."""
+def weekly_labels(examples: Examples, kind: str | None, first: int, last: int) -> np.ndarray:
+    """[rows] 1 where an event of the kind landed in these days; None = where no event did."""
     future = examples.future
     day = future.arrival - examples.as_of[future.rows]
-    kept = (future.kind == EVENT_TYPES.index(kind)) & (day >= first) & (day <= last)
-    return (np.bincount(future.rows[kept], minlength=len(examples)) > 0).astype(np.float32)
+    kept = (day >= first) & (day <= last)
+    if kind is not None:
+        kept &= future.kind == EVENT_TYPES.index(kind)
+    some = np.bincount(future.rows[kept], minlength=len(examples)) > 0
+    return (~some if kind is None else some).astype(np.float32)
 
 
 def mean_of_known(values: np.ndarray) -> float:

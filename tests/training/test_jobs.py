@@ -179,10 +179,11 @@ def published_snapshot(table: str, home: Settings) -> int:
     return int(iceberg.metadata.current_snapshot_id or 0)
 
 
-def test_champion_is_light() -> None:
-    """The command that the DAG asks must not take torch's time to start."""
+@pytest.mark.parametrize("command", ["champion", "promote", "rollback"])
+def test_commands_of_the_registry_are_light(command: str) -> None:
+    """What the DAG asks must not take torch's time to start."""
     import subprocess
 
-    code = "import sys, training.champion; sys.exit('torch' in sys.modules)"
+    code = f"import sys, training.{command}; sys.exit('torch' in sys.modules)"
     project = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=project, check=False).returncode == 0

@@ -158,3 +158,4 @@ def test_labels_of_a_week_by_the_day_of_arrival() -> None:
     assert weekly_labels(examples, "view", 8, 14).tolist() == [1, 0, 0]
     assert weekly_labels(examples, "view", 22, 28).tolist() == [0, 1, 0]
     assert weekly_labels(examples, "cart", 1, 28).tolist() == [0, 0, 0]
+    assert weekly_labels(examples, None, 1, 7).tolist() == [0, 1, 1]
