@@ -55,7 +55,7 @@ class Preset:
     dp_steps: int = 300
     dp_clip: float = 1.0  # norm that a user's gradient is cut to
     # after training
-    blend_users: int = 2000  # users of each finished window that the ranking is fitted on
+    blend_users: int = 1000  # users of each finished window that the ranking is fitted on
     blend_effort: float = 1.0  # share of the epochs of that fit
     blend_seeds: int = 3
     ranked_items: int = 32_768  # items of a platform that item-item weights are made of

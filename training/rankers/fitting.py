@@ -91,7 +91,7 @@ def _windows(
 def _fit(windows: list[Window], names: list[str], name: str, effort: Effort, seed: int) -> Fitted:
     new_only = name == "next_new_items"
     earlier = [w.finished for w in windows if w.model is None]
-    judge = fit_ranker(earlier, new_only, effort, seed) if earlier else None
+    judge = fit_ranker(earlier, new_only, replace(effort, seeds=1), seed) if earlier else None
     mixture = _mixture(judge, [w for w in windows if w.model is not None])
     ranker = fit_ranker([w.finished for w in windows], new_only, effort, seed) if windows else None
     return Fitted(ranker or _plain(names, effort, new_only), mixture)

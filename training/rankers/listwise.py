@@ -27,6 +27,7 @@ class Effort:
     users_per_batch: int = 128
     seeds: int = 3
     l2: float = 1e-3  # of the linear part
+    linear_users: int = 2000  # that the linear part is fitted on
     iterations: int = 80
 
 
@@ -128,6 +129,7 @@ def plain_blend(weights: list[float]) -> Blend:
 
 def linear_blend(rows: Groups, effort: Effort) -> Blend:
     """The linear part alone: a blend whose networks are zero."""
+    rows = _spread(rows, effort.linear_users)
     blend = Blend(rows.x.shape[1], 1, 1)
     blend.mean.copy_(rows.x.mean(0))
     blend.scale.copy_(_scale(rows.x))
@@ -158,6 +160,13 @@ def fit_blend(rows: Groups, start: Blend, effort: Effort, seed: int) -> Blend:
             optimizer.step()
             plan.step()
     return blend.eval()
+
+
+def _spread(rows: Groups, most: int) -> Groups:
+    """At most `most` groups, spread evenly over all: a few weights need no more."""
+    if rows.count <= most:
+        return rows
+    return _part(rows, torch.linspace(0, rows.count - 1, most).long())
 
 
 def _part(rows: Groups, picked: Tensor) -> Groups:
