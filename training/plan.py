@@ -12,6 +12,7 @@ from pipeline.settings import Settings
 from training.presets import Preset, preset_named
 from training.registry import CHAMPION, aliased
 from training.reproduction import origin_of
+from training.scope import EVERYTHING, Scope, scope_of
 from training.starting import open_start
 from training.tracking import find_run, open_client, run_with_id
 from training.trained import TrainedModel
@@ -34,6 +35,13 @@ class Plan:
     start: TrainedModel | None = None
     pins: Pins = field(default_factory=lambda: NO_PINS)
     reproduces: str = ""
+    scope: Scope = EVERYTHING
+
+    @property
+    def is_challenger(self) -> bool:
+        """Whether its model is for all users, and new."""
+        partial = self.preset.is_pretraining or bool(self.scope.platforms)
+        return not partial and not self.reproduces
 
 
 def planned(given: argparse.Namespace, settings: Settings) -> Plan:
@@ -41,6 +49,10 @@ def planned(given: argparse.Namespace, settings: Settings) -> Plan:
     ds = parse_day(given.ds)
     if given.reproduces:
         return _again(given, settings, ds)
+    return replace(_asked(given, settings, ds), scope=scope_of(given.platforms or ""))
+
+
+def _asked(given: argparse.Namespace, settings: Settings, ds: str) -> Plan:
     preset = preset_named(given.preset or settings.train_preset)
     preset = replace(preset, backbone=given.backbone or preset.backbone)
     wanted = given.init or (CHAMPION if given.warm_start else "")
@@ -60,7 +72,8 @@ def _again(given: argparse.Namespace, settings: Settings, ds: str) -> Plan:
     origin = origin_of(run_with_id(open_client(settings), given.reproduces))
     start = open_start(settings, origin.init) if origin.init else None
     return Plan(
-        ds, given.run, origin.preset, origin.init, start, origin.pins, given.reproduces
+        ds, given.run, origin.preset, origin.init, start, origin.pins, given.reproduces,
+        scope_of(origin.platforms),
     )  # fmt: skip
 
 

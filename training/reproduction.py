@@ -24,6 +24,7 @@ class Origin:
     run_id: str
     ds: str
     preset: Preset
+    platforms: str  # with commas between them; "" = all
     init: str  # the version or run that it started from; "" = from scratch
     processes: int
     threads: int  # of each process
@@ -55,6 +56,7 @@ def origin_of(run: "Run") -> Origin:
         run.info.run_id,
         tags[DS_TAG],
         preset_of(params),
+        params.get("job.platforms", ""),
         params.get("job.init", ""),
         int(params["job.processes"]),
         int(params["job.threads"]),

@@ -43,6 +43,7 @@ class RunRecord:
             "data.vocabulary": len(data.vocabulary.item_ids),
             "data.encoder": data.catalogue.encoder,
             "job.init": plan.init,
+            "job.platforms": ",".join(plan.scope.platforms),
             "job.processes": distributed.world(),
             "job.device": "cuda" if torch.cuda.is_available() else "cpu",
             "job.threads": torch.get_num_threads(),

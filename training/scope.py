@@ -51,3 +51,8 @@ class Scope:
 
 
 EVERYTHING = Scope()
+
+
+def scope_of(platforms: str) -> Scope:
+    """From names with commas between them; everything where there is none."""
+    return Scope(tuple(sorted({name.strip() for name in platforms.split(",") if name.strip()})))

@@ -12,6 +12,7 @@ from torch import Tensor
 from pipeline.errors import ModelError
 from pipeline.settings import Settings
 from training.backbone import Pretrained, read_pretrained
+from training.ensemble import Ensemble
 from training.examples import HEADS
 from training.model import InterestModel, Shape
 from training.presets import Preset
@@ -40,7 +41,10 @@ def open_start(settings: Settings, name: str) -> TrainedModel:
         raise ModelError(
             f"--init: expected a version, champion, challenger or an MLflow run, found {name!r}"
         ) from None
-    return load(folder)
+    found = load(folder)
+    if isinstance(found.model, Ensemble):  # its first member is as good a start as any
+        return replace(found, model=found.model.members[0])
+    return found
 
 
 def new_model(data: TrainingData, preset: Preset, device: torch.device) -> InterestModel:

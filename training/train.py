@@ -29,13 +29,14 @@ def main() -> None:
     parser.add_argument("--ds", required=True, help="the day whose examples to train on")
     parser.add_argument("--preset", help="TIDEMARK_TRAIN_PRESET by default")
     parser.add_argument("--init", help="version, champion or MLflow run whose model to start from")
+    parser.add_argument("--platforms", help="learn from these alone, with commas between them")
     parser.add_argument("--warm-start", action="store_true", help="go on from the champion")
     parser.add_argument("--reproduces", help="MLflow run to do again: see training.reproduce")
     parser.add_argument("--backbone", help="Hugging Face package, id or path; the preset's if not")
     settings = load_settings()
     plan = planned(parser.parse_args(), settings)
     device = distributed.join()
-    data = load_training_data(settings, plan.ds, device, plan.start, pins=plan.pins)
+    data = load_training_data(settings, plan.ds, device, plan.start, plan.scope, plan.pins)
     folder = settings.mlflow / "jobs" / plan.run / plan.ds
     checkpoints = folder / "checkpoints"
     if distributed.rank() == 0:
@@ -47,7 +48,7 @@ def main() -> None:
             ensemble = fitted.model if isinstance(fitted.model, Ensemble) else None
             save(finish(fitted.trainer, data, plan.run, settings, ensemble), folder / "model")
             record.finish(fitted, folder / "model")
-        if not plan.reproduces:
+        if plan.is_challenger:
             version = register(client, record.run_id, data.ds)
             print(f"model tidemark: version {version} is the challenger, ", end="")
         print(f"MLflow run {record.run_id}")

@@ -155,23 +155,32 @@ def save(trained: TrainedModel, folder: Path) -> None:
     frequency = pa.array(trained.vocabulary.frequency, pa.int64())
     columns = {"item_id": trained.vocabulary.item_ids, "frequency": frequency}
     pq.write_table(pa.table(columns), folder / VOCABULARY)
-    save_rankers(trained.rankers, folder)
+    if trained.fitted_rankers is not None:
+        save_rankers(trained.fitted_rankers, folder)
     (folder / CARD).write_text(json.dumps(asdict(trained.card), indent=1, sort_keys=True))
 
 
 def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
     """Reads the folder. Raises ModelError when it is not whole."""
-    missing = [name for name in (CARD, WEIGHTS, VOCABULARY, FILE) if not (folder / name).exists()]
-    if missing:
-        raise ModelError(f"model {folder}: missing {', '.join(missing)}; train again")
+    _check_whole(folder, CARD, WEIGHTS, VOCABULARY)
     card = _card(json.loads((folder / CARD).read_text()))
+    rankers = None
+    if card.calibration is not None:  # else it was pretrained, to be started from
+        _check_whole(folder, FILE)
+        rankers = load_rankers(folder)
     seeds = int(str(card.preset.get("seeds", 1)))
     model = together([InterestModel(Shape(**card.shape)) for _ in range(seeds)])
     model.load_state_dict(load_file(folder / WEIGHTS))
     items = pq.read_table(folder / VOCABULARY)
     vocabulary = Vocabulary(items["item_id"].combine_chunks(), items["frequency"].to_numpy())
     device = device or torch.device("cpu")
-    return TrainedModel(model.to(device).eval(), vocabulary, card, device, load_rankers(folder))
+    return TrainedModel(model.to(device).eval(), vocabulary, card, device, rankers)
+
+
+def _check_whole(folder: Path, *names: str) -> None:
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise ModelError(f"model {folder}: missing {', '.join(missing)}; train again")
 
 
 def _card(content: dict) -> Card:

@@ -86,8 +86,8 @@ def test_a_scope_is_some_platforms_and_some_of_their_users(two: Settings) -> Non
 
 def trial(name: str, ndcg: list[float]) -> Trial:
     values = np.array(ndcg)
-    quality = Quality(values, values, np.array([np.nan, 0.5]), {"purchase_7d": 0.75})
-    return Trial(name, 2000, 1000, 12.3, 3, quality)
+    quality = Quality(values, values, np.array([np.nan, 0.5]), {"purchase_7d": 0.75}, {})
+    return Trial(name, 2000, 1000, 12.3, 3, quality, {})
 
 
 def test_a_table_tells_gains_user_by_user() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from pipeline.settings import Settings, load_settings
 from tests.training.factory import DS, publish_shop, vouch
 from training import champion, evaluate, promote, rollback, score, train
 from training.champion import load
+from training.presets import PRESETS
 from training.registry import CHALLENGER, CHAMPION, aliased
 from training.report import kept
 from training.tracking import needed_run, open_client
@@ -187,3 +189,25 @@ def test_commands_of_the_registry_are_light(command: str) -> None:
     code = f"import sys, training.{command}; sys.exit('torch' in sys.modules)"
     project = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=project, check=False).returncode == 0
+
+
+def test_pretraining_is_no_challenger_and_can_be_started_from(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = PRESETS["tiny"]
+    monkeypatch.setitem(PRESETS, "tiny-pretrain", replace(tiny, heads_weight=0.0))
+    monkeypatch.setitem(PRESETS, "tiny-lora", replace(tiny, tuning="lora", rank=2))
+    client = open_client(home)
+    before = aliased(client, CHALLENGER)
+    call(train, "--ds", DS, "--run", "logs", "--preset", "tiny-pretrain", "--platforms", "shop")
+    pretrained = needed_run(client, "logs", DS)
+    assert capsys.readouterr().out.splitlines()[-1] == f"MLflow run {pretrained}"
+    assert aliased(client, CHALLENGER) == before
+    assert client.get_run(pretrained).data.params["job.platforms"] == "shop"
+    call(train, "--ds", DS, "--run", "tuned", "--preset", "tiny-lora", "--init", pretrained)
+    tuned = client.get_run(needed_run(client, "tuned", DS))
+    assert tuned.data.params["job.init"] == pretrained
+    assert tuned.data.params["preset.tuning"] == "lora"
+    assert aliased(client, CHALLENGER) != before
+    with pytest.raises(UsageError, match="found nowhere; known are shop"):
+        call(train, "--ds", DS, "--run", "r", "--platforms", "nowhere")
