@@ -42,9 +42,11 @@ def open_start(settings: Settings, name: str) -> TrainedModel:
             f"--init: expected a version, champion, challenger or an MLflow run, found {name!r}"
         ) from None
     found = load(folder)
-    if isinstance(found.model, Ensemble):  # its first member is as good a start as any
-        return replace(found, model=found.model.members[0])
-    return found
+    if not isinstance(found.model, Ensemble):
+        return found
+    first = found.model.members[0]  # as good a start as any
+    assert isinstance(first, InterestModel)
+    return replace(found, model=first)
 
 
 def new_model(data: TrainingData, preset: Preset, device: torch.device) -> InterestModel:
