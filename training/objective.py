@@ -59,7 +59,7 @@ class Batcher:
             keep = uniform(self.preset.seed, 5, *drop, touched) >= self.preset.id_dropout
             ids = ids * keep
         arrays = {
-            "text": self.catalogue.text[touched],
+            "text": self.content(touched, drop),
             "ids": ids,
             "target_row": row,
             "target_position": targets.position[row, slot],
@@ -75,6 +75,18 @@ class Batcher:
         if self.preset.reads_text:
             inputs = with_texts(inputs, read, self.examples.past, self.catalogue)
         return Batch(inputs, **tensors)
+
+    def content(self, touched: np.ndarray, drop: tuple[int, int] | None) -> np.ndarray:
+        """[touched] vectors of text and picture; in training some lack one of the two."""
+        vectors, columns = self.catalogue.text[touched], self.catalogue.picture_columns
+        if drop is None or not columns:
+            return vectors
+        share = self.preset.modality_dropout / 2
+        luck = uniform(self.preset.seed, 7, *drop, touched)
+        pictured = vectors[:, -1] > 0
+        vectors[pictured & (luck < share), -columns:] = 0
+        vectors[pictured & (luck >= 1 - share), :-columns] = 0
+        return vectors
 
 
 def inputs_of(read: Tokens, touched: np.ndarray, device: torch.device) -> Inputs:

@@ -21,6 +21,7 @@ class Preset:
     id_dropout: float = 0.2  # how often an item is known by its text alone
     reads_text: bool = True  # of queries and reviews, as of items
     backbone: str = ""  # a pretrained Hugging Face model instead of blocks of these sizes
+    modality_dropout: float = 0.2  # how often an item with a picture lacks it, or its text
     # what is trained of the backbone
     tuning: str = "full"  # full, frozen, lora, adalora, ia3 or prefix: training/tuning.py
     rank: int = 8  # of lora; what adalora has on average in the end

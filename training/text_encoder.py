@@ -48,7 +48,7 @@ class TextEncoder:
                 f"TIDEMARK_TEXT_ENCODER: expected one of {', '.join(PACKAGED)}, a folder or a "
                 f"cached Hugging Face id, found {name!r}: {str(error).splitlines()[0]}"
             ) from None
-        self.version = f"{name}@{_digest(self._model)}-bf16"
+        self.version = f"{name}@{digest(self._model)}-bf16"
         self.width = int(self._model.config.hidden_size)
 
     def encode(self, texts: list[str]) -> np.ndarray:
@@ -97,7 +97,7 @@ def model_folder(name: str) -> str:
     return str(Path(spec.origin).parent / "model")
 
 
-def _digest(model: torch.nn.Module) -> str:
+def digest(model: torch.nn.Module) -> str:
     """Eight hex characters that change with the weights."""
     digest = hashlib.sha256()
     for name, weights in sorted(model.state_dict().items()):

@@ -12,9 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--pictures", action="store_true", help="draw the web shop's items")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    generate(arguments.out, arguments.events, arguments.days, arguments.seed)
+    generate(
+        arguments.out, arguments.events, arguments.days, arguments.seed,
+        pictures=arguments.pictures,
+    )  # fmt: skip
     print(f"{arguments.out}: about {arguments.events} events over {arguments.days} days")
     return 0

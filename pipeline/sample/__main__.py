@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--pictures", action="store_true", help="draw the web shop's items")
     parser.add_argument("--last-day", type=date.fromisoformat, default=None)
     generate(**vars(parser.parse_args()))
 

@@ -14,6 +14,7 @@ from pipeline.sample.clock import PLATFORMS, ZONES
 from pipeline.sample.defects import break_lines
 from pipeline.sample.items import Catalogue
 from pipeline.sample.phrases import PHRASES
+from pipeline.sample.pictures import picture_path
 from pipeline.sample.rows import Fate, Rows
 from pipeline.sample.topics import TOPICS
 
@@ -143,8 +144,10 @@ def _given(values: np.ndarray) -> pl.Series:
     return series.set(series < 0, None)
 
 
-def encode_items(catalogue: Catalogue, items: pl.Series, platform: int, index: np.ndarray) -> bytes:
-    """A catalogue file: the given items as they are sold now."""
+def encode_items(
+    catalogue: Catalogue, items: pl.Series, platform: int, index: np.ndarray, pictures: bool
+) -> bytes:
+    """A catalogue file: the given items as they are sold now; the web shop may have pictures."""
     frame = pl.DataFrame(
         {
             "id": items.gather(index),
@@ -157,6 +160,9 @@ def encode_items(catalogue: Catalogue, items: pl.Series, platform: int, index: n
     )
     text = BytesIO()
     if platform == WEBSHOP:
+        if pictures:
+            paths = [picture_path(sku) for sku in frame["id"]]
+            frame = frame.with_columns(image=pl.Series(paths, dtype=pl.String))
         frame.rename(
             {"id": "sku", "title": "name", "category": "department", "price": "list_price"}
         ).write_ndjson(text)

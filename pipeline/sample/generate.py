@@ -10,14 +10,19 @@ from pipeline.sample.clock import LAST_DAY, Clock
 from pipeline.sample.world import plant_world
 
 
-def generate(out: Path, events: int, days: int, seed: int, last_day: date | None = None) -> None:
+def generate(
+    out: Path, events: int, days: int, seed: int, last_day: date | None = None,
+    pictures: bool = False,
+) -> None:  # fmt: skip
     """Write about `events` rows of two platforms under `out` (= landing/), equal for equal seeds.
 
-    Covers the `days` days up to `last_day` (2026-03-31 unless given).
+    Covers the `days` days up to `last_day` (2026-03-31 unless given). `pictures` also draws those
+    of the web shop's items; all other bytes but the shop's item files stay the same.
     """
     if events < 1 or days < 1:
         raise ValueError(f"sample: expected events >= 1 and days >= 1, found {events} and {days}")
     world = plant_world(events, Clock(days, last_day or LAST_DAY), seed)
+    world.pictures = pictures
     ids = truth.person_ids(world.people)
     out.mkdir(parents=True, exist_ok=True)
     truth.identity(ids).write_csv(out / "identity.csv")

@@ -15,9 +15,17 @@ from pipeline.sample.browsing import Browser
 from pipeline.sample.clock import PLATFORMS, Clock
 from pipeline.sample.defects import draw_redelivered, plant_defects
 from pipeline.sample.followups import Followups
-from pipeline.sample.formats import EventFormat, encode_items, item_ids, landing_file, user_ids
+from pipeline.sample.formats import (
+    WEBSHOP,
+    EventFormat,
+    encode_items,
+    item_ids,
+    landing_file,
+    user_ids,
+)
 from pipeline.sample.items import Catalogue, plant_items
 from pipeline.sample.people import People, plant_people
+from pipeline.sample.pictures import draw_pictures
 from pipeline.sample.rows import Fate, Kind, Rows
 from pipeline.sample.visits import Visits, draw_visits, spread
 
@@ -46,6 +54,7 @@ class World:
     rows: int = 0
     visits: int = 0
     visit_rows: int = 0
+    pictures: bool = False
 
     def land(self, out: Path, day: int) -> list[dict[str, str | int]]:
         """Write both platforms' files of a day; returns their rows of the accounting."""
@@ -83,7 +92,9 @@ class World:
         ds, form = self.clock.ds(day), self.formats[platform]
         with landing_file(out, platform, ds, "items") as file:
             index = self.catalogue.listed(platform, day, rng)
-            file.write(encode_items(self.catalogue, self.items, platform, index))
+            file.write(encode_items(self.catalogue, self.items, platform, index, self.pictures))
+        if self.pictures and platform == WEBSHOP:
+            draw_pictures(out, self.catalogue, self.items, index, self.seed)
         browser = Browser(
             self.people, self.catalogue, platform, popularity, self.last_item[platform]
         )
