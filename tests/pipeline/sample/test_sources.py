@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.sample import generate
+
+WITH_PICTURES = {"image"}  # told only where pictures are drawn
 SOURCES = Path(__file__).parents[3] / "pipeline" / "sources"
 
 
@@ -17,7 +20,16 @@ def test_columns_are_those_of_the_files(sample: Path, platform: str) -> None:
     assert {"user_id", "item_id", "event_type", "event_time"} <= source["event"].keys()
     for drop in (source["delivery"], source["items"]):
         path = sample / drop["path"].format(ds="2026-01-31")
-        assert fields(path, drop["format"]) == drop["columns"]
+        always = [name for name in drop["columns"] if name not in WITH_PICTURES]
+        assert fields(path, drop["format"]) == always
+
+
+def test_pictures_add_their_column(tmp_path: Path) -> None:
+    generate(tmp_path, events=500, days=1, seed=1, pictures=True)
+    drop = tomllib.loads((SOURCES / "webshop.toml").read_text())["items"]
+    path = tmp_path / drop["path"].format(ds="2026-03-31")
+    assert fields(path, drop["format"]) == drop["columns"]
+    assert set(drop["columns"]) > WITH_PICTURES
 
 
 def fields(path: Path, kind: str) -> list[str]:
