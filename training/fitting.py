@@ -91,6 +91,8 @@ def _fit_member(
     learnt = trainable(trainer.model)
     old = _oldest(trainer) if data.start else None
     before = trainer.mean_loss(old) if old is not None else {}
+    if data.start:  # no epoch counts as better unless it is better than the earlier model
+        trainer.progress.best_loss = trainer.valid_loss()["total"]
     trainer.fit(lambda progress: on_epoch(number, progress))
     after = trainer.mean_loss(old) if old is not None else {}
     merge(trainer.model)

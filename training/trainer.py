@@ -84,8 +84,7 @@ class Trainer:
 
     def valid_loss(self) -> dict[str, float]:
         """Mean losses on the window after the validation cut-off, over all processes."""
-        is_train = self.batcher.examples.is_train
-        return self.mean_loss(np.concatenate([shard[~is_train[shard]] for shard in self.shards]))
+        return self.mean_loss(np.flatnonzero(~self.batcher.examples.is_train))
 
     def mean_loss(self, rows: np.ndarray) -> dict[str, float]:
         """Mean losses of the rows of all processes, each on the window after its cut-off."""

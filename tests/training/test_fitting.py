@@ -143,6 +143,15 @@ def test_nothing_new_and_no_replay_leaves_the_champion(
     assert fitted.forgetting["total"] == 0.0
 
 
+def test_an_earlier_model_stays_when_no_epoch_is_better(
+    data: TrainingData, pair: Path, tmp_path: Path
+) -> None:
+    wild = replace(PRESET.warm(), learning_rate=3.0, replay=1.0)
+    fitted = fit(started(data, pair, 0), wild, tmp_path, CPU)
+    assert (fitted.progress[0].epoch, fitted.progress[0].best_epoch) == (1, 0)
+    assert fitted.forgetting["total"] == 0.0
+
+
 def test_the_card_tells_how_far_the_model_has_looked(pair: Path, data: TrainingData) -> None:
     found: TrainedModel = load(pair)
     assert found.card.learned_to == data.last_day == day_number(DS) - 56
