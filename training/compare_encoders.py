@@ -2,12 +2,17 @@
 
     python -m training.compare_encoders --ds 2026-03-31
 
-Encodes the items of the day by each, trains the same preset on each, and judges each model
-alone on the test window. Nothing is published; fitted encoders are those of the home, or new.
+Encodes the items of the day, and what users say, by each; trains the same preset on each, and
+judges each model alone on the test window. Beside them: the encoder of the settings without the
+queries and reviews, and ids alone. Nothing is published; fitted encoders are those of the home, or
+new.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from pipeline import ending
 from pipeline.days import parse_day
@@ -23,6 +28,7 @@ from training.trial import Trial, run_trial
 from training.trial_data import replaced_vectors, trial_data, trial_window
 
 ENCODERS = ("tfidf", "word2vec")
+NO_EVENT_TEXT, IDS_ALONE = "no_event_text", "ids_alone"
 
 
 def main() -> None:
@@ -43,7 +49,7 @@ def main() -> None:
 def compare(
     settings: Settings, ds: str, preset: Preset, names: tuple[str, ...], folder: Path
 ) -> list[Trial]:
-    """One trial for each encoder, on the same items and examples."""
+    """One trial for each encoder, on the same items and examples, and two with less text."""
     items = open_day(settings, ITEMS, ds)[1].to_table()
     data, window = (
         trial_data(settings, ds, EVERYTHING),
@@ -57,6 +63,11 @@ def compare(
         learnt, judged = replaced_vectors(data, window, embeddings, chosen)
         label = Path(name).name.replace(":", "-")
         trials.append(run_trial(label, learnt, preset, judged, folder)[0])
+    deaf = replace(preset, reads_text=False)
+    trials.append(run_trial(NO_EVENT_TEXT, data, deaf, window, folder)[0])
+    ids = replace(data.catalogue, text=np.zeros_like(data.catalogue.text))
+    blind = replace(data, catalogue=ids), deaf, replace(window, catalogue=ids)
+    trials.append(run_trial(IDS_ALONE, *blind, folder)[0])
     return trials
 
 

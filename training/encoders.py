@@ -103,6 +103,13 @@ def kept(name: str, folder: Path) -> FittedEncoder:
     return FittedEncoder(name, load_file(folder / "weights.safetensors"), words)
 
 
+def publish_with(settings: Settings, folder: Path) -> None:
+    """Copies a fitted encoder to a model's folder: a model can be used where its encoder is."""
+    if FITTED.fullmatch(settings.text_encoder):
+        kept_in = settings.home / "encoders" / settings.text_encoder.replace(":", "-")
+        shutil.copytree(kept_in, folder / "encoder", dirs_exist_ok=True)
+
+
 def _digest(weights: dict[str, Tensor], words: list[str]) -> str:
     """Eight hex characters that change with the weights."""
     digest = hashlib.sha256(json.dumps(words).encode())

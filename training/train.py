@@ -13,6 +13,7 @@ from pipeline import ending
 from pipeline.settings import load_settings
 from training import distributed
 from training.building import finish
+from training.encoders import publish_with
 from training.ensemble import Ensemble
 from training.fitting import fit
 from training.job import arguments
@@ -47,6 +48,7 @@ def main() -> None:
             fitted = fit(data, plan.preset, checkpoints, device, record.epoch)
             ensemble = fitted.model if isinstance(fitted.model, Ensemble) else None
             save(finish(fitted.trainer, data, plan.run, settings, ensemble), folder / "model")
+            publish_with(settings, folder / "model")
             record.finish(fitted, folder / "model")
         if plan.is_challenger:
             version = register(client, record.run_id, data.ds)

@@ -11,7 +11,7 @@ from pipeline.settings import Settings
 from tests.training.factory import DS, publish_day
 from tests.training.test_encode_items import items
 from training.encode_items import encode
-from training.encoders import FittedEncoder, fit, keep, kept, open_encoder
+from training.encoders import FittedEncoder, fit, keep, kept, open_encoder, publish_with
 
 COLORS, THINGS = ("red", "blue", "green", "white"), ("mug", "lamp", "scarf", "drill", "kettle")
 TEXTS = [
@@ -70,6 +70,15 @@ def test_it_is_fitted_once_and_again_under_another_name(kind: str, home: Setting
     second = named(f"{kind}:2", lambda: [*TEXTS, "purple anvil"])
     assert second.startswith(f"{kind}:2@")
     assert named(kind, never) == first
+
+
+def test_a_fitted_encoder_is_published_with_the_model(home: Settings, tmp_path: Path) -> None:
+    chosen = home.model_copy(update={"text_encoder": "tfidf"})
+    version = open_encoder(chosen, lambda: TEXTS).version
+    publish_with(chosen, tmp_path / "model")
+    assert kept("tfidf", tmp_path / "model" / "encoder").version == version
+    publish_with(home, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_without_any_text_there_is_nothing_to_fit(home: Settings) -> None:
