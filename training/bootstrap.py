@@ -7,6 +7,7 @@ import numpy as np
 SEED = 11
 DRAWS = 1000
 BOUNDS = (0.025, 0.975)
+FEWEST, MOST_DRAWN = 40, 20_000_000  # draws, and users over all draws: fewer draws of very many
 
 Interval = tuple[float, float, float]  # figure, low, high
 Metric = Callable[[np.ndarray, np.ndarray], float]  # labels, probabilities -> figure
@@ -57,18 +58,22 @@ def paired(figure: Metric, labels: np.ndarray, columns: np.ndarray, draws: int) 
     if not len(labels):
         return UNKNOWN
     generator = np.random.default_rng(SEED)
-    rows = [generator.integers(0, len(labels), len(labels)) for _ in range(draws)]
+    rows = (generator.integers(0, len(labels), len(labels)) for _ in _draws(len(labels), draws))
     found = np.array([figure(labels[row], columns[row]) for row in rows])
     return (figure(labels, columns), *_bounds(found))
 
 
+def _draws(users: int, wanted: int) -> range:
+    return range(min(wanted, max(FEWEST, MOST_DRAWN // max(users, 1))))
+
+
 def _taken(users: int, draws: int) -> np.ndarray:
-    """[draws, users] how often each user is in a draw of as many users."""
+    """[draws, users] how often each user is in a draw of as many users; about `draws` of them."""
     generator = np.random.default_rng(SEED)
     return np.stack(
         [
             np.bincount(generator.integers(0, users, users), minlength=users).astype(np.float32)
-            for _ in range(draws)
+            for _ in _draws(users, draws)
         ]
     )
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from training import bootstrap
 from training.bootstrap import gain_of_metric, interval, intervals, of_metric
 from training.metrics import auc
 
@@ -36,3 +37,18 @@ def test_a_metric_that_is_no_mean() -> None:
     assert low < middle < high
     assert np.isnan(of_metric(auc, np.ones(5), np.ones(5), 10)).all()
     assert gain_of_metric(auc, labels, chances, chances, 100) == (0.0, 0.0, 0.0)
+
+
+def test_very_many_users_take_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.arange(400) % 2
+    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 400 * 50)
+    _, low, high = interval(values)
+    assert high - low == pytest.approx(2 * 1.96 * 0.025, rel=0.4)
+    asked = []
+
+    def figure(labels: np.ndarray, chances: np.ndarray) -> float:
+        asked.append(len(labels))
+        return 0.0
+
+    of_metric(figure, values, values, 1000)
+    assert asked == [400] * 51
