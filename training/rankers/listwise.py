@@ -28,7 +28,7 @@ class Effort:
     seeds: int = 3
     l2: float = 1e-3  # of the linear part
     linear_users: int = 2000  # that the linear part is fitted on
-    iterations: int = 80
+    iterations: int = 40
 
 
 @dataclass(frozen=True)
