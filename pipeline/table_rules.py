@@ -11,6 +11,7 @@ RowRule = tuple[str, str, tuple[str, ...]]
 # The end of a day in the westernmost zone (UTC-12), and one day for clocks that run ahead.
 LATEST_HOURS_AFTER_DAY_BEGINS = 24 + 12 + 24
 TOLERANCE = 1e-6
+ACTS = ("click", "cart", "purchase", "return")
 
 
 def row_rules(table: str, settings: Settings) -> list[RowRule]:
@@ -139,18 +140,21 @@ def _training_examples(settings: Settings) -> list[RowRule]:
         ("cutoff_ds is before ds", "cutoff_ds < ds", who),
         ("events are known at the cut-off", _none("events", "e.arrival_ds > cutoff_ds"), who),
         ("future is after the cut-off", _none("future", "e.arrival_ds <= cutoff_ds"), who),
-        ("purchase_7d implies purchase_28d", "NOT purchase_7d OR purchase_28d", who),
+        *[(f"{act}_7d implies {act}_28d", f"NOT {act}_7d OR {act}_28d", who) for act in ACTS],
+        ("churn_28d implies churn_7d", "NOT churn_28d OR churn_7d", who),
         ("churn_28d means no future", "NOT churn_28d OR len(future) = 0", who),
     ]
 
 
 def _user_features(settings: Settings) -> list[RowRule]:
+    less, more = "p_{}_7d", "p_{}_28d"
+    ordered = [(less.format(act), more.format(act)) for act in ACTS]
+    ordered.append((more.format("churn"), less.format("churn")))
     rules: list[RowRule] = [
-        (
-            "p_purchase_7d is at most p_purchase_28d",
-            f"p_purchase_7d <= p_purchase_28d + {TOLERANCE}",
-            ("user_id", "p_purchase_7d", "p_purchase_28d"),
-        ),
+        *[
+            (f"{low} is at most {high}", f"{low} <= {high} + {TOLERANCE}", ("user_id", low, high))
+            for low, high in ordered
+        ],
         ("embedding is finite", "isfinite(list_sum(embedding))", ("user_id",)),
         (
             "first_ds <= last_ds <= ds",

@@ -13,13 +13,14 @@ from pipeline.settings import Settings
 from pipeline.tables import TRAINING_EXAMPLES
 from training import distributed
 from training.batches import TargetDraws
-from training.calibration import fit_calibration
 from training.ensemble import Ensemble
-from training.examples import HEADS, load_examples
+from training.examples import HEADS, Examples, load_examples
 from training.job import open_day
 from training.objective import Batcher
-from training.prediction import Predictor
+from training.prediction import CHUNK, Predictor
 from training.presets import Preset
+from training.propensity.fitting import Window, fit_propensities
+from training.propensity.inputs import stack_inputs
 from training.rankers.fitting import fit_rankers
 from training.rankers.market import Market
 from training.rankers.platforms import Part, shares
@@ -32,7 +33,6 @@ from training.training_data import TrainingData
 from training.tuning import merge
 from training.vocabulary import Candidates
 
-CHUNK = 512  # users that are encoded at once
 WINDOWS = 5  # cut-offs that users are at most seen at before the test window
 
 
@@ -78,11 +78,14 @@ def finish(
     rows = data.scope.examples(rows)
     valid = load_examples(rows, data.catalogue, ("valid",))
     predictor = Predictor.of(trained, data.catalogue)
-    logits = head_logits(predictor, valid)
-    calibration = fit_calibration(logits, valid.labels, data.constant_heads)
-    trained.card = Card(**{**vars(card), "calibration": calibration})
     finished = load_examples(
         rows, data.catalogue, ("train", "valid"), shards=shares(rows.count_rows() // WINDOWS)
+    )
+    trained.fitted_propensities = fit_propensities(
+        _window(predictor, finished, np.flatnonzero(finished.is_train)),
+        _window(predictor, valid, np.arange(len(valid))),
+        data.constant_heads,
+        private=preset.epsilon > 0,
     )
     score = partial(_model_scores, predictor, finished)
     trained.fitted_rankers = fit_rankers(finished, data.catalogue, preset, score)
@@ -102,14 +105,15 @@ def _model_scores(
     return here.model_scores(torch.cat(users), part, int(examples.as_of[rows[0]]))
 
 
-def head_logits(predictor: Predictor, examples: UserStates) -> np.ndarray:
-    """[rows, HEADS] logits of all rows."""
-    found = []
-    for start in range(0, len(examples), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(examples)))
-        users = predictor.users(examples, rows)
-        found.append(predictor.trained.head_logits(users, examples.features[rows]))
-    return np.concatenate(found) if found else np.zeros((0, len(HEADS)), np.float32)
+def _window(predictor: Predictor, examples: Examples, rows: np.ndarray) -> Window:
+    """Rows as the stack of the propensities learns from them."""
+    logits = [np.zeros((0, len(HEADS)), np.float32)]
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK]
+        users = predictor.users(examples, some)
+        logits.append(predictor.trained.head_logits(users, examples.features[some]))
+    inputs = stack_inputs(examples, rows)
+    return Window(inputs, examples.labels[rows], examples.as_of[rows], np.concatenate(logits))
 
 
 def _fingerprint(data: TrainingData, preset: Preset) -> str:

@@ -13,7 +13,10 @@ from training.catalogue import Catalogue
 from training.sequences import Sequences, sequences
 from training.states import UserStates, user_states
 
-HEADS = ("click_7d", "cart_7d", "purchase_7d", "purchase_28d", "return_28d", "churn_28d")
+HEADS = (
+    "click_7d", "click_28d", "cart_7d", "cart_28d", "purchase_7d", "purchase_28d",
+    "return_7d", "return_28d", "churn_7d", "churn_28d",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

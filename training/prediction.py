@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from training.catalogue import Catalogue
+from training.examples import HEADS
 from training.presets import BASE
 from training.rankers.engagements import Engagements
 from training.rankers.features import SOURCES
@@ -21,6 +22,7 @@ LISTS = ("next_items", "next_new_items")
 REASONS = (*SOURCES, "model")  # what moves a score: see Ranked.reasons
 TREND_DAYS = 14
 SMOOTHING = 3.0  # users
+CHUNK = 512  # users that are encoded at once
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ class Predictor:
     def users(self, states: UserStates, rows: np.ndarray) -> Tensor:
         """[rows, width] user vectors."""
         return self.trained.user_vectors(states.past, rows, self.catalogue, self.items)
+
+    def chances(self, states: UserStates) -> np.ndarray:
+        """[rows, HEADS] published probabilities of all rows."""
+        found = [np.zeros((0, len(HEADS)), np.float32)]
+        for start in range(0, len(states), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(states)))
+            found.append(self.trained.propensities(self.users(states, rows), states, rows))
+        return np.concatenate(found)
 
     def allowed(self, states: UserStates, rows: np.ndarray) -> np.ndarray:
         """[rows, items] what may be named at all."""

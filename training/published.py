@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from training.baselines.known import LISTS, Known, Ranker
-from training.building import head_logits
 from training.catalogue import Catalogue
 from training.examples import Examples
 from training.prediction import Predictor
@@ -57,8 +56,6 @@ def answering(
 ) -> Answering:
     """The published lists, the transformer alone, and the published propensities."""
     predictor = Predictor.of(trained, catalogue, known.engaged)
-    calibration = trained.card.calibration
-    assert calibration is not None, "a finished model is calibrated"
     rankers: list[tuple[str, Ranker]] = [
         *(("published", Published(predictor, examples, name)) for name in LISTS),
         ("transformer", Transformer(predictor, examples)),
@@ -67,7 +64,7 @@ def answering(
             Transformer(Predictor.of(trained, blind(trained, catalogue)), examples),
         ),
     ]
-    return Answering(rankers, calibration.apply(head_logits(predictor, examples)))
+    return Answering(rankers, predictor.chances(examples))
 
 
 def blind(trained: TrainedModel, catalogue: Catalogue) -> Catalogue:

@@ -20,7 +20,7 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) 
     states = user_states(history, as_of, predictor.catalogue)
     rows = np.arange(len(states))
     users = predictor.users(states, rows)
-    chances = predictor.trained.propensities(users, states.features)
+    chances = predictor.trained.propensities(users, states, rows)
     lists = predictor.ranked(states, rows, users, NEXT_ITEMS)
     columns = {
         "ds": pa.array([ds] * len(rows), pa.string()),

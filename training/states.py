@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from training.arrow_columns import codes, lengths, plain
 from training.catalogue import Catalogue
+from training.propensity.rhythm import rhythm
 from training.sequences import Sequences, sequences
 from training.windowed_counts import WindowedCounts, windowed_counts
 
@@ -21,6 +22,7 @@ class UserStates:
     as_of: np.ndarray
     past: Sequences
     counts: WindowedCounts
+    rhythm: np.ndarray  # [rows, propensity.rhythm.RHYTHM]
     platforms: np.ndarray  # [rows, platforms of the catalogue] whether the user uses it
 
     def __len__(self) -> int:
@@ -40,6 +42,7 @@ def user_states(
         as_of,
         sequences(table["events"], catalogue),
         windowed_counts(table["daily"], as_of),
+        rhythm(table["daily"], as_of),
         _platforms_used(plain(table["daily"]), catalogue),
     )
 

@@ -2,7 +2,8 @@
 
     weights.safetensors   weights
     vocabulary.parquet    item ids in the order of the model's ids
-    card.json             shape, text encoder, platforms, calibration, inputs: the rest
+    card.json             shape, text encoder, platforms, inputs: the rest
+    propensity.json       models beside the transformer's heads, and how they are mixed
     ranking.safetensors   blends of the published lists
 
 Loading runs no code from the folder.
@@ -22,13 +23,16 @@ from torch import Tensor
 
 from pipeline.errors import ModelError
 from training.batches import tokens
-from training.calibration import Calibration
 from training.catalogue import Catalogue
 from training.ensemble import Ensemble, together
 from training.model import InterestModel, Shape
 from training.objective import inputs_of, with_texts
+from training.propensity import stack
+from training.propensity.inputs import stack_inputs
+from training.propensity.stack import Propensities, load_propensities, save_propensities
 from training.rankers.rankers import FILE, Rankers, load_rankers, save_rankers
 from training.sequences import Sequences
+from training.states import UserStates
 from training.vocabulary import Vocabulary
 
 CARD, WEIGHTS, VOCABULARY = "card.json", "weights.safetensors", "vocabulary.parquet"
@@ -46,7 +50,6 @@ class Card:
     encoder: str
     platforms: list[str]
     inputs: dict[str, int]  # table -> snapshot id
-    calibration: Calibration | None = None
     learned_to: int = 0  # day (since 1970) after which training looked at nothing; 0: not known
 
 
@@ -59,6 +62,7 @@ class TrainedModel:
     card: Card
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     fitted_rankers: Rankers | None = None
+    fitted_propensities: Propensities | None = None
 
     @property
     def rankers(self) -> Rankers:
@@ -122,11 +126,11 @@ class TrainedModel:
             found[mine] = logits[place, column[torch.from_numpy(item[mine])]].cpu().numpy()
         return found
 
-    @torch.inference_mode()
-    def propensities(self, users: Tensor, features: np.ndarray) -> np.ndarray:
-        """[rows, HEADS] calibrated probabilities."""
-        assert self.card.calibration is not None, "a published model is calibrated"
-        return self.card.calibration.apply(self.head_logits(users, features))
+    def propensities(self, users: Tensor, states: UserStates, rows: np.ndarray) -> np.ndarray:
+        """[rows, HEADS] calibrated probabilities; `users` are the vectors of the rows."""
+        assert self.fitted_propensities is not None, "a finished model is calibrated"
+        logits = self.head_logits(users, states.features[rows])
+        return self.fitted_propensities.apply(logits, stack_inputs(states, rows))
 
     @torch.inference_mode()
     def head_logits(self, users: Tensor, features: np.ndarray) -> np.ndarray:
@@ -157,32 +161,29 @@ def save(trained: TrainedModel, folder: Path) -> None:
     pq.write_table(pa.table(columns), folder / VOCABULARY)
     if trained.fitted_rankers is not None:
         save_rankers(trained.fitted_rankers, folder)
+    if trained.fitted_propensities is not None:
+        save_propensities(trained.fitted_propensities, folder)
     (folder / CARD).write_text(json.dumps(asdict(trained.card), indent=1, sort_keys=True))
 
 
 def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
     """Reads the folder. Raises ModelError when it is not whole."""
     _check_whole(folder, CARD, WEIGHTS, VOCABULARY)
-    card = _card(json.loads((folder / CARD).read_text()))
-    rankers = None
-    if card.calibration is not None:  # else it was pretrained, to be started from
-        _check_whole(folder, FILE)
-        rankers = load_rankers(folder)
+    card = Card(**json.loads((folder / CARD).read_text()))
+    rankers = propensities = None
+    if card.preset.get("heads_weight", 1.0):  # else it was pretrained, to be started from
+        _check_whole(folder, FILE, stack.FILE)
+        rankers, propensities = load_rankers(folder), load_propensities(folder)
     seeds = int(str(card.preset.get("seeds", 1)))
     model = together([InterestModel(Shape(**card.shape)) for _ in range(seeds)])
     model.load_state_dict(load_file(folder / WEIGHTS))
     items = pq.read_table(folder / VOCABULARY)
     vocabulary = Vocabulary(items["item_id"].combine_chunks(), items["frequency"].to_numpy())
     device = device or torch.device("cpu")
-    return TrainedModel(model.to(device).eval(), vocabulary, card, device, rankers)
+    return TrainedModel(model.to(device).eval(), vocabulary, card, device, rankers, propensities)
 
 
 def _check_whole(folder: Path, *names: str) -> None:
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
         raise ModelError(f"model {folder}: missing {', '.join(missing)}; train again")
-
-
-def _card(content: dict) -> Card:
-    calibration = content.pop("calibration")
-    return Card(**content, calibration=calibration and Calibration(**calibration))

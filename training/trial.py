@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from training.answers import answers_of, rows_with_answers
-from training.calibration import sigmoid
 from training.catalogue import Catalogue
 from training.examples import HEADS, Examples
 from training.fitting import fit
 from training.metrics import auc, log_loss, ndcg, recall
 from training.presets import Preset
+from training.propensity.mix import sigmoid
 from training.ranking import NEVER, allowed_items, top
 from training.trained import Card, TrainedModel
 from training.training_data import TrainingData

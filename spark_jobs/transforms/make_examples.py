@@ -25,13 +25,15 @@ TEST, VALID = 28, 56  # days before the last one: two windows that do not overla
 LONG_LOG, LONG_TRAIN, LONG_KNOWN = 112, (84, 98, 112, 126), 14
 # Short logs cannot: their training windows overlap the validation window, never the test window.
 SHORT_LOG, SHORT_TRAIN, SHORT_KNOWN = 70, (63, 70), 7
+HORIZONS = (7, 28)  # days
 LABELS = {
-    "click_7d": ("view", 7),
-    "cart_7d": ("cart", 7),
-    "purchase_7d": ("purchase", 7),
-    "purchase_28d": ("purchase", 28),
-    "return_28d": ("return", 28),
-}
+    f"{name}_{days}d": (kind, days)
+    for name, kind in {
+        "click": "view", "cart": "cart", "purchase": "purchase", "return": "return"
+    }.items()
+    for days in HORIZONS
+}  # fmt: skip
+CHURN = {f"churn_{days}d": days for days in HORIZONS}
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,10 @@ def _with_labels(users: pl.DataFrame, after: pl.DataFrame, cutoff_ds: str) -> pl
         .alias(name)
         for name, (kind, days) in LABELS.items()
     ]
-    labels = after.group_by("user_id").agg(*happened, churn_28d=pl.lit(False))
+    silent = [
+        (pl.col("arrival_ds") > shift(cutoff_ds, days)).all().alias(name)
+        for name, days in CHURN.items()
+    ]
+    labels = after.group_by("user_id").agg(*happened, *silent)
     joined = users.join(labels, on="user_id", how="left", maintain_order="left")
-    return joined.with_columns(
-        pl.col(*LABELS).fill_null(False), pl.col("churn_28d").fill_null(True)
-    )
+    return joined.with_columns(pl.col(*LABELS).fill_null(False), pl.col(*CHURN).fill_null(True))

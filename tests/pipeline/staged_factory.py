@@ -55,8 +55,9 @@ SOUND: dict[str, dict[str, object]] = {
     "training_examples": {
         "ds": "2024-03-05", "cutoff_ds": "2024-02-06", "fold": "test", "user_id": USER,
         "events": [{**HISTORY[0], "arrival_ds": "2024-02-06"}], "daily": [], "future": HISTORY,
-        "click_7d": False, "cart_7d": False, "purchase_7d": False, "purchase_28d": True,
-        "return_28d": False, "churn_28d": False,
+        "click_7d": False, "click_28d": False, "cart_7d": False, "cart_28d": False,
+        "purchase_7d": False, "purchase_28d": True, "return_7d": False, "return_28d": False,
+        "churn_7d": True, "churn_28d": False,
     },
     "user_features": {
         "ds": DAY, "user_id": USER, "model_version": "1", "platforms": ["shop"], "first_ds": DAY,
@@ -64,8 +65,9 @@ SOUND: dict[str, dict[str, object]] = {
         "views_28d": 1, "carts_28d": 0, "purchases_28d": 0, "returns_28d": 0, "events_365d": 1,
         "purchases_365d": 0, "spend_28d": 0.0, "spend_365d": 0.0, "is_cold_start": True,
         "embedding": [0.5, 0.5], "next_items": SCORED, "next_new_items": SCORED,
-        "p_click_7d": 0.4, "p_cart_7d": 0.3, "p_purchase_7d": 0.1, "p_purchase_28d": 0.2,
-        "p_return_28d": 0.01, "p_churn_28d": 0.5,
+        "p_click_7d": 0.4, "p_click_28d": 0.5, "p_cart_7d": 0.3, "p_cart_28d": 0.3,
+        "p_purchase_7d": 0.1, "p_purchase_28d": 0.2, "p_return_7d": 0.0, "p_return_28d": 0.01,
+        "p_churn_7d": 0.6, "p_churn_28d": 0.5,
     },
 }  # fmt: skip
 

@@ -28,6 +28,7 @@ from pipeline.tables import (
 
 DS = "2024-06-01"
 TOPICS, TEXT_WIDTH = 4, 8
+ACTS = {"click": "view", "cart": "cart", "purchase": "purchase", "return": "return"}
 FOLDS = {"test": -28, "valid": -56, "train": -84}
 
 
@@ -92,10 +93,11 @@ def example(user: str, events: list[dict], cutoff: str, fold: str) -> dict:
 
     return {
         "ds": DS, "cutoff_ds": cutoff, "fold": fold, "user_id": user, "events": past,
-        "daily": daily(past), "future": after, "click_7d": happened("view", 7),
-        "cart_7d": happened("cart", 7), "purchase_7d": happened("purchase", 7),
-        "purchase_28d": happened("purchase", 28), "return_28d": happened("return", 28),
-        "churn_28d": not after,
+        "daily": daily(past), "future": after, "churn_28d": not after,
+        "churn_7d": not any(e["arrival_ds"] <= shift(cutoff, 7) for e in after),
+    } | {
+        f"{name}_{days}d": happened(kind, days)
+        for name, kind in ACTS.items() for days in (7, 28)
     }  # fmt: skip
 
 

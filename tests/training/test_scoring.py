@@ -11,12 +11,12 @@ from pipeline.errors import ModelError
 from pipeline.tables import EVENT_TYPES, USER_HISTORY
 from tests.training.factory import DS, TOPICS, daily, embeddings, event, user_id
 from training.arrow_columns import day_number
-from training.calibration import Calibration
 from training.catalogue import Catalogue, build_catalogue
 from training.examples import HEADS
 from training.model import InterestModel, Shape
 from training.prediction import Predictor
 from training.presets import PRESETS
+from training.propensity.stack import plain_propensities
 from training.rankers.engagements import Engagements, engagements
 from training.rankers.features import feature_names
 from training.rankers.fitting import plain_rankers
@@ -49,14 +49,13 @@ def model(known: pa.Array, platforms: list[str], encoder: str = "made up") -> Tr
         PRESETS["tiny"], text_width=8, ids=len(known), platforms=len(platforms),
         features=len(FEATURES), heads=len(HEADS),
     )  # fmt: skip
-    ones, zeros = [1.0] * len(HEADS), [0.0] * len(HEADS)
-    card = Card(
-        DS, "r", {}, shape.as_dict(), encoder, platforms, {},
-        Calibration(ones, zeros, {}),
-    )  # fmt: skip
+    card = Card(DS, "r", {}, shape.as_dict(), encoder, platforms, {})
     vocabulary = Vocabulary(known, np.ones(len(known), dtype=np.int64))
     rankers = plain_rankers(feature_names())
-    return TrainedModel(InterestModel(shape).eval(), vocabulary, card, fitted_rankers=rankers)
+    return TrainedModel(
+        InterestModel(shape).eval(), vocabulary, card, fitted_rankers=rankers,
+        fitted_propensities=plain_propensities(),
+    )  # fmt: skip
 
 
 def crowd(catalogue: Catalogue) -> Engagements:

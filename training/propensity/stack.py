@@ -1,0 +1,114 @@
+"""The published chances: per head the transformer and two plain models, mixed and calibrated."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import ModelError
+from training.examples import HEADS
+from training.propensity.inputs import INPUTS
+from training.propensity.mix import Mix
+from training.propensity.plain_models import PlainModels, Scale
+
+FILE = "propensity.json"
+# Within 7 days is never likelier than within 28; silence for 28 days never likelier than for 7.
+ORDERED = tuple(
+    (f"{act}_28d", f"{act}_7d") if act == "churn" else (f"{act}_7d", f"{act}_28d")
+    for act in ("click", "cart", "purchase", "return", "churn")
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """One question: a rate where its label had one class, else a mix of sources."""
+
+    rate: float | None = None
+    mix: Mix | None = None
+    plain: PlainModels | None = None
+
+    def apply(self, transformer: np.ndarray, inputs: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+        """[rows] probabilities."""
+        if self.mix is None:
+            return np.full(len(inputs), self.rate or 0.0)
+        return self.mix.apply(sources(self.plain, transformer, inputs, scaled))
+
+
+@dataclass(frozen=True)
+class Propensities:
+    """All heads, in the order of HEADS, and the scale of their inputs."""
+
+    heads: list[Head]
+    scale: Scale
+
+    def apply(self, transformer: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+        """[rows, HEADS] probabilities, of [rows, HEADS] logits and [rows, INPUTS]."""
+        scaled = self.scale.apply(inputs)
+        found = [
+            head.apply(transformer[:, column], inputs, scaled)
+            for column, head in enumerate(self.heads)
+        ]
+        return in_order(np.stack(found, axis=1)).astype(np.float32)
+
+    @property
+    def constant(self) -> dict[str, float]:
+        """Heads whose label had one class, with its rate."""
+        named = zip(HEADS, self.heads, strict=True)
+        return {name: head.rate for name, head in named if head.rate is not None}
+
+
+def sources(
+    plain: PlainModels | None, transformer: np.ndarray, inputs: np.ndarray, scaled: np.ndarray
+) -> np.ndarray:
+    """[rows, SOURCES] logits; 0 from plain models that are not there."""
+    others = [np.zeros(len(inputs))] * 2
+    if plain is not None:
+        others = [plain.linear_logits(scaled), plain.tree_logits(inputs)]
+    return np.stack([transformer, *others], axis=1)
+
+
+def in_order(chances: np.ndarray) -> np.ndarray:
+    """The same with the horizons of each act in order: where they cross, both get their mean."""
+    found = chances.copy()
+    for less, more in ORDERED:
+        low, high = HEADS.index(less), HEADS.index(more)
+        crossed = found[:, low] > found[:, high]
+        found[crossed, low] = found[crossed, high] = found[crossed][:, [low, high]].mean(axis=1)
+    return found
+
+
+def plain_propensities() -> Propensities:
+    """The transformer's heads as they are, for a model that nothing was fitted for."""
+    nothing = np.zeros(len(INPUTS))
+    alone = Head(mix=Mix([1.0, 0.0, 0.0], 0.0))
+    return Propensities(
+        [alone] * len(HEADS), Scale(nothing, nothing, nothing, nothing, nothing + 1)
+    )
+
+
+def save_propensities(propensities: Propensities, folder: Path) -> None:
+    heads = [asdict(head) for head in propensities.heads]
+    scale = {name: values.tolist() for name, values in vars(propensities.scale).items()}
+    content = {"heads": dict(zip(HEADS, heads, strict=True)), "inputs": INPUTS, "scale": scale}
+    (folder / FILE).write_text(json.dumps(content, indent=1))
+
+
+def load_propensities(folder: Path) -> Propensities:
+    """Raises ModelError when the folder's heads or inputs are not those of this code."""
+    content = json.loads((folder / FILE).read_text())
+    for what, ours in (("heads", HEADS), ("inputs", INPUTS)):
+        if tuple(content[what]) != ours:
+            raise ModelError(
+                f"model {folder}: expected the {what} {', '.join(ours)}, found "
+                f"{', '.join(content[what])}; train again"
+            )
+    scale = Scale(**{name: np.array(values) for name, values in content["scale"].items()})
+    return Propensities([_head(head) for head in content["heads"].values()], scale)
+
+
+def _head(content: dict) -> Head:
+    mix, plain = content["mix"], content["plain"]
+    return Head(
+        content["rate"], Mix(**mix) if mix else None, PlainModels(**plain) if plain else None
+    )
