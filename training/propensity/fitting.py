@@ -1,16 +1,19 @@
-"""Fits the published chances: plain models on training windows, their mix on a later one."""
+"""Fits the published chances: plain models on training windows, their mix on a later one.
+
+Then the plain models learn again with the later window among the rest, and keep the mix: what is
+nearest in time tells most.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from training.examples import HEADS
-from training.propensity.mix import USUAL, fit_mix
+from training.propensity.mix import ALONE, USUAL, fit_mix
 from training.propensity.plain_models import PlainModels, Scale, fit_plain_models
 from training.propensity.stack import Head, Propensities, sources
 
 HALF_LIFE = 60.0  # days: how fast the rows of an older cut-off count less
-ALONE = (1.0, 0.0, 0.0)  # the transformer without plain models
 
 
 @dataclass(frozen=True)
@@ -25,27 +28,35 @@ class Window:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def and_also(self, other: "Window") -> "Window":
+        mine, others = vars(self), vars(other)
+        return Window(**{name: np.concatenate([mine[name], others[name]]) for name in mine})
+
 
 def fit_propensities(
     train: Window, valid: Window, constant: dict[str, float], private: bool = False
 ) -> Propensities:
-    """Of `constant` heads the rate is published; `private` reads no label outside the transformer.
+    """Of `constant` heads the rate is published; `private` leaves out the plain models.
 
     The mix is fitted on the later window with models that never saw it.
     """
-    scale = Scale.of(train.inputs if len(train) else np.zeros((1, train.inputs.shape[1])))
-    heads = [_head(column, train, valid, scale, constant, private) for column in range(len(HEADS))]
+    both = train.and_also(valid)
+    scale = Scale.of(both.inputs)
+    heads = []
+    for column, name in enumerate(HEADS):
+        mixed = _mixed(column, train, valid, scale, private)
+        if name in constant:
+            mixed = Head(rate=constant[name])
+        elif mixed.plain is not None:
+            mixed = Head(mix=mixed.mix, plain=_plain(column, both, scale))
+        heads.append(mixed)
     return Propensities(heads, scale)
 
 
-def _head(
-    column: int, train: Window, valid: Window, scale: Scale, constant: dict[str, float],
-    private: bool,
-) -> Head:  # fmt: skip
+def _mixed(column: int, train: Window, valid: Window, scale: Scale, private: bool) -> Head:
+    """Of models that know the training windows alone; a rate where `valid` has one class."""
     labels = valid.labels[:, column]
     known = ~np.isnan(labels)
-    if HEADS[column] in constant:
-        return Head(rate=constant[HEADS[column]])
     if len(np.unique(labels[known])) < 2:
         return Head(rate=float(labels[known].mean()) if known.any() else 0.0)
     plain = None if private else _plain(column, train, scale)
@@ -54,12 +65,11 @@ def _head(
     return Head(mix=fit_mix(logits, labels[known], USUAL if plain else ALONE), plain=plain)
 
 
-def _plain(column: int, train: Window, scale: Scale) -> PlainModels | None:
-    """None where the training windows hold no two classes."""
-    known = ~np.isnan(train.labels[:, column])
-    labels = train.labels[known, column]
+def _plain(column: int, window: Window, scale: Scale) -> PlainModels | None:
+    """None where the window holds no two classes."""
+    known = ~np.isnan(window.labels[:, column])
+    labels = window.labels[known, column]
     if len(np.unique(labels)) < 2:
         return None
-    inputs, age = train.inputs[known], train.as_of.max() - train.as_of[known]
-    weights = 0.5 ** (age / HALF_LIFE)
-    return fit_plain_models(inputs, scale.apply(inputs), labels, weights)
+    inputs, age = window.inputs[known], window.as_of.max() - window.as_of[known]
+    return fit_plain_models(inputs, scale.apply(inputs), labels, 0.5 ** (age / HALF_LIFE))

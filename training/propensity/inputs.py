@@ -1,4 +1,8 @@
-"""What the stacked models read of a user: windowed counts, rhythm and calendar."""
+"""What the plain models read of a user: windowed counts and rhythm.
+
+The rhythm holds the calendar as the user lived it (bought a year ago). The day of the year is
+left out: a model that met a few cut-offs learns their levels by it, and misses the next one's.
+"""
 
 import numpy as np
 
@@ -6,14 +10,9 @@ from training.propensity.rhythm import RHYTHM
 from training.states import UserStates
 from training.windowed_counts import FEATURES
 
-YEAR = 365.25  # days
-CALENDAR = ("year_sine", "year_cosine")
-INPUTS = (*FEATURES, *RHYTHM, *CALENDAR)
+INPUTS = (*FEATURES, *RHYTHM)
 
 
 def stack_inputs(states: UserStates, rows: np.ndarray) -> np.ndarray:
     """[rows, INPUTS] float32; NaN where something is undefined."""
-    angle = 2 * np.pi * states.as_of[rows] / YEAR
-    calendar = np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    parts = [states.features[rows], states.rhythm[rows], calendar]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    return np.concatenate([states.features[rows], states.rhythm[rows]], axis=1)

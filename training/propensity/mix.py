@@ -13,7 +13,10 @@ from training.metrics import log_loss
 
 SOURCES = ("transformer", "linear", "trees")
 USUAL = (0.0, 0.5, 0.5)  # weights where the window tells nothing
-PRIOR = 50.0  # rows' worth of squared distance from them
+ALONE = (1.0, 0.0, 0.0)  # the transformer without plain models
+# Rows' worth of squared distance from the usual weights and from no shift: much of the shift that
+# one window shows is gone in the next.
+PRIOR = 100.0
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,17 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
 
 
 def fit_mix(logits: np.ndarray, labels: np.ndarray, usual: tuple[float, ...] = USUAL) -> Mix:
-    """From [rows, SOURCES] logits and labels; a source whose usual weight is None is left out."""
-    start = np.array([*usual, 0.0])
-    rows = logits.astype(np.float64)
+    """From [rows, SOURCES] logits and labels of two classes."""
+    rows, start = logits.astype(np.float64), np.array([*usual, 0.0])
+    center = rows.mean(axis=0)  # slopes turn about it, so that the bias alone moves the level
+    level = center @ start[:-1]
 
     def loss(found: np.ndarray) -> float:
-        fit = log_loss(labels, sigmoid(rows @ found[:-1] + found[-1])).sum()
-        return float((fit + PRIOR * ((found - start) ** 2).sum()) / (len(labels) + 1))
+        chances = sigmoid((rows - center) @ found[:-1] + level + found[-1])
+        distance = ((found - start) ** 2).sum()
+        return float((log_loss(labels, chances).sum() + PRIOR * distance) / len(labels))
 
     bounds = [(0, 5)] * len(SOURCES) + [(-10, 10)]
     found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
-    return Mix(found[:-1].tolist(), float(found[-1]))
+    weights = found[:-1]
+    return Mix(weights.tolist(), float(level + found[-1] - center @ weights))

@@ -18,9 +18,9 @@ ROUNDS = 250
 TREES = {
     "objective": "binary", "learning_rate": 0.02, "num_leaves": 15, "lambda_l2": 10.0,
     "feature_fraction": 0.15, "bagging_fraction": 0.7, "bagging_freq": 1, "verbosity": -1,
-    "num_threads": 2, "deterministic": True, "force_row_wise": True, "seed": 7,
+    "num_threads": 1, "deterministic": True, "force_row_wise": True, "seed": 7,
 }  # fmt: skip
-LEAF_ROWS = 300  # at least, or a fortieth of all rows where that is less
+LEAF_ROWS = 300  # at least, or a twentieth of all rows where that is less
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Scale:
 
     @classmethod
     def of(cls, inputs: np.ndarray) -> "Scale":
+        if not len(inputs):
+            inputs = np.zeros((1, inputs.shape[1]))
         some = ~np.isnan(inputs).all(axis=0)
         usual = np.zeros(inputs.shape[1])
         usual[some] = np.nanmedian(inputs[:, some], axis=0)
@@ -82,7 +84,7 @@ def fit_plain_models(
     from sklearn.linear_model import LogisticRegression
 
     linear = LogisticRegression(C=STRENGTH, max_iter=300).fit(scaled, labels, weights)
-    options = TREES | {"min_data_in_leaf": max(1, min(LEAF_ROWS, len(labels) // 40))}
+    options = TREES | {"min_data_in_leaf": max(1, min(LEAF_ROWS, len(labels) // 20))}
     trees = train(options, Dataset(inputs, labels, weight=weights), ROUNDS)
     return PlainModels(
         linear.coef_[0].tolist(), float(linear.intercept_[0]), trees.model_to_string()
