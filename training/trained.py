@@ -52,6 +52,11 @@ class Card:
     inputs: dict[str, int]  # table -> snapshot id
     learned_to: int = 0  # day (since 1970) after which training looked at nothing; 0: not known
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether labels were learned from; else it was pretrained, to be started from."""
+        return bool(self.preset.get("heads_weight", 1.0) or self.preset.get("epsilon"))
+
 
 @dataclass
 class TrainedModel:
@@ -171,7 +176,7 @@ def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
     _check_whole(folder, CARD, WEIGHTS, VOCABULARY)
     card = Card(**json.loads((folder / CARD).read_text()))
     rankers = propensities = None
-    if card.preset.get("heads_weight", 1.0):  # else it was pretrained, to be started from
+    if card.is_finished:
         _check_whole(folder, FILE, stack.FILE)
         rankers, propensities = load_rankers(folder), load_propensities(folder)
     seeds = int(str(card.preset.get("seeds", 1)))

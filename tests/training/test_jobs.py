@@ -72,7 +72,8 @@ def test_the_run_tells_how_to_repeat_it(home: Settings) -> None:
 def test_the_model_folder_holds_nothing_that_is_unpickled(home: Settings) -> None:
     names = sorted(path.name for path in load(home, "1").iterdir())
     assert names == [
-        "MLmodel", "card.json", "ranking.safetensors", "vocabulary.parquet", "weights.safetensors",
+        "MLmodel", "card.json", "propensity.json", "ranking.safetensors", "vocabulary.parquet",
+        "weights.safetensors",
     ]  # fmt: skip
 
 
