@@ -67,6 +67,11 @@ def summary(ds: str) -> list[str]:
     return [*_python("pipeline.summary"), "--ds", ds]
 
 
+def maintenance() -> list[str]:
+    """Expires old snapshots and removes files that nothing refers to."""
+    return _python("pipeline.maintenance")
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """What a job's process finds in its environment besides what it inherits."""
     return {

@@ -24,7 +24,7 @@ def main() -> None:
     first = days[0] if incremental else shift(days[0], 1 - settings.active_days)
     events = job.read_range(EVENTS, first, job.last)
     histories = accumulate(past, events, days, settings.active_days, settings.history_events)
-    job.stage(USER_HISTORY, histories, days)
+    job.stage(USER_HISTORY, histories, days, gather=False)
 
 
 if __name__ == "__main__":

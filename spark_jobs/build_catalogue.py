@@ -33,7 +33,8 @@ def main() -> None:
     events, raw = (job.read_range(table, first, job.last) for table in (EVENTS, RAW_EVENTS))
     past, seen = job.read_range(ITEMS, before, before), seen_items(events, raw)
     items = merge_items(past, seen, _drops(job, landed), days)
-    job.stage(ITEMS, items, days, before_complete=partial(check_unchanged, landed))
+    unchanged = partial(check_unchanged, landed)
+    job.stage(ITEMS, items, days, before_complete=unchanged, gather=False)
 
 
 def _drops(job: SparkJob, landed: Landed) -> list[DataFrame]:

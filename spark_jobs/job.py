@@ -104,14 +104,17 @@ class SparkJob:
         days: list[str] | None = None,
         facts: dict[str, object] | None = None,
         before_complete: Callable[[], None] = lambda: None,
+        gather: bool = True,
     ) -> staging.Manifest:
         """Writes `rows` (with a `ds` column) as one whole staged attempt of `days`.
 
         `before_complete` may raise once the rows are written: then the attempt counts for nothing.
+        `gather` brings the rows of each day together first (see `write_days`).
         """
         days = days or self.days
         attempt = staging.begin(self.settings, table.name, self.run)
-        written = write_days(rows, attempt.path, file_schema(self.settings, table), days)
+        schema = file_schema(self.settings, table)
+        written = write_days(rows, attempt.path, schema, days, gather)
         before_complete()
         files: dict[str, list[str]] = {}
         for row in written.to_pylist():

@@ -17,35 +17,40 @@ from pipeline.parquet_files import DayFile
 WRITTEN = "ds string, path string, rows long"
 
 
-def write_days(rows: DataFrame, folder: Path, schema: pa.Schema, days: list[str]) -> pa.Table:
+def write_days(
+    rows: DataFrame, folder: Path, schema: pa.Schema, days: list[str], gather: bool = True
+) -> pa.Table:
     """Writes `rows` below `folder/<ds>/`; returns one row per file: ds, path, rows.
 
     One day is written by every task that holds rows of it; a range is first brought together by
-    day, so that a year of days does not become a year times tasks of small files.
+    day, so that a year of days does not become a year times tasks of small files. A few days whose
+    rows are large, and come day by day, need no `gather`: each task keeps a file of each day open.
     """
-    if len(days) > 1:
+    gather &= len(days) > 1
+    if gather:
         rows = rows.repartition("ds").sortWithinPartitions("ds")
     columns = rows.select(*schema.names)
+    most_open = 1 if gather else len(days)
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from _write_partition(batches, folder, schema)
+        yield from _write_partition(batches, folder, schema, most_open)
 
     return columns.mapInArrow(write, WRITTEN).toArrow()
 
 
 def _write_partition(
-    batches: Iterator[pa.RecordBatch], folder: Path, schema: pa.Schema
+    batches: Iterator[pa.RecordBatch], folder: Path, schema: pa.Schema, most_open: int
 ) -> Iterator[pa.RecordBatch]:
-    open_day, file = "", None
+    files: dict[str, DayFile] = {}
     for batch in batches:
         for ds, rows in by_day(batch):
-            if ds != open_day or file is None:
-                if file is not None:
-                    yield _written(open_day, file)
-                open_day, file = ds, DayFile(folder / ds, schema)
-            file.write(rows)
-    if file is not None:
-        yield _written(open_day, file)
+            if ds not in files:
+                while len(files) >= most_open:
+                    yield _written(*files.popitem())
+                files[ds] = DayFile(folder / ds, schema)
+            files[ds].write(rows)
+    for ds, file in files.items():
+        yield _written(ds, file)
 
 
 def by_day(batch: pa.RecordBatch, column: str = "ds") -> Iterator[tuple[str, pa.Table]]:

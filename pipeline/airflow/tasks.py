@@ -182,6 +182,12 @@ def summarise() -> Command:
     return Command(task_id="summary", command=command, doc_md=doc)
 
 
+def maintain() -> Command:
+    """Expires old snapshots, removes files that nothing refers to."""
+    doc = "Prints how many snapshots and files of each table went."
+    return Command(task_id="maintain", command=step_commands.maintenance(), doc_md=doc)
+
+
 def _await(settings: Settings, task_id: str, missing: Any, doc: str) -> Await:
     return Await(
         task_id=task_id,
