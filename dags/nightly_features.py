@@ -65,7 +65,8 @@ with DAG(
     summary = tasks.summarise()
 
     [wait_for_landing, wait_for_previous_day] >> ingest >> clean
-    clean >> [sessionize, catalogue, accumulate]
+    clean >> [catalogue, accumulate, sessionize, first_champion]
     catalogue >> encode
-    [encode, accumulate] >> first_champion >> score >> summary
+    [encode, accumulate] >> tasks.training_of(first_champion)
+    [encode, accumulate, first_champion] >> score >> summary
     sessionize >> summary

@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / ".requirements.sha256"
+ARCHIVED = VENV / ".class-archive.java"  # the Java that the archive of classes was made with
 MINIMUM_JAVA = 17
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 
@@ -26,6 +27,7 @@ def main() -> None:
     check_python()
     ensure_java()
     ensure_venv()
+    ensure_class_archive()
 
 
 def check_python() -> None:
@@ -55,14 +57,19 @@ def ensure_java() -> None:
 
 def java_version() -> int:
     """Major version of the Java that Spark would start; 0 when there is none."""
+    match = re.search(r'version "(\d+)', java_shown())
+    return int(match.group(1)) if match else 0
+
+
+def java_shown() -> str:
+    """What that Java says of itself; nothing when there is none."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else "java"
     try:
         shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return 0
-    match = re.search(r'version "(\d+)', shown.stderr + shown.stdout)
-    return int(match.group(1)) if match else 0
+        return ""
+    return shown.stderr + shown.stdout
 
 
 def ensure_venv() -> None:
@@ -80,6 +87,19 @@ def ensure_venv() -> None:
     call([*pip, "check"])
     STAMP.write_text(wanted)
     say(f"installed in {time.monotonic() - started:.0f} s")
+
+
+def ensure_class_archive() -> None:
+    """Spark's Java classes, archived for this Java: jobs start sooner, and run without it too."""
+    java = java_shown()
+    if ARCHIVED.exists() and ARCHIVED.read_text() == java:
+        return
+    command = [str(VENV / "bin" / "python"), "-m", "pipeline.class_archive"]
+    made = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    if made.returncode:
+        why = made.stderr.strip().splitlines()[-1:] or ["no output"]
+        say(f"warning: Spark jobs will start slowly: {why[0]}; remove {ARCHIVED} to try again")
+    ARCHIVED.write_text(java)
 
 
 def call(command: list[str]) -> None:

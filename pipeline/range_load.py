@@ -1,36 +1,62 @@
-"""Run the steps over a range of days without Airflow: one process after the other.
+"""Run the steps over a range of days without Airflow.
 
-Each step is one job over the whole range, then audit, then publish; it stops at the first failure,
-with that process's own last line. Running it again is safe: what is published does not change.
+Each step is one job over the whole range, then audit, then publish. Steps that do not read one
+another's tables run side by side. The first failure ends it all, with that process's own last line.
+Running it again is safe: what is published does not change.
 """
 
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from pipeline import step_commands
 from pipeline.errors import ModelError, OrchestrationError
+from pipeline.processes import Processes, Usage, error_line
 from pipeline.settings import Settings
-from pipeline.steps import SCORE, STEPS, TRAINING_STEPS, Step
-
-# What to look for in the log of a failed process, the clearest first.
-OUR_ERROR = re.compile(r"\berror: .+")
-EXCEPTION = re.compile(r"^(Caused by: )?([\w.]+\.)?[A-Z]\w*(Error|Exception)\b.*")
-ANYTHING = re.compile(r".*\S.*")
+from pipeline.steps import SCORE, STAGES, STEPS, TRAINING_STEPS, Step
 
 
 @dataclass(frozen=True)
-class Finished:
-    """One process that ended well. `peak_mb`: the largest resident set of it and its children."""
+class Load:
+    """One range of days, under one run id. `report` is told of every process that ended well."""
 
-    step: str
-    part: str
-    seconds: float
-    peak_mb: int
+    settings: Settings
+    first: str
+    last: str
+    run: str
+    report: Callable[[str, str, Usage], None]
+    processes: Processes
+
+    def run_branch(self, steps: list[Step]) -> None:
+        """The steps, one after the other."""
+        logs = self.settings.home / "logs" / self.run
+        for step in steps:
+            for part, command in self._parts(step):
+                log = logs / f"{step.name}-{part}.log"
+                usage = self.processes.run(f"{step.name} {part}", command, log)
+                self.report(step.name, part, usage)
+
+    def _parts(self, step: Step) -> Iterator[tuple[str, list[str]]]:
+        """Names and commands of a step's processes."""
+        if step is SCORE:
+            version = champion(self.settings)
+            if not version:
+                raise ModelError(
+                    "score: expected a champion, found none; train and promote one first"
+                )
+            for bucket in range(self.settings.score_buckets):
+                command = step_commands.score_bucket(
+                    step, self.settings, self.last, self.run, bucket, version
+                )
+                yield f"bucket-{bucket}", command
+        else:
+            yield "job", step_commands.job(step, self.settings, self.first, self.last, self.run)
+        if step.tables:
+            yield "audit", step_commands.audit(step, self.run)
+            yield "publish", step_commands.publish(step, self.run)
 
 
 def load_range(
@@ -38,16 +64,18 @@ def load_range(
     first: str,
     last: str,
     until: Step = SCORE,
-    report: Callable[[Finished], None] = lambda _: None,
+    report: Callable[[str, str, Usage], None] = lambda *_: None,
 ) -> str:
     """Runs the steps up to `until`; returns the run's id. Raises OrchestrationError."""
     run = f"range-{first}-{last}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
-    logs = settings.home / "logs" / run
-    for step in STEPS[: STEPS.index(until) + 1]:
-        if step in TRAINING_STEPS and champion(settings):
-            continue
-        for part, command in _parts(settings, step, first, last, run):
-            report(_execute(settings, step.name, part, command, logs / f"{step.name}-{part}.log"))
+    processes = Processes(_environment(settings))
+    load = Load(settings, first, last, run, report, processes)
+    wanted = set(STEPS[: STEPS.index(until) + 1])
+    if wanted & set(TRAINING_STEPS) and champion(settings):
+        wanted -= set(TRAINING_STEPS)
+    for stage in STAGES:
+        branches = [[step for step in branch if step in wanted] for branch in stage]
+        processes.side_by_side([partial(load.run_branch, branch) for branch in branches if branch])
     return run
 
 
@@ -57,62 +85,9 @@ def champion(settings: Settings) -> str:
         step_commands.champion(), env=_environment(settings), capture_output=True, text=True
     )
     if done.returncode not in (0, step_commands.NO_CHAMPION):
-        raise OrchestrationError(f"champion: {_last(done.stderr.splitlines())}")
+        said = error_line(done.stderr.splitlines()).removeprefix("error: ")
+        raise OrchestrationError(f"champion: {said}")
     return "" if done.returncode else done.stdout.split()[-1]
-
-
-def error_line(lines: list[str]) -> str:
-    """The line of a log that says what went wrong: `error: …`, else an exception, else the last.
-
-    A Spark job's log goes on after its error.
-    """
-    for pattern in (OUR_ERROR, EXCEPTION, ANYTHING):
-        found = [match.group() for line in lines if (match := pattern.search(line))]
-        if found:
-            return found[-1].strip()
-    return "no output"
-
-
-def _last(lines: list[str]) -> str:
-    return error_line(lines).removeprefix("error: ")
-
-
-def _parts(
-    settings: Settings, step: Step, first: str, last: str, run: str
-) -> Iterator[tuple[str, list[str]]]:
-    if step is SCORE:
-        version = champion(settings)
-        if not version:
-            raise ModelError("score: expected a champion, found none; train and promote one first")
-        for bucket in range(settings.score_buckets):
-            command = step_commands.score_bucket(step, settings, last, run, bucket, version)
-            yield f"bucket-{bucket}", command
-    else:
-        yield "job", step_commands.job(step, settings, first, last, run)
-    if step.tables:
-        yield "audit", step_commands.audit(step, run)
-        yield "publish", step_commands.publish(step, run)
-
-
-def _execute(settings: Settings, step: str, part: str, command: list[str], log: Path) -> Finished:
-    """Runs one process to its end, its output in `log`; its own usage comes from wait4."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env=_environment(settings), stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
-    code = process.returncode = os.waitstatus_to_exitcode(status)
-    if code:
-        text = log.read_text(errors="replace").splitlines()
-        raise OrchestrationError(f"{step} {part} (exit code {code}): {_last(text)}; log: {log}")
-    return Finished(step, part, time.monotonic() - started, usage.ru_maxrss // 1024)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pipeline.steps import TRAIN, Step
 PROJECT = Path(__file__).resolve().parents[1]
 BINARIES = Path(sys.executable).parent
 NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
+CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see pipeline/class_archive.py
 
 
 def program(step: Step) -> Path:
@@ -27,15 +28,24 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
     """Computes the step and stages its tables. Steps that are not daily compute the last day."""
     arguments = days_and_run(first if step.daily else last, last, run)
     if step.spark:
-        submit = [str(BINARIES / "spark-submit"), "--master", settings.spark_master]
-        driver = ["--driver-memory", settings.spark_memory]
-        java = ["--driver-java-options", settings.spark_java_options]
-        return [*submit, *driver, *java, str(program(step)), *arguments]
+        return [*spark_submit(settings, java_options(settings)), str(program(step)), *arguments]
     if step is TRAIN:
         processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
         # Without "--" torchrun takes the job's --run for an abbreviation of its own --run-path.
         return [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *arguments]
     return [*_python(step.program), *arguments]
+
+
+def spark_submit(settings: Settings, java: str) -> list[str]:
+    """Submits the program that follows, its driver with the options `java`."""
+    submit = [str(BINARIES / "spark-submit"), "--master", settings.spark_master]
+    return [*submit, "--driver-memory", settings.spark_memory, "--driver-java-options", java]
+
+
+def java_options(settings: Settings) -> str:
+    """The driver's Java options, with the archive of classes where there is one."""
+    archive = f'"-XX:SharedArchiveFile={CLASS_ARCHIVE}"' if CLASS_ARCHIVE.exists() else ""
+    return f"{settings.spark_java_options} {archive}".strip()
 
 
 def score_bucket(

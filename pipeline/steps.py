@@ -34,6 +34,13 @@ STEPS = (
     INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE,
     EXAMPLES, TRAIN, EVALUATE, PROMOTE, SCORE,
 )  # fmt: skip
+# Without Airflow: branches of a stage run side by side, the steps of a branch one after the other.
+STAGES = (
+    ((INGEST, CLEAN),),
+    ((CATALOGUE, ENCODE), (ACCUMULATE,), (SESSIONIZE,), (EXAMPLES,)),
+    ((TRAIN, EVALUATE, PROMOTE),),
+    ((SCORE,),),
+)
 TRAINING_STEPS = (EXAMPLES, TRAIN, EVALUATE, PROMOTE)  # only when there is no champion yet
 
 

@@ -6,6 +6,7 @@ import sys
 from pyspark.sql import SparkSession
 
 from pipeline.settings import Settings
+from pipeline.step_commands import java_options
 
 
 def open_session(settings: Settings, name: str) -> SparkSession:
@@ -28,6 +29,7 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.sql.adaptive.enabled", "true")
         .config("spark.sql.shuffle.partitions", settings.spark_partitions)
         .config("spark.ui.enabled", "false")
+        .config("spark.log.level", "WARN")  # INFO hides the job's own lines among hundreds
         .config("spark.sql.parquet.inferTimestampNTZ.enabled", "false")
     )
     active = SparkSession.getActiveSession()
@@ -35,7 +37,7 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         builder = (
             builder.master(settings.spark_master)
             .config("spark.driver.memory", settings.spark_memory)
-            .config("spark.driver.extraJavaOptions", settings.spark_java_options)
+            .config("spark.driver.extraJavaOptions", java_options(settings))
         )
     return builder.getOrCreate()
 

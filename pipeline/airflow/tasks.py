@@ -90,7 +90,7 @@ def job(
             application_args=step_commands.days_and_run(DAY, DAY, RUN),
             name=step.name,
             driver_memory=settings.spark_memory,
-            conf={"spark.driver.extraJavaOptions": settings.spark_java_options},
+            conf={"spark.driver.extraJavaOptions": step_commands.java_options(settings)},
             env_vars=ALLOW_EMPTY,
             pool="spark",
             **common,
@@ -147,6 +147,11 @@ def first_champion_group(settings: Settings) -> TaskGroup:
         )
         check >> training_tasks(settings)
     return group
+
+
+def training_of(group: TaskGroup) -> Any:
+    """The task of a group that reads histories and item vectors; the ones before it need events."""
+    return group.get_child_by_label(TRAIN.name)
 
 
 def score_group(settings: Settings, outlet: Any) -> TaskGroup:

@@ -19,7 +19,8 @@ from pipeline.commands.run import show
 from pipeline.days import parse_day
 from pipeline.errors import LandingError, OrchestrationError
 from pipeline.landing import landed_days, missing
-from pipeline.range_load import error_line, load_range
+from pipeline.processes import error_line
+from pipeline.range_load import load_range
 from pipeline.reading import published
 from pipeline.sample import generate
 from pipeline.settings import Settings

@@ -5,10 +5,12 @@ Runs every step over the whole range at once. The last step to run is `score`, o
 """
 
 import argparse
+import sys
 import time
 
 from pipeline.days import day_range
-from pipeline.range_load import Finished, load_range
+from pipeline.processes import Usage
+from pipeline.range_load import load_range
 from pipeline.settings import Settings
 from pipeline.steps import STEPS, step_named
 
@@ -34,6 +36,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def show(done: Finished) -> None:
-    """One line per process that ended."""
-    print(f"{done.step:11} {done.part:9} {done.seconds:6.1f} s {done.peak_mb:6} MB", flush=True)
+def show(step: str, part: str, usage: Usage) -> None:
+    """One line per process that ended, in one piece: two may end at once."""
+    line = f"{step:11} {part:9} {usage.seconds:6.1f} s {usage.peak_mb:6} MB\n"
+    sys.stdout.write(line)
+    sys.stdout.flush()

@@ -100,8 +100,10 @@ def test_the_night_in_the_order_of_the_design(home, monkeypatch) -> None:
     assert before("clean.job") == {"ingest.publish"}
     assert before("accumulate.job") == {"clean.publish"}
     assert before("encode.job") == {"catalogue.publish"}
-    assert before("first_champion.is_there_none") == {"encode.publish", "accumulate.publish"}
-    assert before("score.choose_champion") == {"first_champion.promote"}
+    assert before("first_champion.is_there_none") == {"clean.publish"}
+    read = {"encode.publish", "accumulate.publish"}
+    assert before("first_champion.train") == {"first_champion.examples.publish", *read}
+    assert before("score.choose_champion") == {"first_champion.promote", *read}
     assert before("summary") == {"score.publish", "sessionize.publish"}
     assert [asset.name for asset in nightly.get_task("score.publish").outlets] == ["user_features"]
 

@@ -11,7 +11,7 @@ from pipeline import bootstrap
 
 
 def program(folder: Path, name: str, script: str) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)
 
@@ -79,6 +79,28 @@ def test_the_environment_is_made_anew_only_when_the_pins_change(
     (tmp_path / "requirements.txt").write_text("second")
     bootstrap.ensure_venv()
     assert len(calls) == 2 * made
+
+
+def test_classes_are_archived_anew_only_when_java_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    program(tmp_path / "java" / "bin", "java", "echo 17.0.1 >&2")
+    program(
+        tmp_path / "venv" / "bin",
+        "python",
+        f"echo $@ >> {tmp_path}/calls; echo no room >&2; exit 1",
+    )
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java"))
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(bootstrap, "ARCHIVED", tmp_path / "archived")
+    calls = tmp_path / "calls"
+    bootstrap.ensure_class_archive()  # failing is no error: jobs run without it
+    assert "warning: Spark jobs will start slowly: no room; remove" in capsys.readouterr().out
+    bootstrap.ensure_class_archive()
+    assert calls.read_text() == "-m pipeline.class_archive\n"
+    program(tmp_path / "java" / "bin", "java", "echo 17.0.2 >&2")
+    bootstrap.ensure_class_archive()
+    assert calls.read_text() == 2 * "-m pipeline.class_archive\n"
 
 
 def test_bootstrap_needs_the_standard_library_alone() -> None:

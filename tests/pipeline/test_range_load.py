@@ -1,4 +1,4 @@
-"""The range load: which processes run in which order, and how a failure is told."""
+"""The range load: which processes run in which order, side by side, and how a failure is told."""
 
 import resource
 import sys
@@ -8,37 +8,50 @@ import pytest
 from pipeline import range_load, step_commands
 from pipeline.commands.run import show
 from pipeline.errors import ModelError, OrchestrationError
-from pipeline.range_load import Finished, error_line, load_range
+from pipeline.processes import Processes, Usage, error_line
+from pipeline.range_load import load_range
 from pipeline.settings import Settings
-from pipeline.steps import CLEAN, ENCODE, EXAMPLES, INGEST, SCORE, TRAIN
+from pipeline.steps import CLEAN, ENCODE, EXAMPLES, INGEST, SCORE, STAGES, STEPS, TRAIN
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records the processes instead of running them; there is a champion, version 7."""
-    seen: list[tuple[str, str]] = []
+    seen: list[str] = []
 
-    def execute(settings, step, part, command, log) -> Finished:
-        seen.append((step, part))
-        return Finished(step, part, 1.0, 10)
+    def run(processes, title, command, log) -> Usage:
+        seen.append(title)
+        return Usage(1.0, 10)
 
-    monkeypatch.setattr(range_load, "_execute", execute)
+    monkeypatch.setattr(Processes, "run", run)
     monkeypatch.setattr(range_load, "champion", lambda settings: "7")
     return seen
 
 
+def whole(*steps: str) -> list[str]:
+    return [f"{step} {part}" for step in steps for part in ("job", "audit", "publish")]
+
+
 def test_every_step_in_order_up_to_the_last(home: Settings, ran) -> None:
     load_range(home, "2026-01-01", "2026-01-02", CLEAN)
-    assert ran == [(s, p) for s in ("ingest", "clean") for p in ("job", "audit", "publish")]
+    assert ran == whole("ingest", "clean")
+
+
+def test_each_step_has_one_place_and_comes_after_those_that_it_reads() -> None:
+    branches = [branch for stage in STAGES for branch in stage]
+    assert sorted(step.name for branch in branches for step in branch) == sorted(
+        step.name for step in STEPS
+    )
+    place = {step: number for number, stage in enumerate(STAGES) for b in stage for step in b}
+    assert place[CLEAN] < place[ENCODE] < place[TRAIN] < place[SCORE]
 
 
 def test_training_is_skipped_when_there_is_a_champion(home: Settings, ran) -> None:
     load_range(home, "2026-01-01", "2026-01-02", SCORE)
-    steps = list(dict.fromkeys(step for step, _ in ran))
-    assert steps == [
-        "ingest", "clean", "sessionize", "catalogue", "accumulate", "encode", "score",
-    ]  # fmt: skip
-    assert ran[-4:] == [("score", part) for part in ("bucket-0", "bucket-1", "audit", "publish")]
+    assert ran[:6] == whole("ingest", "clean")
+    assert sorted(ran[6:-4]) == sorted(whole("sessionize", "catalogue", "accumulate", "encode"))
+    assert ran.index("catalogue publish") < ran.index("encode job")
+    assert ran[-4:] == [f"score {part}" for part in ("bucket-0", "bucket-1", "audit", "publish")]
 
 
 def test_without_a_champion_one_is_trained_and_scoring_needs_one(
@@ -47,13 +60,13 @@ def test_without_a_champion_one_is_trained_and_scoring_needs_one(
     monkeypatch.setattr(range_load, "champion", lambda settings: "")
     with pytest.raises(ModelError, match="expected a champion, found none"):
         load_range(home, "2026-01-01", "2026-01-02", SCORE)
-    assert ran[-6:] == [
-        *[("examples", part) for part in ("job", "audit", "publish")],
-        *[(step, "job") for step in ("train", "evaluate", "promote")],
-    ]
+    assert set(whole("examples")) < set(ran)
+    assert ran[-3:] == ["train job", "evaluate job", "promote job"]
 
 
-def test_commands_are_what_a_person_types(home: Settings) -> None:
+def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(step_commands, "CLASS_ARCHIVE", tmp_path / "classes.jsa")
+
     def typed(step, first="2026-01-01", last="2026-01-05"):
         command = step_commands.job(step, home, first, last, "R")
         return [part.rsplit("/", 1)[-1] for part in command]
@@ -74,6 +87,14 @@ def test_commands_are_what_a_person_types(home: Settings) -> None:
     ]  # fmt: skip
 
 
+def test_jobs_use_the_archive_of_classes_where_there_is_one(home, monkeypatch, tmp_path) -> None:
+    archive = tmp_path / "classes.jsa"
+    monkeypatch.setattr(step_commands, "CLASS_ARCHIVE", archive)
+    alone = step_commands.java_options(home)
+    archive.touch()
+    assert step_commands.java_options(home) == f'{alone} "-XX:SharedArchiveFile={archive}"'
+
+
 def test_a_failed_process_stops_the_load_with_its_own_line(home: Settings, monkeypatch) -> None:
     code = "print('error: shop: no file'); print('26/01/01 INFO bye'); raise SystemExit(1)"
     command = [sys.executable, "-c", code]
@@ -85,17 +106,38 @@ def test_a_failed_process_stops_the_load_with_its_own_line(home: Settings, monke
     assert message.endswith("ingest-job.log")
 
 
+def test_the_first_failure_ends_what_runs_beside_it(home: Settings, monkeypatch) -> None:
+    def job(step, *arguments: object) -> list[str]:
+        code = (
+            "import time; time.sleep(600)" if step.name != "accumulate" else "raise SystemExit(3)"
+        )
+        return [sys.executable, "-c", code if step not in (INGEST, CLEAN) else ""]
+
+    monkeypatch.setattr(step_commands, "job", job)
+    for part in ("audit", "publish"):
+        monkeypatch.setattr(step_commands, part, lambda *a: [sys.executable, "-c", ""])
+    with pytest.raises(OrchestrationError, match=r"^accumulate job \(exit code 3\): no output"):
+        load_range(home, "2026-01-01", "2026-01-01", ENCODE)
+    (run,) = (home.home / "logs").iterdir()
+    begun = {log.name for log in run.iterdir() if log.name.endswith("-job.log")}
+    logs = {f"{step}-job.log" for step in ("ingest", "clean", "catalogue", "accumulate")}
+    assert begun - {"sessionize-job.log"} == logs  # its log may be opened, it does not begin
+
+
 def test_a_process_is_measured(home: Settings, monkeypatch, capsys) -> None:
     code = "block = bytearray(200 << 20); block[::4096] = b'x' * len(block[::4096])"
     for part in ("job", "audit", "publish"):
         monkeypatch.setattr(step_commands, part, lambda *a, code=code: [sys.executable, "-c", code])
-    measured: list[Finished] = []
-    load_range(home, "2026-01-01", "2026-01-01", INGEST, measured.append)
-    assert [done.part for done in measured] == ["job", "audit", "publish"]
+    measured: list[tuple[str, Usage]] = []
+    load_range(
+        home, "2026-01-01", "2026-01-01", INGEST,
+        lambda step, part, usage: measured.append((part, usage)),
+    )  # fmt: skip
+    assert [part for part, _ in measured] == ["job", "audit", "publish"]
     # Linux counts the memory of the process that it was forked from too.
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    assert all(200 <= done.peak_mb < max(300, own + 50) for done in measured)
-    show(Finished("ingest", "job", 1.26, 812))
+    assert all(200 <= usage.peak_mb < max(300, own + 50) for _, usage in measured)
+    show("ingest", "job", Usage(1.26, 812))
     assert capsys.readouterr().out == "ingest      job          1.3 s    812 MB\n"
 
 
