@@ -1,14 +1,10 @@
-"""Load the Java classes that most jobs use. `python -m pipeline.class_archive` archives them.
-
-Computes nothing of interest; reads and writes a temporary folder only.
-"""
+"""Load the Java classes that most jobs use; `python -m pipeline.class_archive` archives them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipeline.settings import Settings
@@ -19,18 +15,15 @@ LINES = [(1, '[{"user": "a", "day": "2026-01-01"}]', 1.5), (2, "b,2026-01-02 10:
 
 
 def main() -> None:
+    """Computes nothing of interest, in a temporary folder."""
     spark = open_session(Settings(), "Load classes")
     with TemporaryDirectory() as folder:
-        rows = parsed(round_trip(spark, Path(folder))).persist()
-        grouped = summed(rows).mapInArrow(unchanged, summed(rows).schema)
-        grouped.toArrow()
+        path = f"{folder}/rows"
+        spark.createDataFrame(LINES, COLUMNS).write.parquet(path)
+        rows = parsed(spark.read.schema(COLUMNS).parquet(path).repartition("id")).persist()
+        grouped = summed(rows)
+        grouped.mapInArrow(unchanged, grouped.schema).toArrow()
         rows.join(grouped, "user", "left").unionByName(rows, allowMissingColumns=True).collect()
-
-
-def round_trip(spark: SparkSession, folder: Path) -> DataFrame:
-    """A few rows, written to Parquet and read again."""
-    spark.createDataFrame(LINES, COLUMNS).write.parquet(str(folder / "rows"))
-    return spark.read.schema(COLUMNS).parquet(str(folder / "rows")).repartition("id")
 
 
 def parsed(rows: DataFrame) -> DataFrame:
@@ -59,7 +52,6 @@ def summed(rows: DataFrame) -> DataFrame:
 
 
 def unchanged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """A Python worker that hands back what it gets."""
     yield from batches
 
 
