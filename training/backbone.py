@@ -33,7 +33,9 @@ def read_pretrained(name: str, events: int) -> Pretrained:
     """
     logging.disable_progress_bar()
     try:
-        model = AutoModel.from_pretrained(model_folder(name), dtype=torch.float32)
+        model = AutoModel.from_pretrained(
+            model_folder(name), dtype=torch.float32, use_safetensors=True
+        )
         config = json.loads(model.config.to_json_string(use_diff=False))
         bare = _bare(model).eval()
         masked = next(

@@ -5,12 +5,11 @@
 Encodes the items of the day, and what users say, by each; trains the same preset on each, and
 judges each model alone on the test window. Beside them: the encoder of the settings without the
 queries and reviews, and ids alone. Nothing is published; fitted encoders are those of the home, or
-new.
+new. With the same run again, finished trainings are not repeated.
 """
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -39,8 +38,8 @@ def main() -> None:
     settings, ds = load_settings(), parse_day(given.ds)
     preset = preset_named(given.preset or settings.train_preset)
     names = tuple(dict.fromkeys((settings.text_encoder, *ENCODERS)))
-    with TemporaryDirectory() as folder:
-        trials = compare(settings, ds, preset, names, Path(folder))
+    folder = settings.mlflow / "jobs" / given.run / ds
+    trials = compare(settings, ds, preset, names, folder)
     text = table(trials, trials[0].name)
     run_id = record(settings, given.run, ds, "encoders", {"preset": preset.name}, trials, text)
     print(f"{text}\nMLflow run {run_id}")

@@ -4,12 +4,12 @@
 
 Pretrains without labels on the other platforms (on all where there is one), or takes `--init`; then
 fits each mode, and one model from scratch, on a share of the platform's users, and judges
-each alone on the test window of all its users. Reads what `training.train` reads.
+each alone on the test window of all its users. Reads what `training.train` reads. With the
+same run again, finished trainings are not repeated.
 """
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline import ending
@@ -41,8 +41,8 @@ def main() -> None:
         preset_named(given.preset or settings.train_preset),
         Scope((given.platform,), given.users),
     )
-    with TemporaryDirectory() as folder:
-        trials = compare(settings, ds, preset, scope, given.init, Path(folder))
+    folder = settings.mlflow / "jobs" / given.run / ds
+    trials = compare(settings, ds, preset, scope, given.init, folder)
     text = table(trials, SCRATCH)
     params = {"preset": preset.name, "platform": given.platform, "users": given.users}
     run_id = record(settings, given.run, ds, "modes", params, trials, text)
