@@ -85,12 +85,11 @@ def read(backbone: nn.Module, events: Tensor, masked: bool, prefix: Tensor | Non
     """[rows, positions, width] hidden states after each of the [rows, positions, width] events."""
     given: dict[str, Any] = {"use_cache": False}
     if masked:
-        places = torch.arange(events.shape[1], device=events.device)
-        hidden = (places[None, :] > places[:, None]).expand(len(events), 1, -1, -1)
+        size = events.shape[1]
+        later = torch.ones(size, size, dtype=torch.bool, device=events.device).triu(1)
         floor = torch.finfo(torch.float32).min
-        given["attention_mask"] = torch.zeros(hidden.shape, device=events.device).masked_fill(
-            hidden, floor
-        )
+        mask = torch.zeros(size, size, device=events.device).masked_fill(later, floor)
+        given["attention_mask"] = mask.expand(len(events), 1, -1, -1)
     if prefix is not None:
         cache = DynamicCache()
         for layer, (keys, values) in enumerate(
