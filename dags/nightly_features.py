@@ -3,9 +3,9 @@
 Turns the behaviour logs that landed on one day into `user_features` of that day.
 One run owns one partition: its **partition key** `YYYY-MM-DD`.
 
-**Trigger by hand:** *Trigger* → partition key = the day. Or `python -m pipeline nightly --ds D`.
-**Backfill:** *Trigger* → *Backfill* with a range of days, or
-`python -m pipeline.airflow backfill create --dag-id nightly_features --from-date D1 --to-date D2`.
+- **Trigger by hand:** *Trigger* → partition key = the day. Or `python -m pipeline nightly --ds D`.
+- **Backfill:** *Trigger* → *Backfill* with a range of days, or `python -m pipeline.airflow`
+  `backfill create --dag-id nightly_features --from-date D1 --to-date D2`.
 
 **If it fails**
 - `wait_for_landing`: the message names the files. Deliver them and clear the task; for a day on
@@ -65,7 +65,8 @@ with DAG(
     summary = tasks.summarise()
 
     [wait_for_landing, wait_for_previous_day] >> ingest >> clean
-    clean >> [catalogue, accumulate, sessionize, first_champion]
+    # The grid lists branches from the last to the first.
+    clean >> [first_champion, accumulate, catalogue, sessionize]
     catalogue >> encode
     [encode, accumulate] >> tasks.training_of(first_champion)
     [encode, accumulate, first_champion] >> score >> summary

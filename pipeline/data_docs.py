@@ -9,12 +9,23 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from pipeline.settings import Settings
 
 KEPT = 20  # results per table; the index reads all of them at each audit
 BEACON = r"https://great-expectations-web-assets[^\"' ]*"
+OVERVIEW = """<!doctype html><meta charset="utf-8"><title>Audits</title>
+<style>body {{ font: 15px sans-serif; margin: 2em }} td {{ padding: 2px 2em 2px 0 }}</style>
+<h1>Audits</h1><p>The newest of each table, as Great Expectations tells them.
+<a href="{index}">Its own index</a> needs scripts from the net.</p>
+<table>
+{rows}
+</table>
+"""
+ROW = '<tr><td>{time} UTC<td>{table}<td><a href="{page}">{run}</a><td>{outcome}'
 REDIRECT = """<!doctype html><meta charset="utf-8"><title>{title}</title>
 <meta http-equiv="refresh" content="0; url={target}"><a href="{target}">{title}</a>
 """
@@ -43,12 +54,34 @@ def suites_folder(settings: Settings) -> Path:
     return settings.home / "great_expectations" / "suites"
 
 
-def link_page(settings: Settings, table: str, run: str, page: Path) -> None:
+def link_page(settings: Settings, table: str, run: str, page: Path, outcome: str) -> None:
     """Lets the stable address of (table, run) lead to the page that was just built."""
     link = data_docs_page(settings, table, run)
     link.parent.mkdir(parents=True, exist_ok=True)
     target = "../../" + page.relative_to(site_folder(settings)).as_posix()
-    link.write_text(REDIRECT.format(title=f"{table}, run {run}", target=target))
+    link.write_text(REDIRECT.format(title=f"{table}, run {run}: {outcome}", target=target))
+
+
+def write_overview(settings: Settings) -> Path:
+    """A plain page that leads to every audit that is kept, the newest first; returns it."""
+    links = (site_folder(settings) / "runs").glob("*/*.html")
+    newest_first = sorted(links, key=lambda link: link.stat().st_mtime, reverse=True)
+    overview = settings.reports / "index.html"
+    index = data_docs_index(settings).relative_to(settings.reports)
+    rows = "\n".join(_row(link, settings.reports) for link in newest_first)
+    overview.write_text(OVERVIEW.format(index=index, rows=rows))
+    return overview
+
+
+def _row(link: Path, folder: Path) -> str:
+    time = datetime.fromtimestamp(link.stat().st_mtime, UTC)
+    return ROW.format(
+        time=f"{time:%Y-%m-%d %H:%M}",
+        table=link.parent.name,
+        page=quote(link.relative_to(folder).as_posix()),
+        run=link.stem,
+        outcome="failed" if ": failed</title>" in link.read_text() else "passed",
+    )
 
 
 def prune(settings: Settings, table: str) -> None:

@@ -99,8 +99,10 @@ def keep_result(
         context.build_data_docs(resource_identifiers=made)
         url = context.get_docs_sites_urls(resource_identifier=key, site_names=[SITE])
         page = Path(unquote(urlparse(url[0]["site_url"]).path))
-        data_docs.link_page(settings, suite.name, run, page)
+        outcome = "passed" if result.success else "failed"
+        data_docs.link_page(settings, suite.name, run, page, outcome)
         data_docs.silence(page, data_docs.data_docs_index(settings))
+        data_docs.write_overview(settings)
     return data_docs.data_docs_page(settings, suite.name, run)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import re
 from pathlib import Path
 
@@ -42,6 +43,19 @@ def test_a_view_of_a_page_is_reported_to_nobody(home: Settings) -> None:
     for page in (target(data_docs.data_docs_page(home, "events", "r1")),
                  data_docs.data_docs_index(home)):  # fmt: skip
         assert "great-expectations-web-assets" not in page.read_text()
+
+
+def test_the_overview_leads_to_the_newest_audits_first(home: Settings) -> None:
+    for number, outcome in enumerate(("passed", "failed")):
+        page = data_docs.site_folder(home) / f"page{number}.html"
+        data_docs.link_page(home, "events", f"r{number}", page, outcome)
+        os.utime(data_docs.data_docs_page(home, "events", f"r{number}"), (number, number))
+    rows = data_docs.write_overview(home).read_text().splitlines()[5:7]
+    begin = "<tr><td>1970-01-01 00:00 UTC<td>events<td>"
+    assert rows == [
+        f'{begin}<a href="data_docs/runs/events/r1.html">r1</a><td>failed',
+        f'{begin}<a href="data_docs/runs/events/r0.html">r0</a><td>passed',
+    ]
 
 
 def test_pruning_keeps_the_newest_results(home: Settings) -> None:
