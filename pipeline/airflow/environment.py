@@ -43,7 +43,11 @@ def airflow_environment(settings: Settings, scheduled: bool = True) -> dict[str,
             "SCHEDULER_HEARTBEAT_SEC": "2",
             "USE_JOB_SCHEDULE": str(scheduled),
         },
-        "DAG_PROCESSOR": {"REFRESH_INTERVAL": "30", "PARSING_PROCESSES": "1"},
+        "DAG_PROCESSOR": {
+            "REFRESH_INTERVAL": "30",
+            "PARSING_PROCESSES": "1",
+            "MIN_FILE_PROCESS_INTERVAL": "600",  # a changed file is parsed at once all the same
+        },
         "LOGGING": {"LOGGING_LEVEL": "INFO", "BASE_LOG_FOLDER": str(settings.airflow / "logs")},
     }
     variables = {

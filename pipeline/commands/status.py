@@ -5,7 +5,10 @@ import argparse
 from pipeline.landing import active_sources, landed_days, missing
 from pipeline.reading import published
 from pipeline.settings import Settings
+from pipeline.steps import CLEAN, INGEST, SESSIONIZE
 from pipeline.tables import TABLES
+
+EVERY_DAY = {*INGEST.tables, *CLEAN.tables, *SESSIONIZE.tables}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +24,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"landed    {_span(landed)}")
     for name in TABLES:
         days = list(published(name, settings))
-        behind = sum(day not in days for day in landed)
+        # States and features of a range are those of its last days alone.
+        due = (
+            landed if name in EVERY_DAY else [day for day in landed if day > max(days, default="")]
+        )
+        behind = len(set(due) - set(days))
         note = f", {behind} landed days not published" if days and behind else ""
         print(f"{name:18} {_span(days)}{note}")
     if landed:
