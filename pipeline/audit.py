@@ -7,24 +7,16 @@ Reads exactly the staged files. When all holds, it writes the receipt that publi
 otherwise it ends with the expectation, what was found, and the Data Docs page.
 """
 
-import argparse
-
-from pipeline import ending
+from pipeline import ending, staged_run
 from pipeline.auditing.audit_table import audit
 from pipeline.settings import load_settings
-from pipeline.tables import table_named
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--table", action="append", required=True, help="may be repeated")
-    parser.add_argument("--run", required=True)
-    arguments = parser.parse_args()
+    tables, run = staged_run.parse(__doc__)
     settings = load_settings()
-    for table in [table_named(name) for name in arguments.table]:
-        receipt = audit(settings, table, arguments.run)
+    for table in tables:
+        receipt = audit(settings, table, run)
         rows = sum(int(str(day["rows"])) for day in receipt.days.values())
         print(f"{table.name}: {len(receipt.days)} days, {rows} rows pass, {receipt.seconds:.1f} s")
 

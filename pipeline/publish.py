@@ -6,7 +6,6 @@ Either all days of the run become visible, or none. The same content again is a 
 that began before the published one (a zombie, or a run that was overtaken) is refused.
 """
 
-import argparse
 import json
 import warnings
 from dataclasses import asdict, dataclass
@@ -15,12 +14,11 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
-from pipeline import ending, staging
+from pipeline import ending, staged_run, staging
 from pipeline.catalog import ensure_table
 from pipeline.errors import FencedError
 from pipeline.settings import Settings, load_settings
 from pipeline.table_schema import Table
-from pipeline.tables import table_named
 
 SUMMARY = "tidemark.published"  # snapshot summary: the days published, as JSON
 CONFLICTS = 20  # each time somebody else won; far more than publishers of one day
@@ -141,13 +139,10 @@ def _encode(changed: dict[str, Publication]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", action="append", required=True, help="may be repeated")
-    parser.add_argument("--run", required=True)
-    arguments = parser.parse_args()
+    tables, run = staged_run.parse(__doc__)
     settings = load_settings()
-    for table in [table_named(name) for name in arguments.table]:
-        changed = publish(settings, table, arguments.run)
+    for table in tables:
+        changed = publish(settings, table, run)
         rows = sum(publication.rows for publication in changed.values())
         print(f"{table.name}: published {len(changed)} days, {rows} rows")
 
