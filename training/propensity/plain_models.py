@@ -73,7 +73,7 @@ class PlainModels:
     def tree_logits(self, inputs: np.ndarray) -> np.ndarray:
         if not len(inputs):
             return np.zeros(0)
-        return np.asarray(self.booster.predict(inputs, raw_score=True))
+        return np.asarray(self.booster.predict(inputs, raw_score=True, num_threads=1))
 
 
 def fit_plain_models(
