@@ -29,6 +29,7 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.sql.adaptive.enabled", "true")
         .config("spark.sql.shuffle.partitions", settings.spark_partitions)
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")  # a bar in every log, below INFO
         .config("spark.log.level", "WARN")  # INFO hides the job's own lines among hundreds
         .config("spark.sql.parquet.inferTimestampNTZ.enabled", "false")
     )
