@@ -44,7 +44,7 @@ class Preset:
     weight_decay: float = 0.01
     clip: float = 1.0
     bf16: bool = False  # autocast: pays where matrices are wide
-    # robustness, each off by default: see docs/experiments.md for what it does
+    # robustness, each off by default: training.ablate measures what it does
     average: float = 0.0  # decay per step of the moving average of weights that is published
     adversarial: float = 0.0  # size of the worst shift of event vectors, in shares of their norm
     seeds: int = 1  # members of an ensemble, trained from seeds one apart
@@ -82,7 +82,7 @@ class Preset:
 
 TUNINGS = ("full", "frozen", "lora", "adalora", "ia3", "prefix")
 ARCHITECTURE = ("width", "layers", "attention_heads", "head_width", "events", "backbone")
-WARM_RATE, WARM_EPOCHS, WARM_REPLAY = 0.3, 2, 0.25  # chosen in docs/experiments.md
+WARM_RATE, WARM_EPOCHS, WARM_REPLAY = 0.3, 2, 0.25  # set by judgement, not yet measured
 BASE = Preset("base")
 PRESETS = {
     preset.name: preset
