@@ -68,9 +68,12 @@ def ensure_table(settings: Settings, table: Table) -> IcebergTable:
         ),
         properties={**TABLE_PROPERTIES, "comment": table.meaning},
     )
-    if set(table.schema.names) - set(iceberg.schema().column_names):
+    added = set(table.schema.names) - set(iceberg.schema().column_names)
+    if added:
+        # Rows of earlier days have none of it: to Iceberg it is optional, the audit requires it.
+        fields = [f.with_nullable(True) if f.name in added else f for f in table.schema]
         with iceberg.update_schema() as update:
-            update.union_by_name(_iceberg_schema(table))
+            update.union_by_name(_as_iceberg(pa.schema(fields)))
     return iceberg
 
 
@@ -80,5 +83,8 @@ def file_schema(settings: Settings, table: Table) -> pa.Schema:
 
 
 def _iceberg_schema(table: Table) -> Schema:
-    without_ids = _pyarrow_to_schema_without_ids(table.schema)
-    return assign_fresh_schema_ids(without_ids)
+    return _as_iceberg(table.schema)
+
+
+def _as_iceberg(schema: pa.Schema) -> Schema:
+    return assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(schema))

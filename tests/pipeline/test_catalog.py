@@ -1,0 +1,28 @@
+"""Columns declared later, on a home that already holds the table."""
+
+from dataclasses import replace
+
+from staged_factory import SOUND, pass_audit, stage
+
+from pipeline.catalog import ensure_table
+from pipeline.publish import publish
+from pipeline.reading import read, scan
+from pipeline.settings import Settings
+from pipeline.tables import TRAINING_EXAMPLES
+
+OLD, NEW = "2024-03-05", "2024-03-12"
+
+
+def test_a_required_column_is_added_to_a_table_that_is_there(home: Settings) -> None:
+    fewer = replace(
+        TRAINING_EXAMPLES,
+        columns=tuple(c for c in TRAINING_EXAMPLES.columns if c.name != "return_7d"),
+    )
+    assert "return_7d" not in ensure_table(home, fewer).schema().column_names
+    row = SOUND["training_examples"]
+    for ds, run in ((OLD, "r1"), (NEW, "r2")):
+        pass_audit(home, stage(home, "training_examples", {ds: [{**row, "ds": ds}]}, run))
+        publish(home, TRAINING_EXAMPLES, run)
+    assert not ensure_table(home, TRAINING_EXAMPLES).schema().find_field("return_7d").required
+    assert read("training_examples", NEW, home)["return_7d"].to_pylist() == [False]
+    assert scan("training_examples", OLD, home).to_arrow()["return_28d"].to_pylist() == [False]
