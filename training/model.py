@@ -7,17 +7,15 @@ An item without an id of its own (id 0: unknown) has a vector from its text, on 
 """
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training import backbone
+from training.adapter import Adapter
 from training.presets import Preset
 from training.sequences import GAPS, KINDS, PRICES
-
-if TYPE_CHECKING:
-    from training.tuning import Adapter
 
 
 @dataclass(frozen=True)
