@@ -78,8 +78,12 @@ def ensure_table(settings: Settings, table: Table) -> IcebergTable:
 
 
 def file_schema(settings: Settings, table: Table) -> pa.Schema:
-    """The Arrow schema that data files are written with: the table's, with Iceberg field ids."""
-    return schema_to_pyarrow(ensure_table(settings, table).schema())
+    """The Arrow schema that data files are written with: the table's, with Iceberg field ids.
+
+    Iceberg appends columns that were declared later; files have all in the declared order.
+    """
+    found = schema_to_pyarrow(ensure_table(settings, table).schema())
+    return pa.schema([found.field(name) for name in table.schema.names])
 
 
 def _iceberg_schema(table: Table) -> Schema:

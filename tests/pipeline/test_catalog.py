@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from staged_factory import SOUND, pass_audit, stage
 
-from pipeline.catalog import ensure_table
+from pipeline.catalog import ensure_table, file_schema
 from pipeline.publish import publish
 from pipeline.reading import read, scan
 from pipeline.settings import Settings
@@ -19,6 +19,7 @@ def test_a_required_column_is_added_to_a_table_that_is_there(home: Settings) -> 
         columns=tuple(c for c in TRAINING_EXAMPLES.columns if c.name != "return_7d"),
     )
     assert "return_7d" not in ensure_table(home, fewer).schema().column_names
+    assert file_schema(home, TRAINING_EXAMPLES).names == TRAINING_EXAMPLES.schema.names
     row = SOUND["training_examples"]
     for ds, run in ((OLD, "r1"), (NEW, "r2")):
         pass_audit(home, stage(home, "training_examples", {ds: [{**row, "ds": ds}]}, run))
