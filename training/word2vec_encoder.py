@@ -69,9 +69,12 @@ def _learn(pairs: np.ndarray, counts: np.ndarray) -> Tensor:
         for start in range(0, len(order), BATCH):
             batch = pairs[order[start : start + BATCH]]
             others = generator.choice(len(counts), (len(batch), NEGATIVES), p=drawn_as)
-            center, near = inner[torch.from_numpy(batch[:, 0])], torch.from_numpy(batch[:, 1])
-            own = (center * outer[near]).sum(1)
-            far = (center.unsqueeze(1) * outer[torch.from_numpy(others)]).sum(2)
+            # Gradients of embeddings are summed in one order; those of indexing are not.
+            center = functional.embedding(torch.from_numpy(batch[:, 0]), inner)
+            near = functional.embedding(torch.from_numpy(batch[:, 1]), outer)
+            own = (center * near).sum(1)
+            far = functional.embedding(torch.from_numpy(others), outer)
+            far = (center.unsqueeze(1) * far).sum(2)
             loss = -(functional.logsigmoid(own).mean() + functional.logsigmoid(-far).sum(1).mean())
             optimizer.zero_grad()
             loss.backward()
