@@ -6,6 +6,7 @@
 the archive when it was made by another Java.
 """
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,7 +25,9 @@ def make(settings: Settings, archive: Path) -> None:
         unfinished = Path(folder) / archive.name  # Java dies of half an archive
         options = f'{settings.spark_java_options} "-XX:ArchiveClassesAtExit={unfinished}"'
         command = [*step_commands.spark_submit(settings, options), str(PROGRAM)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        # With .venv/bin on the path: spark-submit looks for Spark with the `python3` that it finds.
+        environment = {**os.environ, **step_commands.environment(settings)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode or not unfinished.exists():
             raise OrchestrationError(f"class archive: {error_line(done.stderr.splitlines())}")
         unfinished.replace(archive)
