@@ -168,6 +168,11 @@ def _user_features(settings: Settings) -> list[RowRule]:
         rules += [
             (f"{name} are best first", f"{scores} = list_reverse_sort({scores})", ("user_id",)),
             (f"{name} are distinct", f"len(list_distinct({items})) = len({name})", ("user_id",)),
+            (
+                f"{name}_reasons match {name}",
+                f"len({name}_reasons) = len({name})",
+                ("user_id",),
+            ),
         ]
     return rules
 

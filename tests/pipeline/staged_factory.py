@@ -23,6 +23,7 @@ HISTORY = [
     {"item_id": "shop:1", "event_type": "view", "event_time": NOON, "arrival_ds": DAY},
 ]
 SCORED = [{"item_id": f"shop:{n}", "score": 1.0 - n / 100} for n in range(NEXT_ITEMS)]
+REASONS = [dict.fromkeys(("own", "alike", "trend", "text", "model"), 0.5)] * len(SCORED)
 SOUND: dict[str, dict[str, object]] = {
     "raw_events": {**EVENT, "source_file": "shop/2024-03-05.csv"},
     "events": EVENT,
@@ -65,6 +66,7 @@ SOUND: dict[str, dict[str, object]] = {
         "views_28d": 1, "carts_28d": 0, "purchases_28d": 0, "returns_28d": 0, "events_365d": 1,
         "purchases_365d": 0, "spend_28d": 0.0, "spend_365d": 0.0, "is_cold_start": True,
         "embedding": [0.5, 0.5], "next_items": SCORED, "next_new_items": SCORED,
+        "next_items_reasons": REASONS, "next_new_items_reasons": REASONS,
         "p_click_7d": 0.4, "p_click_28d": 0.5, "p_cart_7d": 0.3, "p_cart_28d": 0.3,
         "p_purchase_7d": 0.1, "p_purchase_28d": 0.2, "p_return_7d": 0.0, "p_return_28d": 0.01,
         "p_churn_7d": 0.6, "p_churn_28d": 0.5,

@@ -48,7 +48,7 @@ BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
     ("item_embeddings", {"embedding": [0.6, float("nan")]}, {"embedding has length 1"}),
     ("user_history", {"last_ds": "2024-03-06"}, {"first_ds <= last_ds <= ds"}),
     ("user_history", {"events": []}, set()),  # a user of impressions only
-    ("user_history", {"events": factory.HISTORY * 257}, {"events holds at most 256"}),
+    ("user_history", {"events": factory.HISTORY * 1025}, {"events holds at most 1024"}),
     ("user_history", {"daily": []}, {"daily is not empty"}),
     ("user_history", {"events": [{"event_time": factory.NOON},
                                  {"event_time": factory.NOON.replace(hour=1)}]},
@@ -63,15 +63,20 @@ BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
     ("training_examples", {"churn_28d": True, "churn_7d": False, "future": []},
      {"churn_28d implies churn_7d"}),
     ("training_examples", {"fold": "holdout"}, {"fold is one of train, valid, test"}),
-    ("user_features", {"p_churn_28d": 1.5}, {"p_churn_28d is at least 0 and at most 1"}),
-    ("user_features", {"p_churn_28d": float("nan")}, {"p_churn_28d is at least 0 and at most 1"}),
+    ("user_features", {"p_churn_28d": 1.5},
+     {"p_churn_28d is at least 0 and at most 1", "p_churn_28d is at most p_churn_7d"}),
+    ("user_features", {"p_churn_28d": float("nan")},
+     {"p_churn_28d is at least 0 and at most 1", "p_churn_28d is at most p_churn_7d"}),
     ("user_features", {"p_purchase_7d": 0.3}, {"p_purchase_7d is at most p_purchase_28d"}),
     ("user_features", {"p_churn_7d": 0.4}, {"p_churn_28d is at most p_churn_7d"}),
     ("user_features", {"embedding": [float("inf"), 0.0]}, {"embedding is finite"}),
-    ("user_features", {"next_items": factory.SCORED[:49]}, {"next_items has 50 elements"}),
+    ("user_features", {"next_items": factory.SCORED[:49]},
+     {"next_items has 50 elements", "next_items_reasons match next_items"}),
     ("user_features", {"next_items": factory.SCORED[::-1]}, {"next_items are best first"}),
     ("user_features", {"next_new_items": [{"item_id": "shop:1", "score": 1.0}] * 50},
      {"next_new_items are distinct"}),
+    ("user_features", {"next_items_reasons": factory.REASONS[:49]},
+     {"next_items_reasons match next_items"}),
 ]  # fmt: skip
 
 
@@ -127,7 +132,8 @@ def test_the_key_hash_tells_columns_apart() -> None:
 
 
 def test_a_small_catalogue_allows_shorter_lists() -> None:
-    row = {**factory.SOUND["user_features"], "next_items": factory.SCORED[:7]}
+    lists = {"next_items": factory.SCORED[:7], "next_items_reasons": factory.REASONS[:7]}
+    row = {**factory.SOUND["user_features"], **lists}
     table = table_named("user_features")
     assert (
         broken_rules("user_features", [row], rules_of(table, Settings(), {"next_items": 7}))
