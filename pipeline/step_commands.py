@@ -32,7 +32,9 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
     if step is TRAIN:
         processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
         # Without "--" torchrun takes the job's --run for an abbreviation of its own --run-path.
-        return [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *arguments]
+        torchrun = [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *arguments]
+        # More threads than cores spin: an epoch on two cores took three times as long.
+        return ["env", "OMP_NUM_THREADS=1", *torchrun]
     return [*_python(step.program), *arguments]
 
 

@@ -48,8 +48,11 @@ class RunRecord:
             "job.device": "cuda" if torch.cuda.is_available() else "cpu",
             "job.threads": torch.get_num_threads(),
         }
+        # A run that is taken up again keeps what it began with: it may have fewer threads now.
+        begun = self.client.get_run(self.run_id).data.params
         for name, value in known.items():
-            self.client.log_param(self.run_id, name, value)
+            if name not in begun:
+                self.client.log_param(self.run_id, name, value)
         for table, snapshot in data.inputs.items():
             self.client.set_tag(self.run_id, f"{SNAPSHOT}{table}", snapshot)
         if plan.reproduces:

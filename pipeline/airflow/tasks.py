@@ -96,9 +96,8 @@ def job(
             **common,
         )
     kind = Experiment if step in TRAINING_STEPS else Command
-    threads = {"OMP_NUM_THREADS": "1"} if step is TRAIN else {}
     command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
-    return kind(command=command, pool="torch", extra_env=threads, **common)
+    return kind(command=command, pool="torch", **common)
 
 
 def audit(step: Step) -> Audit:

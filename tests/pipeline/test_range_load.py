@@ -80,6 +80,7 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
     python = sys.executable.rsplit("/", 1)[-1]
     assert typed(ENCODE) == [python, "-m", "training.encode_items", *days]
     assert typed(TRAIN) == [
+        "env", "OMP_NUM_THREADS=1",
         "torchrun", "--standalone", "--nproc-per-node", "2", "-m", "--", "training.train", *last,
     ]  # fmt: skip
     assert step_commands.audit(CLEAN, "R")[3:] == [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from pipeline import staging
 from pipeline.errors import ModelError, UsageError
@@ -117,9 +118,14 @@ def test_a_bucket_scored_again_gives_the_same_rows(home: Settings) -> None:
     assert found[0].equals(found[1])
 
 
-def test_a_trained_run_is_taken_up_not_repeated(home: Settings) -> None:
+def test_a_trained_run_is_taken_up_not_repeated(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = open_client(home)
+    begun = client.get_run(needed_run(client, "first", DS)).data.params["job.threads"]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 99)  # as on another machine
     call(train, "--ds", DS, "--run", "first")
+    assert client.get_run(needed_run(client, "first", DS)).data.params["job.threads"] == begun
     assert len(client.get_metric_history(needed_run(client, "first", DS), "train/loss")) == 8
     assert aliased(client, CHALLENGER) == "1"
 
