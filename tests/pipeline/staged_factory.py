@@ -60,6 +60,39 @@ SOUND: dict[str, dict[str, object]] = {
         "purchase_7d": False, "purchase_28d": True, "return_7d": False, "return_28d": False,
         "churn_7d": True, "churn_28d": False,
     },
+    "topics": {
+        "ds": DAY, "topic_id": "t0001", "name": "candle · holder", "words": ["candle", "holder"],
+        "categories": [], "platforms": ["shop"], "items": 1, "born_ds": DAY, "encoder": "tiny",
+        "centroid": [0.6, 0.8],
+    },
+    "item_topics": {"ds": DAY, "item_id": "shop:1", "topic_id": "t0001", "similarity": 0.9},
+    "user_interests": {
+        "ds": DAY, "user_id": USER, "interests_long": [{"topic_id": "t0001", "share": 1.0}],
+        "interests_short": [{"topic_id": "t0001", "share": 1.0}], "interest_events_long": 1.0,
+        "interest_events_short": 1.0, "topic_entropy": 0.0, "drift_score": 0.0,
+        "drift_p_value": 1.0, "drift_stage": "stable", "weekly_topics": ["t0001"],
+    },
+    "migrations": {
+        "ds": DAY, "week": "2024-03-04", "from_topic": "t0001", "to_topic": "t0001", "users": 1,
+        "share": 1.0,
+    },
+    "migration_patterns": {
+        "ds": DAY, "pattern": "settled", "meaning": "stay with one topic", "users": 1,
+        "share": 1.0, "switches": 0.0, "topics": 1.0,
+    },
+    "review_sentiments": {
+        "ds": DAY, "event_id": "e" * 32, "user_id": USER, "item_id": "shop:1", "sentiment": 0.5,
+    },
+    "user_signals": {
+        "ds": DAY, "user_id": USER, "segment": "new", "is_regular": False, "fading": 0.0,
+        "anomaly_score": 0.0, "return_rate": 0.1, "due_again": [], "search_intents": [],
+        "reviews": 0,
+    },
+    "segments": {
+        "ds": DAY, "segment": "fading_regulars", "meaning": "regulars who stay away",
+        "is_exported": False,
+    },
+    "segment_members": {"ds": DAY, "segment": "fading_regulars", "user_id": USER},
     "user_features": {
         "ds": DAY, "user_id": USER, "model_version": "1", "platforms": ["shop"], "first_ds": DAY,
         "last_ds": DAY, "recency_days": 0, "active_days_28d": 1, "events_7d": 1, "events_28d": 1,
