@@ -1,5 +1,8 @@
 """The table that everybody reads."""
 
+from dataclasses import replace
+
+from pipeline.interest_tables import USER_INTERESTS, USER_SIGNALS
 from pipeline.table_columns import (
     DAY,
     DS,
@@ -29,9 +32,19 @@ def _count(name: str, meaning: str) -> Column:
     return Column(name, INT, meaning, True, "events", 0)
 
 
-USER_FEATURES = Table(
-    "user_features",
-    "what recommenders and ad targeting read: one row per user active in the last `active_days`",
+# Tables with one row per user of `user_history`. Their columns are declared there, and stand in
+# `user_features` under the same names.
+JOINED = (USER_INTERESTS, USER_SIGNALS)
+
+
+def joined_columns(table: Table) -> tuple[Column, ...]:
+    """What `user_features` takes over from a table of JOINED."""
+    return tuple(replace(c, since="1.1") for c in table.columns if c not in (DS, USER_ID))
+
+
+SCORED_USERS = Table(
+    "scored_users",
+    "the part of `user_features` that the model computes from `user_history`",
     (
         DS,
         USER_ID,
@@ -73,6 +86,28 @@ USER_FEATURES = Table(
         _probability("p_return_28d", "a return within 28 days"),
         _probability("p_churn_7d", "no event within 7 days"),
         _probability("p_churn_28d", "no event within 28 days"),
+        Column(
+            "embedding_drift",
+            FLOAT,
+            "how far the user's vector moved in 28 days: cosine distance between now and what the "
+            "same model makes of the history as it was known then",
+            unit="cosine distance",
+            minimum=0,
+            maximum=2,
+            nulls="without an event listed then",
+            since="1.1",
+        ),
+    ),
+    key=("user_id",),
+    snapshot=True,
+)
+
+USER_FEATURES = Table(
+    "user_features",
+    "what recommenders and ad targeting read: one row per user active in the last `active_days`",
+    (
+        *SCORED_USERS.columns,
+        *(column for table in JOINED for column in joined_columns(table)),
     ),
     key=("user_id",),
     snapshot=True,

@@ -37,9 +37,14 @@ def scan(name: str, ds: str | None = None, settings: Settings | None = None) -> 
 
 
 def read(name: str, ds: str | None = None, settings: Settings | None = None) -> pa.Table:
-    """The rows as Arrow, in the declared column types."""
-    found = scan(name, ds, settings).to_arrow()
-    return found.select(table_named(name).schema.names).cast(table_named(name).schema)
+    """The rows as Arrow, in the declared column types.
+
+    A column that was declared after a day was published is null there, also where it is required.
+    """
+    found = scan(name, ds, settings).to_arrow().select(table_named(name).schema.names)
+    declared = zip(table_named(name).schema, found.columns, strict=True)
+    fields = [field.with_nullable(field.nullable or it.null_count > 0) for field, it in declared]
+    return found.cast(pa.schema(fields))
 
 
 def published(name: str, settings: Settings) -> dict[str, Publication]:

@@ -3,6 +3,7 @@
 The SQL is DuckDB's; it must not raise on any row, so text is cast with `try_cast`.
 """
 
+from pipeline.feature_tables import JOINED
 from pipeline.settings import Settings
 from pipeline.tables import ITEMLESS_EVENT_TYPES
 
@@ -174,6 +175,8 @@ def _user_features(settings: Settings) -> list[RowRule]:
                 ("user_id",),
             ),
         ]
+    for table in JOINED:
+        rules += row_rules(table.name, settings)
     return rules
 
 

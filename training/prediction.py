@@ -15,6 +15,7 @@ from training.rankers.market import Market, Sizes
 from training.rankers.mixture import LEAST
 from training.rankers.platforms import Part, markets, parts
 from training.ranking import NEVER, allowed_items
+from training.sequences import Sequences
 from training.states import UserStates
 from training.trained import TrainedModel
 
@@ -62,7 +63,11 @@ class Predictor:
 
     def users(self, states: UserStates, rows: np.ndarray) -> Tensor:
         """[rows, width] user vectors."""
-        return self.trained.user_vectors(states.past, rows, self.catalogue, self.items)
+        return self.vectors(states.past, rows)
+
+    def vectors(self, past: Sequences, rows: np.ndarray) -> Tensor:
+        """[rows, width] vectors of what users did."""
+        return self.trained.user_vectors(past, rows, self.catalogue, self.items)
 
     def chances(self, states: UserStates) -> np.ndarray:
         """[rows, HEADS] published probabilities of all rows."""

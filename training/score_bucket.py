@@ -1,4 +1,4 @@
-"""Score a bucket of users in batches: memory does not grow with their number."""
+"""Score a bucket of users, share by share, in batches: memory does not grow with their number."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pipeline.tables import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
 from training.arrow_columns import buckets, day_number
 from training.catalogue import Catalogue
 from training.job import open_day
+from training.joined_tables import JoinedTables
 from training.prediction import Predictor
 from training.rankers.engagements import Engagements, engagements, merged
 from training.rankers.platforms import shares
@@ -26,6 +27,7 @@ from training.trained import load
 from training.training_data import load_catalogue
 
 MOST_USERS = 1024
+SHARE_USERS = 100_000  # whose rows of other tables are held in memory at once; some 1 KB each
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Bucket:
         """Those rows whose users are in the bucket."""
         return rows.filter(pa.array(buckets(rows["user_id"], self.of) == self.number))
 
+    def shares(self, users: int) -> "list[Bucket]":
+        """Buckets of at most some SHARE_USERS that make up this one, when there are `users`."""
+        number = max(1, -(-users // (self.of * SHARE_USERS)))
+        return [Bucket(self.number + self.of * n, self.of * number) for n in range(number)]
+
 
 def score_bucket(
     settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path
@@ -49,13 +56,18 @@ def score_bucket(
     """
     catalogue, inputs = load_catalogue(settings, ds)
     inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
+    joined = JoinedTables.open(settings, ds)
     predictor = Predictor.of(load(folder), catalogue, everyone(history, ds, catalogue))
     attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}")
     file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
-    for users in batches(history, bucket, MOST_USERS):
-        file.write(score_users(users, ds, version, predictor))
+    expected = 0
+    for share in bucket.shares(history.count_rows()):
+        known = joined.of(share.users)
+        for users in batches(history, share, MOST_USERS):
+            scored = known.with_columns(score_users(users, ds, version, predictor))
+            file.write(scored.cast(USER_FEATURES.schema))
+        expected += _expected_users(history, share)
     file.close()
-    expected = _expected_users(history, bucket)
     if file.rows != expected:
         raise ModelError(
             f"user_features ds={ds} bucket {bucket.number}: expected {expected} users of "
@@ -63,7 +75,7 @@ def score_bucket(
         )
     files = {ds: [file.path]} if file.rows else {}
     facts = {"rows": {ds: expected}, **list_lengths(catalogue, settings.history_events)}
-    staging.complete(attempt, [ds], files, inputs, facts)
+    staging.complete(attempt, [ds], files, inputs | joined.inputs, facts)
     return file.rows
 
 

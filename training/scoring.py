@@ -1,10 +1,12 @@
-"""Rows of `user_features` from rows of `user_history`."""
+"""What the model says of users: rows of SCORED_USERS from rows of `user_history`."""
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.tables import NEXT_ITEMS, USER_FEATURES
+from pipeline.feature_tables import SCORED_USERS
+from pipeline.tables import NEXT_ITEMS
 from training.arrow_columns import day_number
+from training.embedding_drift import embedding_drift
 from training.examples import HEADS
 from training.prediction import LISTS, REASONS, Predictor, Ranked
 from training.sequences import Sequences
@@ -29,11 +31,12 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) 
         **_counts(states),
         "is_cold_start": pa.array(_items_read(states.past) < COLD_EVENTS),
         "embedding": _vectors(users.float().cpu().numpy()),
+        "embedding_drift": embedding_drift(history, ds, predictor, users),
         **{name: _items(lists[name], predictor) for name in LISTS},
         **{f"{name}_reasons": _reasons(lists[name]) for name in LISTS},
         **{f"p_{head}": pa.array(chances[:, place]) for place, head in enumerate(HEADS)},
     }
-    return pa.table(columns).select(USER_FEATURES.schema.names).cast(USER_FEATURES.schema)
+    return pa.table(columns).select(SCORED_USERS.schema.names).cast(SCORED_USERS.schema)
 
 
 def _counts(states: UserStates) -> dict[str, pa.Array]:

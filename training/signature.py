@@ -1,11 +1,12 @@
-"""What the model takes and gives, as MLflow shows it: rows of user_history to user_features."""
+"""What the model takes and gives, as MLflow shows it: user_history to its part of user_features."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.tables import USER_FEATURES, USER_HISTORY
+from pipeline.feature_tables import SCORED_USERS
+from pipeline.tables import USER_HISTORY
 
 if TYPE_CHECKING:
     from mlflow.types.schema import Schema
@@ -18,7 +19,7 @@ def describe(folder: Path, run_id: str) -> None:
     from mlflow.models import Model, ModelSignature
 
     given = pa.schema([USER_HISTORY.schema.field(name) for name in ASKED])
-    signature = ModelSignature(schema_of(given), schema_of(USER_FEATURES.schema))
+    signature = ModelSignature(schema_of(given), schema_of(SCORED_USERS.schema))
     Model(artifact_path="model", run_id=run_id, signature=signature).save(folder / "MLmodel")
 
 

@@ -102,9 +102,10 @@ SOUND: dict[str, dict[str, object]] = {
         "next_items_reasons": REASONS, "next_new_items_reasons": REASONS,
         "p_click_7d": 0.4, "p_click_28d": 0.5, "p_cart_7d": 0.3, "p_cart_28d": 0.3,
         "p_purchase_7d": 0.1, "p_purchase_28d": 0.2, "p_return_7d": 0.0, "p_return_28d": 0.01,
-        "p_churn_7d": 0.6, "p_churn_28d": 0.5,
+        "p_churn_7d": 0.6, "p_churn_28d": 0.5, "embedding_drift": 0.1,
     },
 }  # fmt: skip
+SOUND["user_features"] |= SOUND["user_interests"] | SOUND["user_signals"]
 
 
 def arrow(table: str, rows: list[dict[str, object]]) -> pa.Table:

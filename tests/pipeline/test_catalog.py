@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
 from staged_factory import SOUND, pass_audit, stage
 
+from pipeline import staging
 from pipeline.catalog import ensure_table, file_schema
+from pipeline.parquet_files import write_day
 from pipeline.publish import publish
 from pipeline.reading import read, scan
 from pipeline.settings import Settings
@@ -27,3 +30,20 @@ def test_a_required_column_is_added_to_a_table_that_is_there(home: Settings) -> 
     assert not ensure_table(home, TRAINING_EXAMPLES).schema().find_field("return_7d").required
     assert read("training_examples", NEW, home)["return_7d"].to_pylist() == [False]
     assert scan("training_examples", OLD, home).to_arrow()["return_28d"].to_pylist() == [False]
+
+
+def test_a_day_published_before_a_column_reads_as_nulls(home: Settings) -> None:
+    fewer = replace(
+        TRAINING_EXAMPLES,
+        columns=tuple(c for c in TRAINING_EXAMPLES.columns if c.name != "return_7d"),
+    )
+    row = {name: value for name, value in SOUND["training_examples"].items() if name != "return_7d"}
+    attempt = staging.begin(home, fewer.name, "r1")
+    rows = pa.Table.from_pylist([row], schema=fewer.schema)
+    path = write_day(attempt.day(OLD), rows, file_schema(home, fewer))
+    pass_audit(home, staging.complete(attempt, [OLD], {OLD: [path]}))
+    publish(home, fewer, "r1")
+    ensure_table(home, TRAINING_EXAMPLES)
+    found = read("training_examples", OLD, home)
+    assert found["return_7d"].to_pylist() == [None]
+    assert not found.schema.field("user_id").nullable

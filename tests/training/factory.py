@@ -25,6 +25,7 @@ from pipeline.tables import (
     USER_HISTORY,
     table_named,
 )
+from tests.training.known_users import interests, signals
 
 DS = "2024-06-01"
 TOPICS, TEXT_WIDTH = 4, 8
@@ -174,4 +175,12 @@ def publish_shop(settings: Settings, users: int = 120, items: int = 80) -> None:
     publish_day(settings, "item_embeddings", embeddings(items))
     publish_day(settings, "items", item_rows(items))
     publish_day(settings, "training_examples", examples(users, items))
-    publish_day(settings, "user_history", history(users, items))
+    publish_users(settings, history(users, items))
+
+
+def publish_users(settings: Settings, rows: pa.Table, run: str = "r") -> None:
+    """Histories, and what the steps between them and scoring say of the same users."""
+    users = rows["user_id"].to_pylist()
+    publish_day(settings, "user_history", rows, run=run)
+    publish_day(settings, "user_interests", interests(users, DS), run=run)
+    publish_day(settings, "user_signals", signals(users, DS), run=run)

@@ -1,0 +1,71 @@
+"""What other steps know of the users of a day, beside what the model says of them.
+
+Tables of `feature_tables.JOINED` have one row for every user of `user_history`. Each is read once
+for a share of the users, who are then looked up batch by batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
+
+from pipeline.errors import ModelError
+from pipeline.feature_tables import JOINED, joined_columns
+from pipeline.settings import Settings
+from pipeline.table_schema import Table
+from training.job import open_day
+
+Share = Callable[[pa.RecordBatch], pa.RecordBatch]  # keeps the rows of some users
+
+
+@dataclass(frozen=True)
+class JoinedTables:
+    """The published rows of one day. `inputs`: the snapshots that are read."""
+
+    ds: str
+    rows: dict[str, arrow_dataset.Dataset]
+    inputs: dict[str, int]
+
+    @classmethod
+    def open(cls, settings: Settings, ds: str) -> "JoinedTables":
+        """Raises NotPublishedError when one is not published."""
+        opened = {table.name: open_day(settings, table, ds) for table in JOINED}
+        rows = {name: rows for name, (_, rows) in opened.items()}
+        return cls(ds, rows, {name: snapshot for name, (snapshot, _) in opened.items()})
+
+    def of(self, share: Share) -> "JoinedRows":
+        """The rows of a share of the users, in memory."""
+        return JoinedRows(self.ds, {t.name: self._read(t, share) for t in JOINED})
+
+    def _read(self, table: Table, share: Share) -> pa.Table:
+        names = ["user_id", *(column.name for column in joined_columns(table))]
+        schema = pa.schema([table.schema.field(name) for name in names])
+        kept = [share(rows) for rows in self.rows[table.name].to_batches(columns=names)]
+        return pa.Table.from_batches(kept, schema).combine_chunks()
+
+
+@dataclass(frozen=True)
+class JoinedRows:
+    """By table: one row per user."""
+
+    ds: str
+    rows: dict[str, pa.Table]
+
+    def with_columns(self, users: pa.Table) -> pa.Table:
+        """The users with the columns of all tables. Raises ModelError when one is missing."""
+        for name, known in self.rows.items():
+            place = pc.index_in(users["user_id"], value_set=known["user_id"])
+            if place.null_count:
+                raise self._missing(name, users.filter(pc.is_null(place))["user_id"])
+            for column in known.column_names[1:]:
+                users = users.append_column(known.schema.field(column), known[column].take(place))
+        return users
+
+    def _missing(self, name: str, users: pa.ChunkedArray) -> ModelError:
+        return ModelError(
+            f"{name} ds={self.ds}: expected a row for every user of user_history, found none for "
+            f"{len(users)} of a batch, the first is {users[0]}; both must come from one run: run "
+            "the step profile for this day again, then score"
+        )
