@@ -41,5 +41,13 @@ class ModelError(TidemarkError):
     """A model, its training data or its registry entry is missing or does not fit."""
 
 
+class FeedbackError(TidemarkError):
+    """Logged feedback that no policy may be judged on; the running policy stays in place."""
+
+
+class CampaignError(TidemarkError):
+    """A campaign or experiment TOML is wrong; the running policy stays in place."""
+
+
 class OrchestrationError(TidemarkError):
     """Airflow could not be started, reached, or its run failed."""
