@@ -51,3 +51,7 @@ class CampaignError(TidemarkError):
 
 class OrchestrationError(TidemarkError):
     """Airflow could not be started, reached, or its run failed."""
+
+
+class ContractError(TidemarkError):
+    """A table's declared columns are not what its version was released as."""

@@ -25,7 +25,7 @@ from pipeline.table_schema import (
 
 
 def _probability(name: str, meaning: str) -> Column:
-    return Column(name, FLOAT, meaning, True, "probability", 0, 1)
+    return Column(name, FLOAT, meaning, True, "probability", 0, 1, by_model=True)
 
 
 def _count(name: str, meaning: str) -> Column:
@@ -62,20 +62,43 @@ SCORED_USERS = Table(
         _count("returns_28d", "return events in 28 days"),
         _count("events_365d", "events in 365 days"),
         _count("purchases_365d", "purchase events in 365 days"),
-        Column("spend_28d", DOUBLE, "purchase value in 28 days", True, "currency"),
-        Column("spend_365d", DOUBLE, "purchase value in 365 days", True, "currency"),
+        Column("spend_28d", DOUBLE, "purchase value in 28 days", True, "platform currency", 0),
+        Column("spend_365d", DOUBLE, "purchase value in 365 days", True, "platform currency", 0),
         Column("is_cold_start", BOOL, "fewer than 3 events with an item the model can read", True),
-        Column("embedding", VECTOR, "user vector; comparable within one model version", True),
-        Column("next_items", SCORED_ITEMS, "best next items", True, length=NEXT_ITEMS),
-        Column("next_new_items", SCORED_ITEMS, "those new to the user", True, length=NEXT_ITEMS),
+        Column(
+            "embedding",
+            VECTOR,
+            "user vector; comparable within one `model_version`",
+            True,
+            by_model=True,
+        ),
+        Column(
+            "next_items",
+            SCORED_ITEMS,
+            "best next items, best first; shorter where the platforms have no more items",
+            True,
+            length=NEXT_ITEMS,
+            by_model=True,
+        ),
+        Column(
+            "next_new_items",
+            SCORED_ITEMS,
+            "the same of items that the user never turned to",
+            True,
+            length=NEXT_ITEMS,
+            by_model=True,
+        ),
         Column(
             "next_items_reasons",
             REASONS,
             "log-odds that each entry of `next_items` owes to the user's own repeats, to users "
             "alike, to the trend, to texts and to the transformer, beside an average item",
             True,
+            by_model=True,
         ),
-        Column("next_new_items_reasons", REASONS, "the same of `next_new_items`", True),
+        Column(
+            "next_new_items_reasons", REASONS, "the same of `next_new_items`", True, by_model=True
+        ),
         _probability("p_click_7d", "a view within 7 days"),
         _probability("p_click_28d", "a view within 28 days"),
         _probability("p_cart_7d", "a cart within 7 days"),
@@ -96,6 +119,7 @@ SCORED_USERS = Table(
             maximum=2,
             nulls="without an event listed then",
             since="1.1",
+            by_model=True,
         ),
     ),
     key=("user_id",),
@@ -111,4 +135,5 @@ USER_FEATURES = Table(
     ),
     key=("user_id",),
     snapshot=True,
+    version="1.1",
 )

@@ -7,8 +7,9 @@ that began before the published one (a zombie, or a run that was overtaken) is r
 """
 
 import json
+import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table as IcebergTable
@@ -28,7 +29,8 @@ CONFLICTS = 20  # each time somebody else won; far more than publishers of one d
 class Publication:
     """Who published a day, and what: the table property `pub.<ds>`.
 
-    `fence` is the time (ns) at which the newest staged attempt began.
+    `fence` is the time (ns) at which the newest staged attempt began. `published` is the time (ns)
+    at which these rows became visible, `first_published` that of the day's first rows; 0: unknown.
     """
 
     run: str
@@ -36,6 +38,8 @@ class Publication:
     rows: int
     digest: str
     restored: int = 0  # snapshot that a rollback brought back
+    published: int = 0
+    first_published: int = 0
 
 
 def publications(iceberg: IcebergTable | None) -> dict[str, Publication]:
@@ -103,7 +107,9 @@ def _changed(
                 f"later (fence {old.fence}) than this one (run {new.run!r}, fence {new.fence}); "
                 "run the day again to publish newer rows"
             )
-        changed[ds] = new
+        now = new.published or time.time_ns()
+        first = old.first_published if old else now
+        changed[ds] = replace(new, published=now, first_published=first)
     return changed
 
 

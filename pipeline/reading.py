@@ -15,6 +15,7 @@ from pipeline.catalog import load_table
 from pipeline.errors import NotPublishedError
 from pipeline.publish import Publication, publications
 from pipeline.settings import Settings, load_settings
+from pipeline.table_schema import Table
 from pipeline.tables import table_named
 
 
@@ -37,14 +38,22 @@ def scan(name: str, ds: str | None = None, settings: Settings | None = None) -> 
 
 
 def read(name: str, ds: str | None = None, settings: Settings | None = None) -> pa.Table:
-    """The rows as Arrow, in the declared column types.
+    """The rows as Arrow, in the declared column types."""
+    return as_declared(scan(name, ds, settings).to_arrow(), table_named(name))
 
-    A column that was declared after a day was published is null there, also where it is required.
+
+def as_declared(rows: pa.Table, table: Table) -> pa.Table:
+    """The rows with the declared columns and types.
+
+    A column that was declared after the rows were written is null, also where it is required now.
     """
-    found = scan(name, ds, settings).to_arrow().select(table_named(name).schema.names)
-    declared = zip(table_named(name).schema, found.columns, strict=True)
-    fields = [field.with_nullable(field.nullable or it.null_count > 0) for field, it in declared]
-    return found.cast(pa.schema(fields))
+    fields, columns = [], []
+    for field in table.schema:
+        known = field.name in rows.schema.names
+        column = rows[field.name].cast(field.type) if known else pa.nulls(len(rows), field.type)
+        columns.append(column)
+        fields.append(field.with_nullable(field.nullable or column.null_count > 0))
+    return pa.table(columns, schema=pa.schema(fields))
 
 
 def published(name: str, settings: Settings) -> dict[str, Publication]:

@@ -33,6 +33,7 @@ class Column:
     length: int | None = None  # exact number of elements of a list
     nulls: str = ""  # when a column that is not required is null
     since: str = "1.0"  # version of the table that brought it
+    by_model: bool = False  # made by the model, so it knows what the model learned from
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Table:
     """One table, partitioned by `ds`. `key` is unique within a partition.
 
     `snapshot` tables hold the full state as of `ds`; the others hold what happened on `ds`.
+    `version` is MAJOR.MINOR: columns are only added within a major version.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     snapshot: bool = False
+    version: str = "1.0"
 
     @property
     def schema(self) -> pa.Schema:

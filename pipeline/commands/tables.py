@@ -3,11 +3,12 @@
 import argparse
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
+from pipeline.column_text import null_text, range_text, type_text
 from pipeline.reading import published
 from pipeline.settings import Settings
-from pipeline.table_schema import Column
 from pipeline.tables import TABLES, table_named
 
 
@@ -36,22 +37,11 @@ def _print_tables(settings: Settings) -> None:
 
 
 def _print_columns(name: str) -> None:
-    grid = Grid("column", "type", "unit", "rule", "meaning", box=None)
+    grid = Grid("column", "type", "unit", "range", "null", "since", "meaning", box=None)
     for column in table_named(name).columns:
-        kind = str(column.type)
-        grid.add_row(column.name, kind, column.unit, _rule(column), column.meaning)
+        texts = type_text(column.type), column.unit, range_text(column), null_text(column)
+        grid.add_row(*map(escape, (column.name, *texts, column.since, column.meaning)))
     _print(grid)
-
-
-def _rule(column: Column) -> str:
-    rules = ["not null"] if column.required else []
-    if column.minimum is not None:
-        rules.append(f">= {column.minimum}")
-    if column.maximum is not None:
-        rules.append(f"<= {column.maximum}")
-    if column.values:
-        rules.append("one of " + ", ".join(column.values))
-    return "; ".join(rules)
 
 
 def _print(grid: Grid) -> None:

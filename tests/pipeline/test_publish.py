@@ -72,6 +72,17 @@ def test_a_newer_run_replaces_the_day_and_only_it(home: Settings) -> None:
     assert (event_ids(home, DAY), event_ids(home, NEXT)) == ([4, 5], [10, 11])
 
 
+def test_a_day_remembers_when_it_was_first_published_and_when_last(home: Settings) -> None:
+    ready(home, "r1", {DAY: rows_of(DAY, 1, 3)})
+    before = time.time_ns()
+    first = publish(home, EVENTS, "r1")[DAY]
+    ready(home, "r2", {DAY: rows_of(DAY, 4, 2)})
+    second = publish(home, EVENTS, "r2")[DAY]
+    assert before < first.published == first.first_published < second.published < time.time_ns()
+    assert second.first_published == first.published
+    assert reading.published("events", home)[DAY] == second
+
+
 def test_an_attempt_that_began_earlier_is_refused(home: Settings) -> None:
     ready(home, "zombie", {DAY: rows_of(DAY, 1, 1)})
     ready(home, "newer", {DAY: rows_of(DAY, 2, 1)})

@@ -1,14 +1,17 @@
 """Reading published tables, by the one-liners that the documentation gives."""
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 from staged_factory import DAY, SOUND, event, pass_audit, stage
 
 from pipeline.errors import NotPublishedError, UsageError
 from pipeline.publish import publish
-from pipeline.reading import pinned_files, published, read, scan
+from pipeline.reading import as_declared, pinned_files, published, read, scan
 from pipeline.settings import Settings
-from pipeline.tables import TABLES, table_named
+from pipeline.table_schema import STRING, Column
+from pipeline.tables import EVENTS, TABLES, table_named
 
 NEXT = "2024-03-06"
 
@@ -97,3 +100,12 @@ def test_what_is_not_published_is_named(home: Settings) -> None:
 def test_an_unknown_table_is_wrong_usage(home: Settings) -> None:
     with pytest.raises(UsageError, match="found 'event'"):
         read("event")
+
+
+def test_a_column_declared_after_the_rows_were_written_is_null(home: Settings) -> None:
+    publish_events(home, "r1", **{DAY: [event(1)]})
+    newer = replace(EVENTS, columns=(*EVENTS.columns, Column("mood", STRING, "new", True)))
+    rows = as_declared(scan("events").to_arrow(), newer)
+    assert rows.schema.names == newer.schema.names
+    assert rows["mood"].to_pylist() == [None]
+    assert not rows.schema.field("event_id").nullable

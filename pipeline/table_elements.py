@@ -1,0 +1,49 @@
+"""What the fields of list columns mean, by type: for the docs page and for Feast."""
+
+import pyarrow as pa
+
+from pipeline.interest_tables import DUE_AGAIN, SEARCH_INTENTS, TOPIC_SHARES
+from pipeline.table_columns import REASONS, SCORED_ITEMS
+
+ELEMENTS: dict[pa.DataType, dict[str, str]] = {
+    SCORED_ITEMS: {
+        "item_id": "`<platform>:<raw item id>`",
+        "score": "chance that the user's next item is this one, 0 to 1",
+    },
+    REASONS: {
+        "own": "log-odds that it owes to the user's own repeats",
+        "alike": "log-odds that it owes to users alike",
+        "trend": "log-odds that it owes to the trend",
+        "text": "log-odds that it owes to texts",
+        "model": "log-odds that it owes to the transformer",
+    },
+    TOPIC_SHARES: {
+        "topic_id": "id of the topic in `topics`",
+        "share": "share of the user's interests, 0 to 1",
+    },
+    DUE_AGAIN: {
+        "topic_id": "id of the topic in `topics`",
+        "item_id": "item of that kind that the user bought last",
+        "due_ds": "day on which the next purchase is due",
+        "cycle_days": "usual days between two purchases",
+    },
+    SEARCH_INTENTS: {
+        "query": "what was searched",
+        "topic_id": "topic that the query is nearest to",
+        "weight": "decayed number of searches",
+    },
+}
+
+
+def elements(kind: pa.DataType) -> dict[str, str]:
+    """Meaning of each field of a list of structs; empty for every other type.
+
+    Raises KeyError for a list of structs that nobody explained.
+    """
+    if not is_struct_list(kind):
+        return {}
+    return ELEMENTS[kind]
+
+
+def is_struct_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
