@@ -21,7 +21,7 @@ def type_text(kind: pa.DataType) -> str:
 
 
 def range_text(column: Column) -> str:
-    """The values that the audit lets through; "any" where it holds them against nothing."""
+    """The values that the audit lets through; "any" where all of the type may be."""
     low, high = column.minimum, column.maximum
     texts = []
     if low is not None and high is not None:

@@ -4,6 +4,7 @@
 
 Within a major version columns are only added. A minor version adds columns or words a meaning
 better; a major version may do anything. `python -m pipeline.feature_docs --release` freezes.
+While nobody reads a version yet, delete its file and freeze it again.
 """
 
 import json
