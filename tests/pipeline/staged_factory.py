@@ -71,6 +71,7 @@ SOUND: dict[str, dict[str, object]] = {
         "interests_short": [{"topic_id": "t0001", "share": 1.0}], "interest_events_long": 1.0,
         "interest_events_short": 1.0, "topic_entropy": 0.0, "drift_score": 0.0,
         "drift_p_value": 1.0, "drift_stage": "stable", "weekly_topics": ["t0001"],
+        "weeks": ["2024-03-04"],
     },
     "migrations": {
         "ds": DAY, "week": "2024-03-04", "from_topic": "t0001", "to_topic": "t0001", "users": 1,

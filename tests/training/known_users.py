@@ -15,8 +15,9 @@ def interests(user_ids: list[str], ds: str) -> pa.Table:
             "interest_events_long": n + 0.5, "interest_events_short": n + 0.25,
             "topic_entropy": 0.0, "drift_score": 0.5, "drift_p_value": 0.01,
             "drift_from_topic": _topic(n), "drift_to_topic": _topic(n + 1),
-            "drift_since_ds": shift(ds, -7), "drift_stage": "shifting",
-            "weekly_topics": [_topic(n), _topic(n + 1)], "pattern": None,
+            "drift_since_ds": shift(ds, -7), "drift_found_ds": ds, "drift_stage": "shifting",
+            "weekly_topics": [_topic(n), _topic(n + 1)],
+            "weeks": [shift(ds, -14), shift(ds, -7)], "pattern": None,
         }
         for n, user in enumerate(user_ids)
     ]  # fmt: skip
