@@ -49,6 +49,10 @@ class CampaignError(TidemarkError):
     """A campaign or experiment TOML is wrong; the running policy stays in place."""
 
 
+class OnlineError(TidemarkError):
+    """The online store is out of reach, written by another, or holds no night to read."""
+
+
 class OrchestrationError(TidemarkError):
     """Airflow could not be started, reached, or its run failed."""
 

@@ -1,8 +1,10 @@
-"""`python -m pipeline status`: landing, published days, champion."""
+"""`python -m pipeline status`: landing, published days, online store."""
 
 import argparse
 
+from pipeline.errors import OnlineError
 from pipeline.landing import active_sources, landed_days, missing
+from pipeline.online import open_backend
 from pipeline.reading import published
 from pipeline.settings import Settings
 from pipeline.steps import CLEAN, INGEST, SESSIONIZE
@@ -31,10 +33,23 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         behind = len(set(due) - set(days))
         note = f", {behind} landed days not published" if days and behind else ""
         print(f"{name:18} {_span(days)}{note}")
+    print(f"{'online':18} {_online(settings)}")
     if landed:
         for message in missing(settings, landed[-1]):
             print(f"missing   {message}")
     return 0
+
+
+def _online(settings: Settings) -> str:
+    """The nights of the online store; being out of reach is a state too."""
+    try:
+        nights = open_backend(settings).nights()
+    except OnlineError as error:
+        return str(error)
+    if nights.current is None:
+        return "none"
+    before = f", {nights.previous.ds} kept for a rollback" if nights.previous else ""
+    return f"ds={nights.current.ds} serves, {nights.current.rows:,} users{before}"
 
 
 def _span(days: list[str]) -> str:

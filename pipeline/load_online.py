@@ -1,0 +1,44 @@
+"""Load the features of a day into the online store.
+
+    python -m pipeline.load_online --ds 2011-11-09 --run R
+    python -m pipeline.load_online --rollback
+
+Reads `user_features` of the day, writes a version of its own to the store that TIDEMARK_ONLINE_URI
+names, counts it, and then moves one pointer. The night before stays: `--rollback` lets it serve
+again at once.
+"""
+
+import argparse
+
+from pipeline import ending
+from pipeline.days import parse_day
+from pipeline.errors import UsageError
+from pipeline.online import open_backend
+from pipeline.online.load import load_night, roll_back
+from pipeline.settings import load_settings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--ds", help="the day to load")
+    what.add_argument("--rollback", action="store_true", help="back to the night before")
+    parser.add_argument("--run", help="id shared by the steps of one run")
+    parser.add_argument("--force", action="store_true", help="also an older or rolled back day")
+    given = parser.parse_args()
+    if given.rollback and given.force:
+        raise UsageError("--force: belongs to --ds, not to --rollback")
+    settings = load_settings()
+    backend = open_backend(settings)
+    done = (
+        roll_back(backend)
+        if given.rollback
+        else load_night(settings, backend, parse_day(given.ds), given.force)
+    )
+    print(f"online store ({backend.name}): {done}")
+
+
+if __name__ == "__main__":
+    ending.run(main)
