@@ -59,3 +59,7 @@ class OrchestrationError(TidemarkError):
 
 class ContractError(TidemarkError):
     """A table's declared columns are not what its version was released as."""
+
+
+class LeakError(TidemarkError):
+    """Features were asked for that know what happened after their day."""

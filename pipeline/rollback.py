@@ -36,8 +36,8 @@ def rollback(settings: Settings, table: Table, ds: str) -> Publication:
         attempt.run, attempt.started, before.rows, before.digest, restored=snapshot.snapshot_id
     )
     summary = {"tidemark.restored": str(snapshot.snapshot_id)}
-    commit(settings, table, {ds: back}, {ds: [str(file) for file in files]}, summary)
-    return back
+    changed = commit(settings, table, {ds: back}, {ds: [str(file) for file in files]}, summary)
+    return changed[ds]
 
 
 def _earlier(

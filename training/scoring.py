@@ -27,6 +27,7 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) 
     columns = {
         "ds": pa.array([ds] * len(rows), pa.string()),
         "model_version": pa.array([version] * len(rows), pa.string()),
+        "model_ds": pa.array([predictor.trained.card.ds] * len(rows), pa.string()),
         **{name: history[name] for name in ("user_id", "platforms", "first_ds", "last_ds")},
         **_counts(states),
         "is_cold_start": pa.array(_items_read(states.past) < COLD_EVENTS),

@@ -95,9 +95,10 @@ SOUND: dict[str, dict[str, object]] = {
     },
     "segment_members": {"ds": DAY, "segment": "fading_regulars", "user_id": USER},
     "user_features": {
-        "ds": DAY, "user_id": USER, "model_version": "1", "platforms": ["shop"], "first_ds": DAY,
-        "last_ds": DAY, "recency_days": 0, "active_days_28d": 1, "events_7d": 1, "events_28d": 1,
-        "views_28d": 1, "carts_28d": 0, "purchases_28d": 0, "returns_28d": 0, "events_365d": 1,
+        "ds": DAY, "user_id": USER, "model_version": "1", "model_ds": DAY, "platforms": ["shop"],
+        "first_ds": DAY, "last_ds": DAY, "recency_days": 0, "active_days_28d": 1,
+        "events_7d": 1, "events_28d": 1, "views_28d": 1, "carts_28d": 0,
+        "purchases_28d": 0, "returns_28d": 0, "events_365d": 1,
         "purchases_365d": 0, "spend_28d": 0.0, "spend_365d": 0.0, "is_cold_start": True,
         "embedding": [0.5, 0.5], "next_items": SCORED, "next_new_items": SCORED,
         "next_items_reasons": REASONS, "next_new_items_reasons": REASONS,

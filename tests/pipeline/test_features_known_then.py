@@ -1,0 +1,173 @@
+"""features.as_of with late events and republished days: what was known then, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from feature_days import ANN, BOB, features, publish_days
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from test_features_as_of import FRI, MON, TUE, WED, frame, recency
+
+from pipeline.catalog import load_table
+from pipeline.days import shift
+from pipeline.errors import NotPublishedError, UsageError
+from pipeline.features import as_of
+from pipeline.point_in_time import State, Timeline, by_publication, day_end, microseconds
+from pipeline.publish import Publication
+from pipeline.rollback import rollback
+from pipeline.settings import Settings
+from pipeline.tables import EVENTS, USER_FEATURES, USER_HISTORY
+from spark_jobs.transforms.accumulate import histories
+from spark_jobs.transforms.history import EVENT_FIELDS
+
+
+def just(nanoseconds: int, milliseconds: int) -> datetime:
+    """So long after (before, when negative) a publication."""
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC) + timedelta(milliseconds=milliseconds)
+
+
+def labels(*times: datetime, user: str = ANN) -> pa.Table:
+    stamps = pa.array(times, pa.timestamp("us", "UTC"))
+    return pa.table({"user_id": [user] * len(times), "event_timestamp": stamps})
+
+
+def as_published(*times: datetime) -> list[int | None]:
+    found = as_of(labels(*times), ["recency_days"], known="publication", max_age=None)
+    return recency(found)
+
+
+def republish(home: Settings, run: str, ds: str, value: int) -> Publication:
+    return publish_days(home, run, {ds: [features(ANN, ds, recency_days=value)]})[ds]
+
+
+def test_a_late_event_is_seen_when_it_had_arrived(home: Settings) -> None:
+    """Ann's purchase of Monday evening arrives on Wednesday. On Tuesday nobody could know it."""
+
+    def event(time: str, arrival: str, kind: str) -> dict[str, object]:
+        return {"user_id": ANN, "platform": "shop", "item_id": "shop:1", "event_type": kind,
+                "event_time": datetime.fromisoformat(time).replace(tzinfo=UTC),
+                "arrival_ds": arrival, "quantity": 1.0, "price": 2.0}  # fmt: skip
+
+    rows = [
+        event(f"{MON}T09:00", MON, "view"),
+        event(f"{MON}T20:00", WED, "purchase"),
+        event(f"{TUE}T11:00", TUE, "cart"),
+    ]
+    new = pl.from_arrow(pa.Table.from_pylist(rows, schema=EVENTS.schema.remove_metadata()))
+    past = pl.from_arrow(USER_HISTORY.schema.empty_table()).select(
+        "user_id", pl.exclude("ds", "user_id").name.prefix("past_")
+    )
+    kernel = pl.concat([past, new.select("user_id", "platform", *EVENT_FIELDS)], how="diagonal")
+    states = histories(kernel, [MON, TUE, WED], 365, 100)
+    days = {ds: states.filter(ds=ds).to_dicts() for ds in (MON, TUE, WED)}
+    publish_days(home, "r1", days, table="user_history")
+    found = as_of(
+        frame((ANN, f"{TUE}T10:00Z"), (ANN, f"{WED}T23:59Z"), (ANN, "2024-03-07T00:00Z")),
+        ["events"],
+        table="user_history",
+    )
+    kinds = [[it["event_type"] for it in events] for events in found["events"].to_pylist()]
+    assert kinds == [["view"], ["view", "cart"], ["view", "purchase", "cart"]]
+
+
+def test_publication_time_rules_where_it_is_asked_for(home: Settings) -> None:
+    """Monday's features are published now, years after: a label of Tuesday could not see them."""
+    first = republish(home, "r1", MON, 1)
+    rows = frame((ANN, f"{TUE}T10:00:00Z"))
+    assert recency(as_of(rows, ["recency_days"])) == [1]
+    assert recency(as_of(rows, ["recency_days"], known="publication")) == [None]
+    assert as_published(just(first.published, -5), just(first.published, 5)) == [None, 1]
+
+
+def test_a_repaired_day_is_seen_as_it_was_before_the_repair(home: Settings) -> None:
+    first = republish(home, "r1", TUE, 1)
+    repair = republish(home, "r2", TUE, 2)
+    times = (just(first.published, 1), just(repair.published, -1), just(repair.published, 1))
+    assert as_published(*times) == [1, 1, 2]
+    assert recency(as_of(frame((ANN, f"{WED}T10:00:00Z")), ["recency_days"])) == [2]
+
+
+def test_a_repair_of_an_older_day_hides_no_newer_one(home: Settings) -> None:
+    republish(home, "r1", MON, 1)
+    newer = republish(home, "r2", TUE, 2)
+    repair = republish(home, "r3", MON, 3)
+    assert as_published(just(newer.published, 1), just(repair.published, 1)) == [2, 2]
+
+
+def test_a_rollback_is_a_publication_too(home: Settings) -> None:
+    republish(home, "r1", TUE, 1)
+    wrong = republish(home, "r2", TUE, 2)
+    back = rollback(home, USER_FEATURES, TUE)
+    assert as_published(just(wrong.published, 1), just(back.published, 1)) == [2, 1]
+
+
+def test_what_a_day_held_is_not_made_up_when_its_snapshot_is_gone(home: Settings) -> None:
+    first = republish(home, "r1", TUE, 1)
+    repair = republish(home, "r2", TUE, 2)
+    iceberg = load_table(home, USER_FEATURES)
+    assert iceberg is not None
+    iceberg.maintenance.expire_snapshots().older_than(datetime.now(UTC)).commit()
+    assert as_published(just(first.published, -5), just(repair.published, 5)) == [None, 2]
+    with pytest.raises(NotPublishedError, match=f"user_features ds={TUE}: was published again"):
+        as_published(just(first.published, 1))
+
+
+def test_once_published_days_stay_known_without_their_snapshots(home: Settings) -> None:
+    first = republish(home, "r1", TUE, 1)
+    second = republish(home, "r2", WED, 2)
+    iceberg = load_table(home, USER_FEATURES)
+    assert iceberg is not None
+    iceberg.maintenance.expire_snapshots().older_than(datetime.now(UTC)).commit()
+    assert as_published(just(first.published, 1), just(second.published, 1)) == [1, 2]
+
+
+def test_a_user_who_left_has_no_features_from_before(home: Settings) -> None:
+    """Wednesday was known and had no row of Bob, who was inactive for too long by then."""
+    publish_days(home, "r1", {TUE: [features(ANN, TUE), features(BOB, TUE)]})
+    publish_days(home, "r2", {WED: [features(ANN, WED)]})
+    found = as_of(frame((BOB, f"{WED}T10:00Z"), (BOB, f"{FRI}T10:00Z")), ["recency_days"])
+    assert recency(found) == [0, None]
+
+
+def test_a_day_without_rows_is_known_and_empty(home: Settings) -> None:
+    publish_days(home, "r1", {TUE: [features(ANN, TUE)], WED: []})
+    assert recency(as_of(frame((ANN, f"{FRI}T10:00Z")), ["recency_days"])) == [None]
+
+
+def test_a_delay_and_publication_do_not_go_together(home: Settings) -> None:
+    republish(home, "r1", TUE, 1)
+    with pytest.raises(UsageError, match="'publication' without delay"):
+        as_of(frame((ANN, None)), known="publication", delay=timedelta(hours=1))
+
+
+@given(st.lists(st.integers(0, 50), max_size=8, unique=True), st.lists(st.integers(-5, 60)))
+@hypothesis_settings(deadline=None)
+def test_a_timeline_gives_the_newest_state_that_began(begins: list[int], times: list[int]) -> None:
+    timeline = Timeline(sorted(begins), [State(str(begin)) for begin in sorted(begins)])
+    for time, found in zip(times, timeline.at(np.array(times, np.int64)), strict=True):
+        begun = [begin for begin in begins if begin <= time]
+        assert (timeline.states[found].ds if found >= 0 else None) == (
+            str(max(begun)) if begun else None
+        )
+
+
+def test_publications_are_told_in_order(home: Settings) -> None:
+    first, second = republish(home, "r1", TUE, 1), republish(home, "r2", MON, 2)
+    iceberg = load_table(home, USER_FEATURES)
+    assert iceberg is not None
+    timeline = by_publication(iceberg)
+    assert timeline.since == [-(-it.published // 1000) for it in (first, second)]
+    assert [state.ds for state in timeline.states] == [TUE, TUE]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/London", "Pacific/Apia", "America/New_York"])
+def test_days_end_in_order_and_where_the_next_begins(zone: str) -> None:
+    ds = "2011-12-25"  # Apia left out 2011-12-30
+    for _ in range(400):
+        assert day_end(ds, [zone]) <= day_end(shift(ds, 1), [zone])
+        ds = shift(ds, 1)
+    assert day_end("2024-03-05", ["UTC"]) == microseconds(datetime(2024, 3, 6, tzinfo=UTC))
