@@ -1,0 +1,54 @@
+"""Find the interest topics of a day.
+
+    python -m training.build_topics --ds 2011-11-09 --run R
+
+Reads `items`, `item_embeddings` and `user_history` of the day, and `topics` and `item_topics` of
+the newest earlier night; stages `topics` and `item_topics`. Items are clustered anew on the first
+night of a week and where they have changed much; else new ones join the topics there are.
+"""
+
+from pipeline import ending, staging
+from pipeline.catalog import file_schema
+from pipeline.interest_tables import ITEM_TOPICS, TOPICS
+from pipeline.parquet_files import write_day
+from pipeline.settings import Settings, load_settings
+from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
+from training.job import arguments, open_day
+from training.topics.co_engagement import co_engagement
+from training.topics.day_items import read_items
+from training.topics.earlier import read_earlier
+from training.topics.item_vectors import item_vectors
+from training.topics.night import place_items
+from training.topics.topic_rows import both_tables
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--ds", required=True, help="the day")
+    given = parser.parse_args()
+    build(load_settings(), given.ds, given.run)
+
+
+def build(settings: Settings, ds: str, run: str) -> None:
+    """Stages both tables of one day; a day without items has no topics."""
+    inputs, read = {}, {}
+    for table in (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):
+        inputs[table.name], read[table] = open_day(settings, table, ds)
+    items = read_items(read[ITEM_EMBEDDINGS], read[ITEMS])
+    tables, reason = (TOPICS.schema.empty_table(), ITEM_TOPICS.schema.empty_table()), "no items"
+    if len(items):
+        past, earlier = read_earlier(settings, ds, items)
+        inputs |= earlier
+        vectors = item_vectors(items.text, co_engagement(read[USER_HISTORY], ds, items.ids))
+        placed = place_items(items, vectors, past, ds, settings.topics)
+        tables = both_tables(items, vectors, past, placed, ds)
+        reason = placed.reason or "items assigned only"
+    for table, rows in zip((TOPICS, ITEM_TOPICS), tables, strict=True):
+        attempt, schema = staging.begin(settings, table.name, run), file_schema(settings, table)
+        files = {ds: [write_day(attempt.day(ds), rows, schema)]} if rows.num_rows else {}
+        staging.complete(attempt, [ds], files, inputs, {"rows": {ds: rows.num_rows}})
+        print(f"{table.name} ds={ds}: {rows.num_rows} rows ({reason})")
+
+
+if __name__ == "__main__":
+    ending.run(main)

@@ -1,0 +1,149 @@
+"""Clusters of unit vectors: k-means, then splits and merges where they fit better.
+
+k-means stays in the nearest optimum: two clusters on one topic, one on two others. So the cluster
+that gains most from a split is split, the two that lose least by it are merged, as long as that
+pays (after Ueda et al. 2000). The same moves let clusters follow the items over time.
+"""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+TRIES, ITERATIONS, SEED = 4, 50, 7
+ROWS_AT_ONCE = 16_384
+LEAST_GAIN = 1e-3  # of a split: equal items stay together
+
+
+def fit(rows: np.ndarray, number: int, worth: float, start: np.ndarray | None = None) -> np.ndarray:
+    """[at most `number`, width] centroids of length 1.
+
+    `start` are centroids to go on from; `worth` is how many times its loss a move must gain.
+    """
+    labels = _kmeans(rows, number, TRIES) if start is None else _kmeans(rows, start, 1)
+    labels = regrouped(rows, labels, number, worth)
+    labels = _kmeans(rows, means(rows, labels, int(labels.max()) + 1), 1)
+    return means(rows, labels, int(labels.max()) + 1)
+
+
+def assign(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest centroid of each row and its cosine; the first of equal ones."""
+    label, cosine = np.zeros(len(vectors), np.int64), np.zeros(len(vectors), np.float32)
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        alike = vectors[start : start + ROWS_AT_ONCE].astype(np.float32) @ centroids.T
+        label[start : start + ROWS_AT_ONCE] = alike.argmax(axis=1)
+        cosine[start : start + ROWS_AT_ONCE] = alike.max(axis=1)
+    return label, cosine
+
+
+def own_cosine(vectors: np.ndarray, centroids: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Cosine of each row and the centroid of its label; -1 for label -1."""
+    found = np.full(len(vectors), -1, np.float32)
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        label = labels[start : start + ROWS_AT_ONCE]
+        chunk = vectors[start : start + ROWS_AT_ONCE].astype(np.float32)
+        alike = np.einsum("ij,ij->i", chunk, centroids[label]) if len(centroids) else label * 0
+        found[start : start + ROWS_AT_ONCE] = np.where(label >= 0, np.clip(alike, -1, 1), -1)
+    return found
+
+
+def means(vectors: np.ndarray, labels: np.ndarray, number: int) -> np.ndarray:
+    """[number, width] unit mean of the rows of each label; 0 for one without rows."""
+    total = np.zeros((number, vectors.shape[1]))
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        label = labels[start : start + ROWS_AT_ONCE]
+        mine = np.flatnonzero(label >= 0)
+        where = (label[mine], np.arange(len(mine)))
+        members = sparse.csr_matrix((np.ones(len(mine)), where), (number, len(mine)))
+        total += members @ vectors[start : start + ROWS_AT_ONCE][mine].astype(np.float64)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return (total / np.maximum(length, 1e-12)).astype(np.float32)
+
+
+def regrouped(rows: np.ndarray, labels: np.ndarray, number: int, worth: float) -> np.ndarray:
+    """New labels from 0 on, after splits and merges towards `number` clusters."""
+    groups = Groups(rows, labels)
+    for _ in range(4 * number):
+        split, gain = groups.best_split()
+        pair, cost = groups.cheapest_merge(spare=split if len(groups) == number else -1)
+        few, many = len(groups) < number, len(groups) > number
+        if (few and gain < LEAST_GAIN) or (not few and not many and gain <= worth * cost):
+            break
+        if many:
+            groups.replace(pair, [groups.joined(pair)])
+        elif few:
+            groups.replace((split,), list(groups.halves[split][1:]))
+        else:
+            groups.replace((split, *pair), [*groups.halves[split][1:], groups.joined(pair)])
+    return groups.labels()
+
+
+class Groups:
+    """Clusters as lists of rows, with the best split of each at hand."""
+
+    def __init__(self, rows: np.ndarray, labels: np.ndarray) -> None:
+        self.rows = rows
+        self.members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        self.halves = [self._halves(group) for group in self.members]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def best_split(self) -> tuple[int, float]:
+        """Which cluster to split, and by how much squared distances would fall."""
+        gains = [gain for gain, _, _ in self.halves]
+        best = int(np.argmax(gains))
+        return best, max(gains[best], LEAST_GAIN / 2)
+
+    def cheapest_merge(self, spare: int) -> tuple[tuple[int, int], float]:
+        """Which clusters to merge, and by how much squared distances would rise (Ward 1963)."""
+        size = np.array([len(group) for group in self.members], float)
+        mean = np.stack([self.rows[group].mean(axis=0, dtype=float) for group in self.members])
+        square = (mean**2).sum(axis=1)
+        apart = np.maximum(square[:, None] + square - 2 * mean @ mean.T, 0)
+        cost = apart * size[:, None] * size / (size[:, None] + size)
+        cost[np.tril_indices(len(size))] = np.inf
+        if spare >= 0:
+            cost[spare], cost[:, spare] = np.inf, np.inf
+        one, other = np.unravel_index(int(np.argmin(cost)), cost.shape)
+        return (int(one), int(other)), float(cost[one, other])
+
+    def joined(self, pair: tuple[int, int]) -> np.ndarray:
+        return np.sort(np.concatenate([self.members[place] for place in pair]))
+
+    def replace(self, gone: tuple[int, ...], fresh: list[np.ndarray]) -> None:
+        kept = [place for place in range(len(self)) if place not in gone]
+        self.members = [self.members[place] for place in kept] + fresh
+        self.halves = [self.halves[place] for place in kept] + [self._halves(g) for g in fresh]
+
+    def labels(self) -> np.ndarray:
+        found = np.zeros(len(self.rows), np.int64)
+        for label, group in enumerate(self.members):
+            found[group] = label
+        return found
+
+    def _halves(self, group: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        rows = self.rows[group]
+        labels = _kmeans(rows, 2, 1)
+        parts = group[labels == 0], group[labels == 1]
+        gain = sum(_pull(self.rows[part]) for part in parts) - _pull(rows)
+        return gain, *parts
+
+
+def _pull(rows: np.ndarray) -> float:
+    """Squared length of the rows' sum over their number: what a cluster of them explains."""
+    total = rows.sum(axis=0, dtype=float)
+    return float(total @ total) / max(len(rows), 1)
+
+
+def _kmeans(rows: np.ndarray, start: int | np.ndarray, tries: int) -> np.ndarray:
+    """Labels from 0 on without gaps; one thread, because threads add up in any order."""
+    first = np.asarray(start)[: len(rows)] if np.ndim(start) else "k-means++"
+    number = len(first) if np.ndim(start) else min(int(start), len(rows))
+    model = KMeans(number, init=first, n_init=tries, max_iter=ITERATIONS, random_state=SEED)
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
+        return np.unique(model.fit(rows).labels_, return_inverse=True)[1]
