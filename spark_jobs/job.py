@@ -93,6 +93,18 @@ class SparkJob:
             return self.spark.createDataFrame([], schema)
         return self.spark.read.schema(schema).parquet(*files)
 
+    def read_staged(self, table: Table, ds: str) -> DataFrame:
+        """What this run has staged of `ds`, as it will be published."""
+        files = [
+            file
+            for manifest in staging.current(self.settings, table.name, self.run)
+            for file in manifest.days.get(ds, [])
+        ]
+        schema = from_arrow_schema(table.schema)
+        if not files:
+            return self.spark.createDataFrame([], schema)
+        return self.spark.read.schema(schema).parquet(*files)
+
     def has_day(self, table: Table, ds: str) -> bool:
         """Whether `ds` of `table` is published."""
         return ds in published(table.name, self.settings)

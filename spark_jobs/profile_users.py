@@ -1,0 +1,34 @@
+"""Profile users: interests, drift and trajectories.
+
+    spark-submit spark_jobs/profile_users.py --ds 2011-11-09
+
+Reads `user_history` and `item_topics` of the day, writes staged partitions of `user_interests`,
+`migrations` and `migration_patterns`. Of a range, the last day only.
+"""
+
+from pipeline.errors import NotPublishedError
+from pipeline.interest_tables import ITEM_TOPICS, MIGRATION_PATTERNS, MIGRATIONS, USER_INTERESTS
+from pipeline.tables import USER_HISTORY
+from spark_jobs.job import SparkJob, run_job
+from spark_jobs.transforms.migrations import migration_patterns, migrations
+from spark_jobs.transforms.profile import user_interests
+
+
+def main() -> None:
+    job = SparkJob.from_args(__doc__)
+    ds = job.last
+    for table in (USER_HISTORY, ITEM_TOPICS):
+        if not job.has_day(table, ds):
+            raise NotPublishedError(
+                f"{table.name} ds={ds}: not published; run the steps that write it first"
+            )
+    histories = job.read_range(USER_HISTORY, ds, ds)
+    item_topics = job.read_range(ITEM_TOPICS, ds, ds).select("item_id", "topic_id").toArrow()
+    job.stage(USER_INTERESTS, user_interests(histories, item_topics, ds), [ds])
+    interests = job.read_staged(USER_INTERESTS, ds)
+    job.stage(MIGRATIONS, migrations(interests, ds), [ds])
+    job.stage(MIGRATION_PATTERNS, migration_patterns(interests, ds), [ds])
+
+
+if __name__ == "__main__":
+    run_job(main)
