@@ -5,9 +5,9 @@ The SQL is DuckDB's; it must not raise on any row, so text is cast with `try_cas
 
 from pipeline.feature_tables import JOINED
 from pipeline.settings import Settings
+from pipeline.table_schema import RowRule
 from pipeline.tables import ITEMLESS_EVENT_TYPES
-
-RowRule = tuple[str, str, tuple[str, ...]]
+from pipeline.topic_rules import TOPIC_RULES
 
 # The end of a day in the westernmost zone (UTC-12), and one day for clocks that run ahead.
 LATEST_HOURS_AFTER_DAY_BEGINS = 24 + 12 + 24
@@ -208,4 +208,5 @@ RULES = {
     "user_history": _user_history,
     "training_examples": _training_examples,
     "user_features": _user_features,
+    **TOPIC_RULES,
 }

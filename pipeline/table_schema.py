@@ -15,6 +15,7 @@ STRING, LONG, INT, DOUBLE, FLOAT, BOOL = (
 INSTANT = pa.timestamp("us", tz="UTC")
 VECTOR = pa.list_(pa.float32())
 TEXTS = pa.list_(pa.string())
+RowRule = tuple[str, str, tuple[str, ...]]  # what it says, SQL that holds, columns to show
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ HISTORY = [
 ]
 SCORED = [{"item_id": f"shop:{n}", "score": 1.0 - n / 100} for n in range(NEXT_ITEMS)]
 REASONS = [dict.fromkeys(("own", "alike", "trend", "text", "model"), 0.5)] * len(SCORED)
+MERGED = {"ended_ds": DAY, "ended_how": "merged", "merged_into": "t0002", "items": 0}
 SOUND: dict[str, dict[str, object]] = {
     "raw_events": {**EVENT, "source_file": "shop/2024-03-05.csv"},
     "events": EVENT,
