@@ -146,9 +146,10 @@ USER_SIGNALS = Table(
         _share("anomaly_score", "how unlike a person that buys for itself"),
         Column("anomaly_reason", STRING, "what stands out most", nulls="when nothing stands out"),
         _share("return_rate", "purchases returned, pulled towards the mean of all users"),
-        Column("price_level", FLOAT, "mean log of the price paid over the item's usual price",
+        Column("price_level", FLOAT, "mean log of the price paid over the usual price of the topic",
                unit="log ratio", nulls="without priced purchases"),
-        Column("price_sensitivity", FLOAT, "how much cheaper than usual the user buys than looks",
+        Column("price_sensitivity", FLOAT, "mean log price of what is looked at minus that of what "
+               "is bought, each over the usual price of its topic",
                unit="log ratio", nulls="with too few priced events"),
         Column("due_again", DUE_AGAIN, "bought in cycles, the soonest due first", True),
         Column("search_intents", SEARCH_INTENTS, "what was searched of late, most first", True),

@@ -5,6 +5,7 @@ The SQL is DuckDB's; it must not raise on any row, so text is cast with `try_cas
 
 from pipeline.feature_tables import JOINED
 from pipeline.settings import Settings
+from pipeline.signal_rules import SIGNAL_RULES
 from pipeline.table_schema import RowRule
 from pipeline.tables import ITEMLESS_EVENT_TYPES
 from pipeline.topic_rules import TOPIC_RULES
@@ -209,4 +210,5 @@ RULES = {
     "training_examples": _training_examples,
     "user_features": _user_features,
     **TOPIC_RULES,
+    **SIGNAL_RULES,
 }

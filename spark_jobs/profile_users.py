@@ -1,23 +1,32 @@
-"""Profile users: interests, drift and trajectories.
+"""Profile users: interests, drift, trajectories and signals of behaviour.
 
     spark-submit spark_jobs/profile_users.py --ds 2011-11-09
 
-Reads `user_history` and `item_topics` of the day, writes staged partitions of `user_interests`,
-`migrations` and `migration_patterns`. Of a range, the last day only.
+Reads `user_history`, `items`, `item_topics` and `review_sentiments` of the day, writes staged
+partitions of `user_interests`, `migrations`, `migration_patterns` and `user_signals`. Of a range,
+the last day only.
 """
 
 from pipeline.errors import NotPublishedError
-from pipeline.interest_tables import ITEM_TOPICS, MIGRATION_PATTERNS, MIGRATIONS, USER_INTERESTS
-from pipeline.tables import USER_HISTORY
+from pipeline.interest_tables import (
+    ITEM_TOPICS,
+    MIGRATION_PATTERNS,
+    MIGRATIONS,
+    REVIEW_SENTIMENTS,
+    USER_INTERESTS,
+    USER_SIGNALS,
+)
+from pipeline.tables import ITEMS, USER_HISTORY
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.transforms.migrations import migration_patterns, migrations
 from spark_jobs.transforms.profile import user_interests
+from spark_jobs.transforms.signals import signals
 
 
 def main() -> None:
     job = SparkJob.from_args(__doc__)
     ds = job.last
-    for table in (USER_HISTORY, ITEM_TOPICS):
+    for table in (USER_HISTORY, ITEMS, ITEM_TOPICS, REVIEW_SENTIMENTS):
         if not job.has_day(table, ds):
             raise NotPublishedError(
                 f"{table.name} ds={ds}: not published; run the steps that write it first"
@@ -28,6 +37,8 @@ def main() -> None:
     interests = job.read_staged(USER_INTERESTS, ds)
     job.stage(MIGRATIONS, migrations(interests, ds), [ds])
     job.stage(MIGRATION_PATTERNS, migration_patterns(interests, ds), [ds])
+    items, sentiments = (job.read_range(table, ds, ds) for table in (ITEMS, REVIEW_SENTIMENTS))
+    job.stage(USER_SIGNALS, signals(histories, items, item_topics, sentiments, ds), [ds])
 
 
 if __name__ == "__main__":

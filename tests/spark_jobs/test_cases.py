@@ -13,12 +13,14 @@ import pytest
 from published_rows import Row, as_arrow, event, read_jsonl
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS
 from pipeline.table_schema import Table
 from pipeline.tables import EVENTS, ITEMS, RAW_EVENTS, USER_HISTORY
 from spark_jobs.transforms.accumulate import accumulate
 from spark_jobs.transforms.make_examples import Cutoff, make_examples
 from spark_jobs.transforms.merge_items import last_of_day, merge_items, seen_items
 from spark_jobs.transforms.sessionize import sessionize
+from spark_jobs.transforms.signals import signals
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 ZONES = {"shop": "UTC", "london": "Europe/London", "shanghai": "Asia/Shanghai"}
@@ -72,17 +74,28 @@ def training_examples(case: Case) -> DataFrame:
     return make_examples(case.events(), cutoffs=cutoffs, **arguments)
 
 
+def user_signals(case: Case) -> DataFrame:
+    """Histories of the events; `items.jsonl` holds the topics too."""
+    ds = case.arguments["ds"]
+    past = case.rows(USER_HISTORY, "past")
+    histories = accumulate(past, case.events(), [ds], active_days=365, history_events=1024)
+    items, topics = case.rows(ITEMS, "items"), case.rows(ITEM_TOPICS, "items").toArrow()
+    return signals(histories, items, topics, case.rows(REVIEW_SENTIMENTS, "sentiments"), ds)
+
+
 RUN: dict[str, Callable[[Case], DataFrame]] = {
     "sessions": sessions,
     "items": items,
     "user_history": user_history,
     "training_examples": training_examples,
+    "user_signals": user_signals,
 }
 ORDER = {
     "sessions": ("ds", "platform", "user_id", "started_at", "is_late"),
     "items": ("ds", "item_id"),
     "user_history": ("ds", "user_id"),
     "training_examples": ("cutoff_ds", "user_id"),
+    "user_signals": ("user_id",),
 }
 FOLDERS = [folder for table in RUN for folder in sorted((CASES / table).iterdir())]
 
@@ -102,6 +115,8 @@ def _shown(found: Any, like: Any) -> Any:
     """`found` as JSON would show it, cut to the columns of `like`."""
     if isinstance(found, datetime):
         return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(found, float):
+        return round(found, 6)  # of 32 bits, many of them
     if isinstance(found, list):
         likes = like if isinstance(like, list) else []
         return [_shown(v, likes[n] if n < len(likes) else v) for n, v in enumerate(found)]

@@ -1,0 +1,1 @@
+"""Kernels of behaviour signals: Polars frames of many users in, one row per user out."""

@@ -1,0 +1,71 @@
+"""How unlike all others a user behaves: a robust distance, its rarity, and what stands out most.
+
+Every feature is measured from the median of a sample of users, in robust standard deviations of the
+side above it; the distance is the length of what is above. The rarity of a distance is that of the
+sample, beyond its 90% by an exponential tail (Pickands 1975: peaks over threshold).
+Nothing here names a limit for any behaviour: what is usual is told by the users.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_jobs.transforms.behaviour.habits import FEATURES
+
+SIDE, SIDE_NORMAL = 0.95, 1.645  # the quantile that gives the spread, and a normal's there
+FAR, FAR_NORMAL = 0.99, 2.326  # where more than SIDE of the users are at the median
+NARROWEST = 0.1  # of the features' scales: a spread of 0 would make any difference infinite
+BULK, TAIL = 0.9, 0.975  # the tail is told by what lies between: a fortieth may be anything
+NOTED = 3.0  # orders of magnitude: as rare as one user of a thousand has score 0.5 and a reason
+FEWEST_USERS = 50
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What is usual among users: fitted by `learn_usual`."""
+
+    middle: np.ndarray  # [FEATURES]
+    above: np.ndarray  # [FEATURES] spreads
+    distances: np.ndarray  # sorted, of the sample; empty where it was too small
+    edge: float  # distance of BULK of the users
+    excess: float  # mean of what is beyond
+
+    def score(self, features: np.ndarray) -> tuple[np.ndarray, list[str | None]]:
+        """[users] 0 to 1, and the feature that is farthest of those as rare as 1 of 1,000."""
+        if not len(self.distances):
+            return np.zeros(len(features)), [None] * len(features)
+        away = _away(features, self.middle, self.above)
+        magnitude = self._magnitude(np.linalg.norm(away, axis=1))
+        reasons = [
+            FEATURES[n] if rare >= NOTED else None
+            for n, rare in zip(away.argmax(axis=1), magnitude, strict=True)
+        ]
+        return magnitude / (magnitude + NOTED), reasons
+
+    def _magnitude(self, distance: np.ndarray) -> np.ndarray:
+        """Minus the decimal logarithm of the share of users that are at least as far."""
+        size = len(self.distances)
+        farther = size - np.searchsorted(self.distances, distance)
+        bulk = -np.log10(np.clip(farther / size, 1 - BULK, 1))
+        beyond = np.maximum(distance - self.edge, 0) / self.excess / np.log(10)
+        return np.where(distance > self.edge, -np.log10(1 - BULK) + beyond, bulk)
+
+
+def learn_usual(features: np.ndarray) -> Usual:
+    """Fits a sample [users, FEATURES]; of fewer than FEWEST_USERS nobody can be told apart."""
+    width = features.shape[1]
+    if len(features) < FEWEST_USERS:
+        return Usual(np.zeros(width), np.ones(width), np.empty(0), 0.0, 1.0)
+    defined = np.where(np.isnan(features).all(axis=0), 0.0, features)
+    middle, high, highest = np.nanquantile(defined, [0.5, SIDE, FAR], axis=0)
+    spread = np.maximum((high - middle) / SIDE_NORMAL, (highest - middle) / FAR_NORMAL)
+    above = np.maximum(spread, NARROWEST)
+    distances = np.sort(np.linalg.norm(_away(features, middle, above), axis=1))
+    edge, far = np.quantile(distances, [BULK, TAIL])
+    excess = (far - edge) / np.log((1 - BULK) / (1 - TAIL))
+    return Usual(middle, above, distances, float(edge), float(max(excess, NARROWEST)))
+
+
+def _away(features: np.ndarray, middle: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """Robust standard deviations above the median; what is undefined is usual."""
+    return np.nan_to_num(np.maximum(features - middle, 0) / above, nan=0.0, posinf=0.0)

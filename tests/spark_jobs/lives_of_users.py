@@ -1,0 +1,60 @@
+"""Made-up histories for tests of behaviour signals: many plain users, and any odd ones beside."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+from published_rows import Row, as_polars, event
+
+from pipeline.tables import EVENTS, USER_HISTORY
+from spark_jobs.transforms.accumulate import histories
+from spark_jobs.transforms.history import EVENT_FIELDS
+
+DS = "2024-03-31"
+ITEMS = pl.DataFrame(
+    {
+        "item_id": [f"shop:{n}" for n in range(20)],
+        "platform": ["shop"] * 20,
+        "topic_id": [f"t{n % 4:04d}" for n in range(20)],
+        "price": [float(2 + n) for n in range(20)],
+        "title": [f"thing {n % 4} number{n}" for n in range(20)],
+    }
+)
+
+
+def moment(ago: float, hour: float = 12) -> datetime:
+    """So many days before DS, at an hour."""
+    return datetime.fromisoformat(DS).replace(tzinfo=UTC) + timedelta(days=-int(ago), hours=hour)
+
+
+def act(user: str, item: int, kind: str, when: datetime, quantity: float | None = None) -> Row:
+    return event(
+        when.isoformat(), user_id=user, item_id=f"shop:{item}", event_type=kind, quantity=quantity,
+        price=float(2 + item), arrival_ds=when.date().isoformat(),
+    )  # fmt: skip
+
+
+def plain_users(number: int, seed: int = 3) -> list[Row]:
+    """Users of two topics who come now and then, look at a few things and buy one at times."""
+    generator, rows = np.random.default_rng(seed), []
+    for user in range(number):
+        topics = generator.choice(4, 2, replace=False)
+        for ago in generator.choice(90, generator.integers(3, 15), replace=False):
+            when = moment(ago, generator.uniform(8, 22))
+            for step in range(generator.integers(1, 5)):
+                item = int(generator.choice(topics)) + 4 * int(generator.integers(0, 5))
+                when += timedelta(seconds=float(generator.uniform(20, 200)))
+                rows.append(act(f"{user:08x}", item, "view", when))
+                if step and generator.random() < 0.4:
+                    rows.append(act(f"{user:08x}", item, "purchase", when, 1.0))
+    return rows
+
+
+def history(rows: list[Row]) -> pl.DataFrame:
+    """`user_history` of DS, by user."""
+    new = as_polars(EVENTS, rows).select("user_id", "platform", *EVENT_FIELDS)
+    past = as_polars(USER_HISTORY, []).select(
+        "user_id", pl.exclude("ds", "user_id").name.prefix("past_")
+    )
+    both = pl.concat([past, new], how="diagonal")
+    return histories(both, [DS], active_days=365, history_events=1024).sort("user_id")

@@ -1,0 +1,66 @@
+"""Read the sentiment of review texts.
+
+    python -m training.score_reviews --ds 2026-03-31 --run R
+
+Reads the reviews among `events` of the `TIDEMARK_ACTIVE_DAYS` days up to the last day asked for;
+writes the staged partition of `review_sentiments` of that day: one row per review, texts or not.
+"""
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
+
+from pipeline import ending, staging
+from pipeline.catalog import file_schema
+from pipeline.days import shift
+from pipeline.interest_tables import REVIEW_SENTIMENTS
+from pipeline.parquet_files import write_day
+from pipeline.reading import pinned_files
+from pipeline.settings import Settings, load_settings
+from pipeline.tables import EVENTS
+from training.job import add_range, arguments, open_day, wanted_days
+from training.sentiment import cross_sentiments, later_quality, on_scale
+
+COLUMNS = ["ds", "platform", "event_id", "user_id", "item_id", "rating", "text"]
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    add_range(parser)
+    given = parser.parse_args()
+    score_reviews(load_settings(), wanted_days(given)[-1], given.run)
+
+
+def score_reviews(settings: Settings, ds: str, run: str) -> None:
+    """Stages the sentiments as known at the end of `ds`."""
+    snapshot, reviews = _reviews(settings, ds)
+    rated = on_scale(reviews)
+    found = cross_sentiments(reviews, rated)
+    attempt = staging.begin(settings, REVIEW_SENTIMENTS.name, run)
+    rows = reviews.with_columns(ds=pl.lit(ds), sentiment=pl.Series(np.round(found, 4)))
+    schema = file_schema(settings, REVIEW_SENTIMENTS)
+    table = rows.select(REVIEW_SENTIMENTS.schema.names).to_arrow()
+    files = {ds: [write_day(attempt.day(ds), table, schema)]} if len(rows) else {}
+    facts: dict[str, object] = {"rows": {ds: len(rows)}}
+    staging.complete(attempt, [ds], files, {EVENTS.name: snapshot}, facts)
+    quality = later_quality(rated) or "too few ratings to measure quality"
+    print(f"review_sentiments ds={ds}: {len(rows)} reviews, {len(rated)} rated, {quality}")
+
+
+def _reviews(settings: Settings, ds: str) -> tuple[int, pl.DataFrame]:
+    """The reviews of the window in a total order, from one snapshot; days before `ds` may be
+    missing, since the log begins somewhere."""
+    snapshot, _ = open_day(settings, EVENTS, ds)
+    first = shift(ds, 1 - settings.active_days)
+    _, files = pinned_files(EVENTS.name, first, ds, settings, snapshot)
+    paths = [path.removeprefix("file://") for path in files]
+    events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
+    is_review = arrow_dataset.field("event_type") == "review"
+    table: pa.Table = events.to_table(columns=COLUMNS, filter=is_review)
+    reviews = pl.DataFrame(table)
+    return snapshot, reviews.with_columns(pl.col("text").fill_null("")).sort("event_id")
+
+
+if __name__ == "__main__":
+    ending.run(main)
