@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from pipeline.interest_tables import USER_INTERESTS, USER_SIGNALS
 from pipeline.table_columns import (
+    BECAUSE,
     DAY,
     DS,
     NEXT_ITEMS,
+    PROPENSITY_REASONS,
     REASONS,
     SCORED_ITEMS,
     USER_ID,
@@ -30,6 +32,33 @@ def _probability(name: str, meaning: str) -> Column:
 
 def _count(name: str, meaning: str) -> Column:
     return Column(name, INT, meaning, True, "events", 0)
+
+
+def _reasons(name: str) -> tuple[Column, ...]:
+    """What version 1.1 says of a published list besides its sources."""
+    return (
+        Column(
+            f"{name}_because",
+            BECAUSE,
+            f"for the first 10 entries of `{name}`: up to 3 items of the user's own events that "
+            "moved the entry most",
+            True,
+            since="1.1",
+            by_model=True,
+        ),
+        Column(
+            f"{name}_cold",
+            INT,
+            f"entries of `{name}` that the model knows by their text alone: it was trained before "
+            "anybody had turned to them",
+            True,
+            "items",
+            0,
+            NEXT_ITEMS,
+            since="1.1",
+            by_model=True,
+        ),
+    )
 
 
 # Tables with one row per user of `user_history`. Their columns are declared there, and stand in
@@ -126,6 +155,25 @@ SCORED_USERS = Table(
             minimum=0,
             maximum=2,
             nulls="without an event listed then",
+            since="1.1",
+            by_model=True,
+        ),
+        Column(
+            "cold_start",
+            STRING,
+            "why the row rests on text, platform and popularity rather than on the user: no event "
+            "with an item of the catalogue, none in which the user turned to one, or fewer than 3",
+            values=("no_known_item", "no_engagement", "few_events"),
+            nulls="for users known well enough",
+            since="1.1",
+        ),
+        *(column for name in ("next_items", "next_new_items") for column in _reasons(name)),
+        Column(
+            "propensity_reasons",
+            PROPENSITY_REASONS,
+            "what moved the chances within 28 days most: per head up to 3 features, beside an "
+            "average user, then up to 2 days of events, beside the user without them",
+            True,
             since="1.1",
             by_model=True,
         ),

@@ -31,3 +31,5 @@ DAILY_COUNTS = list_of(
 )
 SCORED_ITEMS = list_of(item_id=STRING, score=FLOAT)
 REASONS = list_of(own=FLOAT, alike=FLOAT, trend=FLOAT, text=FLOAT, model=FLOAT)
+BECAUSE = list_of(item_id=STRING, because_item_id=STRING, effect=FLOAT)
+PROPENSITY_REASONS = list_of(head=STRING, kind=STRING, name=STRING, effect=FLOAT)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from pipeline.interest_tables import DUE_AGAIN, SEARCH_INTENTS, TOPIC_SHARES
-from pipeline.table_columns import REASONS, SCORED_ITEMS
+from pipeline.table_columns import BECAUSE, PROPENSITY_REASONS, REASONS, SCORED_ITEMS
 
 ELEMENTS: dict[pa.DataType, dict[str, str]] = {
     SCORED_ITEMS: {
@@ -16,6 +16,17 @@ ELEMENTS: dict[pa.DataType, dict[str, str]] = {
         "trend": "log-odds that it owes to the trend",
         "text": "log-odds that it owes to texts",
         "model": "log-odds that it owes to the transformer",
+    },
+    BECAUSE: {
+        "item_id": "entry of the list",
+        "because_item_id": "item of the user's own events",
+        "effect": "log-odds that those events add to the entry",
+    },
+    PROPENSITY_REASONS: {
+        "head": "which chance, for example `purchase_28d`",
+        "kind": "`feature` or `event`",
+        "name": "the feature with its window, or what happened and the day it landed",
+        "effect": "log-odds that it adds to the chance",
     },
     TOPIC_SHARES: {
         "topic_id": "id of the topic in `topics`",

@@ -175,7 +175,24 @@ def _user_features(settings: Settings) -> list[RowRule]:
                 f"len({name}_reasons) = len({name})",
                 ("user_id",),
             ),
+            (
+                f"{name}_because tells of entries of {name}",
+                _none(f"{name}_because", f"NOT list_contains({items}, e.item_id)"),
+                ("user_id",),
+            ),
+            (
+                f"{name}_cold is at most the entries of {name}",
+                f"{name}_cold <= len({name})",
+                ("user_id", f"{name}_cold"),
+            ),
         ]
+    rules.append(
+        (
+            "a cold start says why",
+            "NOT is_cold_start OR cold_start IS NOT NULL",
+            ("user_id", "cold_start"),
+        )
+    )
     for table in JOINED:
         rules += row_rules(table.name, settings)
     return rules

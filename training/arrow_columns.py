@@ -51,6 +51,14 @@ def lengths(column: Column) -> np.ndarray:
     return pc.fill_null(pc.list_value_length(plain(column)), 0).to_numpy(zero_copy_only=False)
 
 
+def kept(lists: pa.ListArray, chosen: np.ndarray) -> pa.ListArray:
+    """The lists without the elements that are not `chosen` [elements of all lists]."""
+    ends = np.concatenate([[0], np.cumsum(lengths(lists))])
+    number = np.concatenate([[0], np.cumsum(chosen)])
+    offsets = pa.array(number[ends], pa.int32())
+    return pa.ListArray.from_arrays(offsets, lists.flatten().filter(pa.array(chosen)))
+
+
 def plain(column: Column) -> pa.Array:
     """The column as one array."""
     if not isinstance(column, pa.ChunkedArray):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.days import shift
-from training.arrow_columns import Column, lengths, plain
+from training.arrow_columns import Column, kept, lengths, plain
 from training.prediction import Predictor
 from training.sequences import sequences
 
@@ -40,9 +40,5 @@ def embedding_drift(history: pa.Table, ds: str, predictor: Predictor, users: Ten
 def known_by(events: Column, ds: str) -> pa.ListArray:
     """A list column of events, without those that arrived after `ds`."""
     lists = plain(events)
-    flat = lists.flatten()
-    known = pc.less_equal(pc.struct_field(flat, "arrival_ds"), ds)
-    ends = np.cumsum(lengths(lists))
-    kept = np.concatenate([[0], np.cumsum(known.to_numpy(zero_copy_only=False))])
-    offsets = pa.array(kept[np.concatenate([[0], ends])], pa.int32())
-    return pa.ListArray.from_arrays(offsets, flat.filter(known))
+    known = pc.less_equal(pc.struct_field(lists.flatten(), "arrival_ds"), ds)
+    return kept(lists, known.to_numpy(zero_copy_only=False))

@@ -1,4 +1,4 @@
-"""What the rankers say about users: the published lists, and why each item stands there."""
+"""What a model says of users, with the catalogue and the market of one moment."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -8,39 +8,28 @@ from torch import Tensor
 
 from training.catalogue import Catalogue
 from training.examples import HEADS
+from training.lists import Ranked, listed
 from training.presets import BASE
 from training.rankers.engagements import Engagements
-from training.rankers.features import SOURCES
 from training.rankers.market import Market, Sizes
-from training.rankers.mixture import LEAST
 from training.rankers.platforms import Part, markets, parts
-from training.ranking import NEVER, allowed_items
+from training.ranking import allowed_items
 from training.sequences import Sequences
 from training.states import UserStates
 from training.trained import TrainedModel
 
-LISTS = ("next_items", "next_new_items")
-REASONS = (*SOURCES, "model")  # what moves a score: see Ranked.reasons
 TREND_DAYS = 14
 SMOOTHING = 3.0  # users
 CHUNK = 512  # users that are encoded at once
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """A list per user as ragged arrays, best first: user r has offsets[r] <= k < offsets[r + 1]."""
+class Asked:
+    """Users of one moment on each platform, and what the transformer says of their candidates."""
 
-    offsets: np.ndarray
-    item: np.ndarray  # catalogue positions
-    score: np.ndarray  # chance that the next item is this one
-    reasons: np.ndarray  # [entries, REASONS] what each adds to the log-odds, beside an average item
-
-    def dense(self, items: int) -> np.ndarray:
-        """[users, items] scores, NEVER outside the lists."""
-        found = np.full((len(self.offsets) - 1, items), NEVER, dtype=np.float32)
-        rows = np.repeat(np.arange(len(found)), np.diff(self.offsets))
-        found[rows, self.item] = self.score
-        return found
+    users: int
+    every: list[Part]
+    model: list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -106,79 +95,23 @@ class Predictor:
         )
         return torch.from_numpy(moved.astype(np.float32)).to(self.bias)
 
-    def ranked(
-        self, states: UserStates, rows: np.ndarray, users: Tensor, most: int
-    ) -> dict[str, Ranked]:
-        """The published lists of `rows`, at most `most` long; they are all of one moment."""
+    def asked(self, states: UserStates, rows: np.ndarray, users: Tensor) -> Asked:
+        """The candidates of `rows`, which are all of one moment."""
         every = list(parts(states, rows, self.catalogue, self.markets))
         as_of = int(states.as_of[rows[0]]) if len(rows) else 0
         model = [self.model_scores(users[part.rows], part, as_of) for part in every]
-        return {name: self._list(name, every, model, len(rows), most) for name in LISTS}
+        return Asked(len(rows), every, model)
+
+    def listed(self, asked: Asked, name: str, most: int) -> Ranked:
+        """One published list, at most `most` long."""
+        return listed(name, asked.every, asked.model, self.trained.rankers, asked.users, most)
 
     def scores(self, states: UserStates, rows: np.ndarray, users: Tensor, name: str) -> np.ndarray:
         """[rows, items] published scores; NEVER where an item does not stand in the list."""
-        found = self.ranked(states, rows, users, len(self.catalogue))[name]
+        found = self.listed(self.asked(states, rows, users), name, len(self.catalogue))
         return found.dense(len(self.catalogue))
-
-    def _list(
-        self, name: str, every: list[Part], model: list[np.ndarray], users: int, most: int
-    ) -> Ranked:
-        entries = [
-            self._entries(name, part, scores, most)
-            for part, scores in zip(every, model, strict=True)
-        ]
-        columns = zip(*entries, strict=True) if entries else [[np.zeros(0, int)]] * 3
-        row, item, score, *reasons = (np.concatenate(column) for column in columns)
-        order = np.lexsort((item, -score, row))
-        place = _places(row[order])
-        order = order[place < most]
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=users))])
-        why = reasons[0][order] if reasons else np.zeros((0, len(REASONS)))
-        return Ranked(offsets, item[order], score[order].astype(np.float32), why)
-
-    def _entries(
-        self, name: str, part: Part, model: np.ndarray, most: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The best of one platform: row, item, share of the user's interest, reasons."""
-        moment, found = part.moment, part.moment.found
-        rankers = self.trained.rankers
-        rankers.check(moment.names)
-        fitted = rankers.of(part.platform, name)
-        group = part.group[found.row]
-        mixed = fitted.mixture.mix(fitted.ranker.scores(moment), model, group)
-        chance = _softmax(mixed, found.row) * part.share[found.row]
-        picked = np.lexsort((found.item, -chance, found.row))
-        picked = picked[np.isfinite(mixed[picked])]
-        picked = picked[_places(found.row[picked]) < most]
-        weights = fitted.mixture.weights[group[picked]]
-        why = np.concatenate(
-            [
-                weights[:, :1] * fitted.ranker.contributions(moment, picked),
-                weights[:, 1:] * (np.maximum(model[picked, None], -LEAST) + LEAST),
-            ],
-            axis=1,
-        )
-        return part.rows[found.row[picked]], found.item[picked], chance[picked], why
 
 
 def _sizes(trained: TrainedModel) -> Sizes:
     preset = {**asdict(BASE), **trained.card.preset}
     return Sizes(preset["ranked_items"], preset["ease_items"])
-
-
-def _places(row: np.ndarray) -> np.ndarray:
-    """Place of each entry among those of its row; rows are sorted."""
-    starts = np.flatnonzero(np.diff(row, prepend=-1))
-    return np.arange(len(row)) - np.repeat(starts, np.diff(np.append(starts, len(row))))
-
-
-def _softmax(scores: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Within each row; -inf gives 0."""
-    if not len(row):
-        return scores
-    starts = np.flatnonzero(np.diff(row, prepend=-1))
-    size = np.diff(np.append(starts, len(row)))
-    best = np.repeat(np.maximum.reduceat(scores, starts), size)
-    weight = np.exp(scores - np.where(np.isfinite(best), best, 0))
-    total = np.repeat(np.add.reduceat(weight, starts), size)
-    return weight / np.where(total > 0, total, 1)

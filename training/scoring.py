@@ -6,13 +6,14 @@ import pyarrow as pa
 from pipeline.feature_tables import SCORED_USERS
 from pipeline.tables import NEXT_ITEMS
 from training.arrow_columns import day_number
+from training.cold_start import COLD_EVENTS, cold_starts, items_read
 from training.embedding_drift import embedding_drift
 from training.examples import HEADS
-from training.prediction import LISTS, REASONS, Predictor, Ranked
-from training.sequences import Sequences
+from training.lists import LISTS, REASONS, Ranked
+from training.prediction import Predictor
+from training.reasons.columns import because, propensity_reasons
 from training.states import UserStates, user_states
 
-COLD_EVENTS = 3  # fewer events with an item than this make a cold start
 SCORED = pa.struct([("item_id", pa.string()), ("score", pa.float32())])
 
 
@@ -23,18 +24,23 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) 
     rows = np.arange(len(states))
     users = predictor.users(states, rows)
     chances = predictor.trained.propensities(users, states, rows)
-    lists = predictor.ranked(states, rows, users, NEXT_ITEMS)
+    asked = predictor.asked(states, rows, users)
+    lists = {name: predictor.listed(asked, name, NEXT_ITEMS) for name in LISTS}
     columns = {
         "ds": pa.array([ds] * len(rows), pa.string()),
         "model_version": pa.array([version] * len(rows), pa.string()),
         "model_ds": pa.array([predictor.trained.card.ds] * len(rows), pa.string()),
         **{name: history[name] for name in ("user_id", "platforms", "first_ds", "last_ds")},
         **_counts(states),
-        "is_cold_start": pa.array(_items_read(states.past) < COLD_EVENTS),
+        "is_cold_start": pa.array(items_read(states.past) < COLD_EVENTS),
         "embedding": _vectors(users.float().cpu().numpy()),
         "embedding_drift": embedding_drift(history, ds, predictor, users),
         **{name: _items(lists[name], predictor) for name in LISTS},
         **{f"{name}_reasons": _reasons(lists[name]) for name in LISTS},
+        **{f"{name}_because": because(predictor, asked, lists[name], name) for name in LISTS},
+        **{f"{name}_cold": _unknown(lists[name], predictor) for name in LISTS},
+        "cold_start": pa.array(cold_starts(states.past), pa.string()),
+        "propensity_reasons": propensity_reasons(predictor, history, states, users),
         **{f"p_{head}": pa.array(chances[:, place]) for place, head in enumerate(HEADS)},
     }
     return pa.table(columns).select(SCORED_USERS.schema.names).cast(SCORED_USERS.schema)
@@ -59,9 +65,11 @@ def _counts(states: UserStates) -> dict[str, pa.Array]:
     return columns | {name: pa.array(values) for name, values in spend.items()}
 
 
-def _items_read(past: Sequences) -> np.ndarray:
-    """[rows] events with an item of the catalogue."""
-    return np.bincount(past.rows[past.item >= 0], minlength=len(past))
+def _unknown(ranked: Ranked, predictor: Predictor) -> pa.Array:
+    """Entries of each list whose item has no id of its own."""
+    unknown = predictor.trained.vocabulary.ids(predictor.catalogue)[ranked.item] == 0
+    users = len(ranked.offsets) - 1
+    return pa.array(np.bincount(ranked.rows[unknown], minlength=users).astype(np.int32))
 
 
 def _items(ranked: Ranked, predictor: Predictor) -> pa.Array:

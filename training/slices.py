@@ -6,6 +6,7 @@ import numpy as np
 
 from training.baselines.known import Known
 from training.bootstrap import DRAWS, Interval, intervals
+from training.cold_start import cold_starts
 from training.examples import Examples
 from training.judging import Judged, quality
 from training.rankers.engagements import OLDEST
@@ -33,9 +34,11 @@ def slices_of(judged: Judged, examples: Examples, known: Known) -> dict[str, Sli
     """By name; a platform is a slice where there are several."""
     engaged, catalogue = known.engaged, judged.catalogue
     days = np.bincount(engaged.visits // (OLDEST + 1), minlength=engaged.users)[judged.rows]
+    flagged = np.array([why is not None for why in cold_starts(examples.past)])[judged.rows]
     found = {
         ALL: Slice(),
         "users cold": Slice(users=days <= COLD_DAYS),
+        "users flagged cold": Slice(users=flagged),  # as the feature table flags them
         "users light": Slice(users=(days > COLD_DAYS) & (days < HEAVY)),
         "users heavy": Slice(users=days >= HEAVY),
     }

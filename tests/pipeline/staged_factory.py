@@ -25,6 +25,7 @@ HISTORY = [
 SCORED = [{"item_id": f"shop:{n}", "score": 1.0 - n / 100} for n in range(NEXT_ITEMS)]
 REASONS = [dict.fromkeys(("own", "alike", "trend", "text", "model"), 0.5)] * len(SCORED)
 MERGED = {"ended_ds": DAY, "ended_how": "merged", "merged_into": "t0002", "items": 0}
+BECAUSE = [{"item_id": "shop:1", "because_item_id": "shop:2", "effect": 0.7}]
 SOUND: dict[str, dict[str, object]] = {
     "raw_events": {**EVENT, "source_file": "shop/2024-03-05.csv"},
     "events": EVENT,
@@ -106,6 +107,11 @@ SOUND: dict[str, dict[str, object]] = {
         "p_click_7d": 0.4, "p_click_28d": 0.5, "p_cart_7d": 0.3, "p_cart_28d": 0.3,
         "p_purchase_7d": 0.1, "p_purchase_28d": 0.2, "p_return_7d": 0.0, "p_return_28d": 0.01,
         "p_churn_7d": 0.6, "p_churn_28d": 0.5, "embedding_drift": 0.1,
+        "cold_start": "few_events", "next_items_because": BECAUSE, "next_items_cold": 2,
+        "next_new_items_because": BECAUSE, "next_new_items_cold": 2,
+        "propensity_reasons": [
+            {"head": "purchase_28d", "kind": "feature", "name": "purchases_28d", "effect": 0.4}
+        ],
     },
 }  # fmt: skip
 SOUND["user_features"] |= SOUND["user_interests"] | SOUND["user_signals"]

@@ -117,6 +117,12 @@ BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
     ("segments", {"users": 50, "is_exported": True}, set()),
     ("segments", {"segment": "Fading regulars"}, {"segment matches ^[a-z][a-z0-9_]*$"}),
     ("segment_members", {"user_id": "u"}, {"user_id matches ^[0-9a-f]{32}$"}),
+    ("user_features", {"next_items_because": [{**factory.BECAUSE[0], "item_id": "shop:99"}]},
+     {"next_items_because tells of entries of next_items"}),
+    ("user_features", {"next_items_cold": 51},
+     {"next_items_cold is at least 0 and at most 50",
+      "next_items_cold is at most the entries of next_items"}),
+    ("user_features", {"cold_start": None}, {"a cold start says why"}),
 ]  # fmt: skip
 
 

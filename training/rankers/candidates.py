@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from training.rankers.engagements import OLDEST, Engagements
-from training.rankers.item_item import times, unit_rows
+from training.rankers.item_item import Weights, times, unit_rows
 from training.rankers.market import CARRIED_HALF_LIFE, HALF_LIFE, TREND_DAYS, Market
 
 # How many each ranker brings in, besides the user's own items.
@@ -53,41 +53,61 @@ def candidates(mine: Engagements, market: Market, allowed: np.ndarray) -> Candid
     return Candidates(row, item, column, _own(mine, row, item), found)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Scores of one item-item ranker are `rows` [users, core] times `weights`.
+
+    `places` are those of the core that `weights` knows, None where it knows them all; `own` [users,
+    core] is taken away: a user is as like to itself as can be.
+    """
+
+    rows: sparse.csr_matrix
+    weights: Weights
+    places: np.ndarray | None = None
+    own: sparse.csr_matrix | None = None
+
+    def scores(self) -> np.ndarray:
+        """[users, core] scores, 0 for items that the weights do not know."""
+        if self.places is None:
+            found = times(self.rows, self.weights)
+            return found if self.own is None else np.asarray(found - self.own.toarray())
+        scores = np.zeros(self.rows.shape, dtype=np.float32)
+        scores[:, self.places] = self.rows[:, self.places] @ self.weights
+        return scores
+
+
+def readings(mine: Engagements, market: Market) -> dict[str, Reading]:
+    """How each item-item ranker reads what users did."""
+    core, pairs = market.core, mine.pairs
+
+    def rows(values: np.ndarray | None = None) -> sparse.csr_matrix:
+        return mine.matrix(values)[:, core]
+
+    binary, recent = rows(), rows(0.5 ** (pairs.newest / HALF_LIFE))
+    profile = unit_rows(binary, market.idf)
+    carried = 0.5 ** (pairs.newest / CARRIED_HALF_LIFE)
+    busy = market.busy
+    return {
+        "ease": Reading(binary, market.ease, busy),
+        "ease_last": Reading(rows(_last_visit(mine)), market.ease, busy),
+        "ease_recent": Reading(recent, market.ease_recent, busy),
+        "near": Reading(recent, market.near),
+        "follow": Reading(rows(FADING**pairs.place), market.follow),
+        "carried_14": Reading(profile, market.carried_14, own=rows(pairs.newest < TREND_DAYS)),
+        "carried_30": Reading(profile, market.carried_30, own=rows(pairs.newest < 30)),
+        "carried_recent": Reading(profile, market.carried_recent, own=rows(carried)),
+        "text": Reading(recent, market.text),
+    }
+
+
 def item_scores(mine: Engagements, market: Market) -> dict[str, np.ndarray]:
     """[users, core] (or [1, core]) scores of the rankers that need no weights of a blend."""
-    core, pairs = market.core, mine.pairs
-    binary = mine.matrix()[:, core]
-    recent = mine.matrix(0.5 ** (pairs.newest / HALF_LIFE))[:, core]
-    profile = unit_rows(binary, market.idf)
+    core = market.core
     lift = market.facts.lift[core]
-    scores = {
-        "ease": _ease(binary, market, market.ease),
-        "ease_last": _ease(mine.matrix(_last_visit(mine))[:, core], market, market.ease),
-        "ease_recent": _ease(recent, market, market.ease_recent),
-        "near": times(recent, market.near),
-        "follow": times(mine.matrix(FADING**pairs.place)[:, core], market.follow),
-        "carried_14": _others(
-            times(profile, market.carried_14), mine, core, pairs.newest < TREND_DAYS
-        ),
-        "carried_30": _others(times(profile, market.carried_30), mine, core, pairs.newest < 30),
-        "carried_recent": _others(
-            times(profile, market.carried_recent),
-            mine,
-            core,
-            0.5 ** (pairs.newest / CARRIED_HALF_LIFE),
-        ),
-        "text": times(recent, market.text),
-    }
+    scores = {name: reading.scores() for name, reading in readings(mine, market).items()}
     scores["ease_lift"] = np.maximum(scores["ease"], 0) * lift
     scores["ease_recent_lift"] = np.maximum(scores["ease_recent"], 0) * np.sqrt(lift)
     scores["trend"] = market.facts.users[TREND_DAYS][core][None, :].astype(np.float32)
-    return scores
-
-
-def _ease(rows: sparse.csr_matrix, market: Market, weights: np.ndarray) -> np.ndarray:
-    """[users, core] scores, 0 for items that EASE does not know."""
-    scores = np.zeros(rows.shape, dtype=np.float32)
-    scores[:, market.busy] = rows[:, market.busy] @ weights
     return scores
 
 
@@ -96,11 +116,6 @@ def _last_visit(mine: Engagements) -> np.ndarray:
     last = np.full(mine.users, OLDEST)
     np.minimum.at(last, mine.row, mine.age)
     return (mine.pairs.newest == last[mine.pairs.row]).astype(np.float32)
-
-
-def _others(scores: np.ndarray, mine: Engagements, core: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Without the share of the user itself, who is as like to itself as can be."""
-    return np.asarray(scores - mine.matrix(own)[:, core].toarray())
 
 
 def _best(scores: np.ndarray, size: int) -> np.ndarray:

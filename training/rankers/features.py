@@ -69,6 +69,11 @@ def source(feature: str) -> str:
     return "alike" if name.removeprefix("log_").removeprefix("share_") in ALIKE else "trend"
 
 
+def is_of_own_use(feature: str) -> bool:
+    """Whether it tells that, and how, the user turned to the very candidate; else it is 0."""
+    return any(factor.startswith(("own", "seen", "cycle")) for factor in feature.split("*"))
+
+
 def _log(values: np.ndarray, floor: float) -> np.ndarray:
     return np.log(np.maximum(values, 0) + floor)
 

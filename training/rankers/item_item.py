@@ -103,6 +103,11 @@ def times(rows: sparse.csr_matrix, weights: Weights) -> np.ndarray:
     return dense(rows @ weights)
 
 
+def cells(weights: Weights, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """[pairs] single cells."""
+    return np.asarray(weights[row, column]).ravel() if len(row) else np.zeros(0)
+
+
 def unit_rows(interactions: sparse.csr_matrix, weights: np.ndarray) -> sparse.csr_matrix:
     """Columns weighted, then rows scaled to length 1; rows of zeros stay so."""
     weighted = interactions @ sparse.diags(weights)

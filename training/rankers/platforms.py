@@ -27,6 +27,7 @@ class Part:
     share: np.ndarray  # [users] of each user's engagement, sums to 1 over platforms
     group: np.ndarray  # [users] index of mixture.GROUPS
     moment: Moment
+    own: Engagements  # what these users did on the platform
 
 
 def shares(users: int) -> int:
@@ -65,7 +66,7 @@ def parts(
         found = moment.found
         moment = replace(moment, touched=_holds(touched[here], found.row, found.item))
         visits = np.bincount(own.visits // (OLDEST + 1), minlength=len(here))
-        yield Part(name, here, share[here, code], user_groups(visits), moment)
+        yield Part(name, here, share[here, code], user_groups(visits), moment, own)
 
 
 def _shares(mine: Engagements, catalogue: Catalogue, uses: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import crowd, history, model
 from training.arrow_columns import day_number
 from training.catalogue import Catalogue, build_catalogue
-from training.prediction import LISTS, REASONS, Predictor, Ranked
+from training.lists import LISTS, REASONS, Ranked
+from training.prediction import Predictor
 from training.rankers.features import SOURCES, feature_names, source
 from training.rankers.fitting import plain_rankers
 from training.rankers.platforms import parts
@@ -38,7 +39,8 @@ def predictor(catalogue: Catalogue) -> Predictor:
 
 def ranked(found: Predictor, users: UserStates, most: int = 50) -> dict[str, Ranked]:
     rows = np.arange(len(users))
-    return found.ranked(users, rows, found.users(users, rows), most)
+    asked = found.asked(users, rows, found.users(users, rows))
+    return {name: found.listed(asked, name, most) for name in LISTS}
 
 
 def test_every_feature_has_a_source_and_a_name_of_its_own() -> None:

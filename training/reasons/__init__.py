@@ -1,0 +1,1 @@
+"""Why a score is what it is: the own events and features that moved it most."""
