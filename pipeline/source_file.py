@@ -5,7 +5,6 @@
 
 import codecs
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.errors import SourceError
+from pipeline.toml_section import Section, open_toml
 
 FORMATS = ("jsonl", "csv", "parquet")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -81,21 +81,11 @@ class Source:
 
 def load_source(file: Path) -> Source:
     """Reads and checks one TOML. Raises SourceError naming the file and the key."""
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SourceError(f"{file}: not valid TOML: {error}; correct the file") from None
-    except OSError as error:
-        raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
-    return _source(file, content)
-
-
-def _source(file: Path, content: dict[str, Any]) -> Source:
-    top = _Section(file, "", content)
+    top = open_toml(file, SourceError)
     delivery = _delivery(top.section("delivery"))
     event = top.section("event").texts(REQUIRED_EVENT, OPTIONAL_EVENT)
-    reject = top.section("reject", optional=True).reasons()
-    items = _items(top.section("items")) if "items" in content else None
+    reject = _reasons(top.section("reject", optional=True))
+    items = _items(top.section("items")) if top.has("items") else None
     source = Source(
         platform=top.text("platform", PLATFORM),
         timezone=_zone(top),
@@ -111,7 +101,7 @@ def _source(file: Path, content: dict[str, Any]) -> Source:
     return source
 
 
-def _delivery(section: "_Section") -> Delivery:
+def _delivery(section: Section) -> Delivery:
     weekdays = section.list("closed_weekdays", str)
     for weekday in weekdays:
         if weekday not in WEEKDAYS:
@@ -127,13 +117,13 @@ def _delivery(section: "_Section") -> Delivery:
     return delivery
 
 
-def _items(section: "_Section") -> Items:
+def _items(section: Section) -> Items:
     drop = _drop(section)
     expressions = section.texts(("item_id",), ITEMS)
     return Items(**drop, expressions=expressions)
 
 
-def _drop(section: "_Section") -> dict[str, Any]:
+def _drop(section: Section) -> dict[str, Any]:
     path = section.text("path")
     if path.count("{ds}") != 1 or path.startswith("/") or ".." in Path(path).parts:
         raise section.wrong("path", "a path below landing/ with one {ds}", path)
@@ -151,7 +141,7 @@ def _drop(section: "_Section") -> dict[str, Any]:
     }
 
 
-def _encoding(section: "_Section") -> str:
+def _encoding(section: Section) -> str:
     name = section.text("encoding", default="utf-8")
     try:
         plain = codecs.decode(b'\n,"{', name) == '\n,"{'  # lines are cut before decoding
@@ -162,7 +152,7 @@ def _encoding(section: "_Section") -> str:
     return codecs.lookup(name).name
 
 
-def _zone(top: "_Section") -> str:
+def _zone(top: Section) -> str:
     name = top.text("timezone")
     try:
         ZoneInfo(name)
@@ -171,65 +161,9 @@ def _zone(top: "_Section") -> str:
     return name
 
 
-class _Section:
-    """A table of the TOML; every key must be taken, so that a misspelt one is found."""
-
-    def __init__(self, file: Path, name: str, content: dict[str, Any]) -> None:
-        self._file, self._name, self._left = file, name, dict(content)
-
-    def wrong(self, key: str, expected: str, found: object) -> SourceError:
-        where = f"{self._name}.{key}" if self._name else key
-        return SourceError(f"{self._file}: {where}: expected {expected}, found {found!r}")
-
-    def section(self, key: str, optional: bool = False) -> "_Section":
-        content = self._left.pop(key, {} if optional else None)
-        if not isinstance(content, dict):
-            raise self.wrong(key, f"a table [{key}]", content)
-        return _Section(self._file, key, content)
-
-    def text(
-        self, key: str, pattern: re.Pattern[str] | None = None, default: str | None = None
-    ) -> str:
-        found = self._left.pop(key, default)
-        if not isinstance(found, str) or not found.strip():
-            raise self.wrong(key, "a text", found)
-        if pattern and not pattern.fullmatch(found):
-            raise self.wrong(key, f"a name like {pattern.pattern}", found)
-        return found
-
-    def texts(self, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
-        """The rest of the section: the required keys and any of the optional ones."""
-        found = {key: self.text(key) for key in required}
-        found |= {key: self.text(key) for key in optional if key in self._left}
-        self.nothing_else(allowed=(*required, *optional))
-        return found
-
-    def reasons(self) -> dict[str, str]:
-        """The rest of the section: any reasons, in the order of the file."""
-        for reason in self._left:
-            if not REASON.fullmatch(reason):
-                raise self.wrong(reason, f"a reason like {REASON.pattern}", reason)
-        return {reason: self.text(reason) for reason in list(self._left)}
-
-    def number(self, key: str, default: float) -> float:
-        found = self._left.pop(key, default)
-        if isinstance(found, bool) or not isinstance(found, int | float) or found < 0:
-            raise self.wrong(key, "a number from 0", found)
-        return found
-
-    def list(self, key: str, kind: type) -> list[Any]:
-        found = self._left.pop(key, [])
-        if not isinstance(found, list) or not all(type(value) is kind for value in found):
-            raise self.wrong(key, f"a list of {kind.__name__}", found)
-        return found
-
-    def day(self, key: str) -> str | None:
-        found = self._left.pop(key, None)
-        if found is not None and type(found) is not date:
-            raise self.wrong(key, "a date such as 2011-11-09, without quotes", found)
-        return found.isoformat() if found else None
-
-    def nothing_else(self, allowed: tuple[str, ...] = ()) -> None:
-        for key, value in self._left.items():
-            hint = f"; known are {', '.join(allowed)}" if allowed else ""
-            raise self.wrong(key, f"no such key{hint}", value)
+def _reasons(section: Section) -> dict[str, str]:
+    """The whole section: any reasons, in the order of the file."""
+    for reason in section.left():
+        if not REASON.fullmatch(reason):
+            raise section.wrong(reason, f"a reason like {REASON.pattern}", reason)
+    return {reason: section.text(reason) for reason in section.left()}

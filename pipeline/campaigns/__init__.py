@@ -1,0 +1,1 @@
+"""Campaigns: what people declare, what users answered, which policy serves tomorrow."""
