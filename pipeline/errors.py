@@ -46,7 +46,11 @@ class FeedbackError(TidemarkError):
 
 
 class CampaignError(TidemarkError):
-    """A campaign or experiment TOML is wrong; the running policy stays in place."""
+    """A campaign TOML is wrong; the running policy stays in place."""
+
+
+class ExperimentError(TidemarkError):
+    """An experiment is declared wrongly, or its data cannot be judged."""
 
 
 class OnlineError(TidemarkError):

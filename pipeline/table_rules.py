@@ -4,6 +4,7 @@ The SQL is DuckDB's; it must not raise on any row, so text is cast with `try_cas
 """
 
 from pipeline.feature_tables import JOINED
+from pipeline.policy_rules import POLICY_RULES
 from pipeline.settings import Settings
 from pipeline.signal_rules import SIGNAL_RULES
 from pipeline.table_schema import RowRule
@@ -216,6 +217,7 @@ def _sorted(events: str, column: str) -> str:
 
 
 RULES = {
+    **POLICY_RULES,
     "raw_events": _raw_events,
     "events": _events,
     "quarantine": _quarantine,

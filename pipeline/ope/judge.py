@@ -14,7 +14,7 @@ from pipeline.ope.blocks import draw_blocks, percentiles, ratio, spread
 from pipeline.ope.estimators import ESTIMATORS, sums_of, switch_threshold
 from pipeline.ope.log import Log
 from pipeline.ope.reward_model import RewardModel, fit_means
-from pipeline.ope.tally import ROWS, THRESHOLDS, WEIGHT, Tally, tally
+from pipeline.ope.tally import ROWS, THRESHOLDS, WEIGHT, Evaluated, Tally, tally
 
 CHUNK_ROWS = 500_000
 LEVEL = 0.95
@@ -66,18 +66,18 @@ def in_chunks(log: Log, rows: int = CHUNK_ROWS) -> list[Log]:
 
 def evaluate(
     log: Log | Iterable[Log],
-    policy: np.ndarray,
+    policy: Evaluated,
     model: RewardModel | None = None,
     clip: float | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Value of a policy (strata x arms) by every estimator.
+    """Value of a policy by every estimator.
 
     `log` may be anything that can be gone through twice in chunks. Raises FeedbackError for bad
     rows; a log that is sound but tells too little gives a verdict with a refusal.
     """
     chunks = in_chunks(log) if isinstance(log, Log) else log
-    model = model or fit_means(chunks, len(policy))
+    model = model or _means(chunks, policy)
     found = tally(chunks, policy, model, clip)
     draws = draw_blocks(len(found.sums), DRAWS, seed)
     estimates = {name: _estimate([sums_of(name, found)], draws) for name in ESTIMATORS}
@@ -86,8 +86,8 @@ def evaluate(
 
 def compare(
     log: Log | Iterable[Log],
-    challenger: np.ndarray,
-    champion: np.ndarray,
+    challenger: Evaluated,
+    champion: Evaluated,
     model: RewardModel | None = None,
     clip: float | None = None,
     seed: int = 0,
@@ -97,7 +97,7 @@ def compare(
     The diagnostics are the challenger's; either policy may be what the log cannot judge.
     """
     chunks = in_chunks(log) if isinstance(log, Log) else log
-    model = model or fit_means(chunks, len(challenger))
+    model = model or _means(chunks, challenger)
     new, old = (tally(chunks, policy, model, clip) for policy in (challenger, champion))
     draws = draw_blocks(len(new.sums), DRAWS, seed)
     gains = {
@@ -160,6 +160,11 @@ def diagnose(found: Tally) -> Diagnostics:
         switch_threshold=switch_threshold(found),
         above=above,
     )
+
+
+def _means(chunks: Iterable[Log], policy: Evaluated) -> RewardModel:
+    assert not callable(policy), "strata of chunks have no means: give a reward model"
+    return fit_means(chunks, len(policy))
 
 
 def _estimate(sums: list[tuple[np.ndarray, np.ndarray]], draws: np.ndarray) -> Estimate:

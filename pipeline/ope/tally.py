@@ -1,6 +1,6 @@
 """One pass over a log: the sums that every estimator and diagnostic is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,10 @@ from pipeline.ope.reward_model import RewardModel
 THRESHOLDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1_000.0)
 ROWS, WEIGHT, WEIGHTED, MODELLED, RESIDUAL = range(5)
 SWITCHED = 5  # the first of len(THRESHOLDS) columns
+
+
+# Strata x arms; or a function that gives this table for the strata of one chunk.
+Evaluated = np.ndarray | Callable[[Log], np.ndarray]
 
 
 @dataclass
@@ -39,16 +43,17 @@ class Tally:
 
 
 def tally(
-    chunks: Iterable[Log], policy: np.ndarray, model: RewardModel, clip: float | None = None
+    chunks: Iterable[Log], policy: Evaluated, model: RewardModel, clip: float | None = None
 ) -> Tally:
     """The sums of all chunks. Raises FeedbackError for a policy that is none, or no rows."""
     found: Tally | None = None
     for log in chunks:
         if found is None:
-            check_probabilities("evaluated policy", policy, log.arms)
             found = _empty(log.arms)
         if len(log):
-            _add(found, log, policy, model, clip)
+            table = policy(log) if callable(policy) else policy
+            check_probabilities("evaluated policy", table, log.arms)
+            _add(found, log, table, model, clip)
     if found is None or not found.rows:
         raise FeedbackError("log: expected impressions, found none; wait until there are some")
     found.unsupported /= found.rows

@@ -27,6 +27,17 @@ REASONS = [dict.fromkeys(("own", "alike", "trend", "text", "model"), 0.5)] * len
 MERGED = {"ended_ds": DAY, "ended_how": "merged", "merged_into": "t0002", "items": 0}
 BECAUSE = [{"item_id": "shop:1", "because_item_id": "shop:2", "effect": 0.7}]
 SOUND: dict[str, dict[str, object]] = {
+    "ad_policy": {
+        "ds": DAY, "campaign": "spring", "user_id": USER, "policy": "ucb1", "variant": "champion",
+        "arms": [{"arm": "red", "probability": 0.9}, {"arm": "blue", "probability": 0.1}],
+        "position": "any", "show_probability": 1.0, "impressions_left": 3,
+    },
+    "policy_judgements": {
+        "ds": DAY, "campaign": "spring", "policy": "ucb1", "decision": "replaced", "reason": "+",
+        "gain": 0.02, "gain_low": 0.01, "gain_high": 0.03, "effective_impressions": 900.0,
+        "impressions": 1000, "pending": 10, "refused": 0, "refused_events": [], "users": 5,
+        "excluded_users": 1,
+    },
     "raw_events": {**EVENT, "source_file": "shop/2024-03-05.csv"},
     "events": EVENT,
     "quarantine": {
