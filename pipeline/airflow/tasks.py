@@ -32,6 +32,7 @@ DOCS = {
     "train": "Trains a challenger with torchrun, one MLflow run; a retry resumes.",
     "evaluate": "Ranks the later window with the challenger and the baselines.",
     "promote": "Makes the challenger champion when it is not worse.",
+    "ad_policy": "Judges each campaign's challenger on the log; decides who is shown what.",
     "score": "Scores every user active in the window, bucket by bucket, with one champion.",
 }  # fmt: skip
 
@@ -70,10 +71,16 @@ def await_history(settings: Settings) -> Await:
     return _await(settings, "wait_for_history", waits.history, doc)
 
 
-def step_group(settings: Settings, step: Step) -> TaskGroup:
-    """One step: its job, then the audit of what it staged, then the publish."""
+def await_segments(settings: Settings) -> Await:
+    """Waits for the members of segments where a campaign names some."""
+    doc = "Waits until `segment_members` is published, where a campaign has an `audience`."
+    return _await(settings, "wait_for_segments", waits.segments, doc)
+
+
+def step_group(settings: Settings, step: Step, **kwargs: Any) -> TaskGroup:
+    """One step: its job, then the audit of what it staged, then the publish (`kwargs`)."""
     with TaskGroup(step.name, tooltip=DOCS[step.name]) as group:
-        job(settings, step) >> audit(step) >> publish(step)
+        job(settings, step) >> audit(step) >> publish(step, **kwargs)
     return group
 
 

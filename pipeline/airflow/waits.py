@@ -38,3 +38,18 @@ def history(settings: Settings, ds: str) -> list[str]:
     tables = ("user_history", "item_embeddings")
     absent = [table for table in tables if ds not in published(table, settings)]
     return [f"{table} ds={ds} is not published; run nightly_features for it" for table in absent]
+
+
+def segments(settings: Settings, ds: str) -> list[str]:
+    """Whether the segments that a campaign's audience names are published."""
+    from pipeline.campaigns.campaign import load_campaigns
+    from pipeline.errors import CampaignError
+    from pipeline.reading import published
+
+    try:
+        asking = [campaign.name for campaign in load_campaigns(settings) if campaign.audience]
+    except CampaignError:
+        return []  # the job says what is wrong
+    if not asking or ds in published("segment_members", settings):
+        return []
+    return [f"segment_members ds={ds} is not published; {', '.join(asking)} show to segments of it"]

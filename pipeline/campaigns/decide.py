@@ -76,8 +76,8 @@ def _judge(
     campaign: Campaign, judged: Lesson, propensity: np.ndarray, policies: list[Learned]
 ) -> Verdict:
     names = tuple(arm.name for arm in campaign.arms)
-    # Pseudonyms are hexadecimal hashes, so their first digits are as good as any hash of them.
-    cluster = pl.Series(judged.user).str.slice(0, 15).str.to_integer(base=16).to_numpy()
+    # Pseudonyms are hexadecimal hashes, so their last digits are as good as any hash of them.
+    cluster = pl.Series(judged.user).str.slice(-15).str.to_integer(base=16).to_numpy()
     log = Log.checked(names, judged.arm, judged.reward, propensity, cluster=cluster,
                       context=_with_segments(judged))  # fmt: skip
     chunks = [_row_by_row(chunk) for chunk in in_chunks(log, CHUNK_ROWS)]

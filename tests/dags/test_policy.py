@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.steps import STEPS
+from pipeline.steps import AD_POLICY, STEPS
 
 FOLDER = Path(__file__).parents[2] / "dags"
 DAGS = sorted(FOLDER.glob("*.py"))
@@ -74,7 +74,7 @@ def test_days_come_from_the_partition_key_alone(dag) -> None:
 def test_every_step_is_documented() -> None:
     from pipeline.airflow.tasks import DOCS
 
-    assert set(DOCS) == {step.name for step in STEPS}
+    assert set(DOCS) == {step.name for step in (*STEPS, AD_POLICY)}
 
 
 def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
@@ -118,3 +118,16 @@ def test_nightly_training_is_off_until_a_setting_says_so(home, monkeypatch) -> N
     assert on.get_task("train").command[-1] == "--warm-start"
     weekly = load(DAGS[0].parent / "weekly_training.py", monkeypatch)
     assert "--warm-start" not in weekly.get_task("train").command
+
+
+def test_the_ad_policy_follows_the_features_of_the_same_day(home, monkeypatch) -> None:
+    from airflow.sdk import PartitionedAssetTimetable
+
+    dag = load(FOLDER / "ad_policy.py", monkeypatch)
+    assert isinstance(dag.timetable, PartitionedAssetTimetable)
+    assert dag.timetable.asset_condition.name == "user_features"
+    job = dag.get_task("ad_policy.job")
+    assert job.upstream_task_ids == {"wait_for_segments"}
+    assert job.command[job.command.index("--ds") + 1] == "{{ dag_run.partition_key }}"
+    assert dag.get_task("ad_policy.publish").upstream_task_ids == {"ad_policy.audit"}
+    assert [asset.name for asset in dag.get_task("ad_policy.publish").outlets] == ["ad_policy"]

@@ -1,0 +1,158 @@
+"""Regret of every policy over 20 seeds, and seconds and memory of the policy table by users.
+
+    python tests/bench/bench_policy.py [100000 300000 1000000]
+
+50 arms, 200,000 impressions of 28 days, a champion by segment (Thompson sampling) and a challenger
+by features (LinTS) that an experiment gives half of the users. Timed are the job and its audit as
+they are run, with start-up. The truth of the regret table: `pipeline/simulator/world.py`.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+ARMS, IMPRESSIONS, DAYS = 50, 200_000, 28
+LAST, BEFORE = "2024-03-28", "2024-02-28"
+TOML = """
+segment_by = "segment"
+exploration_floor = 0.002
+[arms]
+{arms}
+[reward]
+within_hours = 1
+[champion]
+policy = "thompson_beta"
+[challenger]
+policy = "lints"
+[experiment]
+share = 0.5
+[caps]
+per_day = 3
+per_week = 9
+[people]
+consent = "everyone"
+"""
+
+
+def prepare(users: int) -> None:
+    """Publishes made-up features and ads, without an audit, into the home of the environment."""
+    from pipeline.settings import load_settings
+
+    settings, rng = load_settings(), np.random.default_rng(0)
+    for ds in (BEFORE, LAST):
+        _publish(settings, "user_features", ds, _features(users, ds, rng))
+    for back in range(DAYS):
+        ds = f"2024-03-{28 - back:02d}"
+        _publish(settings, "events", ds, _ads(users, ds, rng))
+    folder = settings.home / "campaigns"
+    folder.mkdir()
+    arms = "\n".join(f"arm-{number} = {{}}" for number in range(ARMS))
+    (folder / "bench.toml").write_text(TOML.format(arms=arms))
+
+
+def _features(users: int, ds: str, rng: np.random.Generator) -> pa.Table:
+    from pipeline.tables import USER_FEATURES
+
+    columns = {}
+    for field in USER_FEATURES.schema:
+        if pa.types.is_list(field.type):
+            offsets = pa.array(np.zeros(users + 1, np.int32))
+            values = pa.array([], field.type.value_type)
+            columns[field.name] = pa.ListArray.from_arrays(offsets, values, type=field.type)
+        elif pa.types.is_string(field.type):
+            columns[field.name] = pa.array(np.full(users, "x"))
+        else:
+            columns[field.name] = pa.array(rng.integers(0, 2, users)).cast(field.type)
+    columns["segment"] = pa.array(["new", "regular", "fading"]).take(pa.array(np.arange(users) % 3))
+    columns |= {"ds": pa.repeat(ds, users), "user_id": pa.array(_ids(np.arange(users)))}
+    return pa.table(columns, schema=USER_FEATURES.schema)
+
+
+def _ads(users: int, ds: str, rng: np.random.Generator) -> pa.Table:
+    from pipeline.tables import EVENTS
+
+    rows = IMPRESSIONS // DAYS
+    arm, clicked = rng.integers(0, ARMS, rows), rng.random(rows) < 0.05
+    kinds = pa.array(["impression"] * rows + ["view"] * int(clicked.sum()))
+    source = np.concatenate([np.arange(rows), np.flatnonzero(clicked)])
+    noon = np.datetime64(datetime.fromisoformat(ds).replace(tzinfo=UTC).replace(tzinfo=None), "us")
+    micros = source.astype(np.int64) + (np.arange(len(source)) >= rows) * 1_000_000
+    events = _ids(np.arange(len(source)))
+    given = {
+        "ds": pa.repeat(ds, len(source)), "arrival_ds": pa.repeat(ds, len(source)),
+        "platform": pa.repeat("shop", len(source)), "event_type": kinds,
+        "event_id": pa.array([ds.replace("-", "") + it[8:] for it in events]),
+        "user_id": pa.array(_ids(rng.integers(0, users, rows)[source])),
+        "event_time": pa.array(noon + micros).cast(pa.timestamp("us", tz="UTC")),
+        "campaign_id": pa.array([f"arm-{number}" for number in arm[source]]),
+        "propensity": pa.array(np.full(len(source), 1 / ARMS)),
+    }  # fmt: skip
+    schema = EVENTS.schema
+    columns = [given.get(it.name, pa.nulls(len(source), it.type)) for it in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _ids(numbers: np.ndarray) -> list[str]:
+    return [f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}" for number in numbers.tolist()]
+
+
+def _publish(settings, table: str, ds: str, rows: pa.Table) -> None:
+    from pipeline import staging
+    from pipeline.catalog import file_schema
+    from pipeline.parquet_files import write_day
+    from pipeline.publish import publish
+    from pipeline.staging import Receipt
+    from pipeline.tables import table_named
+
+    run = f"bench-{ds}"
+    attempt = staging.begin(settings, table, run)
+    path = write_day(attempt.day(ds), rows, file_schema(settings, table_named(table)))
+    staging.complete(attempt, [ds], {ds: [path]})
+    day: dict[str, object] = {"rows": rows.num_rows, "digest": ds}
+    receipt = Receipt(table, run, {"all": attempt.path.name}, {ds: day}, 0.0)
+    staging.write_receipt(settings, receipt)
+    publish(settings, table_named(table), run)
+
+
+def _timed(what: str, *arguments: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
+    command = [sys.executable, "-m", *arguments, "--run", "bench"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    peak = after.ru_maxrss / 2**20  # the largest child so far
+    print(
+        f"  {what:<6} {time.monotonic() - began:6.1f} s {cpu:6.1f} s of CPU, peak {peak:.2f} GiB",
+        flush=True,
+    )
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--one"]:
+        prepare(int(sys.argv[2]))
+        print(f"{int(sys.argv[2]):,} users x {ARMS} arms", flush=True)
+        _timed("job", "pipeline.build_ad_policy", "--ds", LAST)
+        _timed("audit", "pipeline.audit", "--table", "ad_policy", "--table", "policy_judgements")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if not sys.argv[1:]:
+            subprocess.run(
+                [sys.executable, "-m", "pipeline.simulator", "--out", folder], check=True
+            )
+    for users in sys.argv[1:] or ["100000", "300000", "1000000"]:
+        with tempfile.TemporaryDirectory() as folder:
+            home = {**os.environ, "TIDEMARK_HOME": str(Path(folder) / "home")}
+            subprocess.run([sys.executable, __file__, "--one", users], check=True, env=home)
+
+
+if __name__ == "__main__":
+    main()
