@@ -1,0 +1,1 @@
+"""One person's story, as `python -m pipeline user ID` tells it."""
