@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from pipeline.report.shelf import nights_written
 from pipeline.settings import Settings
 
+NIGHTS_LINKED = 7
 KEPT = 20  # results per table; the index reads all of them at each audit
 BEACON = r"https://great-expectations-web-assets[^\"' ]*"
 OVERVIEW = """<!doctype html><meta charset="utf-8"><title>Audits</title>
 <style>body {{ font: 15px sans-serif; margin: 2em }} td {{ padding: 2px 2em 2px 0 }}</style>
+<h1>Nightly reports</h1><p>{nights}</p>
 <h1>Audits</h1><p>The newest of each table, as Great Expectations tells them.
 <a href="{index}">Its own index</a> needs scripts from the net.</p>
 <table>
@@ -69,8 +72,17 @@ def write_overview(settings: Settings) -> Path:
     overview = settings.reports / "index.html"
     index = data_docs_index(settings).relative_to(settings.reports)
     rows = "\n".join(_row(link, settings.reports) for link in newest_first)
-    overview.write_text(OVERVIEW.format(index=index, rows=rows))
+    overview.write_text(OVERVIEW.format(index=index, rows=rows, nights=_nights(settings)))
     return overview
+
+
+def _nights(settings: Settings) -> str:
+    """Links to the newest nightly reports and to the list of all."""
+    newest = nights_written(settings)[:NIGHTS_LINKED]
+    if not newest:
+        return "None yet: the last step of a night writes one."
+    links = [f'<a href="nightly/{ds}.html">{ds}</a>' for ds in newest]
+    return " · ".join([*links, '<a href="nightly/index.html">all nights</a>'])
 
 
 def _row(link: Path, folder: Path) -> str:

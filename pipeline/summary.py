@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from pipeline import ending
 from pipeline.days import parse_day
 from pipeline.reading import published, read, scan
+from pipeline.report.shelf import nightly_page
 from pipeline.settings import Settings, load_settings
 
 
 def summarise(settings: Settings, ds: str) -> list[str]:
-    """Rows landed and accounted, sessions, users scored, model. Raises NotPublishedError."""
+    """Rows landed and accounted, sessions, users, model, report. Raises NotPublishedError."""
     accounting = read("accounting", ds, settings)
     landed, events, duplicates, quarantined = (
         pc.sum(accounting[name]).as_py() or 0
@@ -28,12 +29,19 @@ def summarise(settings: Settings, ds: str) -> list[str]:
         f"+ {quarantined:,} quarantined",
         f"sessions        {sessions:,}",
         f"users scored    {scored:,} by model {_model(settings, ds)}",
+        *_report(settings, ds),
     ]
 
 
 def _model(settings: Settings, ds: str) -> str:
     versions = scan("user_features", ds, settings).select("model_version").to_arrow()
     return ", ".join(sorted(set(versions["model_version"].to_pylist()))) or "none"
+
+
+def _report(settings: Settings, ds: str) -> list[str]:
+    """Where the page of the night lies, once it is drawn."""
+    page = nightly_page(settings, ds)
+    return [f"report          {page}"] if page.exists() else []
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""Addresses of the evidence that tasks link to: Data Docs pages and MLflow runs."""
+"""Addresses of the evidence that tasks link to: Data Docs, MLflow runs, nightly reports."""
 
 from urllib.parse import quote
 
+from pipeline.airflow.report_pages import PREFIX
 from pipeline.settings import load_settings
 
 EXPERIMENT = 1  # MLflow numbers experiments from 0 (its default one)
@@ -23,3 +24,8 @@ def mlflow_run(run: str) -> str:
     base = f"http://127.0.0.1:{settings.mlflow_port}"
     view = "workflowType=machine_learning"
     return f"{base}/#/experiments/{EXPERIMENT}/runs?searchFilter={search}&{view}"
+
+
+def nightly_report(ds: str) -> str:
+    """The page of a night, as Airflow itself serves it (plugins/tidemark_reports.py)."""
+    return f"{PREFIX}/nightly/{quote(ds)}.html"

@@ -81,6 +81,17 @@ class MlflowLink(BaseOperatorLink):
         return mlflow_run(_argument(operator, "--run"))
 
 
+class NightlyReportLink(BaseOperatorLink):
+    """From the last step of a night to the page that it drew."""
+
+    name = "Nightly report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        from pipeline.airflow.links import nightly_report
+
+        return nightly_report(_argument(operator, "--ds"))
+
+
 class Audit(Command):
     """A command whose findings are in Data Docs."""
 
@@ -93,6 +104,13 @@ class Experiment(Command):
 
     ui_color = "#efe6f7"
     operator_extra_links = (MlflowLink(),)
+
+
+class Report(Command):
+    """A command that draws the page of a night."""
+
+    ui_color = "#dff1f0"
+    operator_extra_links = (NightlyReportLink(),)
 
 
 class Await(BaseSensorOperator):

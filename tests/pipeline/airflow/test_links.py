@@ -1,7 +1,7 @@
 """One click from a task to its evidence: addresses on the ports of the settings."""
 
 from pipeline.airflow import links
-from pipeline.airflow.operators import Audit, Experiment
+from pipeline.airflow.operators import Audit, Experiment, Report
 from pipeline.settings import Settings
 
 
@@ -23,3 +23,10 @@ def test_training_links_to_its_run(home: Settings, monkeypatch) -> None:
         f"http://127.0.0.1:9002/#/experiments/{links.EXPERIMENT}/runs"
         "?searchFilter=tags.%60tidemark.run%60%20%3D%20%27R%27&workflowType=machine_learning"
     )
+
+
+def test_the_last_step_links_to_the_page_of_its_night(home: Settings) -> None:
+    report = Report(task_id="job", command=["report", "--ds", "2026-01-01", "--run", "R"])
+    (link,) = report.operator_extra_links
+    assert link.name == "Nightly report"
+    assert link.get_link(report, ti_key=None) == "/tidemark/nightly/2026-01-01.html"

@@ -1,0 +1,136 @@
+"""The pages of Tidemark inside Airflow's UI: a start page, the reports, the report of a run.
+
+    /tidemark/                    the newest report, the list, Data Docs, MLflow
+    /tidemark/nightly/<ds>.html   the page of a night, as it lies in `reports/nightly/`
+    /tidemark/runs/<dag>/<run>    the page of the night that a run is about
+
+Whoever is signed in to Airflow may look. Light to import: every process of Airflow does.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+PREFIX = "/tidemark"
+# A report is one file: it may load nothing, run nothing, and be framed by Airflow alone.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+# The start page has one script of its own, which opens links outside of its frame.
+START_POLICY = f"{POLICY}; script-src 'self'"
+NEWEST = 14  # nights on the start page
+OPENER = """
+// Airflow shows this page in a frame that may not open windows itself.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-outside]");
+  if (link && parent !== window && parent.open(link.href, "_blank", "noopener") !== undefined) {
+    event.preventDefault();
+  }
+});
+document.documentElement.dataset.scheme = parent.document.documentElement.classList.contains("dark")
+  ? "dark" : "light";
+"""
+
+Message = MutableMapping[str, Any]
+
+
+class ReportPages:
+    """The ASGI application; it is made when somebody asks for the first page."""
+
+    def __init__(self) -> None:
+        self._app: FastAPI | None = None
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        if self._app is None:
+            self._app = make_app()
+        await self._app(scope, receive, send)
+
+
+def make_app() -> "FastAPI":
+    """The pages, for whoever is signed in to Airflow."""
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi import Depends, FastAPI, Request
+    from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+    app = FastAPI(title="Tidemark reports", openapi_url=None, dependencies=[Depends(get_user)])
+
+    @app.get("/", response_class=HTMLResponse)
+    def start(request: Request) -> HTMLResponse:
+        host = request.url.hostname or "127.0.0.1"
+        return HTMLResponse(start_page(host), headers={"Content-Security-Policy": START_POLICY})
+
+    @app.get("/opener.js")
+    def opener() -> Response:
+        return Response(OPENER, media_type="text/javascript")
+
+    @app.get("/index.html")
+    def up() -> RedirectResponse:
+        return RedirectResponse(f"{PREFIX}/")
+
+    @app.get("/nightly/{name}.html", response_class=HTMLResponse)
+    def nightly(name: str) -> HTMLResponse:
+        return _page(name)
+
+    @app.get("/runs/{dag_id}/{run_id:path}")
+    def of_run(dag_id: str, run_id: str) -> Response:
+        ds = partition_key(dag_id, run_id)
+        if ds is None:
+            return _sentence("This run is not about one night, so it has no report.")
+        return RedirectResponse(f"{PREFIX}/nightly/{ds}.html")
+
+    return app
+
+
+def start_page(host: str) -> str:
+    """What leads to everything; `host` is the name under which the browser reached Airflow."""
+    from pipeline.report.shelf import render_start
+    from pipeline.settings import load_settings
+
+    settings = load_settings()
+    return render_start(
+        settings,
+        NEWEST,
+        data_docs=f"http://{host}:{settings.docs_port}/",
+        mlflow=f"http://{host}:{settings.mlflow_port}/",
+    )
+
+
+def partition_key(dag_id: str, run_id: str) -> str | None:
+    """The day that a run is about; None when it has none."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = select(DagRun.partition_key).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+    with create_session() as session:
+        found = session.scalar(query)
+    return str(found) if found else None
+
+
+def _page(name: str) -> Any:
+    """A page of `reports/nightly/`; a sentence when it is not there."""
+    from fastapi.responses import HTMLResponse
+
+    from pipeline.report.shelf import nightly_folder, nights_written
+    from pipeline.settings import load_settings
+
+    settings = load_settings()
+    if name not in [*nights_written(settings), "index"]:
+        return _sentence(f"The report of {name} is not written yet: it is the night's last step.")
+    text = (nightly_folder(settings) / f"{name}.html").read_text(encoding="utf-8")
+    return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
+
+
+def _sentence(text: str) -> Any:
+    from fastapi.responses import HTMLResponse
+
+    from pipeline.report.shelf import render_sentence
+
+    return HTMLResponse(
+        render_sentence(text), status_code=404, headers={"Content-Security-Policy": POLICY}
+    )

@@ -1,0 +1,64 @@
+"""All figures of one night, gathered from its published partitions."""
+
+from dataclasses import dataclass
+
+from pipeline.report.audience import Audience, audience
+from pipeline.report.drift import Drift, drift
+from pipeline.report.intake import Funnel, Intake, intake
+from pipeline.report.migration import Migration, migration
+from pipeline.report.partitions import open_partitions
+from pipeline.report.quality import Quality, quality
+from pipeline.report.scores import Spread, spreads
+from pipeline.report.timing import Timeline, timeline
+from pipeline.report.topics import Trends, Turn, topic_names, topics_alive, trends, turns
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Night:
+    """What the page of one night shows. Without what is not published, its parts are empty."""
+
+    ds: str
+    intake: Intake
+    topics: int
+    migration: Migration
+    drift: Drift
+    trends: Trends
+    turns: list[Turn]
+    spreads: list[Spread]
+    audience: Audience
+    quality: Quality
+    timeline: Timeline
+
+    @property
+    def funnel(self) -> Funnel | None:
+        return self.intake.night(self.ds)
+
+    @property
+    def funnel_before(self) -> Funnel | None:
+        return self.intake.night(self.intake.before)
+
+    @property
+    def versions(self) -> list[str]:
+        """The versions of the model that scored the night."""
+        return self.audience.coverage.versions
+
+
+def night_of(settings: Settings, ds: str) -> Night:
+    """The figures of `ds`, from what is published now and nothing later than `ds`."""
+    judged = quality(settings, ds)
+    with open_partitions(settings) as partitions:
+        names = topic_names(partitions, ds)
+        return Night(
+            ds=ds,
+            intake=intake(partitions, ds),
+            topics=topics_alive(partitions, ds),
+            migration=migration(partitions, ds, names),
+            drift=drift(partitions, ds, names),
+            trends=trends(partitions, ds, names),
+            turns=turns(partitions, ds, names),
+            spreads=spreads(partitions, ds),
+            audience=audience(partitions, ds),
+            quality=judged,
+            timeline=timeline(settings, partitions, ds, judged.trained),
+        )

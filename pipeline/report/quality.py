@@ -1,0 +1,145 @@
+"""Model quality over time: what the evaluations of registered versions found, from MLflow.
+
+A champion is judged on a later window than it learned from, beside every baseline, on the same
+users; the best baseline is picked on that window, which flatters the baselines.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
+MODEL = "tidemark"  # as training/registry.py registers it
+VERSIONS_SHOWN = 12
+LISTS = {
+    "next_items": "next items: the first ten",
+    "next_new_items": "next items new to the user: the first ten",
+}
+ORDER, CHANCE = "ndcg_10", "auc"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One version on its test window. `baseline`: the best of the simple rankers or models."""
+
+    version: str
+    ds: str
+    promoted: bool
+    value: float
+    low: float
+    high: float
+    baseline: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One question, over the versions that were trained, oldest first."""
+
+    name: str
+    metric: str
+    points: list[Judged]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """When a version was trained, and by which run."""
+
+    version: str
+    run: str
+    started: float  # seconds since 1970
+    ended: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Curves of lists and of heads, and when the versions were trained."""
+
+    lists: list[Curve]
+    heads: list[Curve]
+    trained: list[Trained]
+
+
+def quality(settings: Settings, ds: str) -> Quality:
+    """What was known of the models by `ds`; empty before the first training."""
+    found = _versions(settings, ds)
+    heads = sorted({name for version in found for name in _heads(version[1])}, key=_head_order)
+    return Quality(
+        lists=_curves(found, {f"{name}/published": title for name, title in LISTS.items()}, ORDER),
+        heads=_curves(found, {name: name for name in heads}, CHANCE),
+        trained=[_trained(version, run) for version, run in found],
+    )
+
+
+def _curves(
+    found: list[tuple["ModelVersion", "Run"]], questions: dict[str, str], metric: str
+) -> list[Curve]:
+    curves = [
+        Curve(title, metric, [it for v, run in found if (it := _judged(v, run, path, metric))])
+        for path, title in questions.items()
+    ]
+    return [curve for curve in curves if curve.points]
+
+
+def _judged(version: "ModelVersion", run: "Run", path: str, metric: str) -> Judged | None:
+    metrics = run.data.metrics
+    name = f"test/{path}/{metric}"
+    if name not in metrics:
+        return None
+    value = metrics[name]
+    gain = metrics.get(f"gain over best baseline/{path.removesuffix('/published')}/all/{metric}")
+    return Judged(
+        version=str(version.version),
+        ds=version.tags.get("ds", ""),
+        promoted=version.tags.get("promotion.promoted") == "true",
+        value=value,
+        low=metrics.get(f"{name}/low", value),
+        high=metrics.get(f"{name}/high", value),
+        baseline=None if gain is None else value - gain,
+    )
+
+
+def _heads(run: "Run") -> set[str]:
+    """`click_7d` of `test/click_7d/auc`."""
+    paths = [name.split("/") for name in run.data.metrics]
+    return {path[1] for path in paths if len(path) == 3 and path[0] == "test" and path[2] == CHANCE}
+
+
+def _head_order(name: str) -> tuple[str, int]:
+    act, _, days = name.rpartition("_")
+    return act, int(days.removesuffix("d"))
+
+
+def _trained(version: "ModelVersion", run: "Run") -> Trained:
+    ended = run.info.end_time or run.info.start_time
+    tag = run.data.tags.get("tidemark.run", "")
+    return Trained(str(version.version), tag, run.info.start_time / 1000, ended / 1000)
+
+
+def _versions(settings: Settings, ds: str) -> list[tuple["ModelVersion", "Run"]]:
+    """The newest versions trained for `ds` or before, oldest first."""
+    client = _client(settings)
+    if client is None:
+        return []
+    versions = [
+        version
+        for version in client.search_model_versions(f"name = '{MODEL}'")
+        if version.tags.get("ds", "") <= ds and version.run_id
+    ]
+    newest = sorted(versions, key=lambda it: (it.tags.get("ds", ""), int(it.version)))
+    return [(it, client.get_run(str(it.run_id))) for it in newest[-VERSIONS_SHOWN:]]
+
+
+def _client(settings: Settings) -> "MlflowClient | None":
+    """A reader of the tracking store; None when nothing was ever tracked (reading makes no one)."""
+    if not settings.mlflow_uri and not (settings.mlflow / "mlflow.db").exists():
+        return None
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient  # 3 s
+
+    return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)

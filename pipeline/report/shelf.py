@@ -1,0 +1,88 @@
+"""The nights that have a page, and the pages that lead to them. Light: Airflow's UI imports it.
+
+    reports/nightly/<ds>.html    one night
+    reports/nightly/index.html   the nights, newest first
+
+Each page says of itself what the lists show, so that they are made from the pages alone.
+"""
+
+import json
+import re
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from pipeline.days import parse_day
+from pipeline.report.rendering import template
+from pipeline.report.words import MISSING
+from pipeline.settings import Settings
+
+SUMMARY = re.compile(r'<script type="application/json" id="summary">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list says of a night."""
+
+    ds: str
+    landed: int | None
+    scored: int | None
+    moving: str
+    state: str  # of the worst finding
+    stands_out: str
+
+    def as_json(self) -> Markup:
+        """For the page; it cannot end the script element that it stands in."""
+        return Markup(json.dumps(asdict(self)).replace("<", "\\u003c"))
+
+
+def nightly_folder(settings: Settings) -> Path:
+    return settings.reports / "nightly"
+
+
+def nightly_page(settings: Settings, ds: str) -> Path:
+    """Where the page of a night lies."""
+    return nightly_folder(settings) / f"{ds}.html"
+
+
+def nights_written(settings: Settings) -> list[str]:
+    """The nights that have a page, newest first."""
+    stems = [page.stem for page in nightly_folder(settings).glob("????-??-??.html")]
+    return sorted(stems, reverse=True)
+
+
+def listed(settings: Settings, ds: str) -> Listed:
+    """What the page of a night says; one of another make has its day alone."""
+    found = SUMMARY.search(nightly_page(settings, ds).read_text(encoding="utf-8"))
+    nothing = Listed(parse_day(ds), None, None, MISSING, "fine", "")
+    return Listed(**json.loads(found.group(1))) if found else nothing
+
+
+def write_index(settings: Settings) -> Path:
+    """Writes the list of all nights; returns it."""
+    nights = [listed(settings, ds) for ds in nights_written(settings)]
+    index = nightly_folder(settings) / "index.html"
+    write_page(index, template("index.html.j2").render(nights=nights))
+    return index
+
+
+def render_start(settings: Settings, newest: int, **doors: str) -> str:
+    """The page inside Airflow's UI: the newest nights, and the doors to other evidence."""
+    nights = nights_written(settings)
+    shown = [listed(settings, ds) for ds in nights[:newest]]
+    return template("start.html.j2").render(nights=shown, total=len(nights), **doors)
+
+
+def render_sentence(text: str) -> str:
+    """A page that says why there is no report."""
+    return template("sentence.html.j2").render(text=text)
+
+
+def write_page(path: Path, text: str) -> None:
+    """Writes and renames: a reader sees the old page or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

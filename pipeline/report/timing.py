@@ -1,0 +1,111 @@
+"""When each step of a night worked, from what every run leaves behind, with Airflow or without.
+
+A step begins when its first attempt is staged (`started` of the manifest), its audit says how long
+it took (the receipt), and it ends when the last of its tables became visible (the snapshot). A
+training is as long as its MLflow run. Starting up a process is not counted, nor is waiting for it.
+"""
+
+from dataclasses import dataclass
+
+from pipeline import staging
+from pipeline.catalog import load_table
+from pipeline.errors import StagingError
+from pipeline.publish import Publication, published_by
+from pipeline.report.partitions import Partitions
+from pipeline.report.quality import Trained
+from pipeline.settings import Settings
+from pipeline.steps import STEPS, TRAIN
+from pipeline.tables import table_named
+
+NANOSECONDS = 1e9
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One step: seconds since the night began, of which the last were its audit."""
+
+    step: str
+    tables: tuple[str, ...]
+    run: str
+    days: int  # that were computed together
+    start: float
+    end: float
+    audit: float
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The steps in order of their beginning. `earlier` were computed by other runs."""
+
+    began: float | None  # seconds since 1970
+    bars: list[Bar]
+    earlier: list[Bar]
+
+    @property
+    def end(self) -> float:
+        return max((bar.end for bar in self.bars), default=0.0)
+
+
+def timeline(settings: Settings, partitions: Partitions, ds: str, trained: list[Trained]) -> Timeline:  # fmt: skip  # noqa: E501
+    """The steps whose tables show `ds`, as the newest run computed it."""
+    found = [
+        bar for step in STEPS if (bar := _bar(settings, partitions, ds, step.name, step.tables))
+    ]
+    newest = max(found, key=lambda bar: bar.end, default=None)
+    if newest is None:
+        return Timeline(None, [], [])
+    ours = [bar for bar in found if bar.run == newest.run]
+    trainings = [
+        Bar(TRAIN.name, (), it.run, 1, it.started, it.ended, 0.0)
+        for it in trained
+        if it.run == newest.run
+    ]
+    bars = sorted([*ours, *trainings], key=lambda bar: (bar.start, bar.step))
+    began = bars[0].start
+    return Timeline(
+        began,
+        [_shifted(bar, began) for bar in bars],
+        [_shifted(bar, bar.start) for bar in found if bar.run != newest.run],
+    )
+
+
+def _shifted(bar: Bar, origin: float) -> Bar:
+    return Bar(
+        bar.step, bar.tables, bar.run, bar.days, bar.start - origin, bar.end - origin, bar.audit
+    )
+
+
+def _bar(
+    settings: Settings, partitions: Partitions, ds: str, step: str, tables: tuple[str, ...]
+) -> Bar | None:
+    """None unless everything that tells of the step is still kept."""
+    starts, ends, audits, days = [], [], [], 1
+    run = ""
+    for table in tables:
+        publication = partitions.days(table).get(ds)
+        ended = _visible(settings, table, ds, publication) if publication else None
+        if publication is None or ended is None:
+            return None
+        try:
+            manifests, receipt = staging.audited(settings, table, publication.run)
+        except StagingError:
+            return None
+        run, days = publication.run, max(len(manifest.days) for manifest in manifests)
+        starts.append(min(manifest.started for manifest in manifests) / NANOSECONDS)
+        ends.append(ended)
+        audits.append(receipt.seconds)
+    return Bar(step, tables, run, days, min(starts), max(ends), sum(audits)) if starts else None
+
+
+def _visible(settings: Settings, table: str, ds: str, publication: Publication) -> float | None:
+    """When the publication became visible; None when its snapshot has expired."""
+    iceberg = load_table(settings, table_named(table))
+    for snapshot in iceberg.snapshots() if iceberg else []:
+        there = published_by(snapshot).get(ds)
+        if there and there.run == publication.run and there.digest == publication.digest:
+            return snapshot.timestamp_ms / 1000
+    return None
