@@ -81,8 +81,8 @@ USER_INTERESTS = Table(
                True, "events", 0),
         Column("topic_entropy", FLOAT, "entropy of the long-term interests", True, "bits", 0),
         _share("drift_score", "distance of short- and long-term interests beyond sampling noise"),
-        Column("drift_p_value", FLOAT, "chance of ever seeing as much evidence of a change within a "
-               "year of nightly looks without any drift", True, "probability", 0, 1),
+        Column("drift_p_value", FLOAT, "chance of ever seeing as much evidence of a change within "
+               "a year of nightly looks without any drift", True, "probability", 0, 1),
         _topic("drift_from_topic", "what the interests move away from", nulls="while stable"),
         _topic("drift_to_topic", "what they move towards", nulls="while stable"),
         Column("drift_since_ds", STRING, "day of its beginning", pattern=DAY, nulls="while stable"),

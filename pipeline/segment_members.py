@@ -39,9 +39,8 @@ def exported(
         if {small, large} <= shown.keys() and _holds(database, large, small):
             del shown[small]
     for whole in sorted({s.within for s in segments} & shown.keys()):
-        _withhold_parts(
-            database, whole, [s.name for s in segments if s.within == whole], shown, floor
-        )
+        parts = [segment.name for segment in segments if segment.within == whole]
+        _withhold_parts(database, whole, parts, shown, floor)
     return shown
 
 
@@ -81,6 +80,5 @@ def _withhold_parts(
 def _count(
     database: duckdb.DuckDBPyConnection, query: str, values: list[object] | None = None
 ) -> int:
-    found = database.execute(query, values or []).fetchone()
-    assert found is not None
-    return int(found[0])
+    ((found,),) = database.execute(query, values or []).fetchall()
+    return int(found)

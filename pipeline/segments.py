@@ -21,8 +21,9 @@ UNUSUAL = Segment("unusual", "accounts to keep out of campaigns", "anomaly_reaso
 _MOVING = "drift_stage IN ('shifting', 'shifted')"
 
 
-def _top_tenth(column: str) -> str:
-    return f"{column} >= (SELECT quantile_cont({column}, 0.9) FROM features) AND {column} > 0"
+def _top_tenth(column: str, among: str = "true") -> str:
+    edge = f"SELECT quantile_cont({column}, 0.9) FROM features WHERE {among}"
+    return f"{column} >= ({edge}) AND {column} > 0"
 
 
 def _due(first: int, last: int) -> str:
@@ -47,15 +48,15 @@ SEGMENTS = (
             _top_tenth("p_purchase_7d")),
     Segment("likely_returners", "the tenth of users likeliest to send something back in 28 days",
             _top_tenth("p_return_28d")),
-    Segment("likely_to_leave", "of users who came within 28 days, those as likely to be gone for "
-            "28 days as the tenth of all users that is likeliest to",
-            f"recency_days < 28 AND {_top_tenth('p_churn_28d')}"),
+    Segment("likely_to_leave", "of users who came within 28 days, the tenth likeliest to stay away "
+            "for 28 days",
+            f"recency_days < 28 AND {_top_tenth('p_churn_28d', 'recency_days < 28')}"),
     Segment("best_customers", "the tenth of users who spent most in 365 days",
             _top_tenth("spend_365d")),
-    Segment("bargain_hunters", "users who buy a fifth below what they look at, or what is usual",
-            "price_sensitivity >= 0.2 OR price_level <= -0.2"),
-    Segment("premium_buyers", "users who buy a fifth above the usual price of a topic",
-            "price_level >= 0.2"),
+    Segment("bargain_hunters", "the tenth of users who look at dear things and buy cheap ones most",
+            _top_tenth("price_sensitivity")),
+    Segment("premium_buyers", "the tenth of buyers who pay most, beside the usual price of topics",
+            _top_tenth("price_level")),
     Segment("left_in_cart", "users with something in the cart and no purchase in 28 days",
             "carts_28d > 0 AND purchases_28d = 0"),
     Segment("searching", "users who searched of late and bought nothing in 28 days",

@@ -85,7 +85,8 @@ def test_a_list_within_another_must_differ_by_enough(home: Settings) -> None:
     moved = {"drift_stage": "shifting", "drift_from_topic": "t0003", "drift_since_ds": DAY}
     put(home, "topics", [{**factory.SOUND["topics"], "topic_id": t} for t in ("t0001", "t0002")])
     rows = [
-        *users(8, 0, drift_to_topic="t0001", **moved), *users(1, 10, drift_to_topic="t0002", **moved),
+        *users(8, 0, drift_to_topic="t0001", **moved),
+        *users(1, 10, drift_to_topic="t0002", **moved),
         *users(9, 20),
     ]  # fmt: skip
     sizes, _ = built(home, rows)
