@@ -46,16 +46,18 @@ def effects(part: Part, market: Market, fitted: Fitted, at: np.ndarray) -> Itera
     blend, weight = fitted.ranker.blend, fitted.mixture.weights[part.group[row], 0]
     slopes = _slopes(blend, moment, at)
     alone = _as_repeats(blend, moment, at)
-    best = {name: _best(scores, moment.found.row) for name, scores in moment.found.scores.items()}
+    best = {name: _best(moment.found.scores[name], moment.found.row) for name in slopes}
     column = _columns(market, pairs.item)
     read = readings(part.own, market)
+    strength = {name: _strength(read[name], pairs.row, column) for name in slopes}
     for chunk in _chunks(last - first):
         size = (last - first)[chunk]
         entry = np.repeat(chunk, size)
         pair = np.arange(len(entry)) - np.repeat(np.cumsum(size) - size, size) + first[entry]
         candidate, change = at[entry], np.zeros(len(entry))
         for name, slope in slopes.items():
-            into = _reached(read[name], row[entry], column[pair], moment.found.column[candidate])
+            to = moment.found.column[candidate]
+            into = strength[name][pair] * _weights(read[name], column[pair], to)
             score, most = moment.found.scores[name][candidate], best[name][row[entry]]
             with_it, without = (_share(x, most) for x in (score, score - into))
             change += slope.share[entry] * (with_it - without)
@@ -103,22 +105,23 @@ def _as_repeats(blend: Blend, moment: Moment, at: np.ndarray) -> np.ndarray:
         return (blend(x) - blend(without)).numpy()
 
 
-def _reached(reading: Reading, row: np.ndarray, own: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """[pairs] what the own item adds to the candidate's score; -1 stands outside the core."""
-    places = reading.places
-    inside = (own >= 0) & (to >= 0)
+def _strength(reading: Reading, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """[own pairs] how much each counts, 0 outside the core."""
+    inside = column >= 0
     found = np.zeros(len(row))
-    strength = cells(reading.rows, row[inside], own[inside])
-    if places is None:
-        found[inside] = strength * cells(reading.weights, own[inside], to[inside])
-        return found
-    place = np.full(reading.rows.shape[1], -1)
-    place[places] = np.arange(len(places))
-    own, to = place[own[inside]], place[to[inside]]
+    found[inside] = cells(reading.rows, row[inside], column[inside])
+    return found
+
+
+def _weights(reading: Reading, own: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """[pairs] from one place of the core to another, 0 where the weights know one of them not."""
+    if reading.places is not None:
+        place = np.full(reading.rows.shape[1] + 1, -1)  # the last is read by -1
+        place[reading.places] = np.arange(len(reading.places))
+        own, to = place[own], place[to]
     known = (own >= 0) & (to >= 0)
-    found[np.flatnonzero(inside)[known]] = strength[known] * cells(
-        reading.weights, own[known], to[known]
-    )
+    found = np.zeros(len(own))
+    found[known] = cells(reading.weights, own[known], to[known])
     return found
 
 
@@ -127,9 +130,11 @@ def _share(score: np.ndarray, best: np.ndarray) -> np.ndarray:
 
 
 def _best(scores: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """[users] the best score of each user's candidates, above 0."""
+    """[users] the best score of each user's candidates, above 0; `row` is sorted."""
     found = np.full(int(row.max(initial=-1)) + 1, 1e-9)
-    np.maximum.at(found, row, scores)
+    if len(row):
+        starts = np.flatnonzero(np.diff(row, prepend=-1))
+        found[row[starts]] = np.maximum(np.maximum.reduceat(scores, starts), 1e-9)
     return found
 
 
