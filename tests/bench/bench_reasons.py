@@ -16,12 +16,8 @@ import torch
 
 from pipeline.settings import load_settings
 from pipeline.tables import USER_HISTORY
-from tests.bench.reason_deletions import (
-    PLACES,
-    Lists,
-    head_deletions,
-    list_deletions,
-)
+from tests.bench.head_deletions import head_deletions
+from tests.bench.list_deletions import PLACES, Lists, list_deletions
 from training.arrow_columns import day_number
 from training.bootstrap import interval
 from training.champion import load as model_folder
