@@ -1,8 +1,10 @@
-"""Which items the same people turn to on the same day: weights between items.
+"""Which items the same people turn to one after the other: weights between items.
 
 Positive pointwise mutual information, with context counts to the power 0.75 (Levy, Goldberg and
 Dagan 2015) and rare pairs discounted (Pantel and Lin 2002).
 """
+
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +17,13 @@ from training.rankers.engagements import Engagements, engagements
 from training.rankers.platforms import shares
 from training.sequences import sequences
 
-NEAR = 4  # items of a user's day that count as one's neighbours, on each side
+NEAR = 4  # steps of a user's path within which two items are neighbours
+OTHER_DAY = 0.3  # what a pair of different days counts, beside one of the same day
 POWER = 0.75
+USERS_AT_ONCE = 8_192
 PAIRS_AT_ONCE = 8_000_000  # gathered before they are added up: bounds memory
+
+Pairs: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # two items, what the pair counts
 
 
 def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> sparse.csr_matrix:
@@ -25,26 +31,27 @@ def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> spa
     size, of = len(ids), shares(history.count_rows())
     total, waiting, number = sparse.csr_matrix((size, size), dtype=np.float32), [], 0
     known = Catalogue(ids, np.zeros((size, 0)), (), np.zeros(0), np.zeros(0), "")
-    for batch in history.to_batches(columns=["user_id", "events"]):
+    for batch in history.to_batches(columns=["user_id", "events"], batch_size=USERS_AT_ONCE):
         users = batch.filter(pa.array(buckets(batch["user_id"], of) == 0))
         events = sequences(users["events"], known)
         rows = np.arange(users.num_rows)
         waiting.append(neighbours(engagements(events, rows, day_number(ds), size)))
-        number += waiting[-1].shape[1]
+        number += len(waiting[-1][0])
         if number > PAIRS_AT_ONCE:
             total, waiting, number = total + _counted(waiting, size), [], 0
     return mutual_information(total + _counted(waiting, size))
 
 
-def neighbours(engaged: Engagements) -> np.ndarray:
-    """[2, pairs] items within NEAR steps of one another among those of a user's day, once each."""
+def neighbours(engaged: Engagements) -> Pairs:
+    """Two items within NEAR steps of one another on a user's path, an item once a day."""
     order = np.lexsort((engaged.place, engaged.age, engaged.row))
-    day = engaged.row[order] * (engaged.age.max(initial=0) + 1) + engaged.age[order]
-    item, found = engaged.item[order], [np.zeros((2, 0), np.int32)]
+    row, age, item = engaged.row[order], engaged.age[order], engaged.item[order].astype(np.int32)
+    found: list[Pairs] = [(item[:0], item[:0], np.zeros(0, np.float32))]
     for step in range(1, NEAR + 1):
-        same = day[step:] == day[:-step]
-        found.append(np.stack([item[:-step][same], item[step:][same]]).astype(np.int32))
-    return np.concatenate(found, axis=1)
+        near = (row[step:] == row[:-step]) & (item[step:] != item[:-step])
+        counts = np.where(age[step:] == age[:-step], 1, OTHER_DAY).astype(np.float32)
+        found.append((item[:-step][near], item[step:][near], counts[near]))
+    return _joined(found)
 
 
 def mutual_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -60,8 +67,14 @@ def mutual_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return ((found + found.T) / 2).tocsr()
 
 
-def _counted(pairs: list[np.ndarray], size: int) -> sparse.csr_matrix:
-    first, second = np.concatenate(pairs or [np.zeros((2, 0), np.int32)], axis=1)
-    ones = np.ones(len(first), np.float32)
-    one_way = sparse.csr_matrix((ones, (first, second)), (size, size))
+def _counted(pairs: list[Pairs], size: int) -> sparse.csr_matrix:
+    if not pairs:
+        return sparse.csr_matrix((size, size), dtype=np.float32)
+    first, second, counts = _joined(pairs)
+    one_way = sparse.csr_matrix((counts, (first, second)), (size, size))
     return (one_way + one_way.T).tocsr()
+
+
+def _joined(pairs: list[Pairs]) -> Pairs:
+    first, second, counts = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return first, second, counts

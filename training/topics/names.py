@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from training.topics.day_items import DayItems
 
-WORDS, IN_NAME = 8, 2  # kept, and in the name where that is unique
+WORDS, IN_NAME = 8, 3  # kept, and of these in the name where that is unique
 CATEGORIES = 3
 TITLES = 1_000  # read of each topic
 LONGEST = 24  # characters of a word, for titles that hold no spaces
