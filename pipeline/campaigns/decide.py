@@ -5,6 +5,7 @@ robust, on the rest. The challenger takes over when the lower bounds of both its
 (normal, bootstrap) are above zero and the log can tell at all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ def decide(
     label: str | None,
     lesson: Lesson,
     propensity: np.ndarray,
-    published: AsPublished,
+    published: Callable[[], AsPublished],
     seed: int,
 ) -> Decision:
     """The policy of tomorrow. `label` is the policy published today, None at the start."""

@@ -1,5 +1,6 @@
 """A policy with what it learned: probabilities of the active arms for any user."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,11 +85,18 @@ class AsPublished:
 
 
 def learn(
-    policy: Policy, lesson: Lesson, campaign: Campaign, seed: int, published: AsPublished
+    policy: Policy,
+    lesson: Lesson,
+    campaign: Campaign,
+    seed: int,
+    published: Callable[[], AsPublished],
 ) -> Learned:
-    """What the policy makes of the impressions. Retired arms teach nothing."""
+    """What the policy makes of the impressions. Retired arms teach nothing.
+
+    `published` reads the policy in place; only the policy `champion` asks for it.
+    """
     if policy.name == CHAMPION:
-        return published
+        return published()
     active = np.array([not arm.retired for arm in campaign.arms])
     lesson = lesson.where(active[lesson.arm])
     arm = (active.cumsum() - 1)[lesson.arm]

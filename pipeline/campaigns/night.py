@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from zlib import crc32
 
 import numpy as np
@@ -14,7 +15,11 @@ from pipeline.campaigns.contexts import columns_of, logged_contexts
 from pipeline.campaigns.decide import ESTIMATOR, Decision, decide
 from pipeline.campaigns.feedback import MEANINGS, Feedback, read_feedback, refuse_if_bad
 from pipeline.campaigns.learned import Lesson, learn
-from pipeline.campaigns.published_policy import in_place, probabilities_in_place
+from pipeline.campaigns.published_policy import (
+    check_arms,
+    in_place,
+    probabilities_in_place,
+)
 from pipeline.campaigns.serve import Limits, Variant, limits_of, serve
 from pipeline.errors import FeedbackError
 from pipeline.policy.specification import CHAMPION, UNIFORM, Policy
@@ -60,7 +65,8 @@ def prepare(campaign: Campaign, settings: Settings, ds: str) -> Night:
     """
     columns_of(campaign.segment_by)
     audience, at = audience_of(campaign, settings, ds), in_place(campaign, settings, ds)
-    published = probabilities_in_place(campaign, settings, at)
+    check_arms(campaign, settings, at)
+    published = cache(lambda: probabilities_in_place(campaign, settings, at))
     _, feedback = read_feedback(campaign, settings, ds)
     seed = crc32(f"{campaign.name} {ds}".encode())
     lesson, propensity = lesson_of(campaign, feedback, settings, ds)

@@ -33,18 +33,19 @@ def table(regrets: dict[str, np.ndarray]) -> str:
 
 def draw(regrets: dict[str, np.ndarray], path: Path) -> None:
     """Cumulative regret by day, mean and the middle 90% of seeds."""
-    figure, axis = plt.subplots(figsize=(10, 6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(11, 6.5), layout="constrained")
     colours = plt.get_cmap("tab20").colors  # type: ignore[attr-defined]
     ordered = sorted(regrets.items(), key=lambda entry: -entry[1][:, -1].mean())
     for number, (name, curves) in enumerate(ordered):
         day, mean = np.arange(1, ROUNDS + 1), curves.mean(axis=0)
         low, high = np.quantile(curves, [(1 - MIDDLE) / 2, (1 + MIDDLE) / 2], axis=0)
-        axis.plot(day, mean, label=name, color=colours[number % 20], linewidth=1.5)
-        axis.fill_between(day, low, high, color=colours[number % 20], alpha=0.07, linewidth=0)
+        line = ":" if "window" in name else "--" if "discount" in name else "-"
+        axis.plot(day, mean, line, label=name, color=colours[number % 20], linewidth=1.8)
+        axis.fill_between(day, low, high, color=colours[number % 20], alpha=0.05, linewidth=0)
     axis.axhline(0, color="black", linewidth=1, label="oracle")
     seeds = len(next(iter(regrets.values())))
     axis.set_title(f"{seeds} seeds; tastes change on day {ROUNDS // 2}")
     axis.set(xlabel="day", ylabel="cumulative regret (clicks lost)")
-    axis.legend(fontsize=8, ncols=2)
+    axis.legend(fontsize=8, ncols=2, title="worst first")
     figure.savefig(path, dpi=90)
     plt.close(figure)

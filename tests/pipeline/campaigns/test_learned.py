@@ -11,7 +11,9 @@ from pipeline.campaigns.learned import AsPublished, Lesson, floored, learn
 from pipeline.policy.specification import Policy
 from tests.pipeline.campaigns.test_feedback import campaign
 
-NOBODY = AsPublished(np.empty(0, "S32"), np.empty((0, 2), np.float32), 0.0)
+
+def nobody() -> AsPublished:
+    return AsPublished(np.empty(0, "S32"), np.empty((0, 2), np.float32), 0.0)
 
 
 def lesson(segment: list[str], arm: list[int], reward: list[float]) -> Lesson:
@@ -33,7 +35,7 @@ GREEDY = Policy("epsilon_greedy", epsilon=0.0)
 
 def test_a_segment_learns_from_its_own_and_a_new_one_from_all() -> None:
     seen = lesson(["x", "x", "y", "y", "y"], [0, 1, 0, 1, 1], [1, 0, 0, 1, 1])
-    found = learn(GREEDY, seen, campaign(exploration_floor=0.1), 0, NOBODY)
+    found = learn(GREEDY, seen, campaign(exploration_floor=0.1), 0, nobody)
     # all together: red 1 of 2, blue 2 of 3
     assert shares(found, ["y", "x", "z"]) == [
         pytest.approx([0.1, 0.9]), pytest.approx([0.9, 0.1]), pytest.approx([0.1, 0.9]),
@@ -41,21 +43,21 @@ def test_a_segment_learns_from_its_own_and_a_new_one_from_all() -> None:
 
 
 def test_nothing_seen_is_even() -> None:
-    found = learn(GREEDY, lesson([], [], []), campaign(), 0, NOBODY)
+    found = learn(GREEDY, lesson([], [], []), campaign(), 0, nobody)
     assert shares(found, ["x"]) == [[0.5, 0.5]]
 
 
 def test_a_retired_arm_teaches_nothing_and_has_no_column() -> None:
     arms = (Arm("old", "old", retired=True), Arm("red", "r"), Arm("blue", "b"))
     seen = lesson([""] * 4, [0, 0, 1, 2], [1, 1, 0, 1])
-    found = learn(GREEDY, seen, campaign(arms=arms, exploration_floor=0.0), 0, NOBODY)
+    found = learn(GREEDY, seen, campaign(arms=arms, exploration_floor=0.0), 0, nobody)
     assert shares(found, [""]) == [[0, 1]]
 
 
 def test_features_tell_people_apart() -> None:
     seen = lesson([""] * 400, [0, 1] * 200, [1.0, 0.0, 0.0, 1.0] * 100)
     seen.features[:, 0] = np.tile([1, 1, -1, -1], 100)
-    found = learn(Policy("linucb"), seen, campaign(exploration_floor=0.0), 0, NOBODY)
+    found = learn(Policy("linucb"), seen, campaign(exploration_floor=0.0), 0, nobody)
     people = np.zeros((2, len(FEATURES)))
     people[:, 0] = [1, -1]
     assert found.of(np.empty(2, object), np.empty(2, object), people).tolist() == [[1, 0], [0, 1]]
