@@ -17,8 +17,10 @@ One run owns one partition: its **partition key** `YYYY-MM-DD`.
   serving. Mend the source or the data, then clear the step's `job`.
 - `*.publish`: "published it from an attempt that began later" means that a newer run of the same
   day won; nothing is to be done.
+- `wait_for_topics`: the night before did not get to its topics. The message has the command.
 - `first_champion.*`: open the **MLflow run** on the task. A retry resumes from the checkpoint.
 - `score.job [bucket]`: clear that bucket alone.
+- `serve`: readers still get the night before. Mend the store, clear the task.
 
 A rerun of a published day gives the same rows and publishes nothing.
 More: `docs/operations.md`.
@@ -26,9 +28,9 @@ More: `docs/operations.md`.
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
 
+from pipeline import steps
 from pipeline.airflow import tasks
 from pipeline.settings import load_settings
-from pipeline.steps import ACCUMULATE, CATALOGUE, CLEAN, ENCODE, INGEST, SESSIONIZE
 
 settings = load_settings()
 user_features = Asset("user_features", group="tidemark")
@@ -54,20 +56,29 @@ with DAG(
 ) as dag:
     wait_for_landing = tasks.await_landing(settings)
     wait_for_previous_day = tasks.await_earlier_days(settings)
-    ingest = tasks.step_group(settings, INGEST)
-    clean = tasks.step_group(settings, CLEAN)
-    sessionize = tasks.step_group(settings, SESSIONIZE)
-    catalogue = tasks.step_group(settings, CATALOGUE)
-    encode = tasks.step_group(settings, ENCODE)
-    accumulate = tasks.step_group(settings, ACCUMULATE)
+    ingest = tasks.step_group(settings, steps.INGEST)
+    clean = tasks.step_group(settings, steps.CLEAN)
+    sessionize = tasks.step_group(settings, steps.SESSIONIZE)
+    catalogue = tasks.step_group(settings, steps.CATALOGUE)
+    encode = tasks.step_group(settings, steps.ENCODE)
+    accumulate = tasks.step_group(settings, steps.ACCUMULATE)
+    reviews = tasks.step_group(settings, steps.REVIEWS)
+    wait_for_topics = tasks.await_earlier_topics(settings)
+    topics = tasks.step_group(settings, steps.TOPICS)
+    profile = tasks.step_group(settings, steps.PROFILE)
     first_champion = tasks.first_champion_group(settings)
     score = tasks.score_group(settings, outlet=user_features)
+    segment = tasks.step_group(settings, steps.SEGMENT)
+    serve = tasks.job(settings, steps.SERVE, steps.SERVE.name)
+    report = tasks.job(settings, steps.REPORT, steps.REPORT.name)
     summary = tasks.summarise()
 
     [wait_for_landing, wait_for_previous_day] >> ingest >> clean
     # The grid lists branches from the last to the first.
-    clean >> [first_champion, accumulate, catalogue, sessionize]
+    clean >> [first_champion, reviews, accumulate, catalogue, sessionize]
     catalogue >> encode
+    [encode, accumulate] >> wait_for_topics >> topics >> profile
+    reviews >> profile
     [encode, accumulate] >> tasks.training_of(first_champion)
-    [encode, accumulate, first_champion] >> score >> summary
-    sessionize >> summary
+    [first_champion, profile] >> score >> [segment, serve]
+    [segment, serve, sessionize] >> report >> summary

@@ -63,7 +63,7 @@ def load_range(
     settings: Settings,
     first: str,
     last: str,
-    until: Step = SCORE,
+    until: Step = STEPS[-1],
     report: Callable[[str, str, Usage], None] = lambda *_: None,
 ) -> str:
     """Runs the steps up to `until`; returns the run's id. Raises OrchestrationError."""

@@ -54,15 +54,17 @@ AD_POLICY = Step(
 )  # fmt: skip
 
 STEPS = (
-    INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE,
-    EXAMPLES, TRAIN, EVALUATE, PROMOTE, SCORE,
+    INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE, REVIEWS, TOPICS, PROFILE,
+    EXAMPLES, TRAIN, EVALUATE, PROMOTE, SCORE, SEGMENT, SERVE, REPORT,
 )  # fmt: skip
 # Without Airflow: branches of a stage run side by side, the steps of a branch one after the other.
 STAGES = (
     ((INGEST, CLEAN),),
-    ((CATALOGUE, ENCODE), (ACCUMULATE,), (SESSIONIZE,), (EXAMPLES,)),
-    ((TRAIN, EVALUATE, PROMOTE),),
+    ((CATALOGUE, ENCODE), (ACCUMULATE,), (SESSIONIZE,), (REVIEWS,), (EXAMPLES,)),
+    ((TRAIN, EVALUATE, PROMOTE), (TOPICS, PROFILE)),
     ((SCORE,),),
+    ((SEGMENT,), (SERVE,)),
+    ((REPORT,),),
 )
 TRAINING_STEPS = (EXAMPLES, TRAIN, EVALUATE, PROMOTE)  # only when there is no champion yet
 

@@ -17,6 +17,7 @@ DAY = "{{ dag_run.partition_key }}"
 RUN = "{{ dag.dag_id }}.{{ dag_run.run_id | slug }}"
 VERSION = "{{ ti.xcom_pull(task_ids='score.choose_champion') }}"
 ALLOW_EMPTY = {"TIDEMARK_ALLOW_EMPTY": "{{ params.allow_empty | default(false) | lower }}"}
+DEFAULT_POOL = "default_pool"  # Airflow's own
 TIMES_TRIED_AGAIN = {"audit": 0, "train": 1}  # a failed audit stays failed; training resumes
 POKE_SECONDS = 10.0
 LONGEST_POKE = timedelta(minutes=5)
@@ -28,12 +29,18 @@ DOCS = {
     "catalogue": "Merges item attributes into the state of the catalogue as of the day.",
     "accumulate": "Merges the day's events into each user's history.",
     "encode": "Encodes the text of items that are new or changed.",
+    "reviews": "Reads the sentiment of review texts; learns it from the ratings beside them.",
+    "topics": "Assigns items to interest topics, which keep their ids from night to night.",
+    "profile": "Tells each user's interests, their drift, and what else behaviour tells.",
     "examples": "Builds training examples: users as known at a cut-off, and what they did next.",
     "train": "Trains a challenger with torchrun, one MLflow run; a retry resumes.",
     "evaluate": "Ranks the later window with the challenger and the baselines.",
     "promote": "Makes the challenger champion when it is not worse.",
     "ad_policy": "Judges each campaign's challenger on the log; decides who is shown what.",
     "score": "Scores every user active in the window, bucket by bucket, with one champion.",
+    "segment": "Names the users of each campaign segment; small segments are not exported.",
+    "serve": "Loads the night into the online store, then switches readers over at once.",
+    "report": "Draws the nightly report, one page that needs nothing else.",
 }  # fmt: skip
 
 
@@ -63,6 +70,12 @@ def await_earlier_days(settings: Settings) -> Await:
     """Waits until the landed days of the week before are published."""
     doc = "Waits until the landed days of the week before are published: they are built upon."
     return _await(settings, "wait_for_previous_day", waits.earlier_days, doc)
+
+
+def await_earlier_topics(settings: Settings) -> Await:
+    """Waits for the topics of the day before."""
+    doc = "Waits for the topics of the night before: ids go on from there."
+    return _await(settings, "wait_for_topics", waits.earlier_topics, doc)
 
 
 def await_history(settings: Settings) -> Await:
@@ -104,7 +117,8 @@ def job(
         )
     kind = Experiment if step in TRAINING_STEPS else Command
     command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
-    return kind(command=command, pool="torch", **common)
+    pool = "torch" if step.program.startswith("training.") else DEFAULT_POOL
+    return kind(command=command, pool=pool, **common)
 
 
 def audit(step: Step) -> Audit:

@@ -3,6 +3,7 @@
 from pipeline.days import shift
 from pipeline.settings import Settings
 
+NIGHT = "nightly_features"
 LOOKBACK_DAYS = 7  # sessions and history of a day build on the days just before it
 
 
@@ -28,6 +29,24 @@ def earlier_days(settings: Settings, ds: str) -> list[str]:
     return [
         f"events of {', '.join(absent)} landed and are not published; load them with "
         f"`python -m pipeline run --from {absent[0]} --to {absent[-1]}`"
+    ]
+
+
+def earlier_topics(settings: Settings, ds: str) -> list[str]:
+    """The topics of the day before, which those of `ds` go on from, when a night is to bring them.
+
+    A range load brings topics for its last day alone; nobody waits for the others.
+    """
+    from pipeline.reading import published
+
+    before = shift(ds, -1)
+    loaded = published("events", settings).get(before)
+    by_a_night = loaded is not None and loaded.run.startswith(f"{NIGHT}.")
+    if not by_a_night or before in published("topics", settings):
+        return []
+    return [
+        f"topics ds={before} is not published, though its night began; clear what failed there, or "
+        f"load it with `python -m pipeline run --from {before} --to {before}`"
     ]
 
 

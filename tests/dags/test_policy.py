@@ -82,8 +82,8 @@ def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
     steps = [task.task_id.removesuffix(".publish") for task in nightly.tasks
              if task.task_id.endswith(".publish")]  # fmt: skip
     assert steps == [
-        "ingest", "clean", "sessionize", "catalogue", "encode", "accumulate",
-        "first_champion.examples", "score",
+        "ingest", "clean", "sessionize", "catalogue", "encode", "accumulate", "reviews",
+        "topics", "profile", "first_champion.examples", "score", "segment",
     ]  # fmt: skip
     for step in steps:
         assert nightly.get_task(f"{step}.publish").upstream_task_ids == {f"{step}.audit"}
@@ -103,8 +103,13 @@ def test_the_night_in_the_order_of_the_design(home, monkeypatch) -> None:
     assert before("first_champion.is_there_none") == {"clean.publish"}
     read = {"encode.publish", "accumulate.publish"}
     assert before("first_champion.train") == {"first_champion.examples.publish", *read}
-    assert before("score.choose_champion") == {"first_champion.promote", *read}
-    assert before("summary") == {"score.publish", "sessionize.publish"}
+    assert before("wait_for_topics") == read
+    assert before("topics.job") == {"wait_for_topics"}
+    assert before("profile.job") == {"topics.publish", "reviews.publish"}
+    assert before("score.choose_champion") == {"first_champion.promote", "profile.publish"}
+    assert before("segment.job") == before("serve") == {"score.publish"}
+    assert before("report") == {"segment.publish", "serve", "sessionize.publish"}
+    assert before("summary") == {"report"}
     assert [asset.name for asset in nightly.get_task("score.publish").outlets] == ["user_features"]
 
 

@@ -11,7 +11,23 @@ from pipeline.errors import ModelError, OrchestrationError
 from pipeline.processes import Processes, Usage, error_line
 from pipeline.range_load import load_range
 from pipeline.settings import Settings
-from pipeline.steps import CLEAN, ENCODE, EXAMPLES, INGEST, SCORE, STAGES, STEPS, TRAIN
+from pipeline.steps import (
+    ACCUMULATE,
+    CLEAN,
+    ENCODE,
+    EXAMPLES,
+    INGEST,
+    PROFILE,
+    REPORT,
+    REVIEWS,
+    SCORE,
+    SEGMENT,
+    SERVE,
+    STAGES,
+    STEPS,
+    TOPICS,
+    TRAIN,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -44,12 +60,19 @@ def test_each_step_has_one_place_and_comes_after_those_that_it_reads() -> None:
     )
     place = {step: number for number, stage in enumerate(STAGES) for b in stage for step in b}
     assert place[CLEAN] < place[ENCODE] < place[TRAIN] < place[SCORE]
+    assert max(place[ENCODE], place[ACCUMULATE]) < place[TOPICS] <= place[PROFILE] < place[SCORE]
+    assert place[REVIEWS] < place[PROFILE]
+    assert place[SCORE] < min(place[SEGMENT], place[SERVE])
+    assert max(place[SEGMENT], place[SERVE]) < place[REPORT]
 
 
 def test_training_is_skipped_when_there_is_a_champion(home: Settings, ran) -> None:
     load_range(home, "2026-01-01", "2026-01-02", SCORE)
     assert ran[:6] == whole("ingest", "clean")
-    assert sorted(ran[6:-4]) == sorted(whole("sessionize", "catalogue", "accumulate", "encode"))
+    assert sorted(ran[6:-10]) == sorted(
+        whole("sessionize", "catalogue", "accumulate", "encode", "reviews")
+    )
+    assert ran[-10:-4] == whole("topics", "profile")
     assert ran.index("catalogue publish") < ran.index("encode job")
     assert ran[-4:] == [f"score {part}" for part in ("bucket-0", "bucket-1", "audit", "publish")]
 
@@ -61,7 +84,8 @@ def test_without_a_champion_one_is_trained_and_scoring_needs_one(
     with pytest.raises(ModelError, match="expected a champion, found none"):
         load_range(home, "2026-01-01", "2026-01-02", SCORE)
     assert set(whole("examples")) < set(ran)
-    assert ran[-3:] == ["train job", "evaluate job", "promote job"]
+    last = [name for name in ran if not name.startswith(("topics", "profile"))]
+    assert last[-3:] == ["train job", "evaluate job", "promote job"]
 
 
 def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path) -> None:

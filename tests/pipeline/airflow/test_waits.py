@@ -1,5 +1,7 @@
 """What a night waits for: landing, the week before, histories to train on."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.airflow import waits
@@ -50,3 +52,19 @@ def test_training_waits_for_both_of_its_tables(home: Settings) -> None:
         f"{table} ds=2026-01-04 is not published; run nightly_features for it"
         for table in ("user_history", "item_embeddings")
     ]
+
+
+def test_topics_wait_for_those_of_the_night_before(home: Settings, monkeypatch) -> None:
+    night, by_range = SimpleNamespace(run="nightly_features.manual__1"), SimpleNamespace(run="r-1")
+    found: dict[str, dict[str, object]] = {"events": {}, "topics": {}}
+    monkeypatch.setattr("pipeline.reading.published", lambda name, settings: found[name])
+    assert waits.earlier_topics(home, "2026-01-04") == []  # no night at all
+    found["events"] = {"2026-01-03": by_range}
+    assert waits.earlier_topics(home, "2026-01-04") == []  # a range load brings no topics for it
+    found["events"] = {"2026-01-02": night, "2026-01-03": night}
+    assert waits.earlier_topics(home, "2026-01-04") == [
+        "topics ds=2026-01-03 is not published, though its night began; clear what failed there, "
+        "or load it with `python -m pipeline run --from 2026-01-03 --to 2026-01-03`"
+    ]
+    found["topics"] = {"2026-01-03": night}
+    assert waits.earlier_topics(home, "2026-01-04") == []
