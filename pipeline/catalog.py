@@ -80,10 +80,11 @@ def ensure_table(settings: Settings, table: Table) -> IcebergTable:
 def file_schema(settings: Settings, table: Table) -> pa.Schema:
     """The Arrow schema that data files are written with: the table's, with Iceberg field ids.
 
-    Iceberg appends columns that were declared later; files have all in the declared order.
+    Iceberg appends columns that were declared later, and as optional ones; files have all in the
+    declared order, and required where they are declared so.
     """
     found = schema_to_pyarrow(ensure_table(settings, table).schema())
-    return pa.schema([found.field(name) for name in table.schema.names])
+    return pa.schema([found.field(it.name).with_nullable(it.nullable) for it in table.schema])
 
 
 def _iceberg_schema(table: Table) -> Schema:

@@ -22,7 +22,9 @@ def test_a_required_column_is_added_to_a_table_that_is_there(home: Settings) -> 
         columns=tuple(c for c in TRAINING_EXAMPLES.columns if c.name != "return_7d"),
     )
     assert "return_7d" not in ensure_table(home, fewer).schema().column_names
-    assert file_schema(home, TRAINING_EXAMPLES).names == TRAINING_EXAMPLES.schema.names
+    files = file_schema(home, TRAINING_EXAMPLES)
+    assert files.names == TRAINING_EXAMPLES.schema.names
+    assert not files.field("return_7d").nullable  # an audit refuses files that could hold nulls
     row = SOUND["training_examples"]
     for ds, run in ((OLD, "r1"), (NEW, "r2")):
         pass_audit(home, stage(home, "training_examples", {ds: [{**row, "ds": ds}]}, run))
