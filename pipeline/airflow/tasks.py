@@ -9,9 +9,9 @@ from airflow.sdk import BaseOperator, TaskGroup
 
 from pipeline import step_commands
 from pipeline.airflow import waits
-from pipeline.airflow.operators import Audit, Await, Command, Experiment
+from pipeline.airflow.operators import Audit, Await, Command, Experiment, Report
 from pipeline.settings import Settings
-from pipeline.steps import SCORE, TRAIN, TRAINING_STEPS, Step
+from pipeline.steps import REPORT, SCORE, TRAIN, TRAINING_STEPS, Step
 
 DAY = "{{ dag_run.partition_key }}"
 RUN = "{{ dag.dag_id }}.{{ dag_run.run_id | slug }}"
@@ -115,7 +115,7 @@ def job(
             pool="spark",
             **common,
         )
-    kind = Experiment if step in TRAINING_STEPS else Command
+    kind = Report if step is REPORT else Experiment if step in TRAINING_STEPS else Command
     command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
     pool = "torch" if step.program.startswith("training.") else DEFAULT_POOL
     return kind(command=command, pool=pool, **common)
