@@ -9,11 +9,11 @@ from pipeline.report.words import FLOOR
 
 MOVING = ("shifting", "shifted", "reviving")
 MEANINGS = {
-    "stable": "short- and long-term interests agree",
-    "shifting": "short-term interests have left the long-term ones, of late",
-    "shifted": "they left a while ago and stay away",
-    "reviving": "back to an interest of long ago",
-    "fading": "too little is happening to tell where to",
+    "stable": "no change beyond what chance would give",
+    "shifting": "a change found in the last four weeks",
+    "shifted": "a change found before that, within three months",
+    "reviving": "the change leads back to an interest of long ago",
+    "fading": "an interest goes and nothing comes instead",
 }
 NIGHTS_SHOWN = 14
 PAIRS_SHOWN = 8

@@ -102,7 +102,12 @@ def _bar(
 
 
 def _visible(settings: Settings, table: str, ds: str, publication: Publication) -> float | None:
-    """When the publication became visible; None when its snapshot has expired."""
+    """When the publication became visible; None when nothing tells any more.
+
+    Publications of old do not say it themselves, their snapshots do until they expire.
+    """
+    if publication.published:
+        return publication.published / NANOSECONDS
     iceberg = load_table(settings, table_named(table))
     for snapshot in iceberg.snapshots() if iceberg else []:
         there = published_by(snapshot).get(ds)
