@@ -19,8 +19,12 @@ from pipeline.settings import Settings
 NIGHTS_LINKED = 7
 KEPT = 20  # results per table; the index reads all of them at each audit
 BEACON = r"https://great-expectations-web-assets[^\"' ]*"
-OVERVIEW = """<!doctype html><meta charset="utf-8"><title>Audits</title>
-<style>body {{ font: 15px sans-serif; margin: 2em }} td {{ padding: 2px 2em 2px 0 }}</style>
+OVERVIEW = """<!doctype html><meta charset="utf-8"><title>Reports and audits</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark }} td {{ padding: 2px 1em 2px 0 }}
+body {{ font: 15px sans-serif; margin: 5%; overflow-wrap: anywhere }}
+</style>
 <h1>Nightly reports</h1><p>{nights}</p>
 <h1>Audits</h1><p>The newest of each table, as Great Expectations tells them.
 <a href="{index}">Its own index</a> needs scripts from the net.</p>

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 from pipeline.report.night import Night
 from pipeline.report.shift import SHIFTED
 from pipeline.report.words import Change, people, percent, share, thousands
 
 SURGE = 0.5  # a change of landed rows by more than half is worth a look
-MUCH_QUARANTINE = 0.05
+MUCH_QUARANTINE, MORE_THAN_USUAL = 0.05, 1.5
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,16 @@ def _intake(night: Night) -> Iterator[Finding]:
         change = Change(now.landed, then.landed).relative
         yield Finding("watch", f"Landed rows changed by {change} against the night before.")
     lost = share(now.quarantined, now.landed) or 0.0
-    if lost > MUCH_QUARANTINE:
-        yield Finding("watch", f"{percent(lost)} of the landed rows are in quarantine.")
+    usual = _usual_quarantine(night)
+    if lost > max(MUCH_QUARANTINE, MORE_THAN_USUAL * usual):
+        beside = f"; usual is {percent(usual)}" if usual else ""
+        yield Finding("watch", f"{percent(lost)} of the landed rows are in quarantine{beside}.")
+
+
+def _usual_quarantine(night: Night) -> float:
+    """The median share of the nights before, those on which something landed."""
+    earlier = [it for it in night.intake.nights if it.name < night.ds and it.landed]
+    return median(it.quarantined / it.landed for it in earlier) if earlier else 0.0
 
 
 def _coverage(night: Night) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ COLUMNS = {
     },
     "user_interests": {
         "interests_long": _sql(INTERESTS, 7), "interests_short": _sql(INTERESTS, 11),
-        "drift_stage": "['stable', 'stable', 'stable', 'shifting', 'shifted'][1 + (hash(i) % 5)::INT]",
+        "drift_stage": "CASE WHEN hash(i) % 5 = 0 THEN 'shifted' ELSE 'stable' END",
         "drift_from_topic": _sql(TOPIC, 13), "drift_to_topic": _sql(TOPIC, 17),
     },
     "user_signals": {

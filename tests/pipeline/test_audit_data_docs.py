@@ -50,7 +50,8 @@ def test_the_overview_leads_to_the_newest_audits_first(home: Settings) -> None:
         page = data_docs.site_folder(home) / f"page{number}.html"
         data_docs.link_page(home, "events", f"r{number}", page, outcome)
         os.utime(data_docs.data_docs_page(home, "events", f"r{number}"), (number, number))
-    rows = data_docs.write_overview(home).read_text().splitlines()[6:8]
+    lines = data_docs.write_overview(home).read_text().splitlines()
+    rows = [line for line in lines if line.startswith("<tr>")]
     begin = "<tr><td>1970-01-01 00:00 UTC<td>events<td>"
     assert rows == [
         f'{begin}<a href="data_docs/runs/events/r1.html">r1</a><td>failed',
