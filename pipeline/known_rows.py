@@ -26,7 +26,15 @@ from pipeline.table_schema import INSTANT, Table
 
 FEATURE_DS = "feature_ds"  # the partition that a row's features come from
 MODEL_DS = "model_ds"  # column: the day that the model was trained for
-BATCH_ROWS = 16_384
+# Without these Arrow holds whole files: 1.0 GB of 120,000 users for 22 MB of rows, with them 0.4.
+BOUNDED = {
+    "batch_size": 4096,
+    "batch_readahead": 1,
+    "fragment_readahead": 1,
+    "fragment_scan_options": arrow_dataset.ParquetFragmentScanOptions(
+        pre_buffer=False, use_buffered_stream=True
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class KnownRows:
         if not files:
             return schema.empty_table()
         rows = arrow_dataset.dataset(files, schema=schema, format="parquet").to_table(
-            filter=pc.field("user_id").isin(users), batch_size=BATCH_ROWS, fragment_readahead=1
+            filter=pc.field("user_id").isin(users), **BOUNDED
         )
         if is_checked:
             self._refuse_hindsight(state, rows, made)
