@@ -18,13 +18,20 @@ ROWS_AT_ONCE = 16_384
 LEAST_GAIN = 1e-3  # of a split: equal items stay together
 
 
-def fit(rows: np.ndarray, number: int, worth: float, start: np.ndarray | None = None) -> np.ndarray:
+def fit(
+    rows: np.ndarray,
+    number: int,
+    worth: float,
+    start: np.ndarray | None = None,
+    apart: float = 0.0,
+) -> np.ndarray:
     """[at most `number`, width] centroids of length 1.
 
     `start` are centroids to go on from; `worth` is how many times its loss a move must gain.
+    Clusters nearer to one another than `apart` of what is usual become one.
     """
     labels = _kmeans(rows, number, TRIES) if start is None else _kmeans(rows, start, 1)
-    labels = regrouped(rows, labels, number, worth)
+    labels = distinct(rows, regrouped(rows, labels, number, worth), apart)
     labels = _kmeans(rows, means(rows, labels, int(labels.max()) + 1), 1)
     return means(rows, labels, int(labels.max()) + 1)
 
@@ -81,6 +88,24 @@ def regrouped(rows: np.ndarray, labels: np.ndarray, number: int, worth: float) -
     return groups.labels()
 
 
+def distinct(rows: np.ndarray, labels: np.ndarray, apart: float) -> np.ndarray:
+    """New labels from 0 on, after merging what is one cluster cut in two.
+
+    The distance of two clusters is what a merge costs over what is within them; usual is the
+    median of the distances to the nearest one.
+    """
+    groups = Groups(rows, labels)
+    while len(groups) > 2:
+        distance = groups.merge_costs() / np.maximum(groups.within(), LEAST_GAIN)
+        nearest = np.minimum(distance.min(axis=0), distance.min(axis=1))
+        if nearest.min() >= apart * np.median(nearest):
+            break
+        one, other = np.unravel_index(int(np.argmin(distance)), distance.shape)
+        pair = int(one), int(other)
+        groups.replace(pair, [groups.joined(pair)])
+    return groups.labels()
+
+
 class Groups:
     """Clusters as lists of rows, with the best split of each at hand."""
 
@@ -99,17 +124,27 @@ class Groups:
         return best, max(gains[best], LEAST_GAIN / 2)
 
     def cheapest_merge(self, spare: int) -> tuple[tuple[int, int], float]:
-        """Which clusters to merge, and by how much squared distances would rise (Ward 1963)."""
+        """Which clusters to merge, and by how much squared distances would rise."""
+        cost = self.merge_costs()
+        if spare >= 0:
+            cost[spare], cost[:, spare] = np.inf, np.inf
+        one, other = np.unravel_index(int(np.argmin(cost)), cost.shape)
+        return (int(one), int(other)), float(cost[one, other])
+
+    def merge_costs(self) -> np.ndarray:
+        """[clusters, clusters] what each pair costs (Ward 1963), above the diagonal; else inf."""
         size = np.array([len(group) for group in self.members], float)
         mean = np.stack([self.rows[group].mean(axis=0, dtype=float) for group in self.members])
         square = (mean**2).sum(axis=1)
         apart = np.maximum(square[:, None] + square - 2 * mean @ mean.T, 0)
         cost = apart * size[:, None] * size / (size[:, None] + size)
         cost[np.tril_indices(len(size))] = np.inf
-        if spare >= 0:
-            cost[spare], cost[:, spare] = np.inf, np.inf
-        one, other = np.unravel_index(int(np.argmin(cost)), cost.shape)
-        return (int(one), int(other)), float(cost[one, other])
+        return cost
+
+    def within(self) -> np.ndarray:
+        """[clusters, clusters] squared distances to the own mean, in each pair."""
+        own = np.array([len(group) - _pull(self.rows[group]) for group in self.members])
+        return own[:, None] + own
 
     def joined(self, pair: tuple[int, int]) -> np.ndarray:
         return np.sort(np.concatenate([self.members[place] for place in pair]))

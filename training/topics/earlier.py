@@ -15,7 +15,6 @@ from training.topics.day_items import DayItems, positions
 
 NEW_ITEMS = 0.1  # share of new items from which on clusters are made anew
 LOST_SIMILARITY = 0.05  # share of the mean similarity
-ROOM = 0.1  # by which the number of topics may differ from the wanted one
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def earlier(ds: str, rows: list[dict], placed: pa.Table, items: DayItems) -> Ear
     return Earlier(ds, rows, living, label, float(similarity.mean()) if len(similarity) else 0.0)
 
 
-def refresh_reason(past: Earlier, ds: str, items: DayItems, mean: float, wanted: int) -> str:
+def refresh_reason(past: Earlier, ds: str, items: DayItems, mean: float, setting: int) -> str:
     """Why clusters are made anew on `ds`, "" where items are only assigned to those there are."""
     if not past.living:
         return "no topics yet"
@@ -71,8 +70,8 @@ def refresh_reason(past: Earlier, ds: str, items: DayItems, mean: float, wanted:
         return "many new items"
     if mean < (1 - LOST_SIMILARITY) * past.similarity:
         return "items fit their topics less"
-    if abs(len(past.living) - wanted) > ROOM * wanted:
-        return "another number of topics wanted"
+    if setting and len(past.living) != setting:
+        return "another number of topics is set"
     return ""
 
 

@@ -7,11 +7,13 @@ import numpy as np
 
 from training.topics import clusters
 from training.topics.day_items import DayItems
-from training.topics.earlier import ROOM, Earlier, refresh_reason
+from training.topics.earlier import Earlier, refresh_reason
 from training.topics.identities import Lineage, trace
 
 SAMPLE = 50_000  # items that clusters are fitted on
 FIRST_WORTH, LATER_WORTH = 1.05, 1.5  # gain over loss of a move; later ones keep what there is
+ROOM = 0.1  # by which the number of topics may differ from the wanted one
+APART = 0.5  # of the usual distance: nearer topics become one, where the number is not set
 STILL_FITS = 0.5  # of the best cosine: an item keeps its topic between refreshes
 
 
@@ -37,10 +39,10 @@ def place_items(
     wanted = wanted_topics(len(items), setting)
     start = clusters.means(vectors, past.label, len(past.living))
     label, similarity = _assigned(vectors, past, start)
-    reason = refresh_reason(past, ds, items, float(similarity.mean()), wanted)
+    reason = refresh_reason(past, ds, items, float(similarity.mean()), setting)
     if reason:
         rows = vectors[_sample(items)].astype(np.float32)
-        centroids = _refreshed(rows, start, wanted, ROOM * wanted * (not setting))
+        centroids = _refreshed(rows, start, wanted, exact=bool(setting))
         label, _ = clusters.assign(vectors, centroids)
     numbers, label = np.unique(label, return_inverse=True)
     lineage = trace(past.label, label, len(past.living), len(numbers))
@@ -59,13 +61,14 @@ def _assigned(
     return np.where(stays, past.label, nearest), np.where(stays, own, best)
 
 
-def _refreshed(rows: np.ndarray, start: np.ndarray, wanted: int, room: float) -> np.ndarray:
+def _refreshed(rows: np.ndarray, start: np.ndarray, wanted: int, exact: bool) -> np.ndarray:
     """New centroids, from the earlier ones where there are any."""
-    start = start[start.any(axis=1)]
+    start, apart = start[start.any(axis=1)], 0.0 if exact else APART
     if not len(start):
-        return clusters.fit(rows, wanted, FIRST_WORTH)
+        return clusters.fit(rows, wanted, FIRST_WORTH, apart=apart)
+    room = 0 if exact else ROOM * wanted
     number = len(start) if abs(len(start) - wanted) <= room else wanted
-    return clusters.fit(rows, number, LATER_WORTH, start)
+    return clusters.fit(rows, number, LATER_WORTH, start, apart)
 
 
 def _sample(items: DayItems) -> np.ndarray:

@@ -134,7 +134,7 @@ def test_a_day_that_is_not_published_is_named(home: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ds", "new", "mean", "wanted", "encoder", "reason"),
+    ("ds", "new", "mean", "setting", "encoder", "reason"),
     [
         ("2024-06-09", 0, 0.8, 10, "e", ""),  # Sunday after a Tuesday
         ("2024-06-10", 0, 0.8, 10, "e", "a new week"),
@@ -143,19 +143,19 @@ def test_a_day_that_is_not_published_is_named(home: Settings) -> None:
         ("2024-06-05", 11, 0.8, 10, "e", "many new items"),
         ("2024-06-05", 0, 0.77, 10, "e", ""),
         ("2024-06-05", 0, 0.75, 10, "e", "items fit their topics less"),
-        ("2024-06-05", 0, 0.8, 11, "e", ""),
-        ("2024-06-05", 0, 0.8, 12, "e", "another number of topics wanted"),
+        ("2024-06-05", 0, 0.8, 0, "e", ""),
+        ("2024-06-05", 0, 0.8, 11, "e", "another number of topics is set"),
         ("2024-06-05", 0, 0.8, 10, "f", "another text encoder"),
     ],
 )
 def test_when_clusters_are_made_anew(
-    ds: str, new: int, mean: float, wanted: int, encoder: str, reason: str
+    ds: str, new: int, mean: float, setting: int, encoder: str, reason: str
 ) -> None:
     items = day_items(["x"] * 100, encoder=encoder)
     living = [{"topic_id": f"t{n:04d}", "encoder": "e"} for n in range(10)]
     label = np.where(np.arange(100) < new, -1, 0)
     past = Earlier("2024-06-04", living, living, label, 0.8)
-    assert refresh_reason(past, ds, items, mean, wanted) == reason
+    assert refresh_reason(past, ds, items, mean, setting) == reason
 
 
 def test_the_number_of_topics() -> None:

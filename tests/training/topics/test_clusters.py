@@ -34,6 +34,19 @@ def test_the_cost_of_a_merge_is_the_gain_of_the_split_it_undoes() -> None:
     assert Groups(rows, np.zeros(4)).best_split() == (0, pytest.approx(2.0))
 
 
+def test_one_topic_cut_in_two_becomes_one_again() -> None:
+    planted = np.arange(200) % 8
+    rows = around(planted.tolist())
+    assert len(fit(rows, 10, 1.05)) == 10
+    labels, _ = assign(rows, fit(rows, 10, 1.05, apart=0.5))
+    assert adjusted_rand_score(planted, labels) == 1
+
+
+def test_clusters_of_one_cloud_all_stay() -> None:
+    rows = around([0] * 300, noise=0.5)
+    assert len(fit(rows, 6, 1.05, apart=0.5)) == 6
+
+
 @pytest.mark.parametrize("rows", [around([0]), np.tile(around([0]), (50, 1)), around([0, 1])])
 def test_there_are_no_more_clusters_than_distinct_items(rows: np.ndarray) -> None:
     distinct = len(np.unique(rows, axis=0))
