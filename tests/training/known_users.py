@@ -29,9 +29,9 @@ def signals(user_ids: list[str], ds: str) -> pa.Table:
     rows = [
         {
             "ds": ds, "user_id": user, "segment": "active", "usual_gap_days": None,
-            "is_regular": False, "fading": 0.1, "anomaly_score": 0.0, "anomaly_reason": None,
+            "is_regular": False, "fading": 0.0, "anomaly_score": 0.0, "anomaly_reason": None,
             "return_rate": 0.1, "price_level": None, "price_sensitivity": None,
-            "due_again": [], "search_intents": [], "sentiment": None, "reviews": n,
+            "due_again": [], "search_intents": [], "sentiment": 0.5 if n else None, "reviews": n,
         }
         for n, user in enumerate(user_ids)
     ]  # fmt: skip

@@ -5,6 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from pipeline.auditing.audit_table import audit
+from pipeline.days import shift
 from pipeline.errors import ModelError, NotPublishedError
 from pipeline.feature_tables import JOINED, USER_FEATURES
 from pipeline.reading import read
@@ -78,7 +80,23 @@ def test_every_user_gets_its_own_row_of_each_table(
         assert row["interests_short"] == [{"topic_id": f"t{number + 2:04d}", "share": 1.0}]
         assert row["drift_to_topic"] == f"t{number + 2:04d}"
         assert row["reviews"] == number
-        assert row["sentiment"] is None
+        assert row["sentiment"] == (0.5 if number else None)
+
+
+def test_what_is_scored_passes_the_audit(home: Settings, folder: Path) -> None:
+    """Users known well, by one event, by a search, by returns, and by items nobody knows."""
+    lives = [
+        [event(f"shop:{n:03d}", "purchase", shift(DS, -n), hour=h) for n in range(9, 0, -1)
+         for h in (9, 10)],
+        [event("shop:001", "view", DS)],
+        [event(None, "search", DS)],
+        [event("shop:002", "return", DS)],
+        [event("shop:999", "purchase", DS)],
+    ]  # fmt: skip
+    publish_users(home, history(*[(["shop"], life) for life in lives]))
+    score_bucket.score_bucket(home, DS, "n", Bucket(0, 1), "1", folder)
+    receipt = audit(home, USER_FEATURES, "n")
+    assert receipt.days[DS]["rows"] == len(lives)
 
 
 def test_a_user_without_a_row_is_named(home: Settings, folder: Path) -> None:
