@@ -41,7 +41,7 @@ def migration_patterns(interests: DataFrame, ds: str) -> DataFrame:
             F.avg(F.size(F.array_distinct(path))).alias("topics"),
         )
     )
-    rows = names.join(found, "pattern", "left").fillna(0)
-    everyone = F.greatest(F.sum("users").over(Window.partitionBy()), F.lit(1))
-    share = (F.col("users") / everyone).cast("float")
-    return rows.select(F.lit(ds).alias("ds"), "*", share.alias("share"))
+    everyone = found.select(F.coalesce(F.sum("users"), F.lit(0)).alias("everyone"))
+    rows = names.join(found, "pattern", "left").fillna(0).crossJoin(everyone)
+    share = (F.col("users") / F.greatest("everyone", F.lit(1))).cast("float")
+    return rows.select(F.lit(ds).alias("ds"), "*", share.alias("share")).drop("everyone")

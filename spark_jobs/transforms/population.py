@@ -37,11 +37,13 @@ class Population:
 
     `concentration`: how many active days of evidence weigh as much as knowing what all users like
     (the Dirichlet-multinomial's, by maximum likelihood): small where each user likes few topics.
+    `caution`: how much more evidence of a change these users need than those of the sample.
     """
 
     topics: list[str]
     share: np.ndarray
     concentration: float
+    caution: float = 1.0
 
 
 def sample_touches(

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from pipeline.interest_tables import USER_INTERESTS
+from spark_jobs.transforms.calibrate import calibrate
 from spark_jobs.transforms.drift_stages import STABLE, find_stages
 from spark_jobs.transforms.find_changes import find_changes
 from spark_jobs.transforms.interests import find_interests
@@ -53,7 +54,7 @@ def numbered(item_topics: pa.Table, topics: list[str]) -> pl.DataFrame:
 def learn(touches: Touches, topics: list[str], ds: str) -> Model:
     """What holds for all users together."""
     centres = fit_centres(weekly_paths(touches, len(topics)))
-    return Model(ds, fit_population(touches, topics), centres)
+    return Model(ds, calibrate(touches, fit_population(touches, topics)), centres)
 
 
 def profiles(histories: pl.DataFrame, item_topics: pl.DataFrame, model: Model) -> pl.DataFrame:

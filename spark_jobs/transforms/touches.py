@@ -63,7 +63,8 @@ class Touches:
     def sums(self, weights: np.ndarray, topics: int) -> np.ndarray:
         """`weights` summed by user and topic: (users, topics)."""
         cell = self.user * topics + self.topic
-        return np.bincount(cell, weights, self.users * topics).reshape(self.users, topics)
+        sums = np.bincount(cell, weights, self.users * topics).astype(np.float64)
+        return sums.reshape(self.users, topics)
 
 
 def find_touches(histories: pl.DataFrame, item_topics: pl.DataFrame) -> pl.DataFrame:

@@ -26,6 +26,10 @@ SCORED = [{"item_id": f"shop:{n}", "score": 1.0 - n / 100} for n in range(NEXT_I
 REASONS = [dict.fromkeys(("own", "alike", "trend", "text", "model"), 0.5)] * len(SCORED)
 MERGED = {"ended_ds": DAY, "ended_how": "merged", "merged_into": "t0002", "items": 0}
 BECAUSE = [{"item_id": "shop:1", "because_item_id": "shop:2", "effect": 0.7}]
+DRIFTING = {
+    "drift_from_topic": "t0001", "drift_to_topic": "t0002", "drift_since_ds": "2024-03-01",
+    "drift_found_ds": "2024-03-04", "drift_stage": "shifting", "drift_p_value": 0.01,
+}  # fmt: skip
 SOUND: dict[str, dict[str, object]] = {
     "ad_policy": {
         "ds": DAY, "campaign": "spring", "user_id": USER, "policy": "ucb1", "variant": "champion",

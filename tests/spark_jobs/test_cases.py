@@ -19,6 +19,7 @@ from pipeline.tables import EVENTS, ITEMS, RAW_EVENTS, USER_HISTORY
 from spark_jobs.transforms.accumulate import accumulate
 from spark_jobs.transforms.make_examples import Cutoff, make_examples
 from spark_jobs.transforms.merge_items import last_of_day, merge_items, seen_items
+from spark_jobs.transforms.profile import user_interests
 from spark_jobs.transforms.sessionize import sessionize
 from spark_jobs.transforms.signals import signals
 
@@ -68,6 +69,11 @@ def user_history(case: Case) -> DataFrame:
     return accumulate(past, case.events(), **case.arguments)
 
 
+def profiles_of(case: Case) -> DataFrame:
+    item_topics = as_arrow(ITEM_TOPICS, read_jsonl(case.folder / "item_topics.jsonl"))
+    return user_interests(case.rows(USER_HISTORY, "user_history"), item_topics, **case.arguments)
+
+
 def training_examples(case: Case) -> DataFrame:
     arguments = {**case.arguments}
     cutoffs = [Cutoff(*cutoff) for cutoff in arguments.pop("cutoffs")]
@@ -88,6 +94,7 @@ RUN: dict[str, Callable[[Case], DataFrame]] = {
     "items": items,
     "user_history": user_history,
     "training_examples": training_examples,
+    "user_interests": profiles_of,
     "user_signals": user_signals,
 }
 ORDER = {
@@ -95,6 +102,7 @@ ORDER = {
     "items": ("ds", "item_id"),
     "user_history": ("ds", "user_id"),
     "training_examples": ("cutoff_ds", "user_id"),
+    "user_interests": ("user_id",),
     "user_signals": ("user_id",),
 }
 FOLDERS = [folder for table in RUN for folder in sorted((CASES / table).iterdir())]

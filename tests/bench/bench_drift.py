@@ -1,0 +1,151 @@
+"""Planted shifts of interest: how many are found, how soon, at how many false alarms.
+
+    python tests/bench/bench_drift.py --events 400000 --days 90 --seeds 101 102 103
+    python tests/bench/bench_drift.py --events 400000 --days 365 --density 8 --seeds 101
+    TIDEMARK_HOME=… python tests/bench/bench_drift.py --home 2026-03-31
+
+Replays every night of a sample with the kernel of `profile_users`: what all users like is learned
+from the histories up to that night, changes are those of the same histories. A false alarm is a
+change newly told of a person without a planted shift; a user-year is a year of nightly looks at
+such a person, from the first event to the last night (or leaving). Found is a shift after whose
+first day a change is newly told; its delay counts the person's active days from that day on.
+`--density` lets that many times fewer people share the events; `--home` takes a home that was
+filled from a sample, once with the true topics of its items, once with the topics of that night.
+"""
+
+import argparse
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from planted import Planted, generated, in_home
+
+from pipeline.settings import load_settings
+from spark_jobs.transforms.calibrate import calibrate
+from spark_jobs.transforms.changes import NEVER
+from spark_jobs.transforms.find_changes import find_changes
+from spark_jobs.transforms.population import fit_population
+from spark_jobs.transforms.profile import days_since_1970, numbered
+from spark_jobs.transforms.touches import Touches, find_touches
+
+ACTIVE = (1, 5, 10, 20)  # active days before and after the shift, at least
+KINDS = ("abrupt", "gradual", "revival")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """`alarms`: user, night, and whether the new topic is the planted one; one row per newly told
+    change. `people`: one row per user, with days as numbers.
+    """
+
+    alarms: pl.DataFrame
+    people: pl.DataFrame
+
+
+def replay(planted: Planted) -> Replay:
+    """All nights of a sample."""
+    topics = sorted(planted.item_topics["topic_id"].unique())
+    items = numbered(planted.item_topics.to_arrow(), topics)
+    touches = Touches.of(find_touches(planted.histories, items), len(planted.histories))
+    last = days_since_1970(planted.last)
+    told = np.full(touches.users, NEVER)
+    alarms = []
+    for night in range(touches.day.min() + 1, last + 1):
+        known = until(touches, night)
+        changes = find_changes(known, calibrate(known, fit_population(known, topics)))
+        new = np.flatnonzero((changes.found != told) & (changes.found != NEVER))
+        told = changes.found
+        names = pl.Series([*topics, None]).gather(changes.target[new])
+        alarms.append(pl.DataFrame({"user": new, "night": np.full(len(new), night), "to": names}))
+    return Replay(pl.concat(alarms), _people(planted, touches, last))
+
+
+def until(touches: Touches, night: int) -> Touches:
+    """What was known of the same users on a night."""
+    rows = touches.day <= night
+    columns = (touches.user, touches.day, touches.topic, touches.part, touches.events)
+    return Touches(touches.users, *(column[rows] for column in columns))
+
+
+def _people(planted: Planted, touches: Touches, last: int) -> pl.DataFrame:
+    days = pl.DataFrame({"user": touches.user, "day": touches.day}).unique().sort("user", "day")
+    active = days.group_by("user").agg(pl.col("day").alias("active"))
+    people = planted.people.with_row_index("user").with_columns(pl.col("user").cast(pl.Int64))
+    number = [pl.col(f"{name}_ds").str.to_date().to_physical().cast(pl.Int64).alias(name)
+              for name in ("start", "churned")]  # fmt: skip
+    joined = people.with_columns(number).join(active, on="user")
+    first = pl.col("active").list.first()
+    years = (pl.col("churned").fill_null(last + 1).clip(upper_bound=last + 1) - first) / 365
+    return joined.with_columns(years=years.clip(lower_bound=0))
+
+
+def report(found: Replay) -> str:
+    """The figures as text."""
+    calm = found.people.filter(pl.col("kind").is_null())
+    false = found.alarms.join(calm, on="user")
+    years = calm["years"].sum()
+    lines = [
+        f"{len(found.people)} people, {calm.height} without a shift: {len(false)} false alarms in "
+        f"{years:.0f} user-years = {len(false) / years:.3f} per user-year"
+    ]
+    shifts = _shifts(found)
+    for least in ACTIVE:
+        seen = shifts.filter((pl.col("before") >= least) & (pl.col("after") >= least))
+        cells = [_cell(seen, "all"), *(_cell(seen.filter(kind=kind), kind) for kind in KINDS)]
+        lines.append(f">= {least:2} active days before and after: " + " | ".join(cells))
+    return "\n".join(lines)
+
+
+def _shifts(found: Replay) -> pl.DataFrame:
+    """Planted shifts with active days before and after, and what was found when."""
+    people = found.people.filter(pl.col("kind").is_not_null())
+    nights = found.alarms.join(people, on="user").filter(pl.col("night") >= pl.col("start"))
+    first = nights.sort("night").group_by("user", maintain_order=True).first()
+    shifts = people.join(first.select("user", "night", "to"), on="user", how="left")
+    days = (
+        shifts.explode("active")
+        .group_by("user")
+        .agg(
+            before=(pl.col("active") < pl.col("start")).sum(),
+            after=(pl.col("active") >= pl.col("start")).sum(),
+            delay=(
+                (pl.col("active") >= pl.col("start")) & (pl.col("active") <= pl.col("night"))
+            ).sum(),
+        )
+    )
+    return shifts.join(days, on="user")
+
+
+def _cell(seen: pl.DataFrame, name: str) -> str:
+    hit = seen.filter(pl.col("night").is_not_null())
+    if not len(hit):
+        return f"{name} 0 of {len(seen)}"
+    right = (hit["to"] == hit["to_topic"]).mean()
+    return (
+        f"{name} {len(hit)} of {len(seen)} = {len(hit) / len(seen):.2f}, delay "
+        f"{hit['delay'].median():.0f}, right topic {right:.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--density", type=float, default=1.0)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[101])
+    parser.add_argument("--home", metavar="DS", help="a filled home instead, as of this day")
+    given = parser.parse_args()
+    if given.home:
+        for true_topics in (True, False):
+            print("true topics" if true_topics else "topics of the night")
+            print(report(replay(in_home(load_settings(), given.home, true_topics))))
+        return
+    for seed in given.seeds:
+        print(f"{given.events} events, {given.days} days, density {given.density:g}, seed {seed}")
+        print(report(replay(generated(given.events, given.days, seed, given.density))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

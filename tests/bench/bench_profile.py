@@ -1,0 +1,154 @@
+"""How long `profile_users` takes, and how that grows with the number of users.
+
+    python tests/bench/bench_profile.py --users 100000 1000000 --events 100 --items 1000000
+
+Writes `user_history` (made-up users who come in visits, their interests drawn from 100 topics) and
+`item_topics` into a temporary home, runs the job as the night does, and prints its wall and CPU
+seconds and the largest resident memory of its processes, with the growth exponent between sizes.
+"""
+
+import argparse
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+
+from pipeline import staging
+from pipeline.catalog import file_schema
+from pipeline.days import shift
+from pipeline.interest_tables import ITEM_TOPICS
+from pipeline.parquet_files import DayFile
+from pipeline.publish import publish
+from pipeline.settings import Settings
+from pipeline.table_schema import Table
+from pipeline.tables import USER_HISTORY
+
+DS, TOPICS, CHUNK, VISIT = "2026-03-31", 100, 10_000, 4
+DAYS = [shift(DS, -age) for age in range(365)]
+KINDS = np.array(["view", "view", "view", "cart", "purchase"])
+
+
+def histories(first: int, users: int, events: int, items: int) -> pa.Table:
+    """Users with three topics each, `events` events in visits of VISIT, over a year."""
+    random = np.random.default_rng([first, users])
+    visits = events // VISIT
+    age = -np.sort(-random.integers(0, 365, (users, visits)), axis=1).repeat(VISIT, axis=1)
+    likes = random.integers(0, TOPICS, (users, 3))
+    topic = np.take_along_axis(likes, random.integers(0, 3, (users, visits)), axis=1)
+    item = topic.repeat(VISIT, axis=1) + TOPICS * random.integers(0, items // TOPICS, age.shape)
+    day = pa.array(DAYS).take(pa.array(age.ravel()))
+    time_ = (20_543 - age.ravel()) * 86_400_000_000 + np.tile(np.arange(age.shape[1]), users)
+    total = age.size
+    fields = {
+        "item_id": pa.array([f"shop:{n}" for n in item.ravel().tolist()]),
+        "event_type": pa.array(KINDS[random.integers(0, len(KINDS), total)]),
+        "event_time": pa.array(time_, pa.timestamp("us", tz="UTC")),
+        "arrival_ds": day,
+        "quantity": pa.nulls(total, pa.float64()),
+        "price": pa.array(random.integers(1, 100, total) / 4),
+        "text": pa.nulls(total, pa.string()),
+    }
+    offsets = pa.array(np.arange(0, total + 1, age.shape[1], dtype=np.int32))
+    counts = [{"arrival_ds": DS, "platform": "shop", "event_type": "view", "events": events}]
+    names = np.sort(random.integers(0, 2**62, users))
+    return pa.table(
+        {
+            "ds": [DS] * users,
+            "user_id": [f"{first:08x}{name:024x}" for name in names.tolist()],
+            "platforms": [["shop"]] * users,
+            "first_ds": day.take(pa.array(offsets.to_numpy()[:-1])),
+            "last_ds": day.take(pa.array(offsets.to_numpy()[1:] - 1)),
+            "events": pa.ListArray.from_arrays(
+                offsets, pa.StructArray.from_arrays(list(fields.values()), list(fields))
+            ),
+            "daily": pa.array([counts] * users, USER_HISTORY.schema.field("daily").type),
+        },
+    )
+
+
+def fill(settings: Settings, users: int, events: int, items: int) -> None:
+    """Publishes both tables of DS."""
+    chunks = (histories(n, min(CHUNK, users - n), events, items) for n in range(0, users, CHUNK))
+    _publish(settings, USER_HISTORY, chunks)
+    ids = np.arange(items)
+    topics = pa.array([f"t{n + 1:04d}" for n in range(TOPICS)]).take(pa.array(ids % TOPICS))
+    rows = {
+        "ds": pa.array([DS]).take(pa.array(np.zeros(items, dtype=int))),
+        "item_id": pa.array([f"shop:{n}" for n in ids.tolist()]),
+        "topic_id": topics,
+        "similarity": pa.array(np.ones(items, dtype=np.float32)),
+    }
+    _publish(settings, ITEM_TOPICS, iter([pa.table(rows)]))
+
+
+def _publish(settings: Settings, table: Table, chunks: Iterator[pa.Table]) -> None:
+    attempt = staging.begin(settings, table.name, "bench")
+    file = DayFile(attempt.day(DS), file_schema(settings, table))
+    for chunk in chunks:
+        file.write(chunk)
+    file.close()
+    staging.complete(attempt, [DS], {DS: [file.path]})
+    content: dict[str, dict[str, object]] = {DS: {"rows": file.rows, "digest": "bench"}}
+    receipt = staging.Receipt(table.name, "bench", {"all": attempt.path.name}, content, 0.0)
+    staging.write_receipt(settings, receipt)
+    publish(settings, table, "bench")
+
+
+def measure(home: Path) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak resident GiB of the job and all that it starts."""
+    environment = {**os.environ, "TIDEMARK_HOME": str(home)}
+    command = [sys.executable, "spark_jobs/profile_users.py", "--ds", DS]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=environment)
+    cpu, peak = _watch(psutil.Process(process.pid), process)
+    if process.returncode:
+        raise SystemExit(f"profile_users ended with {process.returncode}")
+    return time.perf_counter() - started, cpu, peak
+
+
+def _watch(family: psutil.Process, process: subprocess.Popen[bytes]) -> tuple[float, float]:
+    """CPU seconds and peak GiB of the family, looked at five times a second until it ends."""
+    seconds: dict[int, float] = {}
+    peak = 0.0
+    while process.poll() is None:
+        resident = 0.0
+        for member in [family, *family.children(recursive=True)]:
+            with suppress(psutil.Error):
+                seconds[member.pid] = sum(member.cpu_times()[:2])
+                resident += member.memory_info().rss / 2**30
+        peak = max(peak, resident)
+        time.sleep(0.2)
+    return sum(seconds.values()), peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--events", type=int, default=100)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    given = parser.parse_args()
+    before: tuple[int, float] | None = None
+    for users in given.users:
+        with tempfile.TemporaryDirectory() as folder:
+            fill(Settings(home=Path(folder)), users, given.events, given.items)
+            wall, cpu, peak = measure(Path(folder))
+        grows = (
+            f", grows as users^{math.log(wall / before[1], users / before[0]):.2f}"
+            if before
+            else ""
+        )
+        print(f"{users} users: {wall:.0f} s wall, {cpu:.0f} s CPU, {peak:.1f} GiB at most{grows}")
+        before = users, wall
+
+
+if __name__ == "__main__":
+    main()
