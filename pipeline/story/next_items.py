@@ -47,5 +47,8 @@ def _because(facts: Facts, name: str, item: str) -> str:
     """The items of the user's own events that moved the entry most."""
     entries: list[dict[str, Any]] = facts.row.get(f"{name}_because") or []
     mine = [it for it in entries if it["item_id"] == item and it["effect"] > 0]
-    told = [title(facts, it["because_item_id"]) for it in mine[:REASONS_SHOWN]]
+    told = [
+        "itself" if it["because_item_id"] == item else title(facts, it["because_item_id"])
+        for it in mine[:REASONS_SHOWN]
+    ]
     return f"after {', '.join(told)}" if told else ""

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.story.facts import Facts
 from pipeline.story.wording import clean, listed, number, percent, span
 
-TOPICS_SHOWN = 5
+TOPICS_SHOWN, LEAST_SHARE = 5, 0.02
 SIGNALS_SHOWN = 3
 ACTS = {
     "click": "a view",
@@ -19,10 +19,10 @@ ACTS = {
     "churn": "staying away",
 }
 STAGES = {
-    "shifting": "is moving",
-    "shifted": "has moved",
-    "reviving": "returns to an old interest and moves",
-    "fading": "loses interest, and moves",
+    "shifting": "Has been moving from {old} to {new} since {since}, for {span}",
+    "shifted": "Moved from {old} to {new}: it began on {since}, {span} ago",
+    "reviving": "Has been coming back to {new}, from {old}, since {since}, for {span}",
+    "fading": "Has been losing interest in {old} since {since}, for {span}; what is left is {new}",
 }
 SEGMENTS = {
     "new": "New here",
@@ -63,13 +63,17 @@ def interests(facts: Facts) -> list[str]:
     row = facts.row
     lines = []
     for name, title in (("interests_long", "long-term"), ("interests_short", "short-term")):
-        shares = row[name]
-        if shares is not None:
-            told = [f"{topic(facts, it['topic_id'])} {percent(it['share'])}" for it in shares]
-            more = len(told) - TOPICS_SHOWN
-            rest = f" and {more} more" if more > 0 else ""
-            lines.append(f"{title + ':':12}{', '.join(told[:TOPICS_SHOWN]) or 'none yet'}{rest}")
+        if row[name] is not None:
+            lines.append(f"{title + ':':12}{_shares(facts, row[name])}")
     return lines
+
+
+def _shares(facts: Facts, shares: list[dict[str, Any]]) -> str:
+    """The topics that matter, the rest in sum."""
+    shown = [it for it in shares[:TOPICS_SHOWN] if it["share"] >= LEAST_SHARE]
+    told = [f"{topic(facts, it['topic_id'])} {percent(it['share'])}" for it in shown]
+    rest = sum(it["share"] for it in shares[len(shown) :])
+    return ", ".join(told + ([f"others {percent(rest)}"] if rest > 0 else [])) or "none yet"
 
 
 def drift(facts: Facts) -> list[str]:
@@ -82,12 +86,13 @@ def drift(facts: Facts) -> list[str]:
     if stage == "stable":
         lines = [f"Stable: no move beyond chance ({chance})."]
     else:
-        since = row["drift_since_ds"]
-        lines = [
-            f"The user {STAGES[stage]} from {topic(facts, row['drift_from_topic'])} "
-            f"to {topic(facts, row['drift_to_topic'])} since {since}, "
-            f"for {span(since, row['ds'])}: {stage}, {chance}, distance {row['drift_score']:.2f}."
-        ]
+        moved = STAGES[stage].format(
+            old=topic(facts, row["drift_from_topic"]),
+            new=topic(facts, row["drift_to_topic"]),
+            since=row["drift_since_ds"],
+            span=span(row["drift_since_ds"], row["ds"]),
+        )
+        lines = [f"{moved} ({stage}, {chance}, distance {row['drift_score']:.2f})."]
     path = _path(facts, row["weekly_topics"] or [])
     if path:
         pattern = f" ({row['pattern'].replace('_', ' ')})" if row["pattern"] else ""
@@ -134,8 +139,9 @@ def _rhythm(row: dict[str, Any]) -> str:
 
 def _due_again(facts: Facts) -> list[str]:
     return [
-        f"Due again on {it['due_ds']}: {topic(facts, it['topic_id'])}, every "
-        f"{it['cycle_days']:.0f} days, last {title(facts, it['item_id'])}."
+        f"{'Due again on' if it['due_ds'] > facts.row['ds'] else 'Has been due since'} "
+        f"{it['due_ds']}: {topic(facts, it['topic_id'])}, every {it['cycle_days']:.0f} days, "
+        f"last {title(facts, it['item_id'])}."
         for it in (facts.row["due_again"] or [])[:SIGNALS_SHOWN]
     ]
 

@@ -73,15 +73,15 @@ def test_interests() -> None:
     many = [{"topic_id": f"t000{n}", "share": 0.125} for n in range(1, 9)]
     assert interests(facts(interests_long=many, interests_short=[])) == [
         "long-term:  “candle · holder” 12%, “garden · hose” 12%, t0003 12%, t0004 12%, "
-        "t0005 12% and 3 more",
+        "t0005 12%, others 38%",
         "short-term: none yet",
     ]
 
 
 def test_drift_is_a_sentence() -> None:
     assert drift(facts(**MOVED)) == [
-        "The user is moving from “candle · holder” to “garden · hose” since 2024-01-30, for "
-        "5 weeks: shifting, p = 0.003, distance 0.42.",
+        "Has been moving from “candle · holder” to “garden · hose” since 2024-01-30, for 5 weeks "
+        "(shifting, p = 0.003, distance 0.42).",
         "Week by week: “candle · holder” (3 weeks) → “garden · hose” (moved on).",
     ]
 
@@ -91,10 +91,27 @@ def test_no_drift_is_a_sentence_too() -> None:
     assert drift(still) == ["Stable: no move beyond chance (p = 0.61)."]
 
 
-@pytest.mark.parametrize("stage", ["shifting", "shifted", "reviving", "fading"])
-def test_every_stage_has_words_also_without_topics(stage: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        (
+            "shifted",
+            "Moved from no topic in particular to t0009: it began on 2024-01-30, 5 weeks ago (",
+        ),
+        (
+            "reviving",
+            "Has been coming back to t0009, from no topic in particular ",
+        ),
+        (
+            "fading",
+            "Has been losing interest in no topic in particular since 2024-01-30, for 5 weeks; ",
+        ),
+    ],
+)
+def test_every_stage_has_words_also_without_topics(stage: str, told: str) -> None:
     row = {**MOVED, "drift_stage": stage, "drift_from_topic": None, "drift_to_topic": "t0009"}
-    assert "from no topic in particular to t0009 since" in drift(facts(**row))[0]
+    assert drift(facts(**row))[0].startswith(told)
+    assert f"({stage}, p = 0.003" in drift(facts(**row))[0]
 
 
 def test_signals() -> None:
@@ -107,6 +124,13 @@ def test_signals() -> None:
         "Reviews: 2, harsh (-0.50).",
         "Unlike others: events per day (score 0.70).",
     ]
+
+
+def test_what_is_overdue_is_told_so() -> None:
+    due = [{"topic_id": "t0002", "item_id": None, "due_ds": TUE, "cycle_days": 7.0}]
+    assert signals(facts(segment="active", fading=0.0, return_rate=0.0, due_again=due))[1] == (
+        f"Has been due since {TUE}: “garden · hose”, every 7 days, last an item."
+    )
 
 
 def test_signals_of_a_user_of_whom_little_is_known() -> None:
@@ -143,10 +167,11 @@ def test_the_items_of_the_user_that_speak_for_an_item_are_named() -> None:
     row = facts(next_items_reasons=[]).row
     row["next_items_because"] = [
         {"item_id": "shop:0", "because_item_id": "shop:1", "effect": 0.4},
+        {"item_id": "shop:0", "because_item_id": "shop:0", "effect": 0.3},
         {"item_id": "shop:0", "because_item_id": "shop:9", "effect": -0.4},
     ]
     told = next_items(Facts(row, TOPICS, TITLES, AVERAGE, 2), "next_items")
-    assert told[0] == " 1.   100%  Brass Candle — after Garden Hose"
+    assert told[0] == " 1.   100%  Brass Candle — after Garden Hose, itself"
     assert told[1] == " 2.    99%  Garden Hose"
 
 
@@ -222,7 +247,7 @@ def test_the_command_tells_the_whole_story(days: Settings) -> None:
         "Who", "Interests", "Drift", "Signals", "Chances, against the average of 2 users",
         "Next items", "Next items that are new to the user",
     ]  # fmt: skip
-    assert "is moving from “candle · holder” to “garden · hose”" in text
+    assert "Has been moving from “candle · holder” to “garden · hose”" in text
 
 
 def test_json_for_machines(days: Settings) -> None:
