@@ -100,7 +100,7 @@ def test_no_drift_is_a_sentence_too() -> None:
         ),
         (
             "reviving",
-            "Has been coming back to t0009, from no topic in particular ",
+            "Has been coming back to t0009, from no topic in particular, ",
         ),
         (
             "fading",
