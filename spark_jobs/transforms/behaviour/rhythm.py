@@ -19,8 +19,8 @@ PRIOR_GAPS = 2.0
 FEWEST_GAPS = 4  # of a regular
 SHORTEST_SPAN = 28  # days between the first and the last active day of a regular
 UNUSUAL = 0.05  # a silence that long comes once in twenty gaps
-MISSED_WITHIN = 45  # days: sooner than that the silence of a regular is unusual
-GAPS_BACK, DAYS_BACK = 3, 14  # the recent past: so many usual gaps, and at least so many days
+MISSED_WITHIN = 90  # days: sooner than that the silence of a regular is unusual
+GAPS_BACK, DAYS_BACK = 3, 14  # the recent past: so many usual gaps or days, and any silence
 WARNED = 0.9  # `fading` of the stage of that name
 NEW_DAYS = 28
 LAPSED_DAYS, LAPSED_CHANCE = 56, 0.2  # silent that long, and so unlikely to be within rhythm
@@ -65,7 +65,7 @@ def rhythm(chunk: Unpacked, usual_gap: float) -> Rhythm:
     is_regular = (
         (number >= FEWEST_GAPS) & (span >= SHORTEST_SPAN) & (unusual_silence <= MISSED_WITHIN)
     )
-    back = np.maximum(GAPS_BACK * scale / shape, DAYS_BACK)
+    back = np.maximum(np.maximum(GAPS_BACK * scale / shape, DAYS_BACK), silence)
     recent = np.bincount(row, ago < back[row], chunk.size)
     thin = _more_than(recent, back, visits - recent, np.maximum(first + 1 - back, 1), usual_gap)
     fading = np.where(is_regular, thin, 0.0)
