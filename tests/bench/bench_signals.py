@@ -50,12 +50,12 @@ def main() -> None:
     if (settings.landing / "_truth").is_dir():
         items = true_items(settings, events)
         warnings(settings, events, days)
-        due(events, items, [shift(days[-1], -ago) for ago in (28, 21, 14, 7)])
+        due(events, items, [shift(days[-1], -ago) for ago in (42, 35, 28)])
         anomalies(events, items, days[-1])
     else:
         items = known_items(settings)
         coming_back(events, days)
-        due(events, items, [shift(days[-1], -ago) for ago in (84, 56, 28, 14)])
+        due(events, items, [shift(days[-1], -ago) for ago in (84, 56, 28)])
         anomalies(events, items, days[-1])
     if given.users:
         timing(events, items, days[-1], given.users)
