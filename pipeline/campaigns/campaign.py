@@ -62,6 +62,8 @@ class Campaign:
     most_refused: float = 0.02
     experiment_share: float = 0.0
     daily_impressions: int = 0  # 0: no budget
+    total_impressions: int = 0  # from `first_day` on; 0: no budget
+    first_day: str | None = None
     cap_per_day: int = 0  # 0: no cap
     cap_per_week: int = 0
 
@@ -185,13 +187,17 @@ def _people(section: Section) -> dict[str, Any]:
 def _limits(top: Section) -> dict[str, Any]:
     budget, caps = top.section("budget", optional=True), top.section("caps", optional=True)
     experiment = top.section("experiment", optional=True)
-    found = {
+    found: dict[str, Any] = {
         "daily_impressions": budget.whole("daily_impressions", 0),
+        "total_impressions": budget.whole("total_impressions", 0),
+        "first_day": budget.day("first_day"),
         "cap_per_day": caps.whole("per_day", 0),
         "cap_per_week": caps.whole("per_week", 0),
         "experiment_share": experiment.share("share", 0.0),
     }
-    budget.nothing_else(("daily_impressions",))
+    budget.nothing_else(("daily_impressions", "total_impressions", "first_day"))
+    if found["total_impressions"] and not found["first_day"]:
+        raise budget.wrong("first_day", "the day from which impressions are counted", None)
     caps.nothing_else(("per_day", "per_week"))
     experiment.nothing_else(("share",))
     return found

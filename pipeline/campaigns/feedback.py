@@ -62,6 +62,18 @@ def read_feedback(campaign: Campaign, settings: Settings, ds: str) -> tuple[int 
     return snapshot, match(frame, campaign, ds)
 
 
+def impressions_since(campaign: Campaign, settings: Settings, first: str, ds: str) -> int:
+    """All impressions of the campaign's arms from `first` to `ds`."""
+    _, files = pinned_files("events", first, ds, settings)
+    paths = [path.removeprefix("file://") for path in files]
+    if not paths:
+        return 0
+    field = arrow_dataset.field
+    mine = field("campaign_id").isin([arm.campaign_id for arm in campaign.arms])
+    events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
+    return events.count_rows(filter=mine & (field("event_type") == "impression"))
+
+
 def match(events: pl.DataFrame, campaign: Campaign, ds: str) -> Feedback:
     """Impressions with what they earned, from events of the campaign's arms up to `ds`."""
     shown = _impressions(events.filter(pl.col("event_type") == "impression"), campaign)

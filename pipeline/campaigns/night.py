@@ -13,7 +13,13 @@ from pipeline.campaigns.audience import Audience, audience_of
 from pipeline.campaigns.campaign import Campaign
 from pipeline.campaigns.contexts import columns_of, logged_contexts
 from pipeline.campaigns.decide import ESTIMATOR, Decision, decide
-from pipeline.campaigns.feedback import MEANINGS, Feedback, read_feedback, refuse_if_bad
+from pipeline.campaigns.feedback import (
+    MEANINGS,
+    Feedback,
+    impressions_since,
+    read_feedback,
+    refuse_if_bad,
+)
 from pipeline.campaigns.learned import Lesson, learn
 from pipeline.campaigns.published_policy import (
     check_arms,
@@ -84,7 +90,9 @@ def prepare(campaign: Campaign, settings: Settings, ds: str) -> Night:
     learned = [learn(policy, lesson, campaign, seed, published) for policy in serving]
     labels = [label, *(policy.label for policy in serving[1:])]
     variants = [Variant(*it) for it in zip(labels, learned, strict=True)]
-    limits = limits_of(campaign, feedback.seen, ds)
+    first = campaign.first_day
+    spent = impressions_since(campaign, settings, first, ds) if first else 0
+    limits = limits_of(campaign, feedback.seen, spent, ds)
     return Night(campaign, ds, feedback, decision, label, variants, audience, limits)
 
 

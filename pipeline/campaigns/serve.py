@@ -38,12 +38,18 @@ class Limits:
     week: pl.DataFrame  # user_id, shown
 
 
-def limits_of(campaign: Campaign, seen: pl.DataFrame, ds: str) -> Limits:
-    """The budget is spread over as many occasions as there were a day in the last week."""
+def limits_of(campaign: Campaign, seen: pl.DataFrame, spent: int, ds: str) -> Limits:
+    """The budget is spread over as many occasions as there were a day in the last week.
+
+    `spent` are the impressions since the first day of a budget in total.
+    """
     before = seen.filter(pl.col("ds") > shift(ds, -WEEK))
-    days = max(before["ds"].n_unique(), 1)
-    budget, expected = campaign.daily_impressions, len(before) / days
-    show = min(1.0, budget / expected) if budget and expected else 1.0
+    expected = len(before) / max(before["ds"].n_unique(), 1)
+    budgets = [campaign.daily_impressions] if campaign.daily_impressions else []
+    if campaign.total_impressions:
+        budgets.append(max(campaign.total_impressions - spent, 0))
+    left = min(budgets, default=None)
+    show = 1.0 if left is None else min(1.0, left / expected if expected else float(left > 0))
     # the cap of a week holds for the six days before and the one that is decided
     week = seen.filter(pl.col("ds") > shift(ds, 1 - WEEK)).group_by("user_id").agg(shown=pl.len())
     return Limits(show, campaign.cap_per_day, campaign.cap_per_week, week)

@@ -2,7 +2,9 @@
 
     log, strata = log_of(table, arms=("red", "blue"))
 
-`segment` and `position`, where the table has them, make the strata; `user_id` the clusters.
+`segment` and `position`, where the table has them, make the strata; `user_id` the clusters. With
+`impression_id`, one that stands there twice is refused (a second conversion was joined to it),
+with `shown_at` and `rewarded_at` a reward that came before its impression.
 """
 
 import numpy as np
@@ -36,11 +38,32 @@ def log_of(table: pa.Table, arms: tuple[str, ...]) -> tuple[Log, list[tuple[str,
             f"log, row {row}: action: expected one of {', '.join(arms)}, found "
             f"{table['action'][row].as_py()!r}; an arm that vanished stays in the list of arms"
         )
+    _check_conversions(table)
     stratum, names = _strata(table)
     cluster = _numbered(table["user_id"])[0] if "user_id" in table.column_names else None
     reward, propensity = (table[name].to_numpy().astype(float) for name in REQUIRED[1:])
     log = Log.checked(arms, numbers.to_numpy(), reward, propensity, stratum, cluster=cluster)
     return log, names
+
+
+def _check_conversions(table: pa.Table) -> None:
+    columns = table.column_names
+    if "impression_id" in columns:
+        _, first = np.unique(table["impression_id"].to_numpy(), return_index=True)
+        if len(first) < table.num_rows:
+            row = int(np.setdiff1d(np.arange(table.num_rows), first)[0])
+            raise FeedbackError(
+                f"log, row {row}: impression_id: expected each once, found "
+                f"{table['impression_id'][row].as_py()!r} again; count one conversion of it"
+            )
+    if "shown_at" in columns and "rewarded_at" in columns:
+        early = pc.less(table["rewarded_at"], table["shown_at"])
+        if pc.any(early).as_py():
+            row = pc.index(early, True).as_py()
+            raise FeedbackError(
+                f"log, row {row}: rewarded_at: expected a time from {table['shown_at'][row]} on, "
+                f"found {table['rewarded_at'][row]}; check the clocks"
+            )
 
 
 def _strata(table: pa.Table) -> tuple[np.ndarray, list[tuple[str, ...]]]:

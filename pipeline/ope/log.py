@@ -8,7 +8,6 @@ position): policies are tables of strata x arms. Rows of one `cluster` (a user) 
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -125,37 +124,3 @@ def _refuse(log: Log, name: str, bad: np.ndarray, expected: str) -> None:
         f"log, row {log.first_row + row}: {name}: expected {expected}, found "
         f"{getattr(log, name)[row]} ({int(bad.sum())} such rows); mend the log or leave them out"
     )
-
-
-def check_conversions(
-    impression: np.ndarray, impression_time: np.ndarray, time: np.ndarray
-) -> None:
-    """Refuses conversions (`impression` = row of the log that each answers; -1 for none).
-
-    Each has one impression, is not before it, and is the only one of it.
-    """
-    missing = np.flatnonzero((impression < 0) | (impression >= len(impression_time)))
-    if len(missing):
-        raise FeedbackError(
-            f"conversion {missing[0]}: expected an impression, found none in the log"
-        )
-    early = np.flatnonzero(time < impression_time[impression])
-    if len(early):
-        at = impression[early[0]]
-        raise FeedbackError(
-            f"conversion {early[0]}: expected it after its impression (row {at}, "
-            f"{impression_time[at]}), found {time[early[0]]}; check the clocks"
-        )
-    order = np.argsort(impression, kind="stable")
-    for before, after in pairwise(order[_repeated(impression[order])]):
-        if impression[before] == impression[after]:
-            raise FeedbackError(
-                f"conversion {after}: expected one per impression, found conversion {before} of "
-                f"row {impression[after]} too; count it once"
-            )
-
-
-def _repeated(ordered: np.ndarray) -> np.ndarray:
-    """Which entries of a sorted array have an equal neighbour."""
-    same = ordered[1:] == ordered[:-1]
-    return np.concatenate([[False], same]) | np.concatenate([same, [False]])

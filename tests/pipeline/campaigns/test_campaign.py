@@ -84,6 +84,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
         ('"lints"', '"thompson_beta"', 'reward.value: expected "one" with thompson_beta'),
         ("[arms.blue]", '[arms.blue]\ncampaign_id = "spring-0"', "campaign_id: expected one arm"),
         ("segment_by", "= segment_by", "not valid TOML"),
+        ("daily_impr", "total_impr", "budget.first_day: expected the day from which"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:

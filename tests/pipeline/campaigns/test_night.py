@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.airflow import waits
 from pipeline.build_ad_policy import build
 from pipeline.days import shift
 from pipeline.errors import CampaignError, NotPublishedError
@@ -161,3 +162,30 @@ def test_without_campaigns_the_day_is_empty_and_without_features_it_fails(home) 
         build(home, LAST, "r1")
     put_users(home)
     build(home, LAST, "r1")
+
+
+@pytest.mark.parametrize(("total", "show"), [(10 * 120, 0.0), (10 * 120 + 30, 0.25), (9_999, 1.0)])
+def test_a_budget_in_total_ends(home, total, show) -> None:
+    put_users(home)
+    put_ads(home, ALIKE)
+    budget = f"[budget]\ntotal_impressions = {total}\nfirst_day = {shift(LAST, -9)}\n"
+    declare(home, FILE + budget)
+    _, rows = decided(home)
+    assert {row["show_probability"] for row in rows.values()} == {show}
+
+
+def test_an_audience_is_the_members_of_its_segments(home) -> None:
+    put_users(home)
+    declare(home, 'audience = ["loyal"]\n' + FILE)
+    assert waits.segments(home, LAST) == [
+        f"segment_members ds={LAST} is not published; spring show to segments of it"
+    ]
+    members = [("loyal", 1), ("loyal", 4), ("others", 2)]
+    rows = [{"ds": LAST, "segment": name, "user_id": user(it)} for name, it in members]
+    put(home, "segment_members", {LAST: rows})
+    assert waits.segments(home, LAST) == []
+    _, served = decided(home)
+    assert set(served) == {user(1), user(4)}
+    declare(home, 'audience = ["loyl"]\n' + FILE)
+    with pytest.raises(CampaignError, match=r"audience: .*\(loyal, others\), found 'loyl'"):
+        build(home, LAST, "r2")

@@ -41,5 +41,16 @@ def test_bad_rows_are_named() -> None:
     with pytest.raises(FeedbackError, match="row 1: propensity: expected a value, found none"):
         log_of(missing, ARMS)
     zero = ROWS.set_column(2, "propensity", pa.array([0.2, 0.5, 0.0]))
-    with pytest.raises(FeedbackError, match="row 2: propensity: expected a probability above 0"):
+    with pytest.raises(FeedbackError, match=r"row 2: propensity: expected a probability above 0"):
         log_of(zero, ARMS)
+
+
+def test_second_conversions_and_rewards_before_their_impression_are_named() -> None:
+    twice = ROWS.append_column("impression_id", pa.array(["i", "j", "i"]))
+    with pytest.raises(FeedbackError, match=r"row 2: impression_id: .*found 'i' again"):
+        log_of(twice, ARMS)
+    times = ROWS.append_column("shown_at", pa.array([10, 20, 30]))
+    log_of(times.append_column("rewarded_at", pa.array([10, None, 31])), ARMS)
+    early = times.append_column("rewarded_at", pa.array([11, None, 29]))
+    with pytest.raises(FeedbackError, match=r"row 2: rewarded_at: .* from 30 on, found 29"):
+        log_of(early, ARMS)

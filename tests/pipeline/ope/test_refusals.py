@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import FeedbackError
 from pipeline.ope.judge import compare, evaluate
-from pipeline.ope.log import Log, check_conversions, check_probabilities
+from pipeline.ope.log import Log, check_probabilities
 
 ARMS = ("a", "b", "c")
 UNIFORM = np.full((1, 3), 1 / 3)
@@ -53,17 +53,6 @@ def test_probabilities_that_do_not_sum_to_one_are_refused() -> None:
         check_probabilities("x", np.array([[0.5, -0.1, 0.6]]), ARMS)
     with pytest.raises(FeedbackError, match="strata x 3 arms"):
         check_probabilities("x", np.array([[0.5, 0.5]]), ARMS)
-
-
-def test_conversions_need_an_earlier_impression_of_their_own() -> None:
-    shown = np.array([10, 20, 30])
-    check_conversions(np.array([2, 0]), shown, np.array([30, 11]))
-    with pytest.raises(FeedbackError, match=r"conversion 1: expected it after its impression"):
-        check_conversions(np.array([2, 0]), shown, np.array([31, 9]))
-    with pytest.raises(FeedbackError, match=r"conversion 0: expected an impression"):
-        check_conversions(np.array([-1]), shown, np.array([31]))
-    with pytest.raises(FeedbackError, match=r"conversion 2: .* found conversion 0 of row 1"):
-        check_conversions(np.array([1, 2, 1]), shown, np.array([21, 31, 25]))
 
 
 def test_an_arm_never_shown_is_missing_support() -> None:
