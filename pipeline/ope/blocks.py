@@ -5,6 +5,8 @@ cluster share a block, so that intervals know that they are not independent. Wit
 than blocks every row is its own block, and figures are those of the textbook.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from pipeline.ope.log import Log
@@ -47,10 +49,16 @@ def spread(contributions: np.ndarray) -> float:
     return float(np.sqrt((contributions**2).sum() * blocks / (blocks - 1)))
 
 
+@lru_cache(maxsize=2)
 def draw_blocks(blocks: int, draws: int, seed: int) -> np.ndarray:
-    """How often each block is drawn, draws x blocks: drawn with replacement (Efron 1979)."""
+    """How often each block is drawn, draws x blocks: drawn with replacement (Efron 1979).
+
+    Kept, because nothing in it depends on the log. As floats, whose products are ten times faster.
+    """
     rng = np.random.default_rng(seed)
-    return rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws)
+    times = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws).astype(float)
+    times.flags.writeable = False
+    return times
 
 
 def percentiles(values: np.ndarray, level: float) -> tuple[float, float]:

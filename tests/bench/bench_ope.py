@@ -1,6 +1,9 @@
-"""Seconds and memory of judging a challenger on logged impressions, by length of the log.
+"""How often intervals hold the truth; seconds and memory of judging a challenger, by length.
 
-    python tests/bench/bench_ope.py 1000000 3000000 10000000
+    python tests/bench/bench_ope.py [1000000 3000000 10000000]
+
+First 500 logs of 5,000 impressions (8 arms, 4 strata, rates of 1 to 20%) are drawn and a mostly
+greedy policy is judged on each: the share of 95% intervals that hold its true value and gain.
 
 50 arms, 20 strata, clustered by user. Each length runs in a process of its own: all estimators,
 normal and bootstrap intervals, diagnostics, and the paired comparison of two policies. The log is
@@ -61,10 +64,54 @@ def measure(rows: int) -> None:
         )
 
 
+def coverage(logs: int = 500, rows: int = 5_000) -> None:
+    """Prints the share of intervals that hold the truth, and the mean error, by estimator."""
+    from pipeline.ope.estimators import ESTIMATORS
+    from pipeline.ope.judge import compare, evaluate
+    from pipeline.ope.log import Log
+
+    rng = np.random.default_rng(9)
+    worth = rng.uniform(0.01, 0.2, (4, 8))
+    scores = np.exp(rng.normal(0, 1, (4, 8)))
+    logging = 0.2 / 8 + 0.8 * scores / scores.sum(axis=1, keepdims=True)
+    greedy = 0.1 / 8 + 0.9 * np.eye(8)[worth.argmax(axis=1)]
+    truths = [((policy * worth).sum(axis=1)).mean() for policy in (greedy, logging)]
+    held = {name: np.zeros(4) for name in ESTIMATORS}
+    errors = {name: [] for name in ESTIMATORS}
+    for _ in range(logs):
+        stratum = rng.integers(0, 4, rows)
+        action = (rng.random((rows, 1)) > logging.cumsum(axis=1)[stratum]).sum(axis=1).clip(max=7)
+        reward = (rng.random(rows) < worth[stratum, action]).astype(float)
+        log = Log.checked(tuple("abcdefgh"), action, reward, logging[stratum, action], stratum)
+        for at, (found, truth) in enumerate((
+            (evaluate(log, greedy), truths[0]),
+            (compare(log, greedy, logging), truths[0] - truths[1]),
+        )):  # fmt: skip
+            for name, it in found.estimates.items():
+                held[name][2 * at] += it.normal[0] <= truth <= it.normal[1]
+                held[name][2 * at + 1] += it.bootstrap[0] <= truth <= it.bootstrap[1]
+                if not at:
+                    errors[name].append(it.value - truth)
+    print(
+        f"{logs} logs of {rows:,} impressions, true value {truths[0]:.4f}: intervals that hold it"
+    )
+    for name, shares in held.items():
+        value, gain = shares[:2] / logs, shares[2:] / logs
+        off = np.array(errors[name])
+        print(
+            f"  {name:<14} value {value[0]:.1%} normal, {value[1]:.1%} bootstrap; gain "
+            f"{gain[0]:.1%}, {gain[1]:.1%}; bias {off.mean():+.5f}, root mean squared error "
+            f"{np.sqrt((off**2).mean()):.5f}",
+            flush=True,
+        )
+
+
 def main() -> None:
     if len(sys.argv) > 2 and sys.argv[1] == "--one":
         measure(int(sys.argv[2]))
         return
+    if len(sys.argv) == 1:
+        coverage()
     for rows in sys.argv[1:] or ["1000000", "3000000", "10000000"]:
         subprocess.run([sys.executable, __file__, "--one", rows], check=True)
 

@@ -4,7 +4,8 @@
 
 50 arms, 200,000 impressions of 28 days, a champion by segment (Thompson sampling) and a challenger
 by features (LinTS) that an experiment gives half of the users; then a night that repeats what is
-published. Timed are the programs as they are run, with start-up. The truth of the regret table: `pipeline/simulator/world.py`.
+published. Timed are the programs as they are run, with start-up. The truth of the regret table:
+`pipeline/simulator/world.py`.
 """
 
 import os
