@@ -22,6 +22,7 @@ COMMANDS = {
     "rollback": "bring back what a day held before its last publication",
     "status": "show landing, published days, champion and servers",
     "user": "print what is known about one user",
+    "erase": "remove persons from everything, for good",
 }
 
 

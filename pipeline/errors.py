@@ -57,6 +57,10 @@ class OnlineError(TidemarkError):
     """The online store is out of reach, written by another, or holds no night to read."""
 
 
+class ErasureError(TidemarkError):
+    """A person who is to be erased is unknown, or something below the home still tells of them."""
+
+
 class OrchestrationError(TidemarkError):
     """Airflow could not be started, reached, or its run failed."""
 

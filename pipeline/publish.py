@@ -17,6 +17,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from pipeline import ending, staged_run, staging
 from pipeline.catalog import ensure_table
+from pipeline.erasure.suppression import publishing
 from pipeline.errors import FencedError
 from pipeline.settings import Settings, load_settings
 from pipeline.table_schema import Table
@@ -65,7 +66,9 @@ def publish(settings: Settings, table: Table, run: str) -> dict[str, Publication
     }
     files = {ds: [path for m in manifests for path in m.days.get(ds, [])] for ds in wanted}
     inputs = {name: snapshot for m in manifests for name, snapshot in m.inputs.items()}
-    return commit(settings, table, wanted, files, {"tidemark.inputs": json.dumps(inputs)})
+    paths = [path for day in files.values() for path in day]
+    with publishing(settings, table, paths):
+        return commit(settings, table, wanted, files, {"tidemark.inputs": json.dumps(inputs)})
 
 
 def commit(

@@ -9,6 +9,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from pipeline import staging
 from pipeline.catalog import load_table
+from pipeline.erasure.suppression import publishing
 from pipeline.errors import NotPublishedError
 from pipeline.publish import Publication, commit, publications, published_by
 from pipeline.settings import Settings
@@ -36,8 +37,9 @@ def rollback(settings: Settings, table: Table, ds: str) -> Publication:
         attempt.run, attempt.started, before.rows, before.digest, restored=snapshot.snapshot_id
     )
     summary = {"tidemark.restored": str(snapshot.snapshot_id)}
-    changed = commit(settings, table, {ds: back}, {ds: [str(file) for file in files]}, summary)
-    return changed[ds]
+    paths = [str(file) for file in files]
+    with publishing(settings, table, paths):
+        return commit(settings, table, {ds: back}, {ds: paths}, summary)[ds]
 
 
 def _earlier(

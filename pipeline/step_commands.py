@@ -74,6 +74,11 @@ def champion() -> list[str]:
     return [*_python("training.champion"), "--print"]
 
 
+def trained_on() -> list[str]:
+    """Lists the training runs that read the snapshots named on standard input."""
+    return _python("training.trained_on")
+
+
 def summary(ds: str) -> list[str]:
     """Prints what the night of `ds` published."""
     return [*_python("pipeline.summary"), "--ds", ds]

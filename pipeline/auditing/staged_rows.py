@@ -73,10 +73,11 @@ def data_files(manifests: list[Manifest]) -> list[str]:
     return [path for manifest in manifests for paths in manifest.days.values() for path in paths]
 
 
-def parquet_sql(files: list[str]) -> str:
-    """The DuckDB table function over exactly these files."""
+def parquet_sql(files: list[str], names: bool = False) -> str:
+    """The DuckDB table function over exactly these files; `names` adds the column `filename`."""
     listed = ", ".join(f"'{_text(path)}'" for path in files)
-    return f"read_parquet([{listed}], hive_partitioning = false)"
+    named = ", filename = true" if names else ""
+    return f"read_parquet([{listed}], hive_partitioning = false{named})"
 
 
 def _view_sql(files: list[str], rules: list[Rule]) -> str:

@@ -13,7 +13,7 @@ from pipeline.source_file import Source
 from pipeline.tables import RAW_EVENTS
 from pipeline.user_key import load_user_key
 from spark_jobs.transforms.map_source import map_source
-from spark_jobs.transforms.pseudonymise import name_events, pseudonymise
+from spark_jobs.transforms.pseudonymise import forget_erased, name_events, pseudonymise
 from spark_jobs.transforms.read_landing import read_landing
 from spark_jobs.transforms.read_people import read_people
 from spark_jobs.transforms.reject_rows import reject_rows
@@ -36,5 +36,5 @@ def ingest(
     load_user_key(settings.home)  # made once here, not by racing workers
     people = read_people(spark, settings.landing / IDENTITY)
     rows = pseudonymise(reduce(DataFrame.unionByName, frames), people, settings.home)
-    named = name_events(rows).withColumn("arrival_ds", F.col("ds"))
+    named = name_events(forget_erased(rows)).withColumn("arrival_ds", F.col("ds"))
     return named.select(*RAW_EVENTS.schema.names)

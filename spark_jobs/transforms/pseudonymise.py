@@ -1,4 +1,4 @@
-"""Raw user ids → pseudonyms, and the content hash that names an event.
+"""Raw user ids → pseudonyms, rows of erased persons → marks, and the hash that names an event.
 
 The key is loaded inside the Python workers: it is never part of a plan, which Spark logs.
 """
@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipeline.erasure.suppression import ERASED, fingerprint, suppressed
 from pipeline.user_key import load_user_key, pseudonym
 
 EVENT_ID_COLUMNS = (
@@ -21,15 +22,18 @@ def pseudonymise(rows: DataFrame, people: DataFrame, home: Path) -> DataFrame:
     """`user_id` replaced by its pseudonym.
 
     `people` (platform, raw_id, person_id) joins the ids that one person has on several platforms;
-    a pair (platform, raw_id) may occur once.
+    a pair (platform, raw_id) may occur once. An erased person's is `erased`, also where the
+    identity map has since put another person's name on the id.
     """
     folder = str(home)
 
     @F.arrow_udf("string")  # type: ignore[call-overload]
     def hashed(identities: pa.Array) -> pa.Array:
-        key = load_user_key(Path(folder))
+        key, erased = load_user_key(Path(folder)), suppressed(Path(folder))
         distinct = identities.dictionary_encode()
         names = [pseudonym(key, identity) for identity in distinct.dictionary.to_pylist()]
+        if erased:
+            names = [ERASED if fingerprint(name) in erased else name for name in names]
         return pa.array(names, pa.string()).take(distinct.indices)
 
     person = F.concat(F.lit("person:"), "person_id")
@@ -37,7 +41,20 @@ def pseudonymise(rows: DataFrame, people: DataFrame, home: Path) -> DataFrame:
     known = people.withColumnRenamed("platform", "of_platform")
     same = (F.col("platform") == F.col("of_platform")) & (F.col("user_id") == F.col("raw_id"))
     joined = rows.join(F.broadcast(known), same, "left")
-    return joined.withColumn("user_id", hashed(F.coalesce(person, alone))).select(*rows.columns)
+    named = hashed(F.coalesce(person, alone))
+    if suppressed(home):
+        named = F.when(hashed(alone) == ERASED, ERASED).otherwise(named)
+    return joined.withColumn("user_id", named).select(*rows.columns)
+
+
+def forget_erased(rows: DataFrame) -> DataFrame:
+    """Of a row of an erased person stays that it landed: day, platform, file and reason."""
+    erased = F.coalesce(F.col("user_id") == ERASED, F.col("reject_reason") == ERASED, F.lit(False))
+    kept = {"ds", "platform", "source_file"}
+    emptied = {n: F.when(~erased, F.col(n)) for n in rows.columns if n not in kept}
+    return rows.withColumns(
+        {**emptied, "reject_reason": F.when(erased, ERASED).otherwise(F.col("reject_reason"))}
+    )
 
 
 def name_events(rows: DataFrame) -> DataFrame:

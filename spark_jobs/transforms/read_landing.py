@@ -4,15 +4,18 @@ Beside those columns every row carries `_landed` (ds, source_file, line, text, p
 `_unknown`, a map of the fields that the source does not declare.
 """
 
+from functools import reduce
 from itertools import groupby
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipeline.erasure.suppression import ERASED
 from pipeline.errors import LandingError
 from pipeline.landed_file import LandedFile
 from pipeline.source_file import Drop
+from spark_jobs.transforms.place_records import as_map, erased_line, records
 from spark_jobs.transforms.read_lines import read_lines
 from spark_jobs.transforms.split_lines import Reading
 
@@ -43,10 +46,11 @@ def _jsonl(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
     one = F.when(F.size("_parsed") == 1, F.col("_parsed")[0])
     rows = lines.withColumn("_parsed", parsed).withColumn("_fields", one)
     zero = F.when(F.contains("text", F.lit("\\u0000")), "null_byte")
-    problem = F.coalesce("problem", zero, F.when(F.col("_fields").isNull(), "malformed"))
+    broken = F.col("_fields").isNull()
+    problem = F.coalesce("problem", erased_line(), zero, F.when(broken, "malformed"))
     fields = {column: F.col("_fields")[column] for column in drop.columns}
     unknown = F.map_filter("_fields", lambda name, value: ~name.isin(*drop.columns))
-    return _records(rows, problem, fields, unknown)
+    return records(rows, problem, fields, unknown)
 
 
 def _csv(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
@@ -56,10 +60,10 @@ def _csv(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
     rows = lines.withColumn("_fields", F.from_csv("text", schema, CSV))
     quotes = F.length("text") - F.length(F.replace("text", F.lit('"'), F.lit("")))
     broken = F.col("_fields._corrupt").isNotNull() | (quotes % 2 == 1)
-    problem = F.coalesce("problem", F.when(broken, "malformed"))
+    problem = F.coalesce("problem", erased_line(), F.when(broken, "malformed"))
     found = {column: F.col("_fields")[name] for column, name in zip(header, names, strict=True)}
     fields = {column: found.pop(column) for column in drop.columns}
-    return _records(rows, problem, fields, _map(found))
+    return records(rows, problem, fields, as_map(found))
 
 
 def _parquet(
@@ -75,7 +79,7 @@ def _parquet(
     size = sum((F.coalesce(text, F.lit(0)) for text in texts), F.lit(0))
     found = {name: F.col(f"`{name}`") for name in rows.columns}
     fields = {column: found.pop(column) for column in drop.columns}
-    unknown = _map({name: field.cast("string") for name, field in found.items()})
+    unknown = as_map({name: field.cast("string") for name, field in found.items()})
     placed = rows.withColumns(
         {
             "ds": _of_file({file.path: file.ds for file in files}),
@@ -85,31 +89,9 @@ def _parquet(
             "sha256": F.lit(None).cast("string"),
         }
     )
-    return _records(placed, F.when(size > max_record_bytes, "oversized"), fields, unknown)
-
-
-def _records(
-    rows: DataFrame, problem: Column, fields: dict[str, Column], unknown: Column
-) -> DataFrame:
-    """The fields with their place. Of a record with a problem nothing is taken for a field."""
-    whole = F.col("_problem").isNull()
-    sha256 = F.coalesce("sha256", F.when(~whole, F.sha2("text", 256)))
-    landed = F.struct(
-        *["ds", "source_file", "line", "text"],
-        F.col("_problem").alias("problem"),
-        sha256.alias("sha256"),
-    )
-    told = F.map_filter(unknown, lambda _, value: value.isNotNull())
-    return rows.withColumn("_problem", problem).select(
-        landed.alias("_landed"),
-        F.when(whole, told).alias("_unknown"),
-        *[F.when(whole, field).alias(name) for name, field in fields.items()],
-    )
-
-
-def _map(fields: dict[str, Column]) -> Column:
-    pairs = [part for name, field in fields.items() for part in (F.lit(name), field)]
-    return F.create_map(*pairs) if pairs else F.lit(None).cast("map<string,string>")
+    nothing = reduce(Column.__and__, [F.col(f"`{name}`").isNull() for name in rows.columns])
+    problem = F.when(nothing, ERASED).when(size > max_record_bytes, "oversized")
+    return records(placed, problem, fields, unknown)
 
 
 def _of_file(values: dict[str, str]) -> Column:

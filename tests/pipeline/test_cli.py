@@ -11,6 +11,7 @@ from pipeline.cli import COMMANDS
 
 CONTRACT = {
     "nightly", "run", "source", "sample", "tables", "read", "history", "rollback", "status", "user",
+    "erase",
 }  # fmt: skip
 
 

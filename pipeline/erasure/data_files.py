@@ -1,0 +1,77 @@
+"""Parquet files without a person's rows: which hold them, and the same file without them."""
+
+import os
+import shutil
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.auditing.staged_rows import parquet_sql
+from pipeline.parquet_files import DayFile
+from pipeline.settings import Settings
+from pipeline.table_schema import Table
+
+AT_ONCE = 500  # files of one query
+
+Change = Callable[[pa.Table, np.ndarray], pa.Table]  # rows, which are the persons' → rows to keep
+
+
+def table_files(settings: Settings, table: Table) -> list[str]:
+    """Every data file that was ever staged and is still there: published, old, or of no use."""
+    return sorted(str(path) for path in (settings.staging / table.name).rglob("*.parquet"))
+
+
+def holding(files: list[str], users: frozenset[str]) -> dict[str, int]:
+    """The files with rows of the users, and how many."""
+    found: dict[str, int] = {}
+    with duckdb.connect() as connection:
+        for start in range(0, len(files), AT_ONCE):
+            source = parquet_sql(files[start : start + AT_ONCE], names=True)
+            query = f"""SELECT filename, count(*) FROM {source}
+                WHERE user_id IN (SELECT unnest(?)) GROUP BY filename"""
+            found |= dict(connection.execute(query, [sorted(users)]).fetchall())
+    return found
+
+
+def without_rows(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
+    """The rows of the others. Slices, not a filter: pyarrow aborts when filtered maps are cast."""
+    edges = [0, *(np.flatnonzero(np.diff(theirs)) + 1), len(theirs)]
+    kept = [rows.slice(a, b - a) for a, b in pairwise(edges) if b > a and not theirs[a]]
+    return pa.concat_tables(kept) if kept else rows.slice(0, 0)
+
+
+def rewritten(path: str, folder: Path, users: frozenset[str], change: Change = without_rows) -> str:
+    """A file of `folder` with the rows that `change` leaves; empty when it leaves none.
+
+    Columns, field ids and the order of rows are those of the file, which stays as it is.
+    """
+    with pq.ParquetFile(path) as file:
+        written = DayFile(folder, file.schema_arrow)
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group)
+            theirs = pc.is_in(rows["user_id"], pa.array(sorted(users), pa.string()))
+            kept = change(rows, theirs.to_numpy(zero_copy_only=False))
+            if kept.num_rows:
+                written.write(kept)
+        written.close()
+    if written.rows:
+        return written.path
+    Path(written.path).unlink()
+    return ""
+
+
+def same_file(path: str, folder: Path) -> str:
+    """The file under another path, which Iceberg takes for another file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / f"kept-{Path(path).name}"
+    try:
+        os.link(path, copy)
+    except OSError:
+        shutil.copy2(path, copy)
+    return str(copy)

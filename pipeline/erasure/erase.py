@@ -1,0 +1,184 @@
+"""Erasing persons, in an order that can be cut off anywhere and gone on with.
+
+First the list that keeps them out, last the search. Landing files come before the tables that say
+which files to look at, the identity map after everything that is found through it.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.erasure import landed_records, landed_search, other_files
+from pipeline.erasure.accounts import renew_accounting, renew_quarantine
+from pipeline.erasure.data_files import holding, table_files
+from pipeline.erasure.models import models_trained_on
+from pipeline.erasure.names import Names
+from pipeline.erasure.persons import Persons, find_persons, identity_file
+from pipeline.erasure.published import Erasing, erase_rows, landing_files_of
+from pipeline.erasure.record import Record, keep, open_record
+from pipeline.erasure.search import named_in, search
+from pipeline.erasure.serving import erase_online, online_rows
+from pipeline.erasure.snapshots import forget_snapshots, snapshots_holding
+from pipeline.erasure.suppression import erasing, fingerprint, one_erasure, suppress, suppressed
+from pipeline.errors import ErasureError
+from pipeline.settings import Settings
+from pipeline.table_schema import Table
+from pipeline.tables import ACCOUNTING, QUARANTINE, RAW_EVENTS, TABLES
+
+USER_TABLES = [table for table in TABLES.values() if "user_id" in table.schema.names]
+SHOWN = 5
+
+Held = dict[str, dict[str, int]]  # table -> data file -> rows
+
+
+def erase(settings: Settings, named: list[str], reason: str, tell: Callable[[str], None]) -> Record:
+    """Removes the persons from everything below the home and from the online store, and proves it.
+
+    Raises ErasureError when nothing is known of them, or when the search still finds them.
+    """
+    with one_erasure(settings):
+        return _erase(settings, find_persons(settings, named), named, reason, tell)
+
+
+def _erase(
+    settings: Settings,
+    persons: Persons,
+    named: list[str],
+    reason: str,
+    tell: Callable[[str], None],
+) -> Record:
+    held = {table.name: holding(table_files(settings, table), persons.users)
+            for table in USER_TABLES}  # fmt: skip
+    records = _landed(settings, persons, held)
+    _check_known(settings, persons, held, records, named)
+    record = open_record(settings, persons, datetime.now(UTC).isoformat("T", "seconds"), reason)
+    suppress(settings, persons.users)
+    _note_models(settings, record, held)
+    keep(settings, record)
+    persons = persons.with_raw_ids({(found.platform, found.raw_id) for found in records})
+    _erase_landing(settings, record, records, tell)
+    record.kept_texts += other_files.forget_texts(
+        settings,
+        other_files.typed_texts({name: list(it) for name, it in held.items()}, persons.users),
+    )
+    _erase_tables(Erasing(settings, persons.users, f"erasure-{record.id}"), record, tell)
+    record.online_rows += erase_online(settings, persons.users)
+    tell(f"online store: {record.online_rows} rows removed")
+    _erase_other(settings, record, Names(persons.tokens), tell)
+    record.identity_rows += landed_records.remove_identities(settings, persons)
+    touched = {found.file for found in records} | landed_search.unread_files(settings)
+    _prove(settings, record, persons, touched, tell)
+    return record
+
+
+def _landed(settings: Settings, persons: Persons, held: Held) -> list[landed_search.LandedRecord]:
+    """The persons' records in the files that `raw_events` names, and in those it does not know."""
+    read = landing_files_of(list(held[RAW_EVENTS.name]), persons.users)
+    unread = landed_search.unread_files(settings)
+    return landed_search.find_records(settings, persons.users, read | unread)
+
+
+def _check_known(
+    settings: Settings,
+    persons: Persons,
+    held: Held,
+    records: list[landed_search.LandedRecord],
+    named: list[str],
+) -> None:
+    erased_before = {fingerprint(user) for user in persons.users} & suppressed(settings.home)
+    known = (*held.values(), records, persons.person_ids, erased_before)
+    if not any(known) and not online_rows(settings, persons.users):
+        raise ErasureError(
+            f"user {', '.join(named)}: expected rows in some table or landing file, found none; "
+            "see `python -m pipeline user ID`, and mind capital letters in a raw id"
+        )
+
+
+def _note_models(settings: Settings, record: Record, held: Held) -> None:
+    """Lists the models before the snapshots go that tell of them."""
+    snapshots = {
+        table.name: snapshots_holding(settings, table, set(held[table.name]))
+        for table in USER_TABLES
+    }
+    known = {model["run_id"]: model for model in record.models if model["evidence"] == "certain"}
+    found = {model["run_id"]: model for model in models_trained_on(settings, snapshots)}
+    record.models = sorted((found | known).values(), key=lambda model: model["run_id"])
+
+
+def _erase_landing(
+    settings: Settings,
+    record: Record,
+    records: list[landed_search.LandedRecord],
+    tell: Callable[[str], None],
+) -> None:
+    blanked = landed_records.blank_records(settings, [(it.file, it.line) for it in records])
+    record.landed_records += sum(blanked.values())
+    tell(f"landing: {sum(blanked.values())} records of {len(blanked)} files blanked")
+    keep(settings, record)
+
+
+def _erase_tables(work: Erasing, record: Record, tell: Callable[[str], None]) -> None:
+    with erasing(work.settings):
+        for table in sorted(USER_TABLES, key=lambda table: table is not RAW_EVENTS):
+            if table is not QUARANTINE:  # made from what is erased of raw_events
+                _note(record, table, erase_rows(work, table), tell)
+        _note(record, QUARANTINE, renew_quarantine(work), tell)
+        _note(record, ACCOUNTING, renew_accounting(work), tell)
+        for table in USER_TABLES:
+            gone = set(holding(table_files(work.settings, table), work.users))
+            record.add("snapshots", table.name, forget_snapshots(work.settings, table, gone))
+            for file in gone:
+                Path(file).unlink()
+            record.staged_files += len(gone)
+            keep(work.settings, record)
+    tell(f"staging: {record.staged_files} data files removed")
+    tell(f"snapshots: {sum(record.snapshots.values())} expired; no rollback leads back to them")
+
+
+def _note(record: Record, table: Table, days: dict[str, int], tell: Callable[[str], None]) -> None:
+    record.add("rows", table.name, sum(days.values()))
+    record.add("days", table.name, len(days))
+    if days:
+        tell(f"{table.name}: {sum(days.values())} rows of {len(days)} days, published anew")
+
+
+def _erase_other(
+    settings: Settings, record: Record, names: Names, tell: Callable[[str], None]
+) -> None:
+    rest = (settings.staging, settings.warehouse, identity_file(settings))
+    files = [
+        path
+        for path in settings.home.rglob("*")
+        if path.is_file()
+        and not any(path.is_relative_to(other) for other in rest)
+        and named_in(path, names)
+    ]
+    record.landed_records += landed_records.blank_lines_naming(settings, files, names)
+    record.other_files += other_files.overwrite_names(files, names)
+    record.other_files += other_files.drop_rows(files, names)
+    tell(f"logs, pages and other files: {record.other_files} cleared")
+
+
+def _prove(
+    settings: Settings,
+    record: Record,
+    persons: Persons,
+    touched: set[str],
+    tell: Callable[[str], None],
+) -> None:
+    """Searches everything once more. Raises ErasureError naming what still tells of the person."""
+    record.files_searched, found = search(settings, Names(persons.tokens))
+    places = [str(path.relative_to(settings.home)) for path in found]
+    again = landed_search.find_records(settings, persons.users, touched)
+    places += sorted({f"landing/{it.file}" for it in again})
+    if online_rows(settings, persons.users):
+        places.append("the online store")
+    keep(settings, record)
+    if places:
+        raise ErasureError(
+            f"erasure {record.id}: expected no trace, found one in {len(places)} places: "
+            f"{', '.join(places[:SHOWN])}; erase once more, or remove what is no part of Tidemark"
+        )
+    record.finished = datetime.now(UTC).isoformat("T", "seconds")
+    keep(settings, record)
+    tell(f"search: {record.files_searched} files, no trace")

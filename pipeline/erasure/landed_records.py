@@ -1,0 +1,123 @@
+"""Landing files without a person: each of their records becomes a mark that still counts as one.
+
+A text record becomes the line `erased`, a Parquet record one of nulls: so line numbers stay, the
+rows that landed still add up, and ingest rejects the record as `erased`.
+"""
+
+import csv
+import gzip
+import os
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.erasure.names import Names
+from pipeline.erasure.persons import Persons, identity_file, read_identities
+from pipeline.erasure.suppression import ERASED
+from pipeline.settings import Settings
+
+ASIDE = "_erasing"  # below landing/: no source reads a folder of such a name
+
+
+def blank_records(settings: Settings, records: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Blanks (file, line) below landing/; returns records blanked per file."""
+    lines: dict[str, set[int]] = defaultdict(set)
+    for name, line in records:
+        lines[name].add(line)
+    for name, wanted in lines.items():
+        path = settings.landing / name
+        blank = _blank_rows if _is_parquet(path) else _blank_lines
+        with _replacing(settings, path) as aside:
+            blank(path, aside, wanted)
+    return {name: len(wanted) for name, wanted in lines.items()}
+
+
+def blank_lines_naming(settings: Settings, files: Iterable[Path], names: Names) -> int:
+    """Blanks the lines of packed landing files in which nobody found a user but a name is."""
+    blanked = 0
+    for path in files:
+        if path.is_relative_to(settings.landing) and path.suffix == ".gz":
+            with gzip.open(path) as file:
+                wanted = {number for number, line in enumerate(file, 1) if names.spans(line)}
+            with _replacing(settings, path) as aside:
+                _blank_lines(path, aside, wanted)
+            blanked += len(wanted)
+    return blanked
+
+
+def remove_identities(settings: Settings, persons: Persons) -> int:
+    """Takes the persons out of identity.csv; returns the rows removed."""
+    path, rows = identity_file(settings), read_identities(settings)
+    gone = [row for row in rows if row[2] in persons.person_ids or row[:2] in persons.raw_ids]
+    if gone:
+        with _replacing(settings, path) as aside, aside.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("platform", "raw_id", "person_id"))
+            writer.writerows(row for row in rows if row not in gone)
+    return len(gone)
+
+
+def _blank_lines(path: Path, aside: Path, wanted: set[int]) -> None:
+    with _open(path, "rb") as before, _open(aside, "wb", path.suffix == ".gz") as after:
+        for number, line in enumerate(before, start=1):
+            end = line[len(line.rstrip(b"\r\n")) :]
+            after.write(ERASED.encode() + end if number in wanted else line)
+
+
+def _blank_rows(path: Path, aside: Path, wanted: set[int]) -> None:
+    with pq.ParquetFile(path) as file:
+        schema = pa.schema([field.with_nullable(True) for field in file.schema_arrow])
+        first = 1
+        with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group)
+                writer.write_table(_nulled(rows, schema, wanted, first))
+                first += rows.num_rows
+
+
+def _nulled(rows: pa.Table, schema: pa.Schema, wanted: set[int], first: int) -> pa.Table:
+    """The rows with nulls at `wanted`, counted from `first`. Slices: filters of maps abort."""
+    parts, start = [], 0
+    for position in sorted(number - first for number in wanted):
+        if 0 <= position < rows.num_rows:
+            parts.append(rows.slice(start, position - start))
+            parts.append(_null_row(schema))
+            start = position + 1
+    parts.append(rows.slice(start))
+    return pa.concat_tables([part.cast(schema) for part in parts])
+
+
+def _null_row(schema: pa.Schema) -> pa.Table:
+    return pa.table([pa.nulls(1, field.type) for field in schema], schema=schema)
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _open(path: Path, mode: str, gzipped: bool | None = None) -> IO[bytes]:
+    if path.suffix == ".gz" if gzipped is None else gzipped:
+        return gzip.open(path, mode)  # type: ignore[return-value]
+    return path.open(mode)
+
+
+@contextmanager
+def _replacing(settings: Settings, path: Path) -> Iterator[Path]:
+    """A file to write, which then takes the place of `path` at once."""
+    aside = settings.landing / ASIDE / uuid.uuid4().hex
+    aside.parent.mkdir(exist_ok=True)
+    try:
+        yield aside
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+        aside.parent.rmdir()

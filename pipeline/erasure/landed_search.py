@@ -1,0 +1,68 @@
+"""Which landed records are a person's: asked of the Spark job that reads them as ingest does."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
+
+from pipeline import step_commands
+from pipeline.errors import LandingError
+from pipeline.landing import active_sources, files, source_days
+from pipeline.processes import error_line
+from pipeline.reading import published
+from pipeline.settings import Settings
+from pipeline.tables import RAW_EVENTS
+
+JOB = step_commands.PROJECT / "spark_jobs" / "find_landed.py"
+
+
+@dataclass(frozen=True)
+class LandedRecord:
+    """One record of a file below landing/, the header being line 1 of a CSV."""
+
+    file: str
+    line: int
+    platform: str
+    raw_id: str
+
+
+def unread_files(settings: Settings) -> set[str]:
+    """Landed files, by name below landing/, of days that no published `raw_events` tells of."""
+    known = set(published(RAW_EVENTS.name, settings))
+    return {
+        path.relative_to(settings.landing).as_posix()
+        for source in active_sources(settings)
+        for ds in source_days(settings, source)
+        if ds not in known
+        for path in files(settings, source, ds)
+    }
+
+
+def find_records(
+    settings: Settings, users: Iterable[str], names: Iterable[str]
+) -> list[LandedRecord]:
+    """The records of the users in those files, as far as they are still there.
+
+    Raises LandingError when the job fails.
+    """
+    there = sorted(name for name in set(names) if (settings.landing / name).is_file())
+    if not there:
+        return []
+    submit = step_commands.spark_submit(settings, step_commands.java_options(settings))
+    with NamedTemporaryFile("w", suffix=".json") as request:
+        json.dump({"users": sorted(users), "files": there}, request)
+        request.flush()
+        done = subprocess.run(
+            [*submit, str(JOB), request.name],
+            env={**os.environ, **step_commands.environment(settings)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # as spark-submit itself does with what the job prints
+            text=True,
+        )
+    if done.returncode:
+        said = error_line(done.stdout.splitlines()).removeprefix("error: ")
+        raise LandingError(f"landing: its records could not be searched: {said}")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("found ")]
+    return [LandedRecord(**json.loads(line.removeprefix("found "))) for line in lines]

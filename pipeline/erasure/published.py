@@ -1,0 +1,140 @@
+"""Published days without a person, each published anew by one transaction per table.
+
+The log keeps its accounts: a row of `raw_events` stays as a row that is `erased` and says nothing;
+`quarantine` and `accounting` follow from there. What an ingest and a clean of the same day would
+publish now is the same, row for row.
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import staging
+from pipeline.auditing.staged_rows import parquet_sql, staged_rows
+from pipeline.catalog import load_table
+from pipeline.erasure.data_files import holding, rewritten, same_file, table_files, without_rows
+from pipeline.erasure.suppression import ERASED
+from pipeline.publish import Publication, commit
+from pipeline.settings import Settings
+from pipeline.staging import Attempt, Manifest
+from pipeline.table_schema import Table
+from pipeline.tables import RAW_EVENTS
+
+STAYS = ("ds", "platform", "source_file", "arrival_ds")  # of an erased row of raw_events
+Days = dict[str, list[str]]  # ds -> data files
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """One erasure at work: whose rows, under which run."""
+
+    settings: Settings
+    users: frozenset[str]
+    run: str
+
+    def attempt(self, table: Table) -> Attempt:
+        return staging.begin(self.settings, table.name, f"{self.run}-{time.time_ns():x}")
+
+
+def live_files(settings: Settings, table: Table) -> Days:
+    """The data files of every published day."""
+    iceberg = load_table(settings, table)
+    days: Days = {}
+    for task in iceberg.scan().plan_files() if iceberg else ():
+        days.setdefault(str(task.file.partition[0]), []).append(
+            task.file.file_path.removeprefix("file://")
+        )
+    return days
+
+
+def landing_files_of(raw_files: list[str], users: frozenset[str]) -> set[str]:
+    """The landing files that rows of the users in data files of `raw_events` came from."""
+    if not raw_files:
+        return set()
+    query = f"""SELECT DISTINCT source_file FROM {parquet_sql(raw_files)}
+        WHERE user_id IN (SELECT unnest(?))"""
+    with duckdb.connect() as connection:
+        return {name for (name,) in connection.execute(query, [sorted(users)]).fetchall()}
+
+
+def erase_rows(work: Erasing, table: Table) -> dict[str, int]:
+    """Publishes every day that holds the users without their rows; returns rows per day."""
+    held = holding(table_files(work.settings, table), work.users)
+    change = anonymous_rows if table is RAW_EVENTS else without_rows
+
+    def days_without(attempt: Attempt, live: Days) -> tuple[Days, dict[str, int]]:
+        counts = {ds: sum(held.get(path, 0) for path in paths) for ds, paths in live.items()}
+        counts = {ds: count for ds, count in counts.items() if count}
+        new = {
+            ds: [_changed(work, attempt, ds, path, held, change) for path in live[ds]]
+            for ds in counts
+        }
+        return {ds: [path for path in paths if path] for ds, paths in new.items()}, counts
+
+    return replace_days(work, table, days_without)
+
+
+def replace_days(
+    work: Erasing, table: Table, make: Callable[[Attempt, Days], tuple[Days, dict[str, int]]]
+) -> dict[str, int]:
+    """Publishes the days that `make` writes; returns what it says of each."""
+    attempt = work.attempt(table)
+    days, counts = make(attempt, live_files(work.settings, table))
+    if days:
+        wanted = {
+            ds: Publication(attempt.run, attempt.started, rows, digest)
+            for ds, (rows, digest) in _contents(work.settings, table, attempt, days).items()
+        }
+        commit(work.settings, table, wanted, days, {"tidemark.erasure": work.run})
+        staging.complete(attempt, sorted(days), days)
+    else:
+        attempt.path.rmdir()
+    return counts
+
+
+def anonymous_rows(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
+    """All rows; those of the users say nothing but where they landed."""
+    places = np.flatnonzero(theirs)
+    taken = {name: rows[name].take(pa.array(places)) for name in STAYS}
+    reason = {"reject_reason": pa.array([ERASED] * len(places), pa.string())}
+    known = taken | reason
+    empty = [
+        known[field.name] if field.name in known else pa.nulls(len(places), field.type)
+        for field in rows.schema
+    ]
+    return pa.concat_tables([without_rows(rows, theirs), pa.table(empty, schema=rows.schema)])
+
+
+def _changed(
+    work: Erasing, attempt: Attempt, ds: str, path: str, held: dict[str, int], change: Callable
+) -> str:
+    if path not in held:
+        return same_file(path, attempt.day(ds))
+    return rewritten(path, attempt.day(ds), work.users, change)
+
+
+def _contents(
+    settings: Settings, table: Table, attempt: Attempt, days: Days
+) -> dict[str, tuple[int, str]]:
+    """Rows and digest of each day, as an audit would find them."""
+    found = dict.fromkeys(days, (0, "0"))
+    whole = Manifest(table.name, attempt.run, attempt.part, "", attempt.started, days)
+    if not any(days.values()):
+        return found
+    try:
+        with staged_rows(settings, table, [whole], []) as staged:
+            content = staged.content().items()
+            return found | {ds: (int(str(it["rows"])), str(it["digest"])) for ds, it in content}
+    except duckdb.BinderException:  # days of before a column was declared: no rerun equals them
+        counts = {ds: sum(map(_row_count, paths)) for ds, paths in days.items()}
+        return {ds: (rows, uuid.uuid4().hex if rows else "0") for ds, rows in counts.items()}
+
+
+def _row_count(path: str) -> int:
+    return int(pq.read_metadata(path).num_rows)

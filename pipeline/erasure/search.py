@@ -1,0 +1,95 @@
+"""The proof: a search of every file below the home for the names of erased persons.
+
+Parquet files are searched by column, gzip files unpacked, all others byte by byte, databases
+included. The search knows nothing of how the home is laid out: it finds what erasing forgot.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.erasure.names import Names
+from pipeline.settings import Settings
+
+BLOCK = 4 << 20
+
+
+def search(settings: Settings, names: Names) -> tuple[int, list[Path]]:
+    """How many files were searched, and those that name one of the persons."""
+    files = [path for path in settings.home.rglob("*") if path.is_file() and not path.is_symlink()]
+    return len(files), [path for path in sorted(files) if named_in(path, names)]
+
+
+def named_in(path: Path, names: Names) -> bool:
+    """Whether one of the names is in the file."""
+    rest = b""
+    try:
+        for block in _blocks(path, names):
+            block = rest + block
+            if names.maybe(block) and names.spans(block):
+                return True
+            rest = block[-names.longest - 1 :]
+    except FileNotFoundError:  # a log that was rotated, a file of a run that ended
+        pass
+    return False
+
+
+def _blocks(path: Path, names: Names) -> Iterator[bytes]:
+    """The content, as far as it is text, in blocks."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == b"PAR1":
+        try:
+            yield from _columns(path, names)
+            return
+        except (pa.ArrowException, OSError):
+            pass  # half-written: as it is
+    if start[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as unpacked:
+                yield from _read(unpacked)  # type: ignore[arg-type]
+            return
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            pass
+    with path.open("rb") as file:
+        yield from _read(file)
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(BLOCK):
+        yield block
+
+
+def _columns(path: Path, names: Names) -> Iterator[bytes]:
+    """The texts of every column that may hold a name, nested ones too, and the footer's bounds."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            for column in file.read_row_group(group).columns:
+                for chunk in column.chunks:
+                    yield from _texts(chunk, names)
+    with path.open("rb") as raw:
+        raw.seek(max(0, path.stat().st_size - BLOCK))
+        yield raw.read()
+
+
+def _texts(array: pa.Array, names: Names) -> Iterator[bytes]:
+    """The values, a line each, of a text column whose bytes hold a name somewhere."""
+    kind = array.type
+    if pa.types.is_struct(kind):
+        for number in range(kind.num_fields):
+            yield from _texts(array.field(number), names)
+    elif pa.types.is_map(kind):
+        yield from _texts(array.keys, names)
+        yield from _texts(array.items, names)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _texts(array.values, names)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+        data = array.buffers()[2]
+        if data is not None and names.maybe(memoryview(data).tobytes()):
+            values = array.cast(pa.binary()).drop_null().to_pylist()
+            yield b"\n".join([b"", *values, b""])
