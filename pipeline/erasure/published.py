@@ -21,6 +21,7 @@ from pipeline.catalog import load_table
 from pipeline.erasure.data_files import holding, rewritten, same_file, table_files, without_rows
 from pipeline.erasure.suppression import ERASED
 from pipeline.publish import Publication, commit
+from pipeline.reading import published
 from pipeline.settings import Settings
 from pipeline.staging import Attempt, Manifest
 from pipeline.table_schema import Table
@@ -87,8 +88,10 @@ def replace_days(
     attempt = work.attempt(table)
     days, counts = make(attempt, live_files(work.settings, table))
     if days:
+        # What is left was known since it was first visible, not since today.
+        since = {ds: it.published for ds, it in published(table.name, work.settings).items()}
         wanted = {
-            ds: Publication(attempt.run, attempt.started, rows, digest)
+            ds: Publication(attempt.run, attempt.started, rows, digest, published=since.get(ds, 0))
             for ds, (rows, digest) in _contents(work.settings, table, attempt, days).items()
         }
         commit(work.settings, table, wanted, days, {"tidemark.erasure": work.run})
