@@ -21,7 +21,7 @@ from pipeline.reading import read
 from pipeline.rollback import rollback
 from pipeline.settings import Settings
 from pipeline.tables import table_named
-from spark_jobs.find_landed import find_landed
+from spark_jobs.landed_users import find_landed
 from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 
 __all__ = ["lived_in"]
