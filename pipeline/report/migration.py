@@ -1,18 +1,30 @@
 """Topic migration: who moved from which main topic to which, without telling small groups apart."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
 from pipeline.days import shift
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import FLOOR, share
+from pipeline.report.words import FLOOR, OTHER, share
 
-WEEKS = 4  # drawn together
+WEEKS = 8  # drawn together
 WEEKS_SHOWN = 12  # in the curve of how many move
-TOPICS_DRAWN = 9
-OTHER = "other topics"
+TOPICS_DRAWN = 11
+MOVES = """
+SELECT from_topic, to_topic, sum(users)::BIGINT FROM {m} WHERE week IN ({weeks})
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+# Each move of a user once, so that no list of users is needed to count them.
+USERS = """
+SELECT moved.origin, moved.target, count(*) FROM (
+    SELECT unnest(list_distinct(list_filter(list_transform(
+        range(1, len(weeks)),
+        lambda n: CASE WHEN weeks[n + 1] IN ({weeks})
+            THEN {{'origin': weekly_topics[n], 'target': weekly_topics[n + 1]}} END
+    ), lambda it: it IS NOT NULL))) AS moved FROM {u} WHERE len(weeks) > 1
+) GROUP BY 1, 2
+"""
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Week:
 
 @dataclass(frozen=True)
 class Flow:
-    """Users who went from one topic to another."""
+    """Users who went from one topic to another; over several weeks, moves."""
 
     origin: str
     target: str
@@ -41,8 +53,8 @@ class Flow:
 class Migration:
     """The map of the newest whole weeks.
 
-    `topics` are in order of size; `stayed` and `flows` are between them. Whoever moved in a group
-    smaller than the floor is in `hidden` alone.
+    `topics` are in order of their moves; `stayed` and `flows` are between them. A move that fewer
+    people made than the floor is in `hidden` alone.
     """
 
     weeks: list[Week]  # all that are known, oldest first
@@ -64,50 +76,65 @@ def migration(partitions: Partitions, ds: str, names: dict[str, str]) -> Migrati
     whole = [week.monday for week in weeks if shift(week.monday, 6) <= ds]
     drawn = whole[-WEEKS:] or [week.monday for week in weeks[-1:]]
     listed = ", ".join(f"'{monday}'" for monday in drawn) or "NULL"
-    query = (
-        "SELECT from_topic, to_topic, sum(users)::BIGINT FROM {m} "
-        f"WHERE week IN ({listed}) GROUP BY 1, 2 ORDER BY 1, 2"
-    )
-    found = partitions.rows(query, m=("migrations", ds))
-    named = [Flow(names.get(a, a), names.get(b, b), users) for a, b, users in found]
-    return fold(named, weeks[-WEEKS_SHOWN:], drawn)
+    moves = partitions.rows(MOVES.replace("{weeks}", listed), m=("migrations", ds))
+    users = partitions.rows(USERS.replace("{weeks}", listed), u=("user_interests", ds))
+    flows = [Flow(names.get(a, a), names.get(b, b), count) for a, b, count in moves]
+    people = {(names.get(a, a), names.get(b, b)): count for a, b, count in users}
+    return fold(flows, people, weeks[-WEEKS_SHOWN:], drawn)
 
 
-def fold(flows: Iterable[Flow], weeks: list[Week], drawn: list[str]) -> Migration:
-    """The largest topics by themselves, the rest as one, and no group smaller than the floor.
+def fold(
+    flows: list[Flow], people: dict[tuple[str, str], int], weeks: list[Week], drawn: list[str]
+) -> Migration:
+    """The largest topics by themselves, the rest as one, and nothing that few people did.
 
-    Over n weeks one user makes a given move at most every other week and stays at most n times, so
-    that n/2 x floor moves, or n x floor stays, are at least the floor of users.
+    `people`: how many made each move at least once; a group of moves counts as its largest one.
     """
-    flows = list(flows)
     topics = _largest(flows)
-    cells: Counter[tuple[str, str]] = Counter()
+    moves: Counter[tuple[str, str]] = Counter()
+    reach: Counter[tuple[str, str]] = Counter()
     for flow in flows:
-        pair = tuple(it if it in topics else OTHER for it in (flow.origin, flow.target))
+        pair = _on_the_map(flow, topics)
         if pair != (OTHER, OTHER):  # among themselves the others are no move on this map
-            cells[pair[0], pair[1]] += flow.users
-    shown = [*topics, OTHER] if any(OTHER in pair for pair in cells) else topics
-    least_moves, least_stays = FLOOR * ceil(len(drawn) / 2), FLOOR * len(drawn)
-    moves = {pair: users for pair, users in cells.items() if pair[0] != pair[1]}
-    large = [Flow(a, b, users) for (a, b), users in moves.items() if users >= least_moves]
-    totals = {it: sum(n for (a, _), n in cells.items() if a == it) for it in shown}
+            moves[pair] += flow.users
+            made = people.get((flow.origin, flow.target), _fewest(flow, len(drawn)))
+            reach[pair] = max(reach[pair], made)
+    shown = [*topics, OTHER] if any(OTHER in pair for pair in moves) else topics
+    seen = {pair: users for pair, users in moves.items() if reach[pair] >= FLOOR}
+    large = [Flow(a, b, users) for (a, b), users in seen.items() if a != b]
+    left_out = [users for pair, users in moves.items() if pair not in seen and pair[0] != pair[1]]
     return Migration(
         weeks=weeks,
         drawn=drawn,
         topics=shown,
-        stayed={it: cells[it, it] for it in shown if cells[it, it] >= least_stays},
-        totals=totals,
+        stayed={it: seen[it, it] for it in shown if (it, it) in seen},
+        totals={it: sum(n for (a, _), n in moves.items() if a == it) for it in shown},
         flows=sorted(large, key=lambda flow: (-flow.users, flow.origin, flow.target)),
-        hidden=sum(users for users in moves.values() if users < least_moves),
+        hidden=sum(left_out),
     )
 
 
+def _on_the_map(flow: Flow, topics: list[str]) -> tuple[str, str]:
+    origin, target = (it if it in topics else OTHER for it in (flow.origin, flow.target))
+    return origin, target
+
+
+def _fewest(flow: Flow, weeks: int) -> int:
+    """The fewest people who can have made so many moves.
+
+    In n weeks one of them stays at most n times and makes a given move at most every other week.
+    """
+    most = weeks if flow.origin == flow.target else ceil(weeks / 2)
+    return flow.users // max(most, 1)
+
+
 def _largest(flows: list[Flow]) -> list[str]:
-    """The topics of most users, counted where they came from and where they went."""
+    """The topics of most moves, counted where they came from and where they went."""
     sizes: Counter[str] = Counter()
     for flow in flows:
-        sizes[flow.origin] += flow.users
-        sizes[flow.target] += flow.users
+        moves = flow.users if flow.origin != flow.target else 0
+        sizes[flow.origin] += moves
+        sizes[flow.target] += moves
     return [topic for topic, _ in sorted(sizes.items(), key=lambda it: (-it[1], it[0]))][
         :TOPICS_DRAWN
     ]

@@ -34,7 +34,7 @@ class Spread:
 
 def propensities() -> list[str]:
     """The columns that are propensities, as declared."""
-    return [it.name for it in USER_FEATURES.columns if it.unit == "probability"]
+    return [it.name for it in USER_FEATURES.columns if it.name.startswith("p_")]
 
 
 def spreads(partitions: Partitions, ds: str) -> list[Spread]:

@@ -7,6 +7,7 @@ from unicodedata import east_asian_width
 FLOOR = 5  # k-anonymity of the page: fewer users than this are not told apart
 MISSING = "–"
 UNCHANGED = "unchanged"
+OTHER = "other topics"  # those too small to be drawn by themselves
 LEAST_POINTS = 0.0005  # a smaller change of a share rounds to nothing
 
 

@@ -84,9 +84,9 @@ def test_hostile_names_are_text(nights: Settings) -> None:
 def test_no_user_and_no_small_group_can_be_told_apart(nights: Settings) -> None:
     text, page = page_of(nights)
     assert not [n for n in range(12) if user(n) in text]
-    assert "3 moves" not in page.text and "< 5 moves in groups of fewer than 5" in page.text
+    assert "3 moves" not in page.text and "< 5 moves that fewer than 5 people made" in page.text
     assert re.search(r"rare < 5 users", page.text)
-    assert re.search(r"few < 50", page.text)
+    assert re.search(r"1 with < 50 users each", page.text)
 
 
 def test_every_part_is_there(nights: Settings) -> None:
