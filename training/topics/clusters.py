@@ -13,7 +13,9 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-TRIES, ITERATIONS, SEED = 4, 50, 7
+ITERATIONS, SEED = 50, 7
+ROWS_TRIED = 20_000  # few rows are clustered from several starts
+MOST_TRIES = 4
 ROWS_AT_ONCE = 16_384
 LEAST_GAIN = 1e-3  # of a split: equal items stay together
 
@@ -30,7 +32,8 @@ def fit(
     `start` are centroids to go on from; `worth` is how many times its loss a move must gain.
     Clusters nearer to one another than `apart` of what is usual become one.
     """
-    labels = _kmeans(rows, number, TRIES) if start is None else _kmeans(rows, start, 1)
+    tries = min(MOST_TRIES, max(1, ROWS_TRIED // len(rows)))
+    labels = _kmeans(rows, number, tries) if start is None else _kmeans(rows, start, 1)
     labels = distinct(rows, regrouped(rows, labels, number, worth), apart)
     labels = _kmeans(rows, means(rows, labels, int(labels.max()) + 1), 1)
     return means(rows, labels, int(labels.max()) + 1)
