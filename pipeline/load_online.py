@@ -5,7 +5,7 @@
 
 Reads `user_features` of the day, writes a version of its own to the store that TIDEMARK_ONLINE_URI
 names, counts it, and then moves one pointer. The night before stays: `--rollback` lets it serve
-again at once.
+again at once. Feast's definitions of what serves are renewed where the schema has changed.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import argparse
 from pipeline import ending
 from pipeline.days import parse_day
 from pipeline.errors import UsageError
+from pipeline.feature_store.repository import bring_up_to_date
 from pipeline.online import open_backend
 from pipeline.online.load import load_night, roll_back
 from pipeline.settings import load_settings
@@ -38,6 +39,7 @@ def main() -> None:
         else load_night(settings, backend, parse_day(given.ds), given.force)
     )
     print(f"online store ({backend.name}): {done}")
+    bring_up_to_date(settings)
 
 
 if __name__ == "__main__":

@@ -69,17 +69,23 @@ source = FileSource(
 
 
 def open_feature_store(settings: Settings | None = None) -> "FeatureStore":
-    """Feast's store over the home, written and applied first where the schema has changed."""
+    """Feast's store over the home, brought up to date first."""
     from feast import FeatureStore
 
     settings = settings or load_settings()
-    folder = settings.home / FOLDER
-    texts = repository(settings)
-    if any(not (folder / name).exists() for name in (*texts, "registry.db")) or any(
-        (folder / name).read_text() != text for name, text in texts.items()
-    ):
+    bring_up_to_date(settings)
+    return FeatureStore(repo_path=str(settings.home / FOLDER))
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Writes and applies the repository where the schema has changed since; else does nothing."""
+    folder, texts = settings.home / FOLDER, repository(settings)
+    written = (folder / "registry.db").exists() and all(
+        (folder / name).exists() and (folder / name).read_text() == text
+        for name, text in texts.items()
+    )
+    if not written:
         _apply(folder, texts)
-    return FeatureStore(repo_path=str(folder))
 
 
 def repository(settings: Settings) -> dict[str, str]:
@@ -118,9 +124,11 @@ def _quoted(text: str) -> str:
 
 
 def _apply(folder: Path, texts: dict[str, str]) -> None:
+    """The registry is made anew, and last: where applying fails, the next time tries again."""
     from feast import Entity, FeatureStore, FeatureView
 
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "registry.db").unlink(missing_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text)
     declared = runpy.run_path(str(folder / f"{USER_FEATURES.name}.py")).values()

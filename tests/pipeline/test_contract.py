@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import cli
 from pipeline.column_text import null_text, range_text, type_text
 from pipeline.contract import broken, check, contract_of, release, releases
 from pipeline.errors import ContractError
@@ -142,6 +143,18 @@ def test_versions_are_numbers(folder: Path) -> None:
     release(table, folder)
     assert [it["version"] for it in releases("things", folder)] == ["1.0", "1.9", "1.10"]
     check(table, folder)
+
+
+def test_the_command_tells_the_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pipeline", "tables", "user_features"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "column type unit range null since meaning"
+    assert "p_churn_7d float probability 0 to 1 never 1.0 no event within 7 days" in lines
 
 
 def test_an_edited_release_is_found(folder: Path) -> None:

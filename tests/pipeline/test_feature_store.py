@@ -156,20 +156,29 @@ def test_the_repository_is_readable_python_and_follows_the_schema(
     assert (home.home / "feast" / "user_features.py").read_text() == text
 
 
+def run_module(*arguments: str) -> str:
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_the_repository_is_applied_by_hand_and_opened_by_path(home: Settings) -> None:
     publish_days(home, "r1", {TUE: [features(ANN, TUE)]})
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.feature_store"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{home.home}/feast: user_features, {len(NAMES)} features\n"
+    told = run_module("pipeline.feature_store")
+    assert told == f"{home.home}/feast: user_features, {len(NAMES)} features\n"
     assert {path.name for path in Path(home.home, "feast").iterdir()} >= set(repository(home))
     store = FeatureStore(repo_path=str(home.home / "feast"))
     found = store.get_historical_features(labels((ANN, f"{WED}T10:00Z")), ALL[:1]).to_df()
     assert len(found) == 1
+
+
+def test_loading_a_night_brings_the_definitions_up_to_date(home: Settings) -> None:
+    publish_days(home, "r1", {TUE: [features(ANN, TUE, recency_days=4)]})
+    run_module("pipeline.load_online", "--ds", TUE)
+    store = FeatureStore(repo_path=str(home.home / "feast"))
+    found = store.get_online_features(["user_features:recency_days"], [{"user_id": ANN}])
+    assert found.to_dict()["recency_days"] == [4]
 
 
 def test_names_are_told_apart() -> None:

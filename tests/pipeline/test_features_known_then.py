@@ -1,5 +1,6 @@
 """features.as_of with late events and republished days: what was known then, and nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,14 +11,17 @@ from feature_days import ANN, BOB, features, publish_days
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from staged_factory import arrow, pass_audit
 from test_features_as_of import FRI, MON, TUE, WED, frame, recency
 
-from pipeline.catalog import load_table
+from pipeline import staging
+from pipeline.catalog import file_schema, load_table
 from pipeline.days import shift
 from pipeline.errors import NotPublishedError, UsageError
 from pipeline.features import as_of
+from pipeline.parquet_files import write_day
 from pipeline.point_in_time import State, Timeline, by_publication, day_end, microseconds
-from pipeline.publish import Publication
+from pipeline.publish import Publication, publish
 from pipeline.rollback import rollback
 from pipeline.settings import Settings
 from pipeline.tables import EVENTS, USER_FEATURES, USER_HISTORY
@@ -136,6 +140,23 @@ def test_a_user_who_left_has_no_features_from_before(home: Settings) -> None:
 def test_a_day_without_rows_is_known_and_empty(home: Settings) -> None:
     publish_days(home, "r1", {TUE: [features(ANN, TUE)], WED: []})
     assert recency(as_of(frame((ANN, f"{FRI}T10:00Z")), ["recency_days"])) == [None]
+
+
+def test_a_column_declared_since_is_null_in_older_days(home: Settings) -> None:
+    """Tuesday was published by version 1.0, which knew nothing of drift, nor of `model_ds`."""
+    columns = tuple(column for column in USER_FEATURES.columns if column.since == "1.0")
+    older = replace(USER_FEATURES, columns=columns, version="1.0")
+    attempt = staging.begin(home, older.name, "r1")
+    rows = arrow(older.name, [features(ANN, TUE, recency_days=2)]).select(older.schema.names)
+    files = {TUE: [write_day(attempt.day(TUE), rows, file_schema(home, older))]}
+    pass_audit(home, staging.complete(attempt, [TUE], files))
+    publish(home, older, "r1")
+    asked = frame((ANN, f"{WED}T10:00:00Z"), (ANN, "2024-03-07T10:00:00Z"))
+    before = as_of(asked, ["recency_days", "drift_score", "p_churn_7d"])
+    assert (recency(before), before["drift_score"].to_pylist()) == ([2, 2], [None, None])
+    publish_days(home, "r2", {WED: [features(ANN, WED, recency_days=3, drift_score=0.5)]})
+    after = as_of(asked, ["recency_days", "drift_score"])
+    assert (recency(after), after["drift_score"].to_pylist()) == ([2, 3], [None, 0.5])
 
 
 def test_a_delay_and_publication_do_not_go_together(home: Settings) -> None:
