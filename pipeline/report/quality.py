@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-MODEL = "tidemark"  # as training/registry.py registers it
+MODEL, RUN_TAG = "tidemark", "tidemark.run"  # as training registers and tags them
 VERSIONS_SHOWN = 12
 LISTS = {
     "next_items": "next items: the first ten",
@@ -117,7 +117,7 @@ def _head_order(name: str) -> tuple[str, int]:
 
 def _trained(version: "ModelVersion", run: "Run") -> Trained:
     ended = run.info.end_time or run.info.start_time
-    tag = run.data.tags.get("tidemark.run", "")
+    tag = run.data.tags.get(RUN_TAG, "")
     return Trained(str(version.version), tag, run.info.start_time / 1000, ended / 1000)
 
 

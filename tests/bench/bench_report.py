@@ -30,6 +30,10 @@ INTERESTS = (
 )
 
 
+WEEK = "strftime(DATE '2024-03-04' - INTERVAL (7 * {back}) DAY, '%Y-%m-%d')"
+WEEKS = 8
+
+
 def _sql(pattern: str, salt: int) -> str:
     return pattern.format(salt=salt, items=ITEMS, topics=TOPICS)
 
@@ -42,6 +46,9 @@ COLUMNS = {
     "user_interests": {
         "interests_long": _sql(INTERESTS, 7), "interests_short": _sql(INTERESTS, 11),
         "drift_stage": "CASE WHEN hash(i) % 5 = 0 THEN 'shifted' ELSE 'stable' END",
+        "weeks": f"[{WEEK.format(back=f'({WEEKS} - k)')} for k in range({WEEKS})]",
+        "weekly_topics": f"[printf('t%04d', 1 + (hash(i + k) % {TOPICS})::INT) "
+        f"for k in range({WEEKS})]",
         "drift_from_topic": _sql(TOPIC, 13), "drift_to_topic": _sql(TOPIC, 17),
     },
     "user_signals": {
@@ -49,11 +56,17 @@ COLUMNS = {
         "anomaly_reason": "CASE WHEN hash(i) % 50 = 0 THEN 'too fast' END",
     },
     "user_history": {},
+    "migrations": {
+        "week": WEEK.format(back=f"(1 + i // {TOPICS * TOPICS})"),
+        "from_topic": f"printf('t%04d', 1 + (i % {TOPICS})::INT)",
+        "to_topic": f"printf('t%04d', 1 + (i // {TOPICS} % {TOPICS})::INT)",
+        "users": "1 + (hash(i) % 40)::INT", "share": "0.01::FLOAT",
+    },
 }  # fmt: skip
 
 
-def publish_users(table: str, ds: str, users: int) -> None:
-    """Publishes `users` rows of a table; columns that the report does not read are empty."""
+def publish_rows(table: str, ds: str, rows: int) -> None:
+    """Publishes that many rows of a table; columns that the report does not read are empty."""
     from pipeline import staging
     from pipeline.publish import publish
     from pipeline.settings import load_settings
@@ -63,11 +76,11 @@ def publish_users(table: str, ds: str, users: int) -> None:
     settings, declared = load_settings(), table_named(table)
     attempt = staging.begin(settings, table, ds)
     files = []
-    for first in range(0, users, ROWS_PER_FILE):
-        found = duckdb.sql(_rows_sql(table, ds, first, min(users, first + ROWS_PER_FILE)))
+    for first in range(0, rows, ROWS_PER_FILE):
+        found = duckdb.sql(_rows_sql(table, ds, first, min(rows, first + ROWS_PER_FILE)))
         files.append(_written(settings, declared, attempt.day(ds), found.to_arrow_table()))
     staging.complete(attempt, [ds], {ds: files})
-    receipt = {ds: {"rows": users, "digest": f"{table}{ds}{users}"}}
+    receipt = {ds: {"rows": rows, "digest": f"{table}{ds}{rows}"}}
     staging.write_receipt(settings, Receipt(table, ds, {"all": attempt.path.name}, receipt, 0.0))
     publish(settings, declared, ds)
 
@@ -120,7 +133,8 @@ def measure(users: int) -> dict[str, float]:
     """Draws the report in a process of its own."""
     for table in COLUMNS:
         for ds in (BEFORE, NIGHT):
-            publish_users(table, ds, users)
+            rows = TOPICS * TOPICS * WEEKS if table == "migrations" else users
+            publish_rows(table, ds, rows)
     began = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "pipeline.build_report", "--ds", NIGHT]

@@ -1,0 +1,76 @@
+"""Model quality as MLflow keeps it: which versions, which baselines, what is known by a night."""
+
+import pytest
+
+from pipeline.report import quality as q
+from pipeline.report.night import night_of
+from pipeline.report.pages import render_night
+from pipeline.report.quality import Judged, quality
+from pipeline.settings import Settings
+from training import registry, tracking
+
+METRICS = {
+    "test/next_items/published/ndcg_10": 0.25,
+    "test/next_items/published/ndcg_10/low": 0.2,
+    "test/next_items/published/ndcg_10/high": 0.3,
+    "test/next_items/ease/ndcg_10": 0.23,
+    "gain over best baseline/next_items/all/ndcg_10": 0.02,
+    "test/click_28d/auc": 0.7,
+    "test/click_7d/auc": 0.75,
+    "gain over best baseline/click_7d/all/auc": -0.05,
+    "test/click_7d/lightgbm/auc": 0.8,
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Three versions: promoted, not promoted, and one of a later day; a run without a version."""
+    settings = Settings(home=tmp_path_factory.mktemp("trained"))
+    client = tracking.open_client(settings)
+    for number, (ds, promoted) in enumerate(
+        [("2024-03-01", "true"), ("2024-03-05", "false"), ("2024-03-09", "true")], 1
+    ):
+        run = tracking.start_run(client, f"night-{ds}", ds)
+        for name, value in METRICS.items():
+            client.log_metric(run, name, value + number / 100 if value == 0.25 else value)
+        client.set_terminated(run)
+        version = registry.register(client, run, ds)
+        client.set_model_version_tag(registry.MODEL, version, "promotion.promoted", promoted)
+    tracking.start_run(client, "unfinished", "2024-03-01")
+    return settings
+
+
+def test_names_are_those_of_training() -> None:
+    assert registry.MODEL == q.MODEL
+    assert q.RUN_TAG == tracking.RUN_TAG
+
+
+def test_what_was_known_by_a_night(trained: Settings) -> None:
+    found = quality(trained, "2024-03-05")
+    (curve,) = found.lists
+    assert curve.metric == "ndcg_10"
+    first, second = curve.points
+    assert first == Judged("1", "2024-03-01", True, 0.26, 0.2, 0.3, pytest.approx(0.24))
+    assert (second.version, second.promoted) == ("2", False)
+    assert [run.run for run in found.trained] == ["night-2024-03-01", "night-2024-03-05"]
+    assert all(run.ended >= run.started > 0 for run in found.trained)
+
+
+def test_heads_by_horizon_and_without_a_baseline(trained: Settings) -> None:
+    heads = {curve.name: curve.points[0] for curve in quality(trained, "2024-03-01").heads}
+    assert list(heads) == ["click_7d", "click_28d"]
+    assert heads["click_7d"].baseline == pytest.approx(0.8)
+    assert heads["click_28d"].baseline is None and heads["click_28d"].low == 0.7
+
+
+def test_before_the_first_training_there_is_nothing(trained: Settings, home: Settings) -> None:
+    assert quality(trained, "2024-02-01").lists == []
+    assert quality(home, "2024-03-05").trained == []
+    assert not (home.mlflow / "mlflow.db").exists()  # looking makes no store
+
+
+def test_the_page_marks_who_was_promoted(trained: Settings) -> None:
+    text = render_night(night_of(trained, "2024-03-05"), trained)
+    assert text.count('class="judged promoted"') == 3  # a list and two heads of version 1
+    assert text.count('class="judged"') == 3
+    assert "version 1, trained for 2024-03-01, promoted: 0.260" in text
