@@ -65,18 +65,19 @@ def _beyond_noise(
 ) -> np.ndarray:  # fmt: skip
     """Total variation between short- and long-term shares, less what chance alone gives.
 
-    Their difference is a sum over active days, weighted by w = short - long weight. Were all days
-    draws from the same shares q, topic k would vary by q_k (1 - q_k) sum w^2: chance alone gives
-    half the sum of its mean absolute value. What exceeds that is scaled to 1 at most.
+    Their difference is a sum over active days, weighted by w = short - long weight. Were the days
+    x draws from the same shares q, its variance in topic k would be the mean of w^2 (x_k - q_k)^2:
+    chance alone gives half the sum of its mean absolute value. What exceeds that is scaled to 1 at
+    most.
     """
     safe = [np.maximum(each, 1e-12) for each in days]
     distance = np.abs(sums[1] / safe[1] - sums[0] / safe[0]).sum(axis=1) / 2
     weight = fades[1] / safe[1][touches.user, 0] - fades[0] / safe[0][touches.user, 0]
-    first = (np.diff(touches.user, prepend=-1) != 0) | (np.diff(touches.day, prepend=-1) != 0)
-    start = np.flatnonzero(first)
-    mass = np.add.reduceat(touches.part, start) if len(start) else touches.part
-    squares = np.bincount(touches.user[start], (weight[start] * mass) ** 2, touches.users)
-    spread = np.sqrt(likely * (1 - likely)).sum(axis=1) * np.sqrt(squares)
-    noise = np.sqrt(2 / np.pi) * spread / 2
-    room = np.maximum(1 - noise, 1e-6)
-    return np.clip((distance - noise) / room, 0, 1)
+    square, mass = weight**2, touches.day_mass()
+    part, topics = touches.part, likely.shape[1]
+    variance = touches.sums(square * part**2, topics)
+    variance -= 2 * likely * touches.sums(square * part * mass, topics)
+    whole = np.bincount(touches.user, square * part * mass, touches.users)[:, None]
+    variance += likely**2 * whole
+    noise = np.sqrt(2 / np.pi * np.maximum(variance, 0)).sum(axis=1) / 2
+    return np.clip((distance - noise) / np.maximum(1 - noise, 1e-6), 0, 1)

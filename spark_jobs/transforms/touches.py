@@ -52,6 +52,12 @@ class Touches:
             *(rows[name].cast(pl.Float64).to_numpy() for name in ("part", "events")),
         )
 
+    def day_mass(self) -> np.ndarray:
+        """The sum of the parts of each element's day."""
+        new = (np.diff(self.user, prepend=-1) != 0) | (np.diff(self.day, prepend=-1) != 0)
+        day = np.cumsum(new) - 1
+        return np.bincount(day, self.part)[day] if len(day) else self.part
+
     def split(self, size: int) -> Iterator["Touches"]:
         """Parts of `size` users each; one, without users, when there are none."""
         for first in range(0, max(self.users, 1), size):

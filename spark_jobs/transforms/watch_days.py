@@ -14,7 +14,7 @@ YEAR = 365.0
 # history come near it. For others the evidence that counts as ALARM was measured on samples with
 # seeds 1 and 2 (docs/interests.md): so much, and so much more per active day, times the years
 # that were watched. `calibrate` raises it for users who need more.
-BOUND, LEAST, PER_DAY, LEAST_DAYS = 1 / ALARM, 4.0, 0.2, 60.0
+BOUND, LEAST, PER_DAY, LEAST_DAYS = 1 / ALARM, 4.0, 0.2, 75.0
 
 
 class Watch:

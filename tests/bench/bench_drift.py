@@ -57,7 +57,7 @@ def replay(planted: Planted) -> Replay:
         told = changes.found
         names = pl.Series([*topics, None]).gather(changes.target[new])
         alarms.append(pl.DataFrame({"user": new, "night": np.full(len(new), night), "to": names}))
-    return Replay(pl.concat(alarms), _people(planted, touches, last))
+    return Replay(pl.concat(alarms), people_with_days(planted, touches, last))
 
 
 def until(touches: Touches, night: int) -> Touches:
@@ -67,7 +67,7 @@ def until(touches: Touches, night: int) -> Touches:
     return Touches(touches.users, *(column[rows] for column in columns))
 
 
-def _people(planted: Planted, touches: Touches, last: int) -> pl.DataFrame:
+def people_with_days(planted: Planted, touches: Touches, last: int) -> pl.DataFrame:
     days = pl.DataFrame({"user": touches.user, "day": touches.day}).unique().sort("user", "day")
     active = days.group_by("user").agg(pl.col("day").alias("active"))
     people = planted.people.with_row_index("user").with_columns(pl.col("user").cast(pl.Int64))
@@ -121,10 +121,9 @@ def _cell(seen: pl.DataFrame, name: str) -> str:
     if not len(hit):
         return f"{name} 0 of {len(seen)}"
     right = (hit["to"] == hit["to_topic"]).mean()
-    return (
-        f"{name} {len(hit)} of {len(seen)} = {len(hit) / len(seen):.2f}, delay "
-        f"{hit['delay'].median():.0f}, right topic {right:.2f}"
-    )
+    told = "" if right is None else f", right topic {right:.2f}"
+    share, delay = len(hit) / len(seen), hit["delay"].median()
+    return f"{name} {len(hit)} of {len(seen)} = {share:.2f}, delay {delay:.0f}{told}"
 
 
 def main() -> None:

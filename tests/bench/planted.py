@@ -22,7 +22,7 @@ from pipeline.tables import USER_HISTORY
 from pipeline.user_key import load_user_key, pseudonym
 from spark_jobs.transforms.touches import LISTS
 
-PERSON = ("kind", "start_ds", "churned_ds", "to_topic", "gone_ds")
+PERSON = ("kind", "start_ds", "churned_ds", "to_topic", "topics", "weights")
 
 
 @dataclass(frozen=True)

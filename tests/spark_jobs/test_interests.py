@@ -51,9 +51,9 @@ def test_distance_beyond_noise_by_hand() -> None:
     old = 0.5 ** (180 / 14)
     short, long = np.array([old, 1]) / (1 + old), np.array([1, 2]) / 3
     distance = np.abs(short - long).sum() / 2
-    likely = (np.array([0.5, 1]) + 0.5) / 2.5
-    spread = 2 * np.sqrt(likely[0] * likely[1]) * np.sqrt(((short - long) ** 2).sum())
-    noise = np.sqrt(2 / np.pi) * spread / 2
+    q = (0.5 + 0.5) / 2.5  # long-term share of a; both topics vary alike
+    variance = (short[0] - long[0]) ** 2 * ((1 - q) ** 2 + q**2)
+    noise = np.sqrt(2 / np.pi * variance)
     trust = (1 + old) / (3 + old)
     assert found.score[0] == pytest.approx(trust * (distance - noise) / (1 - noise))
 
