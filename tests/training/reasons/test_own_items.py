@@ -85,6 +85,19 @@ def test_at_most_three_items_for_the_first_ten_entries_in_their_order() -> None:
             assert {reason["because_item_id"] for reason in reasons} <= own
 
 
+def test_reasons_do_not_depend_on_who_else_is_asked_about() -> None:
+    found = predictor(own_days=1.0, log_near=1.0, text_near=1.0)
+    users = mixed_users(9)
+    given = asked(found, users)
+    together = because(found, given, found.listed(given, LISTS[0], 50), LISTS[0]).to_pylist()
+    for place in (0, 4, 8):
+        given = asked(found, users.slice(place, 1))
+        alone = because(found, given, found.listed(given, LISTS[0], 50), LISTS[0]).to_pylist()
+        assert [(reason["item_id"], reason["because_item_id"]) for reason in alone[0]] == [
+            (reason["item_id"], reason["because_item_id"]) for reason in together[place]
+        ]
+
+
 def test_a_user_without_items_has_no_reasons() -> None:
     found = predictor(own_days=1.0, log_users_14=1.0)
     given = asked(found, history((["shop"], [event(None, "search", "2024-05-20")])))
