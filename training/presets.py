@@ -82,7 +82,8 @@ class Preset:
 
 TUNINGS = ("full", "frozen", "lora", "adalora", "ia3", "prefix")
 ARCHITECTURE = ("width", "layers", "attention_heads", "head_width", "events", "backbone")
-WARM_RATE, WARM_EPOCHS, WARM_REPLAY = 0.3, 2, 0.25  # set by judgement, not yet measured
+# A quarter of replay forgets nothing (docs/experiments.md); rate and epochs are by judgement.
+WARM_RATE, WARM_EPOCHS, WARM_REPLAY = 0.3, 2, 0.25
 BASE = Preset("base")
 PRESETS = {
     preset.name: preset
