@@ -10,7 +10,7 @@ from pipeline.airflow.report_pages import PREFIX, ReportPages
 
 ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{colour}' stroke-width='1.8' stroke-linecap='round'%3E%3Cpath d='M3 9c3-3 6-3 9 0s6 3 9 0M3 15c3-3 6-3 9 0s6 3 9 0'/%3E%3C/svg%3E"  # noqa: E501
 ICONS = {
-    "icon": ICON.format(colour="%2364748b"),
+    "icon": ICON.format(colour="%230f9aa0"),
     "icon_dark_mode": ICON.format(colour="%23e2e8f0"),
 }
 
