@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.errors import ModelError
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,14 +67,32 @@ class Quality:
 
 
 def quality(settings: Settings, ds: str) -> Quality:
-    """What was known of the models by `ds`; empty before the first training."""
-    found = _versions(settings, ds)
+    """What was known of the models by `ds`; empty before the first training.
+
+    Raises ModelError when MLflow does not answer: a page without models would be taken for true.
+    """
+    found = _found(settings, ds)
     heads = sorted({name for version in found for name in _heads(version[1])}, key=_head_order)
     return Quality(
         lists=_curves(found, {f"{name}/published": title for name, title in LISTS.items()}, ORDER),
         heads=_curves(found, {name: name for name in heads}, CHANCE),
         trained=[_trained(version, run) for version, run in found],
     )
+
+
+def _found(settings: Settings, ds: str) -> list[tuple["ModelVersion", "Run"]]:
+    client = _client(settings)
+    if client is None:
+        return []
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _versions(client, ds)
+    except MlflowException as error:
+        raise ModelError(
+            f"MLflow at {settings.tracking_uri}: expected the versions of {MODEL}, found "
+            f"{str(error)[:200]}; see that it runs, then draw the report again"
+        ) from None
 
 
 def _curves(
@@ -121,11 +140,8 @@ def _trained(version: "ModelVersion", run: "Run") -> Trained:
     return Trained(str(version.version), tag, run.info.start_time / 1000, ended / 1000)
 
 
-def _versions(settings: Settings, ds: str) -> list[tuple["ModelVersion", "Run"]]:
+def _versions(client: "MlflowClient", ds: str) -> list[tuple["ModelVersion", "Run"]]:
     """The newest versions trained for `ds` or before, oldest first."""
-    client = _client(settings)
-    if client is None:
-        return []
     versions = [
         version
         for version in client.search_model_versions(f"name = '{MODEL}'")
@@ -140,6 +156,7 @@ def _client(settings: Settings) -> "MlflowClient | None":
     if not settings.mlflow_uri and not (settings.mlflow / "mlflow.db").exists():
         return None
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # by default minutes of them
     from mlflow import MlflowClient  # 3 s
 
     return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.errors import ModelError
 from pipeline.report import quality as q
 from pipeline.report.night import night_of
 from pipeline.report.pages import render_night
@@ -67,6 +68,13 @@ def test_before_the_first_training_there_is_nothing(trained: Settings, home: Set
     assert quality(trained, "2024-02-01").lists == []
     assert quality(home, "2024-03-05").trained == []
     assert not (home.mlflow / "mlflow.db").exists()  # looking makes no store
+
+
+def test_a_server_that_does_not_answer_is_named(home: Settings, monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = home.model_copy(update={"mlflow_uri": "http://127.0.0.1:1"})
+    with pytest.raises(ModelError, match=r"MLflow at http://127\.0\.0\.1:1: expected the versions"):
+        quality(away, "2024-03-05")
 
 
 def test_the_page_marks_who_was_promoted(trained: Settings) -> None:
