@@ -31,7 +31,8 @@ def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> spa
     size, of = len(ids), shares(history.count_rows())
     total, waiting, number = sparse.csr_matrix((size, size), dtype=np.float32), [], 0
     known = Catalogue(ids, np.zeros((size, 0)), (), np.zeros(0), np.zeros(0), "")
-    for batch in history.to_batches(columns=["user_id", "events"], batch_size=USERS_AT_ONCE):
+    columns = ["user_id", "events"]
+    for batch in history.to_batches(columns=columns, batch_size=USERS_AT_ONCE, batch_readahead=1):
         users = batch.filter(pa.array(buckets(batch["user_id"], of) == 0))
         events = sequences(users["events"], known)
         rows = np.arange(users.num_rows)

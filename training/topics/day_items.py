@@ -12,6 +12,7 @@ from training.item_texts import text_hash
 
 NO_TEXT = text_hash("")  # of an item of which nothing is written (or pictured)
 HALF = np.float16  # rounding of 0.001 moves no item; a million items take half the memory
+ROWS_AT_ONCE = 16_384
 COLUMNS = ("title", "category", "brand")
 
 
@@ -55,7 +56,8 @@ def positions(values: Column, among: pa.Array) -> np.ndarray:
 
 def _text(embeddings: arrow_dataset.Dataset, ids: pa.Array) -> np.ndarray:
     text = np.zeros((len(ids), 0), HALF)
-    for batch in embeddings.to_batches(columns=["item_id", "embedding"]):
+    columns = ["item_id", "embedding"]
+    for batch in embeddings.to_batches(columns=columns, batch_size=ROWS_AT_ONCE, batch_readahead=1):
         if not batch.num_rows:
             continue
         found = vectors(batch["embedding"])
