@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from pipeline.interest_tables import USER_SIGNALS
 from spark_jobs.transforms.behaviour.prices import usual_prices
-from spark_jobs.transforms.behaviour.profile import ITEM_COLUMNS, learn_norms, profile
+from spark_jobs.transforms.behaviour.profile import learn_norms, profile
 from spark_jobs.transforms.map_chunks import map_chunks
 
 SAMPLE_USERS = 5_000  # by hash of the user, to learn what is usual; at most 1,024 events each
@@ -29,7 +29,7 @@ def signals(
     known = _known_items(items, item_topics)
     states = histories.select("user_id", "events", "daily")
     norms = learn_norms(_frame(_sample(states).toArrow()), known, ds)
-    lookup = usual_prices(known).select(ITEM_COLUMNS)
+    lookup = usual_prices(known)
     kernel = partial(profile, items=lookup, norms=norms, ds=ds)
     found = map_chunks(states, kernel, OF_HISTORY)
     return found.join(_of_reviews(sentiments), "user_id", "left").fillna(0, ["reviews"])

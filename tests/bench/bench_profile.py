@@ -2,9 +2,10 @@
 
     python tests/bench/bench_profile.py --users 100000 1000000 --events 100 --items 1000000
 
-Writes `user_history` (made-up users who come in visits, their interests drawn from 100 topics) and
-`item_topics` into a temporary home, runs the job as the night does, and prints its wall and CPU
-seconds and the largest resident memory of its processes, with the growth exponent between sizes.
+Writes `user_history` (made-up users who come in visits, their interests drawn from 100 topics),
+`items` and `item_topics` into a temporary home, runs the job as the night does, and prints its wall
+and CPU seconds and the largest resident memory of its processes, with the growth exponent between
+sizes.
 """
 
 import argparse
@@ -25,12 +26,12 @@ import pyarrow as pa
 from pipeline import staging
 from pipeline.catalog import file_schema
 from pipeline.days import shift
-from pipeline.interest_tables import ITEM_TOPICS
+from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS
 from pipeline.parquet_files import DayFile
 from pipeline.publish import publish
 from pipeline.settings import Settings
 from pipeline.table_schema import Table
-from pipeline.tables import USER_HISTORY
+from pipeline.tables import ITEMS, USER_HISTORY
 
 DS, TOPICS, CHUNK, VISIT = "2026-03-31", 100, 10_000, 4
 DAYS = [shift(DS, -age) for age in range(365)]
@@ -58,7 +59,14 @@ def histories(first: int, users: int, events: int, items: int) -> pa.Table:
         "text": pa.nulls(total, pa.string()),
     }
     offsets = pa.array(np.arange(0, total + 1, age.shape[1], dtype=np.int32))
-    counts = [{"arrival_ds": DS, "platform": "shop", "event_type": "view", "events": events}]
+    daily = {
+        "arrival_ds": day,
+        "platform": pa.array(["shop"]).take(pa.array(np.zeros(total, dtype=int))),
+        "event_type": fields["event_type"],
+        "events": pa.array(np.ones(total, dtype=np.int32)),
+        "quantity": pa.array(np.ones(total)),
+        "value": fields["price"],
+    }
     names = np.sort(random.integers(0, 2**62, users))
     return pa.table(
         {
@@ -67,16 +75,19 @@ def histories(first: int, users: int, events: int, items: int) -> pa.Table:
             "platforms": [["shop"]] * users,
             "first_ds": day.take(pa.array(offsets.to_numpy()[:-1])),
             "last_ds": day.take(pa.array(offsets.to_numpy()[1:] - 1)),
-            "events": pa.ListArray.from_arrays(
-                offsets, pa.StructArray.from_arrays(list(fields.values()), list(fields))
-            ),
-            "daily": pa.array([counts] * users, USER_HISTORY.schema.field("daily").type),
+            "events": _lists(offsets, fields),
+            "daily": _lists(offsets, daily),
         },
     )
 
 
+def _lists(offsets: pa.Array, fields: dict[str, pa.Array]) -> pa.ListArray:
+    rows = pa.StructArray.from_arrays(list(fields.values()), list(fields))
+    return pa.ListArray.from_arrays(offsets, rows)
+
+
 def fill(settings: Settings, users: int, events: int, items: int) -> None:
-    """Publishes both tables of DS."""
+    """Publishes the tables of DS that the job reads; nobody has written a review."""
     chunks = (histories(n, min(CHUNK, users - n), events, items) for n in range(0, users, CHUNK))
     _publish(settings, USER_HISTORY, chunks)
     ids = np.arange(items)
@@ -88,6 +99,19 @@ def fill(settings: Settings, users: int, events: int, items: int) -> None:
         "similarity": pa.array(np.ones(items, dtype=np.float32)),
     }
     _publish(settings, ITEM_TOPICS, iter([pa.table(rows)]))
+    _publish(settings, REVIEW_SENTIMENTS, iter([REVIEW_SENTIMENTS.schema.empty_table()]))
+    same = pa.array(np.zeros(items, dtype=int))
+    catalogue = {
+        "ds": rows["ds"],
+        "item_id": rows["item_id"],
+        "platform": pa.array(["shop"]).take(same),
+        "title": pa.array([f"thing {n % TOPICS} number {n}" for n in ids.tolist()]),
+        "price": pa.array(ids % 97 / 4 + 1),
+        "first_ds": rows["ds"],
+        "updated_ds": rows["ds"],
+    }
+    missing = {n: pa.nulls(items, pa.string()) for n in ("category", "brand", "image_path")}
+    _publish(settings, ITEMS, iter([pa.table(catalogue | missing)]))
 
 
 def _publish(settings: Settings, table: Table, chunks: Iterator[pa.Table]) -> None:
@@ -96,7 +120,7 @@ def _publish(settings: Settings, table: Table, chunks: Iterator[pa.Table]) -> No
     for chunk in chunks:
         file.write(chunk)
     file.close()
-    staging.complete(attempt, [DS], {DS: [file.path]})
+    staging.complete(attempt, [DS], {DS: [file.path]} if file.rows else {})
     content: dict[str, dict[str, object]] = {DS: {"rows": file.rows, "digest": "bench"}}
     receipt = staging.Receipt(table.name, "bench", {"all": attempt.path.name}, content, 0.0)
     staging.write_receipt(settings, receipt)

@@ -24,7 +24,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.tables import USER_HISTORY
 from spark_jobs.transforms.accumulate import histories
 from spark_jobs.transforms.behaviour.prices import usual_prices
-from spark_jobs.transforms.behaviour.profile import ITEM_COLUMNS, learn_norms, profile
+from spark_jobs.transforms.behaviour.profile import learn_norms, profile
 from spark_jobs.transforms.behaviour.rhythm import WARNED, Rhythm, active_days, gaps, rhythm
 from spark_jobs.transforms.behaviour.unpacked import Unpacked
 from spark_jobs.transforms.history import EVENT_FIELDS
@@ -171,7 +171,7 @@ def anomalies(events: pl.DataFrame, items: pl.DataFrame, ds: str) -> None:
 def timing(events: pl.DataFrame, items: pl.DataFrame, ds: str, users: int) -> None:
     """CPU seconds of the kernel on copies of the home's histories, in chunks of 5,000 users."""
     states = history(events, ds)
-    norms, lookup = learn_norms(states, items, ds), usual_prices(items).select(ITEM_COLUMNS)
+    norms, lookup = learn_norms(states, items, ds), usual_prices(items)
     copies = pl.concat([states] * (1 + 5000 // len(states)))
     started, done = time.process_time(), 0
     while done < users:
@@ -184,7 +184,7 @@ def timing(events: pl.DataFrame, items: pl.DataFrame, ds: str, users: int) -> No
 def signals_of(events: pl.DataFrame, items: pl.DataFrame, ds: str) -> pl.DataFrame:
     states = history(events, ds)
     norms = learn_norms(states, items, ds)
-    return profile(states, usual_prices(items).select(ITEM_COLUMNS), norms, ds)
+    return profile(states, usual_prices(items), norms, ds)
 
 
 def history(events: pl.DataFrame, ds: str) -> pl.DataFrame:
@@ -208,7 +208,7 @@ def on_day(seen: pl.DataFrame, ds: str) -> pl.DataFrame:
         row=users.search_sorted(known["user_id"]).cast(pl.UInt32),
         ago=(pl.lit(today) - pl.col("day")).dt.total_days().cast(pl.Int32),
     )
-    chunk = Unpacked(len(users), days, pl.DataFrame())
+    chunk = Unpacked(len(users), days, pl.DataFrame(), pl.DataFrame())
     row, ago = active_days(chunk)
     pace = rhythm(chunk, Rhythm.usual(gaps(row, ago)[1]))
     recency = np.full(len(users), np.inf)

@@ -19,7 +19,7 @@ from spark_jobs.transforms.behaviour.unusual import learn_usual
 def on_days(*agos: int) -> Unpacked:
     """One user, active so many days ago."""
     days = pl.DataFrame({"row": [0] * len(agos), "ago": agos}, schema_overrides={"row": pl.UInt32})
-    return Unpacked(1, days, pl.DataFrame())
+    return Unpacked(1, days, pl.DataFrame(), pl.DataFrame())
 
 
 @given(silence=st.integers(0, 200), more=st.integers(1, 100), step=st.integers(5, 14))

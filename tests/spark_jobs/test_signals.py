@@ -16,7 +16,7 @@ from pipeline.tables import ITEMS as ITEM_TABLE
 from pipeline.tables import USER_HISTORY
 from spark_jobs.transforms import signals as signals_module
 from spark_jobs.transforms.behaviour.prices import usual_prices
-from spark_jobs.transforms.behaviour.profile import ITEM_COLUMNS, learn_norms, profile
+from spark_jobs.transforms.behaviour.profile import learn_norms, profile
 
 PLAIN = plain_users(120)
 
@@ -24,7 +24,7 @@ PLAIN = plain_users(120)
 def profiled(rows: list[Row]) -> dict[str, Row]:
     states = history(rows)
     norms = learn_norms(states, ITEMS, DS)
-    found = profile(states, usual_prices(ITEMS).select(ITEM_COLUMNS), norms, DS)
+    found = profile(states, usual_prices(ITEMS), norms, DS)
     return {row["user_id"]: row for row in found.to_dicts()}
 
 
@@ -33,7 +33,7 @@ def profiled(rows: list[Row]) -> dict[str, Row]:
 def test_chunks_do_not_matter(cuts: list[int]) -> None:
     states = history(plain_users(40))
     norms = learn_norms(states, ITEMS, DS)
-    items = usual_prices(ITEMS).select(ITEM_COLUMNS)
+    items = usual_prices(ITEMS)
     edges = [0, *sorted(cuts), 40]
     parts = [states[a:b] for a, b in pairwise(edges) if b > a]
     whole = profile(states, items, norms, DS)
@@ -81,7 +81,7 @@ def test_a_million_events_are_read_from_a_capped_list() -> None:
     states = states.with_columns(daily=pl.when(heavy).then(counts).otherwise("daily"))
     assert states.filter(heavy)["events"].list.len().item() == 1024
     norms = learn_norms(states, ITEMS, DS)
-    found = profile(states, usual_prices(ITEMS).select(ITEM_COLUMNS), norms, DS)
+    found = profile(states, usual_prices(ITEMS), norms, DS)
     row = found.filter(heavy).to_dicts()[0]
     assert row["segment"] == "regular"
     assert row["usual_gap_days"] == 1

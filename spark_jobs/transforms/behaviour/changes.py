@@ -27,12 +27,13 @@ def changes(chunk: Unpacked) -> dict[str, np.ndarray]:
     """The last RECENT_DAYS against all before; a user's own spread is the measure."""
     is_recent = pl.col("ago") < RECENT_DAYS
     acts = timed(chunk).with_columns(recent=is_recent, part=pl.col("hour") // HOURS)
+    acts = acts.filter(_can_compare(chunk.size, acts["row"].to_numpy(), acts["recent"].to_numpy()))
     seen = acts.filter(pl.col("kind").is_in(ENGAGED))
     price = (pl.col("price").log() - pl.col("usual_price")).filter(pl.col("price") > 0)
     bought = pl.col("quantity").log1p().filter(pl.col("kind") == "purchase")
     pause = pl.col("pause").log()
     return {
-        "new_topics": _surprise(chunk, seen.drop_nulls("topic_id"), "topic_id"),
+        "new_topics": _surprise(chunk, seen.drop_nulls("topic"), "topic"),
         "new_hours": _surprise(chunk, acts, "part"),
         "new_prices": _jump(chunk, seen, price),
         "new_pace": _jump(chunk, acts, pause),
@@ -40,11 +41,21 @@ def changes(chunk: Unpacked) -> dict[str, np.ndarray]:
     }
 
 
+def _can_compare(size: int, row: np.ndarray, recent: np.ndarray) -> pl.Series:
+    """[events] whether their user has FEWEST of them on both sides; most users have not."""
+    new = np.bincount(row, recent, size)
+    old = np.bincount(row, minlength=size) - new
+    return pl.Series(((new >= FEWEST) & (old >= FEWEST))[row], dtype=pl.Boolean)
+
+
 def _surprise(chunk: Unpacked, acts: pl.DataFrame, what: str) -> np.ndarray:
     """[users] G statistic (Sokal & Rohlf 1981) of `what`, recent against before; as a normal score
     per degree of freedom (Fisher), so that users of many topics are not more surprising."""
-    counts = acts.group_by("row", what).agg(
-        new=pl.col("recent").sum().cast(pl.Float64), old=(~pl.col("recent")).sum().cast(pl.Float64)
+    both = pl.col("row").cast(pl.UInt64) * 2**24 + pl.col(what).cast(pl.UInt64)
+    counts = acts.group_by(both.alias("cell")).agg(
+        pl.first("row"),
+        new=pl.col("recent").sum().cast(pl.Float64),
+        old=(~pl.col("recent")).sum().cast(pl.Float64),
     )
     sums = counts.group_by("row").agg(
         pl.len().cast(pl.Int64).alias("kinds"),

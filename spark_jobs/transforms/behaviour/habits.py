@@ -57,15 +57,17 @@ def _of_days(chunk: Unpacked) -> dict[str, np.ndarray]:
 def _of_acts(chunk: Unpacked) -> dict[str, np.ndarray]:
     """From the listed events."""
     acts = timed(chunk)
-    items = acts.filter(pl.col("item_id").is_not_null())
+    items = acts.filter(pl.col("item").is_not_null())
     lines = items.filter(pl.col("kind") == "purchase", pl.col("quantity").is_not_null())
-    per_item = lines.group_by("row", "item_id").agg(pl.col("quantity").sum())
+    per_item = lines.group_by("row", "item").agg(pl.col("quantity").sum())
     per_user = acts.group_by("row").agg(
         pl.len().alias("acts"),
         pl.col("pause").log().mean(),
-        hours=pl.col("hour").n_unique(),
+        hours=(pl.lit(1, pl.Int64) * 2 ** pl.col("hour").cast(pl.Int64))
+        .bitwise_or()
+        .bitwise_count_ones(),
     )
-    seen = items.group_by("row").agg(pl.col("item_id").n_unique())
+    seen = items.select("row", "item").unique().group_by("row").len("items")
     largest = lines.group_by("row").agg(pl.col("quantity").log1p().mean())
     bulk = per_item.group_by("row").agg(pl.col("quantity").max().log1p())
     number = chunk.column(per_user, "acts")
@@ -73,7 +75,7 @@ def _of_acts(chunk: Unpacked) -> dict[str, np.ndarray]:
     return {
         "fast_pace": -chunk.column(per_user, "pause"),
         "all_hours": chunk.column(per_user, "hours") - 0.7 * most_hours,
-        "many_items": np.log(chunk.column(seen, "item_id")) - 0.8 * np.log(number),
+        "many_items": np.log(chunk.column(seen, "items")) - 0.8 * np.log(number),
         "large_quantities": chunk.column(largest, "quantity"),
         "one_item_in_bulk": chunk.column(bulk, "quantity"),
     }

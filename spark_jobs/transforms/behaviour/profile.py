@@ -11,8 +11,6 @@ from spark_jobs.transforms.behaviour.rhythm import Rhythm, active_days, gaps, rh
 from spark_jobs.transforms.behaviour.unpacked import Unpacked, unpack
 from spark_jobs.transforms.behaviour.unusual import Usual, learn_usual
 
-ITEM_COLUMNS = ("item_id", "topic_id", "usual_price")
-
 
 @dataclass(frozen=True)
 class Norms:
@@ -28,7 +26,7 @@ class Norms:
 
 def learn_norms(sample: pl.DataFrame, items: pl.DataFrame, ds: str) -> Norms:
     """From rows of `user_history` and `items` (item_id, platform, topic_id, price, title)."""
-    chunk = unpack(sample, prices.usual_prices(items).select(ITEM_COLUMNS), ds)
+    chunk = unpack(sample, prices.usual_prices(items), ds)
     return Norms(
         Rhythm.usual(gaps(*active_days(chunk))[1]),
         learn_usual(habits(chunk)),

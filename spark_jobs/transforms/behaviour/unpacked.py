@@ -22,6 +22,7 @@ class Unpacked:
     size: int
     days: pl.DataFrame
     acts: pl.DataFrame
+    items: pl.DataFrame
 
     def column(self, found: pl.DataFrame, name: str, default: float = np.nan) -> np.ndarray:
         """[size] float64: a column of a frame with one row per `row`, by that row."""
@@ -31,14 +32,18 @@ class Unpacked:
 
 
 def unpack(histories: pl.DataFrame, items: pl.DataFrame, ds: str) -> Unpacked:
-    """Rows of `user_history` of day `ds`; `items` has one row per `item_id`."""
+    """Rows of `user_history` of day `ds`; `items` as `prices.usual_prices` makes them.
+
+    What is counted by item or topic goes by the numbers `item` and `topic`, which cost less than
+    names: an item that is not in `items` is not counted.
+    """
     as_of = days_between(EPOCH, ds)
     rows = histories.select("events", "daily").with_row_index("row")
     days = _exploded(rows, "daily").with_columns(_ago(as_of)).drop("arrival_ds")
     acts = _exploded(rows, "events").with_columns(_ago(as_of)).drop("arrival_ds")
     acts = acts.join(items, on="item_id", how="left", maintain_order="left")
     names = {"event_type": "kind", "event_time": "time"}
-    return Unpacked(len(histories), days.rename({"event_type": "kind"}), acts.rename(names))
+    return Unpacked(len(histories), days.rename({"event_type": "kind"}), acts.rename(names), items)
 
 
 def _exploded(rows: pl.DataFrame, name: str) -> pl.DataFrame:
