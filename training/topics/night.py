@@ -12,7 +12,7 @@ from training.topics.identities import Lineage, trace
 
 SAMPLE = 50_000  # items that clusters are fitted on
 FIRST_WORTH, LATER_WORTH = 1.05, 1.5  # gain over loss of a move; later ones keep what there is
-ROOM = 0.1  # by which the number of topics may differ from the wanted one
+ROOM = 0.1  # by which there may be more topics than wanted
 APART = 0.5  # of the usual distance: nearer topics become one, where the number is not set
 STILL_FITS = 0.5  # of the best cosine: an item keeps its topic between refreshes
 
@@ -66,8 +66,7 @@ def _refreshed(rows: np.ndarray, start: np.ndarray, wanted: int, exact: bool) ->
     start, apart = start[start.any(axis=1)], 0.0 if exact else APART
     if not len(start):
         return clusters.fit(rows, wanted, FIRST_WORTH, apart=apart)
-    room = 0 if exact else ROOM * wanted
-    number = len(start) if abs(len(start) - wanted) <= room else wanted
+    number = wanted if exact or len(start) > (1 + ROOM) * wanted else max(wanted, len(start))
     return clusters.fit(rows, number, LATER_WORTH, start, apart)
 
 

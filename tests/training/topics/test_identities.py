@@ -85,6 +85,17 @@ def test_a_new_kind_of_item_is_born_and_one_that_is_gone_dies() -> None:
     assert town.rows[died["topic_id"]] == {**died, "ds": "2024-06-17"}
 
 
+def test_a_new_kind_of_item_takes_nobodys_place() -> None:
+    # eight topics are wanted of 63 items; seven are left, because two were halves of one
+    town, old = Town(), kinds(**dict.fromkeys("abcdefg", 9))
+    first = town.night(MONDAY, old)
+    assert len(set(first.values())) == 7
+    second = town.night(NEXT_MONDAY, kinds(**dict.fromkeys("abcdefgh", 9)))
+    assert second.items() >= first.items()
+    assert of_kind(second, "h") == "t0008"
+    assert [row for row in town.rows.values() if row["ended_ds"]] == []
+
+
 def test_two_topics_that_become_alike_merge() -> None:
     town, axes = Town(topics=3), kinds(a=12, b=6, c=9)
     first = town.night(MONDAY, axes)
