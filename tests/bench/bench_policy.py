@@ -136,36 +136,44 @@ def _timed(what: str, *arguments: str) -> None:
     )
 
 
-def nights(users: int) -> None:
-    """A first night with an experiment, and a second one that repeats what is published."""
+def prepare_next(users: int) -> None:
+    """Publishes the features of another day; the file now repeats what is published."""
     from pipeline.settings import load_settings
 
-    prepare(users)
-    print(f"{users:,} users x {ARMS} arms", flush=True)
-    tables = ("--table", "ad_policy", "--table", "policy_judgements", "--run", "first")
-    _timed("job", "pipeline.build_ad_policy", "--ds", LAST, "--run", "first")
-    _timed("audit", "pipeline.audit", *tables)
-    _timed("publish", "pipeline.publish", *tables)
     settings = load_settings()
     _publish(settings, "user_features", NEXT, _features(users, NEXT, np.random.default_rng(1)))
     file = settings.home / "campaigns" / "bench.toml"
     file.write_text(file.read_text().replace('"thompson_beta"', '"champion"'))
+
+
+def nights(users: str) -> None:
+    """A first night with an experiment, and a second one that repeats what is published.
+
+    Prepared in processes of their own: a child's peak would begin with what its parent holds.
+    """
+    subprocess.run([sys.executable, __file__, "--prepare", users], check=True)
+    print(f"{int(users):,} users x {ARMS} arms", flush=True)
+    tables = ("--table", "ad_policy", "--table", "policy_judgements", "--run", "first")
+    _timed("job", "pipeline.build_ad_policy", "--ds", LAST, "--run", "first")
+    _timed("audit", "pipeline.audit", *tables)
+    _timed("publish", "pipeline.publish", *tables)
+    subprocess.run([sys.executable, __file__, "--prepare-next", users], check=True)
     _timed("repeat", "pipeline.build_ad_policy", "--ds", NEXT, "--run", "second")
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--one"]:
-        nights(int(sys.argv[2]))
+    if sys.argv[1:2] in (["--prepare"], ["--prepare-next"]):
+        make = prepare if sys.argv[1] == "--prepare" else prepare_next
+        make(int(sys.argv[2]))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        if not sys.argv[1:]:
-            subprocess.run(
-                [sys.executable, "-m", "pipeline.simulator", "--out", folder], check=True
-            )
+    if not sys.argv[1:]:
+        with tempfile.TemporaryDirectory() as folder:
+            simulator = [sys.executable, "-m", "pipeline.simulator", "--out", folder]
+            subprocess.run(simulator, check=True)
     for users in sys.argv[1:] or ["100000", "300000", "1000000"]:
         with tempfile.TemporaryDirectory() as folder:
-            home = {**os.environ, "TIDEMARK_HOME": str(Path(folder) / "home")}
-            subprocess.run([sys.executable, __file__, "--one", users], check=True, env=home)
+            os.environ["TIDEMARK_HOME"] = str(Path(folder) / "home")
+            nights(users)
 
 
 if __name__ == "__main__":
