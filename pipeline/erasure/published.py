@@ -125,19 +125,23 @@ def _changed(
 def _contents(
     settings: Settings, table: Table, attempt: Attempt, days: Days
 ) -> dict[str, tuple[int, str]]:
-    """Rows and digest of each day, as an audit would find them."""
-    found = dict.fromkeys(days, (0, "0"))
-    whole = Manifest(table.name, attempt.run, attempt.part, "", attempt.started, days)
-    if not any(days.values()):
-        return found
-    try:
-        with staged_rows(settings, table, [whole], []) as staged:
+    """Rows and digest of each day, as an audit would find them.
+
+    Days of before a column was declared get a digest of their own: no rerun equals them.
+    """
+    found = {}
+    for ds, paths in days.items():
+        rows = sum(int(pq.read_metadata(path).num_rows) for path in paths)
+        found[ds] = (rows, uuid.uuid4().hex if rows else "0")
+    declared = set(table.schema.names)
+    whole = {
+        ds: paths
+        for ds, paths in days.items()
+        if paths and all(declared <= set(pq.read_schema(path).names) for path in paths)
+    }
+    if whole:
+        manifest = Manifest(table.name, attempt.run, attempt.part, "", attempt.started, whole)
+        with staged_rows(settings, table, [manifest], []) as staged:
             content = staged.content().items()
-            return found | {ds: (int(str(it["rows"])), str(it["digest"])) for ds, it in content}
-    except duckdb.BinderException:  # days of before a column was declared: no rerun equals them
-        counts = {ds: sum(map(_row_count, paths)) for ds, paths in days.items()}
-        return {ds: (rows, uuid.uuid4().hex if rows else "0") for ds, rows in counts.items()}
-
-
-def _row_count(path: str) -> int:
-    return int(pq.read_metadata(path).num_rows)
+        found |= {ds: (int(str(it["rows"])), str(it["digest"])) for ds, it in content}
+    return found

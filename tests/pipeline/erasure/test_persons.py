@@ -1,0 +1,60 @@
+"""Who is meant: one id of a person leads to all of them."""
+
+import pytest
+
+from pipeline.erasure.landed_records import remove_identities
+from pipeline.erasure.names import Names
+from pipeline.erasure.persons import find_persons
+from pipeline.errors import UsageError
+from pipeline.settings import Settings
+from pipeline.user_key import load_user_key, pseudonym
+
+IDENTITIES = "platform,raw_id,person_id\nweb,w-100200,P1\nmarket,99,P1\nweb,w-300400,P2\n"
+
+
+@pytest.fixture
+def joined(home: Settings) -> Settings:
+    (home.landing / "identity.csv").write_text(IDENTITIES)
+    return home
+
+
+def hashed(home: Settings, identity: str) -> str:
+    return pseudonym(load_user_key(home.home), identity)
+
+
+def test_any_id_leads_to_the_whole_person(joined: Settings) -> None:
+    """The pseudonym of the person, and those that the ids had before the map joined them."""
+    users = {hashed(joined, it) for it in ("web:w-100200", "market:99", "person:P1")}
+    for named in ("web:w-100200", "market:99", *users):
+        found = find_persons(joined, [named])
+        assert found.users == users
+        assert found.raw_ids == {("web", "w-100200"), ("market", "99")}
+        assert found.person_ids == {"P1"}
+
+
+def test_a_user_whom_no_map_knows(joined: Settings) -> None:
+    assert find_persons(joined, ["web:solo"]).users == {hashed(joined, "web:solo")}
+    assert find_persons(joined, ["a" * 32]).users == {"a" * 32}
+    with pytest.raises(UsageError, match="found 'solo'"):
+        find_persons(joined, ["web:solo", "solo"])
+
+
+def test_only_telling_ids_are_searched_for(joined: Settings) -> None:
+    """99 may be any number; `P1` any label: only with its platform is it a name."""
+    tokens = set(find_persons(joined, ["market:99"]).tokens)
+    assert {"w-100200", "web:w-100200", hashed(joined, "person:P1")} <= tokens
+    assert not {"99", "market:99", "P1"} & tokens
+
+
+def test_the_map_forgets_the_person_alone(joined: Settings) -> None:
+    assert remove_identities(joined, find_persons(joined, ["market:99"])) == 2
+    left = (joined.landing / "identity.csv").read_text()
+    assert left == "platform,raw_id,person_id\nweb,w-300400,P2\n"
+    assert remove_identities(joined, find_persons(joined, ["market:99"])) == 0
+
+
+def test_names_are_whole_words() -> None:
+    names = Names(["web:u12", "u12345"])
+    content = b"web:u12, web:u123, xu12345, u12345\nu12345_, (u12345)"
+    assert [content[a:b] for a, b in names.spans(content)] == [b"web:u12", b"u12345", b"u12345"]
+    assert Names([]).spans(b"anything") == []
