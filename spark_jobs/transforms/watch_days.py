@@ -10,11 +10,11 @@ from spark_jobs.transforms.population import Population
 MOVED = 0.4  # share of the days that go to the new topic
 STICKY = 0.1  # share of the days that repeat the last one's topics
 YEAR = 365.0
-# Evidence of BOUND is ALARM for certain (Doob), but only users with many active days in a long
+# Evidence of BOUND is ALARM for certain (Doob), but only users with some 30 active days in a long
 # history come near it. For others the evidence that counts as ALARM was measured on samples with
-# seeds 1 and 2 (docs/interests.md): so much, and so much more per active day, times the years
-# that were watched. `calibrate` raises it for users who need more.
-BOUND, LEAST, PER_DAY, LEAST_DAYS = 1 / ALARM, 4.0, 0.2, 75.0
+# seeds 1 to 4 (docs/interests.md): LEAST + (active days / SCALE)^2, times the years that were
+# watched. `calibrate` raises it for users who need more.
+BOUND, LEAST, SCALE, LEAST_DAYS = 1 / ALARM, 4.0, 7.5, 75.0
 
 
 class Watch:
@@ -67,7 +67,7 @@ class Watch:
     def _p_value(self, evidence: np.ndarray, day: np.ndarray) -> np.ndarray:
         users = len(day)
         years = np.maximum(day - self.began[:users], LEAST_DAYS) / YEAR
-        level = self.caution * (LEAST + PER_DAY * self.steps[:users]) * years
+        level = self.caution * (LEAST + (self.steps[:users] / SCALE) ** 2) * years
         level = np.minimum(level, BOUND)
         return np.minimum(ALARM * level / np.maximum(evidence, ALARM * level), 1)
 

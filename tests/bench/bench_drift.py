@@ -6,7 +6,8 @@
 
 Replays every night of a sample with the kernel of `profile_users`: what all users like is learned
 from the histories up to that night, changes are those of the same histories. A false alarm is a
-change newly told of a person without a planted shift; a user-year is a year of nightly looks at
+change newly told (the person was stable the night before, or went elsewhere) of a person without a
+planted shift; a user-year is a year of nightly looks at
 such a person, from the first event to the last night (or leaving). Found is a shift after whose
 first day a change is newly told; its delay counts the person's active days from that day on.
 `--density` lets that many times fewer people share the events; `--home` takes a home that was
@@ -23,6 +24,7 @@ from planted import Planted, generated, in_home
 from pipeline.settings import load_settings
 from spark_jobs.transforms.calibrate import calibrate
 from spark_jobs.transforms.changes import NEVER
+from spark_jobs.transforms.drift_stages import STABLE, find_stages
 from spark_jobs.transforms.find_changes import find_changes
 from spark_jobs.transforms.population import fit_population
 from spark_jobs.transforms.profile import days_since_1970, numbered
@@ -42,20 +44,22 @@ class Replay:
     people: pl.DataFrame
 
 
-def replay(planted: Planted) -> Replay:
-    """All nights of a sample."""
+def replay(planted: Planted, every: int = 1) -> Replay:
+    """Every n-th night of a sample."""
     topics = sorted(planted.item_topics["topic_id"].unique())
     items = numbered(planted.item_topics.to_arrow(), topics)
     touches = Touches.of(find_touches(planted.histories, items), len(planted.histories))
     last = days_since_1970(planted.last)
     told = np.full(touches.users, NEVER)
     alarms = []
-    for night in range(touches.day.min() + 1, last + 1):
+    for night in range(last, touches.day.min(), -every)[::-1]:
         known = until(touches, night)
         changes = find_changes(known, calibrate(known, fit_population(known, topics)))
-        new = np.flatnonzero((changes.found != told) & (changes.found != NEVER))
-        told = changes.found
-        names = pl.Series([*topics, None]).gather(changes.target[new])
+        drifts = find_stages(changes, known, night) != STABLE
+        target = np.where(drifts, changes.target, NEVER)
+        new = np.flatnonzero((target != told) & drifts)
+        told = target
+        names = pl.Series([*topics, None]).gather(target[new])
         alarms.append(pl.DataFrame({"user": new, "night": np.full(len(new), night), "to": names}))
     return Replay(pl.concat(alarms), people_with_days(planted, touches, last))
 
@@ -134,6 +138,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--density", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, nargs="*", default=[101])
+    parser.add_argument("--every", type=int, default=1, help="look every so many nights")
     parser.add_argument("--home", metavar="DS", help="a filled home instead, as of this day")
     given = parser.parse_args()
     if given.home:
@@ -143,7 +148,8 @@ def main() -> None:
         return
     for seed in given.seeds:
         print(f"{given.events} events, {given.days} days, density {given.density:g}, seed {seed}")
-        print(report(replay(generated(given.events, given.days, seed, given.density))), flush=True)
+        planted = generated(given.events, given.days, seed, given.density)
+        print(report(replay(planted, given.every)), flush=True)
 
 
 if __name__ == "__main__":

@@ -105,16 +105,25 @@ def in_home(settings: Settings, ds: str, true_topics: bool) -> Planted:
         to: pl.col("events").list.eval(pl.element().struct.field(f)) for to, f in LISTS.items()
     }
     histories = history.select("user_id", **fields).sort("user_id")
-    if true_topics:
-        items = pl.read_parquet(folder / "items.parquet")
-        item_id = pl.col("platform") + ":" + pl.col("raw_id")
-        topics = items.select(item_id=item_id, topic_id="topic")
-    else:
+    item_id = pl.col("platform") + ":" + pl.col("raw_id")
+    items = pl.read_parquet(folder / "items.parquet")
+    topics = items.select(item_id=item_id, topic_id="topic")
+    if not true_topics:
+        true = topics.rename({"topic_id": "to_topic"})
         topics = pl.DataFrame(read(ITEM_TOPICS.name, ds, settings).select(["item_id", "topic_id"]))
+        people = people.join(_same_topics(true, topics), on="to_topic", how="left")
+        people = people.drop("to_topic").rename({"topic_id": "to_topic"})
     joined = histories.select("user_id").join(
         people, on="user_id", how="left", maintain_order="left"
     )
     return Planted(histories, topics, joined, ds)
+
+
+def _same_topics(true: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
+    """For each planted topic (`to_topic`) the `topic_id` that holds most of its items."""
+    both = true.join(topics, on="item_id").group_by("to_topic", "topic_id").len()
+    ordered = both.sort("to_topic", "len", descending=[False, True])
+    return ordered.group_by("to_topic", maintain_order=True).first().drop("len")
 
 
 def _identity(person: dict[str, str]) -> str:

@@ -26,10 +26,10 @@ def test_evidence_of_two_days_by_hand() -> None:
     # Two topics, half each; day 0 topic a, day 365 topic b. The null model foretells b with
     # 0.9 * (0 + 1 * 0.5) / (1 + 1) + 0.1 * 0 = 0.225. A change to b: 0.6 + 0.4 / 0.225 = 2.378
     # times as likely; to a: 0.6 times. A year passed: evidence 0.5 * 2.378 + 0.5 * 0.6 = 1.4889.
-    # 4 + 2 * 0.2 = 4.4 would be 0.05: p = 0.05 * 4.4 / 1.4889.
+    # 4 + (2 / 7.5) ^ 2 = 4.0711 would be 0.05: p = 0.05 * 4.0711 / 1.4889.
     found = find_changes(touches("a" + "." * 364 + "b"), population(0.5, 0.5))
     assert found.found.tolist() == [NEVER]
-    assert found.p_now[0] == pytest.approx(0.05 * 4.4 / 1.48889, rel=1e-4)
+    assert found.p_now[0] == pytest.approx(0.05 * 4.07111 / 1.48889, rel=1e-4)
 
 
 def test_a_move_is_found_with_its_topics_and_its_beginning() -> None:
