@@ -7,9 +7,9 @@
 Replays every night of a sample with the kernel of `profile_users`: what all users like is learned
 from the histories up to that night, changes are those of the same histories. A false alarm is a
 change newly told (the person was stable the night before, or went elsewhere) of a person without a
-planted shift; a user-year is a year of nightly looks at
-such a person, from the first event to the last night (or leaving). Found is a shift after whose
-first day a change is newly told; its delay counts the person's active days from that day on.
+planted shift; a user-year is a year of nightly looks at such a person, from the first event to the
+last night (or leaving). Found is a shift after whose first day a change is newly told; its delay
+counts the person's active days from that day on. `--every 5` looks each fifth night only.
 `--density` lets that many times fewer people share the events; `--home` takes a home that was
 filled from a sample, once with the true topics of its items, once with the topics of that night.
 """

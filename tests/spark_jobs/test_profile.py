@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from touched import history
 
 from pipeline.interest_tables import MIGRATION_PATTERNS, MIGRATIONS, USER_INTERESTS
+from pipeline.tables import USER_HISTORY
 from spark_jobs.transforms import population
 from spark_jobs.transforms.history import as_known, daily_counts, listed_events
 from spark_jobs.transforms.migrations import migration_patterns, migrations
@@ -170,3 +171,10 @@ def test_patterns_by_hand(spark: SparkSession) -> None:
     nobody = migration_patterns(spark.createDataFrame(interests()), DS).collect()
     assert {(row.users, row.share) for row in nobody} == {(0, 0.0)}
     assert migrations(spark.createDataFrame(interests()), DS).count() == 0
+
+
+@pytest.mark.spark
+def test_nobody_gives_no_rows(spark: SparkSession) -> None:
+    nobody = spark.createDataFrame(as_arrow(USER_HISTORY, []))
+    assert user_interests(nobody, ITEM_TOPICS, DS).count() == 0
+    assert user_interests(nobody, ITEM_TOPICS.slice(0, 0), DS).count() == 0
