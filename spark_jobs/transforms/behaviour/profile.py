@@ -62,7 +62,8 @@ def profile(histories: pl.DataFrame, items: pl.DataFrame, norms: Norms, ds: str)
 
 def _floats(values: np.ndarray) -> pl.Series:
     """Rounded, so that the order of sums does not show; null where undefined."""
-    return pl.Series(np.round(values, 6), dtype=pl.Float32, nan_to_null=True)
+    whole = np.round(values, 6) + 0.0  # there is one zero
+    return pl.Series(whole, dtype=pl.Float32, nan_to_null=True)
 
 
 def _lists(chunk: Unpacked, found: pl.DataFrame, kind: pl.List) -> pl.Series:
