@@ -28,7 +28,7 @@ def signals(
     """
     known = _known_items(items, item_topics)
     states = histories.select("user_id", "events", "daily")
-    norms = learn_norms(_frame(_sample(states).toArrow()), known, ds)
+    norms = learn_norms(_frame(_sample(states).toArrow()).sort("user_id"), known, ds)
     lookup = usual_prices(known)
     kernel = partial(profile, items=lookup, norms=norms, ds=ds)
     found = map_chunks(states, kernel, OF_HISTORY)

@@ -40,6 +40,19 @@ def test_chunks_do_not_matter(cuts: list[int]) -> None:
     assert pl.concat([profile(part, items, norms, DS) for part in parts]).equals(whole)
 
 
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=10, deadline=None)
+def test_the_order_of_histories_does_not_matter(seed: int) -> None:
+    states = history(PLAIN)
+    shuffled = states.sample(fraction=1, shuffle=True, seed=seed)
+    items = usual_prices(ITEMS)
+    found = [
+        profile(rows, items, learn_norms(rows, ITEMS, DS), DS).sort("user_id")
+        for rows in (states, shuffled)
+    ]
+    assert found[0].equals(found[1])
+
+
 def test_plain_users_do_not_stand_out() -> None:
     noted = [row for row in profiled(PLAIN).values() if row["anomaly_reason"]]
     assert len(noted) <= 1  # of 120; one of a thousand is expected

@@ -17,7 +17,8 @@ def habits(chunk: Unpacked) -> np.ndarray:
     """[users, FEATURES], on scales on which people differ by a few units; NaN where undefined."""
     days, acts = _of_days(chunk), _of_acts(chunk)
     found = {**days, **acts, **changes(chunk)}
-    return np.stack([found[name] for name in FEATURES], axis=1)
+    stacked = np.stack([found[name] for name in FEATURES], axis=1)
+    return np.round(stacked, 6)  # the order of sums must not decide who is farther
 
 
 def _of_days(chunk: Unpacked) -> dict[str, np.ndarray]:

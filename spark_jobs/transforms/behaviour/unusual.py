@@ -35,7 +35,7 @@ class Usual:
         if not len(self.distances):
             return np.zeros(len(features)), [None] * len(features)
         away = _away(features, self.middle, self.above)
-        magnitude = self._magnitude(np.linalg.norm(away, axis=1))
+        magnitude = self._magnitude(np.round(np.linalg.norm(away, axis=1), 6))
         reasons = [
             FEATURES[n] if rare >= NOTED else None
             for n, rare in zip(away.argmax(axis=1), magnitude, strict=True)
@@ -60,7 +60,8 @@ def learn_usual(features: np.ndarray) -> Usual:
     middle, high, highest = np.nanquantile(defined, [0.5, SIDE, FAR], axis=0)
     spread = np.maximum((high - middle) / SIDE_NORMAL, (highest - middle) / FAR_NORMAL)
     above = np.maximum(spread, NARROWEST)
-    distances = np.sort(np.linalg.norm(_away(features, middle, above), axis=1))
+    lengths = np.linalg.norm(_away(features, middle, above), axis=1)
+    distances = np.sort(np.round(lengths, 6))
     edge, far = np.quantile(distances, [BULK, TAIL])
     excess = (far - edge) / np.log((1 - BULK) / (1 - TAIL))
     return Usual(middle, above, distances, float(edge), float(max(excess, NARROWEST)))
