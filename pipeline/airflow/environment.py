@@ -63,7 +63,7 @@ def airflow_environment(settings: Settings, scheduled: bool = True) -> dict[str,
 def _core(settings: Settings) -> dict[str, str]:
     return {
         "DAGS_FOLDER": str(PROJECT / "dags"),
-        "PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "PLUGINS_FOLDER": str(PROJECT / "pipeline" / "airflow" / "plugins"),
         "EXECUTOR": "LocalExecutor",
         "PARALLELISM": str(PARALLELISM),
         "LOAD_EXAMPLES": "False",

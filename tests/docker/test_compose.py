@@ -66,7 +66,7 @@ def test_secrets_have_no_default_and_ports_stay_on_loopback(compose: dict) -> No
 def test_image_copies_everything_that_runs() -> None:
     lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
     copied = {word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]}
-    assert {"pipeline", "spark_jobs", "training", "dags", "plugins", "requirements.txt"} <= copied
+    assert {"pipeline", "spark_jobs", "training", "dags", "requirements.txt"} <= copied
     assert all((ROOT / name).exists() for name in copied)
     ignored = (ROOT / "docker" / "Dockerfile.dockerignore").read_text()
     assert all(f"!{name}" in ignored for name in copied)

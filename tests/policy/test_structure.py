@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = [
     path
-    for folder in ("pipeline", "spark_jobs", "training", "dags", "plugins")
+    for folder in ("pipeline", "spark_jobs", "training", "dags")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
