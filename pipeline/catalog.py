@@ -12,6 +12,7 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.transforms import IdentityTransform
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
+from pipeline.errors import SettingsError
 from pipeline.settings import Settings
 from pipeline.table_schema import Table
 
@@ -57,6 +58,14 @@ def load_table(settings: Settings, table: Table) -> IcebergTable | None:
         return None
 
 
+def own_table(settings: Settings, table: Table) -> IcebergTable | None:
+    """The same, to be changed. Raises SettingsError when its files are those of another home."""
+    iceberg = load_table(settings, table)
+    if iceberg:
+        _check_own(settings, iceberg)
+    return iceberg
+
+
 def ensure_table(settings: Settings, table: Table) -> IcebergTable:
     """The Iceberg table, created on first use; columns declared since then are added."""
     catalog = open_catalog(settings)
@@ -68,6 +77,7 @@ def ensure_table(settings: Settings, table: Table) -> IcebergTable:
         ),
         properties={**TABLE_PROPERTIES, "comment": table.meaning},
     )
+    _check_own(settings, iceberg)
     added = set(table.schema.names) - set(iceberg.schema().column_names)
     if added:
         # Rows of earlier days have none of it: to Iceberg it is optional, the audit requires it.
@@ -85,6 +95,19 @@ def file_schema(settings: Settings, table: Table) -> pa.Schema:
     """
     found = schema_to_pyarrow(ensure_table(settings, table).schema())
     return pa.schema([found.field(it.name).with_nullable(it.nullable) for it in table.schema])
+
+
+def _check_own(settings: Settings, iceberg: IcebergTable) -> None:
+    """Raises SettingsError in a copied home: its catalogue names the other's files, so that a
+    publish here would write there.
+    """
+    expected, found = settings.warehouse.as_uri(), iceberg.location()
+    if not found.startswith(f"{expected}/"):
+        raise SettingsError(
+            f"catalogue: expected tables below {expected}, found one at {found}; homes cannot be "
+            "copied or moved, since catalogues name files by whole paths: load the days again in a "
+            "new home, or put this one back"
+        )
 
 
 def _iceberg_schema(table: Table) -> Schema:

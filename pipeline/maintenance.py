@@ -14,7 +14,7 @@ from pathlib import Path
 from pyiceberg.table import Table as IcebergTable
 
 from pipeline import ending
-from pipeline.catalog import load_table
+from pipeline.catalog import load_table, own_table
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import TABLES
 
@@ -23,7 +23,7 @@ def maintain(settings: Settings) -> dict[str, tuple[int, int]]:
     """Snapshots expired and files removed, per table that was ever published or staged."""
     done = {}
     for table in TABLES.values():
-        iceberg = load_table(settings, table)
+        iceberg = own_table(settings, table)
         expired = _expire(iceberg, settings.retention_days) if iceberg else 0
         removed = _remove_orphans(settings, table.name, load_table(settings, table))
         done[table.name] = (expired, removed)

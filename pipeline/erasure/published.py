@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pipeline import staging
 from pipeline.auditing.staged_rows import parquet_sql, staged_rows
-from pipeline.catalog import load_table
+from pipeline.catalog import own_table
 from pipeline.erasure.data_files import holding, rewritten, same_file, table_files, without_rows
 from pipeline.erasure.suppression import ERASED
 from pipeline.publish import Publication, commit
@@ -45,7 +45,7 @@ class Erasing:
 
 def live_files(settings: Settings, table: Table) -> Days:
     """The data files of every published day."""
-    iceberg = load_table(settings, table)
+    iceberg = own_table(settings, table)
     days: Days = {}
     for task in iceberg.scan().plan_files() if iceberg else ():
         days.setdefault(str(task.file.partition[0]), []).append(

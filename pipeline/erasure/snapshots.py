@@ -9,7 +9,7 @@ from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
-from pipeline.catalog import load_table
+from pipeline.catalog import own_table
 from pipeline.errors import FencedError
 from pipeline.settings import Settings
 from pipeline.table_schema import Table
@@ -17,7 +17,7 @@ from pipeline.table_schema import Table
 
 def snapshots_holding(settings: Settings, table: Table, files: set[str]) -> dict[int, bool]:
     """Every snapshot that is kept → whether rows of `files` are in it."""
-    iceberg = load_table(settings, table)
+    iceberg = own_table(settings, table)
     if iceberg is None:
         return {}
     known: dict[str, bool] = {}
@@ -32,7 +32,7 @@ def forget_snapshots(settings: Settings, table: Table, files: set[str]) -> int:
     A manifest keeps the least and the greatest user of each file. Returns snapshots expired.
     Raises FencedError when the current snapshot holds one of the files.
     """
-    iceberg = load_table(settings, table)
+    iceberg = own_table(settings, table)
     if iceberg is None:
         return 0
     known: dict[str, bool] = {}

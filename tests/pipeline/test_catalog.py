@@ -1,12 +1,16 @@
 """Columns declared later, on a home that already holds the table."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from staged_factory import SOUND, pass_audit, stage
 
 from pipeline import staging
 from pipeline.catalog import ensure_table, file_schema
+from pipeline.errors import SettingsError
 from pipeline.parquet_files import write_day
 from pipeline.publish import publish
 from pipeline.reading import read, scan
@@ -49,3 +53,13 @@ def test_a_day_published_before_a_column_reads_as_nulls(home: Settings) -> None:
     found = read("training_examples", OLD, home)
     assert found["return_7d"].to_pylist() == [None]
     assert not found.schema.field("user_id").nullable
+
+
+def test_a_copied_home_is_refused_before_it_writes_into_the_first(
+    home: Settings, tmp_path: Path
+) -> None:
+    ensure_table(home, TRAINING_EXAMPLES)
+    copy = home.model_copy(update={"home": tmp_path / "copy"})
+    shutil.copytree(home.home, copy.home)
+    with pytest.raises(SettingsError, match=r"expected tables below .*copy/warehouse, found one"):
+        ensure_table(copy, TRAINING_EXAMPLES)
