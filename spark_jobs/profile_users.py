@@ -19,8 +19,8 @@ from pipeline.interest_tables import (
 from pipeline.tables import ITEMS, USER_HISTORY
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.transforms.migrations import migration_patterns, migrations
-from spark_jobs.transforms.profile import user_interests
-from spark_jobs.transforms.signals import signals
+from spark_jobs.transforms.profile_interests import user_interests
+from spark_jobs.transforms.profile_signals import signals
 
 
 def main() -> None:

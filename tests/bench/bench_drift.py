@@ -22,13 +22,13 @@ import polars as pl
 from planted import Planted, generated, in_home
 
 from pipeline.settings import load_settings
-from spark_jobs.transforms.calibrate import calibrate
-from spark_jobs.transforms.changes import NEVER
-from spark_jobs.transforms.drift_stages import STABLE, find_stages
-from spark_jobs.transforms.find_changes import find_changes
-from spark_jobs.transforms.population import fit_population
-from spark_jobs.transforms.profile import days_since_1970, numbered
-from spark_jobs.transforms.touches import Touches, find_touches
+from spark_jobs.transforms.interests.calibrate import calibrate
+from spark_jobs.transforms.interests.changes import NEVER
+from spark_jobs.transforms.interests.drift_stages import STABLE, find_stages
+from spark_jobs.transforms.interests.find_changes import find_changes
+from spark_jobs.transforms.interests.population import fit_population
+from spark_jobs.transforms.interests.touches import Touches, find_touches
+from spark_jobs.transforms.profile_interests import days_since_1970, numbered
 
 ACTIVE = (1, 5, 10, 20)  # active days before and after the shift, at least
 KINDS = ("abrupt", "gradual", "revival")

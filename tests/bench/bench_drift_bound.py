@@ -17,11 +17,11 @@ from planted import Planted, generated
 
 from pipeline.interest_rules import ALARM
 from pipeline.sample.people import NOISE
-from spark_jobs.transforms.day_paths import DayPaths
-from spark_jobs.transforms.population import Population, fit_population
-from spark_jobs.transforms.profile import days_since_1970, numbered
-from spark_jobs.transforms.touches import Touches, find_touches
-from spark_jobs.transforms.watch_days import Watch
+from spark_jobs.transforms.interests.day_paths import DayPaths
+from spark_jobs.transforms.interests.population import Population, fit_population
+from spark_jobs.transforms.interests.touches import Touches, find_touches
+from spark_jobs.transforms.interests.watch_days import Watch
+from spark_jobs.transforms.profile_interests import days_since_1970, numbered
 
 CERTAIN = 1e9  # days of evidence that the true tastes weigh
 

@@ -26,14 +26,14 @@ from pipeline.interest_tables import ITEM_TOPICS
 from pipeline.reading import read
 from pipeline.settings import load_settings
 from pipeline.tables import EVENTS
-from spark_jobs.transforms.calibrate import calibrate
-from spark_jobs.transforms.changes import NEVER
-from spark_jobs.transforms.drift_stages import find_stages
-from spark_jobs.transforms.find_changes import find_changes
-from spark_jobs.transforms.interests import find_interests
-from spark_jobs.transforms.population import fit_population
-from spark_jobs.transforms.profile import days_since_1970, numbered
-from spark_jobs.transforms.touches import LISTS, Touches, find_touches
+from spark_jobs.transforms.interests.calibrate import calibrate
+from spark_jobs.transforms.interests.changes import NEVER
+from spark_jobs.transforms.interests.drift_stages import find_stages
+from spark_jobs.transforms.interests.find_changes import find_changes
+from spark_jobs.transforms.interests.find_interests import find_interests
+from spark_jobs.transforms.interests.population import fit_population
+from spark_jobs.transforms.interests.touches import LISTS, Touches, find_touches
+from spark_jobs.transforms.profile_interests import days_since_1970, numbered
 
 AHEAD, ACTIVE_DAYS, LEAST_DAYS, RECENT = 28, 365, 3, 90
 BASE = ("recency", "frequency", "frequency_28d", "entropy")

@@ -20,7 +20,7 @@ from pipeline.sample.world import World, plant_world
 from pipeline.settings import Settings
 from pipeline.tables import USER_HISTORY
 from pipeline.user_key import load_user_key, pseudonym
-from spark_jobs.transforms.touches import LISTS
+from spark_jobs.transforms.interests.touches import LISTS
 
 PERSON = ("kind", "start_ds", "churned_ds", "to_topic", "topics", "weights")
 

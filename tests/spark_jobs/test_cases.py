@@ -19,9 +19,9 @@ from pipeline.tables import EVENTS, ITEMS, RAW_EVENTS, USER_HISTORY
 from spark_jobs.transforms.accumulate import accumulate
 from spark_jobs.transforms.make_examples import Cutoff, make_examples
 from spark_jobs.transforms.merge_items import last_of_day, merge_items, seen_items
-from spark_jobs.transforms.profile import user_interests
+from spark_jobs.transforms.profile_interests import user_interests
+from spark_jobs.transforms.profile_signals import signals
 from spark_jobs.transforms.sessionize import sessionize
-from spark_jobs.transforms.signals import signals
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 ZONES = {"shop": "UTC", "london": "Europe/London", "shanghai": "Asia/Shanghai"}

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from spark_jobs.transforms.touches import Touches
+from spark_jobs.transforms.interests.touches import Touches
 
 
 @dataclass(frozen=True)

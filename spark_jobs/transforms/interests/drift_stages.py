@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from spark_jobs.transforms.changes import NEVER, Changes
-from spark_jobs.transforms.touches import Touches
+from spark_jobs.transforms.interests.changes import NEVER, Changes
+from spark_jobs.transforms.interests.touches import Touches
 
 STABLE, SHIFTING, SHIFTED, REVIVING, FADING = (
     "stable", "shifting", "shifted", "reviving", "fading"

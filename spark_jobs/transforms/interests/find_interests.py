@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_jobs.transforms.population import Population
-from spark_jobs.transforms.touches import Touches
+from spark_jobs.transforms.interests.population import Population
+from spark_jobs.transforms.interests.touches import Touches
 
 SHORT_HALF_LIFE, LONG_HALF_LIFE = 14.0, 180.0  # days
 OWN_DAYS = 2.0  # days of long-term evidence that short-term shares are mixed with

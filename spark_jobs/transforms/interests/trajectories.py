@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_jobs.transforms.touches import Touches
+from spark_jobs.transforms.interests.touches import Touches
 
 WEEKS = 13  # newest weeks of a path: so all moves into the last 12 calendar weeks are there
 MANY_SWITCHES = 4  # as many changes of the main topic, or more, count alike

@@ -9,16 +9,16 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from pipeline.interest_tables import USER_INTERESTS
-from spark_jobs.transforms.calibrate import calibrate
-from spark_jobs.transforms.drift_stages import STABLE, find_stages
-from spark_jobs.transforms.find_changes import find_changes
-from spark_jobs.transforms.interests import find_interests
+from spark_jobs.transforms.interests.calibrate import calibrate
+from spark_jobs.transforms.interests.drift_stages import STABLE, find_stages
+from spark_jobs.transforms.interests.find_changes import find_changes
+from spark_jobs.transforms.interests.find_interests import find_interests
+from spark_jobs.transforms.interests.patterns import fit_centres, name_patterns
+from spark_jobs.transforms.interests.population import Population, fit_population, sample_touches
+from spark_jobs.transforms.interests.share_lists import share_lists, split_lists
+from spark_jobs.transforms.interests.touches import Touches, find_touches, history_lists
+from spark_jobs.transforms.interests.trajectories import weekly_paths
 from spark_jobs.transforms.map_chunks import map_chunks
-from spark_jobs.transforms.patterns import fit_centres, name_patterns
-from spark_jobs.transforms.population import Population, fit_population, sample_touches
-from spark_jobs.transforms.share_lists import share_lists, split_lists
-from spark_jobs.transforms.touches import Touches, find_touches, history_lists
-from spark_jobs.transforms.trajectories import weekly_paths
 
 CELLS = 2_000_000  # users times topics that are looked at together
 

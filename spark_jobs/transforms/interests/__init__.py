@@ -1,0 +1,1 @@
+"""Kernels of interests and their drift: arrays of many users in, one row per user out."""
