@@ -27,6 +27,7 @@ def main() -> None:
         "--dist",
         "loadfile",
         ORDER,
+        "--durations=12",
         *coverage,
         *extra,
     ]
