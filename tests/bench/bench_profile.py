@@ -35,6 +35,7 @@ from pipeline.tables import ITEMS, USER_HISTORY
 
 DS, TOPICS, CHUNK, VISIT = "2026-03-31", 100, 10_000, 4
 DAYS = [shift(DS, -age) for age in range(365)]
+SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835  # ids are hashes: a share of them is one of users
 KINDS = np.array(["view", "view", "view", "cart", "purchase"])
 
 
@@ -71,7 +72,7 @@ def histories(first: int, users: int, events: int, items: int) -> pa.Table:
     return pa.table(
         {
             "ds": [DS] * users,
-            "user_id": [f"{first:08x}{name:024x}" for name in names.tolist()],
+            "user_id": [f"{(first + name + 1) * SPREAD % 2**128:032x}" for name in names.tolist()],
             "platforms": [["shop"]] * users,
             "first_ds": day.take(pa.array(offsets.to_numpy()[:-1])),
             "last_ds": day.take(pa.array(offsets.to_numpy()[1:] - 1)),
