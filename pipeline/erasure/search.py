@@ -7,6 +7,7 @@ included. The search knows nothing of how the home is laid out: it finds what er
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -28,14 +29,12 @@ def search(settings: Settings, names: Names) -> tuple[int, list[Path]]:
 def named_in(path: Path, names: Names) -> bool:
     """Whether one of the names is in the file."""
     rest = b""
-    try:
+    with suppress(FileNotFoundError):  # a log that was rotated, a file of a run that ended
         for block in _blocks(path, names):
             block = rest + block
             if names.maybe(block) and names.spans(block):
                 return True
             rest = block[-names.longest - 1 :]
-    except FileNotFoundError:  # a log that was rotated, a file of a run that ended
-        pass
     return False
 
 
@@ -44,18 +43,13 @@ def _blocks(path: Path, names: Names) -> Iterator[bytes]:
     with path.open("rb") as file:
         start = file.read(4)
     if start == b"PAR1":
-        try:
+        with suppress(pa.ArrowException, OSError):  # a half-written one is searched as it is
             yield from _columns(path, names)
             return
-        except (pa.ArrowException, OSError):
-            pass  # half-written: as it is
     if start[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path) as unpacked:
-                yield from _read(unpacked)  # type: ignore[arg-type]
+        with suppress(EOFError, zlib.error, gzip.BadGzipFile), gzip.open(path) as unpacked:
+            yield from _read(unpacked)  # type: ignore[arg-type]
             return
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            pass
     with path.open("rb") as file:
         yield from _read(file)
 

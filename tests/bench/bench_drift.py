@@ -14,12 +14,11 @@ counts the person's active days from that day on. `--every 5` looks each fifth n
 filled from a sample, once with the true topics of its items, once with the topics of that night.
 """
 
-import argparse
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from planted import Planted, generated, in_home
+from planted import Planted, arguments, generated, in_home
 
 from pipeline.settings import load_settings
 from spark_jobs.transforms.interests.calibrate import calibrate
@@ -131,13 +130,7 @@ def _cell(seen: pl.DataFrame, name: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--density", type=float, default=1.0)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[101])
+    parser = arguments(__doc__)
     parser.add_argument("--every", type=int, default=1, help="look every so many nights")
     parser.add_argument("--home", metavar="DS", help="a filled home instead, as of this day")
     given = parser.parse_args()

@@ -8,12 +8,10 @@ alarms per user-year. What it misses, or finds later, the visits do not show. Fi
 bench_drift.py.
 """
 
-import argparse
-
 import numpy as np
 import polars as pl
 from bench_drift import Replay, people_with_days, report
-from planted import Planted, generated
+from planted import Planted, arguments, generated
 
 from pipeline.interest_rules import ALARM
 from pipeline.sample.people import NOISE
@@ -72,13 +70,7 @@ def _tastes(planted: Planted, topics: list[str]) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--density", type=float, default=1.0)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[101])
+    parser = arguments(__doc__)
     given = parser.parse_args()
     for seed in given.seeds:
         print(f"{given.events} events, {given.days} days, density {given.density:g}, seed {seed}")

@@ -1,5 +1,6 @@
 """People with planted shifts: from the generator alone, or from a home that it filled."""
 
+import argparse
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,18 @@ from pipeline.user_key import load_user_key, pseudonym
 from spark_jobs.transforms.interests.touches import LISTS
 
 PERSON = ("kind", "start_ds", "churned_ds", "to_topic", "topics", "weights")
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """A parser of the samples to plant."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--density", type=float, default=1.0)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[101])
+    return parser
 
 
 @dataclass(frozen=True)
