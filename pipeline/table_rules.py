@@ -5,6 +5,7 @@ The SQL is DuckDB's; it must not raise on any row, so text is cast with `try_cas
 
 from pipeline.feature_tables import JOINED
 from pipeline.interest_rules import INTEREST_RULES
+from pipeline.intraday_rules import intraday_rules
 from pipeline.policy_rules import POLICY_RULES
 from pipeline.settings import Settings
 from pipeline.signal_rules import SIGNAL_RULES
@@ -229,6 +230,7 @@ RULES = {
     "user_history": _user_history,
     "training_examples": _training_examples,
     "user_features": _user_features,
+    **intraday_rules(_user_history, _user_features),
     **INTEREST_RULES,
     **TOPIC_RULES,
     **SIGNAL_RULES,

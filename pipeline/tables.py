@@ -4,6 +4,7 @@ from pipeline.errors import UsageError
 from pipeline.event_tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, SESSIONS
 from pipeline.feature_tables import USER_FEATURES
 from pipeline.interest_tables import INTEREST_TABLES
+from pipeline.intraday_tables import INTRADAY_TABLES
 from pipeline.policy_tables import POLICY_TABLES
 from pipeline.state_tables import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES, USER_HISTORY
 from pipeline.table_columns import (
@@ -54,6 +55,7 @@ TABLES = {
         *INTEREST_TABLES,
         USER_FEATURES,
         *POLICY_TABLES,
+        *INTRADAY_TABLES,
     )
 }
 

@@ -130,6 +130,16 @@ SOUND: dict[str, dict[str, object]] = {
     },
 }  # fmt: skip
 SOUND["user_features"] |= SOUND["user_interests"] | SOUND["user_signals"]
+HOUR = {"hour": f"{DAY}T13"}
+SOUND["user_history_intraday"] = SOUND["user_history"] | HOUR
+SOUND["user_features_intraday"] = SOUND["user_features"] | HOUR | {"base_ds": "2024-03-04"}
+SOUND["intraday_refreshes"] = {
+    "ds": DAY, **HOUR, "run": "r1", "base_ds": "2024-03-04", "base_published_at": NOON,
+    "anew": True, "files": [{"name": "shop/a.csv", "bytes": 99, "landed_at": NOON}], "records": 6,
+    "events": 3, "duplicates": 1, "quarantined": 2, "users": 2, "first_landed_at": NOON,
+    "last_landed_at": NOON, "readable_at": NOON, "model_version": "1", "store_version": "v1",
+    "seconds": [{"step": "refresh", "seconds": 31.5}],
+}  # fmt: skip
 
 
 def arrow(table: str, rows: list[dict[str, object]]) -> pa.Table:
