@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     train_preset: str = Field("base", description="named preset of training/presets.py")
     train_processes: int = Field(2, ge=1, description="torchrun processes per node")
     warm_start: bool = Field(False, description="train on from the champion on weekday nights")
+    hourly_learning: bool = Field(False, description="learn from each hour, and serve what it gave")
     score_buckets: int = Field(2, ge=1, le=256, description="user buckets scored one by one")
 
     # orchestration, all on loopback

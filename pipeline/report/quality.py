@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL, RUN_TAG = "tidemark", "tidemark.run"  # as training registers and tags them
+HOURLY = "hourly.base_version"  # tag of versions of an hour: judged by the hour after, not here
 VERSIONS_SHOWN = 12
 LISTS = {
     "next_items": "next items: the first ten",
@@ -145,7 +146,7 @@ def _versions(client: "MlflowClient", ds: str) -> list[tuple["ModelVersion", "Ru
     versions = [
         version
         for version in client.search_model_versions(f"name = '{MODEL}'")
-        if version.tags.get("ds", "") <= ds and version.run_id
+        if version.tags.get("ds", "") <= ds and version.run_id and HOURLY not in version.tags
     ]
     newest = sorted(versions, key=lambda it: (it.tags.get("ds", ""), int(it.version)))
     return [(it, client.get_run(str(it.run_id))) for it in newest[-VERSIONS_SHOWN:]]

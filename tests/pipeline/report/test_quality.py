@@ -9,6 +9,7 @@ from pipeline.report.pages import render_night
 from pipeline.report.quality import Judged, quality
 from pipeline.settings import Settings
 from training import registry, tracking
+from training.hourly.serving import BASE
 
 METRICS = {
     "test/next_items/published/ndcg_10": 0.25,
@@ -25,7 +26,8 @@ METRICS = {
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Three versions: promoted, not promoted, and one of a later day; a run without a version."""
+    """Three versions: promoted, not promoted, and one of a later day; one of an hour, which is no
+    training; a run without a version."""
     settings = Settings(home=tmp_path_factory.mktemp("trained"))
     client = tracking.open_client(settings)
     for number, (ds, promoted) in enumerate(
@@ -37,6 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         client.set_terminated(run)
         version = registry.register(client, run, ds)
         client.set_model_version_tag(registry.MODEL, version, "promotion.promoted", promoted)
+    client.create_model_version(registry.MODEL, "x", run, tags={"ds": "2024-03-04", BASE: "1"})
     tracking.start_run(client, "unfinished", "2024-03-01")
     return settings
 
@@ -44,6 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def test_names_are_those_of_training() -> None:
     assert registry.MODEL == q.MODEL
     assert q.RUN_TAG == tracking.RUN_TAG
+    assert q.HOURLY == BASE
 
 
 def test_what_was_known_by_a_night(trained: Settings) -> None:

@@ -1,0 +1,1 @@
+"""Hourly learning: few, small, guarded steps from the champion between two of its trainings."""
