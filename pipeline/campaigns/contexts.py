@@ -1,18 +1,25 @@
 """What a policy knows of a user: a segment and features, as `user_features` has them.
 
-For a logged impression it is what was published before the day of the impression, so that no
-policy learns from what came after. A user who was not published yet is "unknown".
+For a logged impression it is the newest day that was over when it was shown, so that no policy
+learns from what came after; what a later model said of that day does not count. A user who was not
+published yet is "unknown".
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from pipeline.catalog import load_table
 from pipeline.errors import CampaignError
-from pipeline.reading import pinned_files, published
+from pipeline.known_rows import MODEL_DS
+from pipeline.point_in_time import Timeline, by_day, zones
+from pipeline.reading import pinned_files
 from pipeline.settings import Settings
+from pipeline.table_columns import DAY, USER
+from pipeline.table_schema import Column
 from pipeline.tables import USER_FEATURES
 
 UNKNOWN = "unknown"
@@ -32,11 +39,10 @@ class Contexts:
 
 def columns_of(segment_by: str) -> list[str]:
     """The columns of `user_features` to read. Raises CampaignError for an unknown segment."""
-    usable = [field.name for field in USER_FEATURES.schema if _tells_apart(field.type)]
+    usable = [column.name for column in USER_FEATURES.columns if _tells_apart(column)]
     if segment_by and segment_by not in usable:
         raise CampaignError(
-            f"segment_by: expected one of {', '.join(usable)}, found {segment_by!r}; correct the "
-            "campaign file"
+            f"segment_by: expected one of {', '.join(usable)}, found {segment_by!r}"
         )
     wanted = ["user_id", *COUNTS, *CHANCES, "is_cold_start", segment_by]
     return [name for name in dict.fromkeys(wanted) if name]
@@ -52,17 +58,20 @@ def contexts(users: pl.DataFrame, segment_by: str) -> Contexts:
 
 
 def logged_contexts(rows: pl.DataFrame, segment_by: str, settings: Settings) -> Contexts:
-    """Of impressions (`ds`, `user_id`): the newest publication before each one's day."""
-    days = list(published("user_features", settings))
-    needed = {ds: max((day for day in days if day < ds), default=None)
-              for ds in rows["ds"].unique()}  # fmt: skip
-    columns = columns_of(segment_by)
-    keyed = rows.select("user_id", day=pl.col("ds").replace_strict(needed, return_dtype=pl.String))
+    """Of impressions (`event_time`, `user_id`): the newest day that was over by then."""
+    iceberg = load_table(settings, USER_FEATURES)
+    timeline = Timeline([], [])
+    if iceberg:
+        timeline = by_day(iceberg, zones(settings), timedelta())
+    days = pl.Series([None, *(state.ds for state in timeline.states)], dtype=pl.String)
+    at = timeline.at(rows["event_time"].dt.epoch("us").to_numpy())
+    keyed = rows.select("user_id", day=days.gather(at + 1))
+    columns = [*columns_of(segment_by), MODEL_DS]
     found = []
-    for day in sorted({day for day in needed.values() if day}):
+    for day in keyed["day"].drop_nulls().unique().sort():
         users = keyed.filter(pl.col("day") == day)["user_id"].unique()
         frame = read_users(settings, day, columns).filter(pl.col("user_id").is_in(users.implode()))
-        found.append(frame.with_columns(day=pl.lit(day)).collect(engine="streaming"))
+        found.append(_without_hindsight(frame, day).collect(engine="streaming"))
     known = pl.concat(found) if found else _none(columns)
     joined = keyed.join(known, on=["user_id", "day"], how="left", maintain_order="left")
     return contexts(joined, segment_by)
@@ -83,12 +92,21 @@ def read_users(settings: Settings, ds: str, columns: list[str]) -> pl.LazyFrame:
     return pl.concat(frames, how="vertical_relaxed")
 
 
-def _tells_apart(kind: pa.DataType) -> bool:
-    """Texts, yes or no, and interests: a list of topics, the first one the strongest."""
+def _without_hindsight(users: pl.LazyFrame, day: str) -> pl.LazyFrame:
+    """Without the chances that a model gave which was trained for a later day."""
+    later = pl.col(MODEL_DS) > day
+    chances = [pl.when(~later.fill_null(False)).then(pl.col(name)).alias(name) for name in CHANCES]
+    return users.with_columns(*chances, day=pl.lit(day))
+
+
+def _tells_apart(column: Column) -> bool:
+    """Texts but ids and days, yes or no, and interests: topics, the first one the strongest."""
+    kind = column.type
     if pa.types.is_list(kind):
         item = kind.value_type
         return pa.types.is_struct(item) and item.get_field_index("topic_id") >= 0
-    return pa.types.is_string(kind) or pa.types.is_boolean(kind)
+    is_text = pa.types.is_string(kind) and column.pattern not in (DAY, USER)
+    return is_text or pa.types.is_boolean(kind)
 
 
 def _segments(users: pl.DataFrame, segment_by: str) -> np.ndarray:

@@ -6,7 +6,7 @@ do not look like failures.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -17,6 +17,7 @@ import pyarrow.dataset as arrow_dataset
 from pipeline.campaigns.campaign import Campaign
 from pipeline.days import shift
 from pipeline.errors import FeedbackError
+from pipeline.point_in_time import EPOCH, MICROSECOND, day_end, zones
 from pipeline.reading import pinned_files
 from pipeline.settings import Settings
 from pipeline.table_rules import LATEST_HOURS_AFTER_DAY_BEGINS
@@ -27,13 +28,14 @@ COLUMNS = ("ds", "event_id", "user_id", "event_type", "event_time", "campaign_id
 # An event may be a day ahead of its arrival day's end in the westernmost zone, no more.
 SKEW = timedelta(hours=LATEST_HOURS_AFTER_DAY_BEGINS - 24)
 WHO = ["user_id", "campaign_id"]
+OF_CONVERSIONS = ("early", "duplicate")  # reasons
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """`rows`: one per impression that counts, oldest first: ds, event_id, user_id, arm (number),
-    propensity, reward, examined. `seen`: ds and user_id of every impression. `refused`: reason
-    -> event ids."""
+    """`rows`: one per impression that counts, oldest first: ds, event_id, event_time, user_id, arm
+    (number), propensity, reward, examined. `seen`: ds and user_id of every impression, refused ones
+    too: they were shown. `refused`: reason -> event ids."""
 
     rows: pl.DataFrame
     seen: pl.DataFrame
@@ -44,6 +46,11 @@ class Feedback:
     def refusals(self) -> int:
         return sum(len(ids) for ids in self.refused.values())
 
+    @property
+    def logged(self) -> int:
+        """Impressions, and the conversions that are refused."""
+        return len(self.seen) + sum(len(self.refused.get(it, ())) for it in OF_CONVERSIONS)
+
 
 def read_feedback(campaign: Campaign, settings: Settings, ds: str) -> tuple[int | None, Feedback]:
     """The snapshot of `events` that was read, and the feedback of the days up to `ds`."""
@@ -52,14 +59,14 @@ def read_feedback(campaign: Campaign, settings: Settings, ds: str) -> tuple[int 
     ids = [arm.campaign_id for arm in campaign.arms]
     paths = [path.removeprefix("file://") for path in files]
     if not paths:
-        return snapshot, match(pl.DataFrame(schema=EMPTY), campaign, ds)
+        return snapshot, match(pl.DataFrame(schema=EMPTY), campaign, log_end(settings, ds))
     events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
     mine = arrow_dataset.field("campaign_id").isin(ids)
     rows = events.to_table(columns=[*COLUMNS, "attributes"], filter=mine)
     place = pc.map_lookup(rows["attributes"], pa.scalar("position"), "first")
     frame = pl.from_arrow(rows.drop_columns("attributes").append_column("position", place))
     assert isinstance(frame, pl.DataFrame)
-    return snapshot, match(frame, campaign, ds)
+    return snapshot, match(frame, campaign, log_end(settings, ds))
 
 
 def impressions_since(campaign: Campaign, settings: Settings, first: str, ds: str) -> int:
@@ -74,9 +81,15 @@ def impressions_since(campaign: Campaign, settings: Settings, first: str, ds: st
     return events.count_rows(filter=mine & (field("event_type") == "impression"))
 
 
-def match(events: pl.DataFrame, campaign: Campaign, ds: str) -> Feedback:
-    """Impressions with what they earned, from events of the campaign's arms up to `ds`."""
+def log_end(settings: Settings, ds: str) -> datetime:
+    """Until when the log of the days up to `ds` is whole: the first of its zones' midnights."""
+    return EPOCH + MICROSECOND * min(day_end(ds, [zone]) for zone in zones(settings))
+
+
+def match(events: pl.DataFrame, campaign: Campaign, ended: datetime) -> Feedback:
+    """Impressions with what they earned, from events of the campaign's arms up to `ended`."""
     shown = _impressions(events.filter(pl.col("event_type") == "impression"), campaign)
+    seen = shown.select("ds", "user_id")
     earned, refused = _conversions(events, shown, campaign)
     for reason, bad in (
         ("propensity", ~(pl.col("propensity").is_between(0, 1, closed="right").fill_null(False))),
@@ -85,22 +98,21 @@ def match(events: pl.DataFrame, campaign: Campaign, ds: str) -> Feedback:
         ids = shown.filter(bad)["event_id"].to_list()
         refused |= {reason: ids} if ids else {}
         shown = shown.filter(~bad)
-    ended = datetime.fromisoformat(shift(ds, 1)).replace(tzinfo=UTC)
     ripe = pl.col("event_time") <= ended - timedelta(hours=campaign.reward.within_hours)
     rows = (
         shown.filter(ripe)
         .join(earned, on="event_id", how="left", maintain_order="left")
         .with_columns(pl.col("reward").fill_null(0.0))
-        .select("ds", "event_id", "user_id", "arm", "propensity", "reward", "examined")
+        .select(
+            "ds", "event_id", "event_time", "user_id", "arm", "propensity", "reward", "examined"
+        )
     )
-    seen = shown.select("ds", "user_id")
     return Feedback(rows, seen, len(shown) - len(rows), refused)
 
 
 def refuse_if_bad(campaign: Campaign, feedback: Feedback) -> None:
     """Raises FeedbackError naming rows when more of them were refused than is tolerated."""
-    rows = len(feedback.seen) + feedback.refusals
-    if feedback.refusals <= campaign.most_refused * rows:
+    if feedback.refusals <= campaign.most_refused * feedback.logged:
         return
     said = "; ".join(
         f"{MEANINGS[reason]}: {len(ids)} rows such as event {ids[0]}"
@@ -108,7 +120,7 @@ def refuse_if_bad(campaign: Campaign, feedback: Feedback) -> None:
     )
     raise FeedbackError(
         f"campaign {campaign.name}: expected at most {campaign.most_refused:.1%} of "
-        f"{rows} rows to be refused, found {feedback.refusals}: {said}; mend the log"
+        f"{feedback.logged} rows to be refused, found {feedback.refusals}: {said}; mend the log"
     )
 
 
@@ -127,22 +139,21 @@ def _conversions(
 ) -> tuple[pl.DataFrame, dict[str, list[str]]]:
     """Reward per impression (`event_id`), each answered once by its first conversion."""
     reward, window = campaign.reward, timedelta(hours=campaign.reward.within_hours)
-    begins = events["event_time"].min()
     answers = events.filter(pl.col("event_type") == reward.event)
-    if isinstance(begins, datetime):  # an earlier conversion may answer what was shown before
-        answers = answers.filter(pl.col("event_time") >= begins + window)
     known = shown.select(*WHO, "event_time", impression="event_id", shown_at="event_time")
     found = answers.sort("event_time", "event_id").join_asof(
         known.sort("event_time"), on="event_time", by=WHO, check_sortedness=False
     )
-    orphans = found.filter(pl.col("impression").is_null())["event_id"].to_list()
+    orphans, begins = found.filter(pl.col("impression").is_null()), events["event_time"].min()
+    if isinstance(begins, datetime):  # an early one may answer what was shown before the log begins
+        orphans = orphans.filter(pl.col("event_time") >= begins + window)
     found = found.filter(pl.col("event_time") - pl.col("shown_at") <= window)
     again = ~pl.col("impression").is_first_distinct()
     twice = found.filter(again)["event_id"].to_list()
     revenue = (pl.col("price") * pl.col("quantity")).fill_null(0.0)
     worth = revenue if reward.value == "revenue" else pl.lit(1.0)
     earned = found.filter(~again).select(event_id="impression", reward=worth)
-    refused = {"early": orphans, "duplicate": twice}
+    refused = {"early": orphans["event_id"].to_list(), "duplicate": twice}
     return earned, {reason: ids for reason, ids in refused.items() if ids}
 
 

@@ -1,17 +1,17 @@
 """Impressions and what they earned, and the rows that are refused by name."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from pipeline.campaigns.campaign import ANYWHERE, Arm, Campaign, Reward
-from pipeline.campaigns.feedback import EMPTY, Feedback, match, refuse_if_bad
+from pipeline.campaigns.feedback import EMPTY, Feedback, log_end, match, refuse_if_bad
 from pipeline.errors import FeedbackError
 from pipeline.policy.specification import Policy
 
-LAST = "2024-03-05"
+ENDED = datetime(2024, 3, 6, tzinfo=UTC)
 
 
 def campaign(**changes: object) -> Campaign:
@@ -35,7 +35,7 @@ def event(name: str, kind: str, when: str, user: str = "u", arm: str = "r", **mo
 
 
 def matched(*events: dict, **changes: object) -> Feedback:
-    return match(pl.DataFrame(list(events), schema=EMPTY), campaign(**changes), LAST)
+    return match(pl.DataFrame(list(events), schema=EMPTY), campaign(**changes), ENDED)
 
 
 FIRST = event("i0", "impression", "01 00:00", user="nobody")  # so that the window begins earlier
@@ -101,6 +101,35 @@ def test_a_conversion_may_answer_what_was_shown_before_the_days_that_are_read() 
     assert not found.refused
 
 
+def test_the_first_days_that_are_read_earn_as_the_others() -> None:
+    found = matched(
+        event("i1", "impression", "02 10:00"),
+        event("c1", "view", "02 10:01"),
+        event("i2", "impression", "02 11:00", user="x"),
+        event("c2", "view", "03 09:59", user="y"),
+        event("c3", "view", "03 10:01", user="y"),
+    )
+    assert rewards(found) == {"i1": 1, "i2": 0}
+    assert found.refused == {"early": ["c3"]}
+
+
+def test_refused_impressions_were_seen_all_the_same() -> None:
+    """Frequency caps count what was shown, however it was logged."""
+    found = matched(
+        event("i1", "impression", "02 10:00", propensity=None),
+        event("i2", "impression", "04 12:00", ds="2024-03-02"),
+        event("i3", "impression", "02 10:00"),
+    )
+    assert found.seen.rows() == [("2024-03-02", "u")] * 3
+    assert (found.logged, found.refusals, found.pending) == (3, 2, 0)
+
+
+def test_the_log_ends_where_its_day_ends_first(home) -> None:
+    assert log_end(home, "2024-03-05") == ENDED
+    tokyo = home.model_copy(update={"business_tz": "Asia/Tokyo"})
+    assert log_end(tokyo, "2024-03-05") == ENDED - timedelta(hours=9)
+
+
 def test_revenue_and_places() -> None:
     found = matched(
         FIRST,
@@ -114,5 +143,5 @@ def test_revenue_and_places() -> None:
 
 
 def test_no_events_is_no_feedback() -> None:
-    found = match(pl.DataFrame(schema=EMPTY), campaign(), LAST)
+    found = match(pl.DataFrame(schema=EMPTY), campaign(), ENDED)
     assert (len(found.rows), found.pending, found.refused) == (0, 0, {})
