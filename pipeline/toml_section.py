@@ -3,6 +3,7 @@
 import re
 import tomllib
 from datetime import date
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Section:
 
     def number(self, key: str, default: float) -> float:
         found = self._left.pop(key, default)
-        if isinstance(found, bool) or not isinstance(found, int | float) or found < 0:
+        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < inf:
             raise self.wrong(key, "a number from 0", found)
         return found
 

@@ -19,6 +19,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 EVERYONE = "everyone"
 ANYWHERE = (("any", 1.0),)
 VALUES = ("one", "revenue")
+WEEK = 7
 TOP = ("segment_by", "audience", "exploration_floor", "arms", "positions", "reward", "feedback",
        "champion", "challenger", "experiment", "budget", "caps", "people")  # fmt: skip
 
@@ -188,11 +189,11 @@ def _limits(top: Section) -> dict[str, Any]:
     budget, caps = top.section("budget", optional=True), top.section("caps", optional=True)
     experiment = top.section("experiment", optional=True)
     found: dict[str, Any] = {
-        "daily_impressions": budget.whole("daily_impressions", 0),
-        "total_impressions": budget.whole("total_impressions", 0),
+        "daily_impressions": _limit(budget, "daily_impressions"),
+        "total_impressions": _limit(budget, "total_impressions"),
         "first_day": budget.day("first_day"),
-        "cap_per_day": caps.whole("per_day", 0),
-        "cap_per_week": caps.whole("per_week", 0),
+        "cap_per_day": _limit(caps, "per_day"),
+        "cap_per_week": _limit(caps, "per_week"),
         "experiment_share": experiment.share("share", 0.0),
     }
     budget.nothing_else(("daily_impressions", "total_impressions", "first_day"))
@@ -203,10 +204,23 @@ def _limits(top: Section) -> dict[str, Any]:
     return found
 
 
+def _limit(section: Section, key: str) -> int:
+    """0 without one; whoever writes 0 wants nothing shown, and gets no unlimited campaign."""
+    declared = section.has(key)
+    found = section.whole(key, 0)
+    if declared and not found:
+        raise section.wrong(key, "a whole number from 1, or no such key for no limit", found)
+    return found
+
+
 def _check(campaign: Campaign, top: Section) -> None:
     arms, floor = len(campaign.active), campaign.exploration_floor
     if floor * arms > 1:
         raise top.wrong("exploration_floor", f"at most 1/{arms} for {arms} arms", floor)
+    if campaign.cap_per_week and campaign.feedback_days < WEEK:
+        raise top.wrong(
+            "feedback.days", f"at least {WEEK} with caps.per_week", campaign.feedback_days
+        )
     if campaign.experiment_share and campaign.challenger is None:
         raise top.wrong("experiment", "a [challenger] to try", campaign.experiment_share)
     beta = [p for p in (campaign.champion, campaign.challenger) if p and p.name == "thompson_beta"]

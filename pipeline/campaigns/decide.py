@@ -6,7 +6,7 @@ robust, on the rest. The challenger takes over when the lower bounds of both its
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -17,10 +17,11 @@ from pipeline.ope.judge import Verdict, compare, in_chunks
 from pipeline.ope.linear_model import fit_linear
 from pipeline.ope.log import Log
 from pipeline.ope.tally import Evaluated
-from pipeline.policy.specification import CHAMPION, Policy
+from pipeline.policy.specification import CHAMPION, UNIFORM, Policy
 
 ESTIMATOR = "doubly_robust"
 CHUNK_ROWS = 100_000
+UNTIL_SOUND = f"{UNIFORM}, until feedback is sound"  # where nothing is in place yet
 NOT_ENOUGH = 2  # impressions: fewer have no spread
 
 
@@ -44,8 +45,10 @@ class Decision:
 
 def incumbent(campaign: Campaign, label: str | None) -> Policy:
     """The policy that a published label names; what the file does not know any more repeats."""
+    if label in (None, UNTIL_SOUND):
+        return campaign.champion
     for policy in (campaign.champion, campaign.challenger):
-        if policy and (label is None or policy.label == label):
+        if policy and policy.label == label:
             return policy
     return Policy(CHAMPION)
 
@@ -67,10 +70,15 @@ def decide(
     if late.sum() < NOT_ENOUGH:
         return _kept(champion, challenger, f"{late.sum()} impressions of the last "
                      f"{campaign.judge_days} days have had their time; wait")  # fmt: skip
-    early, judged = lesson.where(~late), lesson.where(late)
+    early, judged = _as_known_then(lesson.where(~late), campaign.judge_days), lesson.where(late)
     policies = [learn(it, early, campaign, seed, published) for it in (challenger, champion)]
     verdict = _judge(campaign, judged, propensity[late], policies)
     return _decision(campaign, champion, challenger, verdict)
+
+
+def _as_known_then(lesson: Lesson, days: int) -> Lesson:
+    """The lesson as policies would have learned it so many days ago."""
+    return replace(lesson, age_days=lesson.age_days - days)
 
 
 def _judge(

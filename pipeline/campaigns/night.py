@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.campaigns.audience import Audience, audience_of
 from pipeline.campaigns.campaign import Campaign
 from pipeline.campaigns.contexts import columns_of, logged_contexts
-from pipeline.campaigns.decide import ESTIMATOR, Decision, decide
+from pipeline.campaigns.decide import ESTIMATOR, UNTIL_SOUND, Decision, decide
 from pipeline.campaigns.feedback import (
     MEANINGS,
     Feedback,
@@ -27,8 +27,8 @@ from pipeline.campaigns.published_policy import (
     probabilities_in_place,
 )
 from pipeline.campaigns.serve import Limits, Variant, limits_of, serve
-from pipeline.errors import FeedbackError
-from pipeline.policy.specification import CHAMPION, UNIFORM, Policy
+from pipeline.errors import CampaignError, FeedbackError
+from pipeline.policy.specification import CHAMPION, Policy
 from pipeline.settings import Settings
 
 NAMED = 3  # refused events per reason
@@ -69,7 +69,7 @@ def prepare(campaign: Campaign, settings: Settings, ds: str) -> Night:
 
     Feedback that cannot be right leaves the policy in place, with the reason in the judgement.
     """
-    columns_of(campaign.segment_by)
+    _check_segment(campaign)
     audience, at = audience_of(campaign, settings, ds), in_place(campaign, settings, ds)
     check_arms(campaign, settings, at)
     published = cache(lambda: probabilities_in_place(campaign, settings, at))
@@ -84,7 +84,7 @@ def prepare(campaign: Campaign, settings: Settings, ds: str) -> Night:
         if decision.decision == "experiment" and decision.challenger:
             serving.append(decision.challenger)
     except FeedbackError as error:
-        label = at.label or UNIFORM
+        label = at.label or UNTIL_SOUND
         decision = Decision(Policy(CHAMPION), campaign.challenger, "refused", str(error))
         serving = [decision.policy]
     learned = [learn(policy, lesson, campaign, seed, published) for policy in serving]
@@ -94,6 +94,13 @@ def prepare(campaign: Campaign, settings: Settings, ds: str) -> Night:
     spent = impressions_since(campaign, settings, first, ds) if first else 0
     limits = limits_of(campaign, feedback.seen, spent, ds)
     return Night(campaign, ds, feedback, decision, label, variants, audience, limits)
+
+
+def _check_segment(campaign: Campaign) -> None:
+    try:
+        columns_of(campaign.segment_by)
+    except CampaignError as error:
+        raise CampaignError(f"{campaign.file}: {error}") from None
 
 
 def lesson_of(

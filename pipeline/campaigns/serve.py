@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.campaigns.audience import Audience
-from pipeline.campaigns.campaign import Campaign
+from pipeline.campaigns.campaign import WEEK, Campaign
 from pipeline.campaigns.contexts import columns_of, contexts, read_users
 from pipeline.campaigns.learned import Learned
 from pipeline.days import shift
@@ -17,7 +17,6 @@ from pipeline.policy_tables import AD_POLICY, ARM_CHANCES
 from pipeline.settings import Settings
 
 BATCH_ROWS = 50_000
-WEEK = 7
 
 
 @dataclass(frozen=True)

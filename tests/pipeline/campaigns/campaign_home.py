@@ -48,7 +48,9 @@ def put_users(settings: Settings, days: tuple[str, ...] = (LAST,), users: int = 
         {ds: [row(ds, number) for number in range(users)] for ds in days})  # fmt: skip
 
 
-def put_ads(settings: Settings, clicked: dict[str, float], a_day: int = 120) -> None:
+def put_ads(
+    settings: Settings, clicked: dict[str, float], a_day: int = 120, run: str = "given"
+) -> None:
     """Ten days of impressions, half of them of each arm, drawn with probability 1/2.
 
     `clicked` is the share of each arm's impressions that are followed by a view. User 0 saw the
@@ -58,7 +60,7 @@ def put_ads(settings: Settings, clicked: dict[str, float], a_day: int = 120) -> 
     for back in range(10):
         ds = shift(LAST, -back)
         days[ds] = [row for number in range(a_day) for row in ad(ds, number, clicked, a_day)]
-    put(settings, "events", days)
+    put(settings, "events", days, run)
 
 
 def ad(ds: str, number: int, clicked: dict[str, float], a_day: int = 120) -> list[dict]:

@@ -84,6 +84,15 @@ def test_everything_is_read(tmp_path: Path) -> None:
         ('"lints"', '"thompson_beta"', 'reward.value: expected "one" with thompson_beta'),
         ("[arms.blue]", '[arms.blue]\ncampaign_id = "spring-0"', "campaign_id: expected one arm"),
         ("segment_by", "= segment_by", "not valid TOML"),
+        (
+            "per_day = 3",
+            "per_day = 0",
+            "caps.per_day: expected a whole number from 1, or no such key",
+        ),
+        ("daily_impressions = 1000", "daily_impressions = 0", "budget.daily_impressions: expected"),
+        ("days = 21", "days = 6", "feedback.days: expected at least 7 with caps.per_week, found 6"),
+        ("0.05", "nan", "exploration_floor: expected a number from 0, found nan"),
+        ("= 48", "= inf", "reward.within_hours: expected a number from 0, found inf"),
         ("daily_impr", "total_impr", "budget.first_day: expected the day from which"),
     ],
 )

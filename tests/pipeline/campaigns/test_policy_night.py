@@ -41,6 +41,15 @@ def test_a_challenger_that_is_better_for_sure_takes_over(home) -> None:
     assert rows[user(1)]["policy"] == "epsilon_greedy"
 
 
+def test_a_short_memory_is_judged_as_it_would_have_been_then(home) -> None:
+    """Three days of memory, judged on four days: the three days before those count."""
+    put_users(home)
+    put_ads(home, BETTER)
+    declare(home, FILE.replace('"epsilon_greedy"', '"epsilon_greedy"\nwindow_days = 3'))
+    judgement, _ = decided(home)
+    assert judgement["decision"] == "replaced"
+
+
 def test_a_challenger_that_is_no_better_does_not(home) -> None:
     put_users(home)
     put_ads(home, ALIKE)
@@ -94,6 +103,25 @@ def test_bad_propensities_leave_the_policy_in_place(home) -> None:
     }
 
 
+def test_bad_feedback_of_a_first_night_does_not_replace_the_declared_champion(home) -> None:
+    put_users(home, (shift(LAST, -1), LAST))
+    put_ads(home, BETTER)
+    day = shift(LAST, -2)
+    dead = {"red": 0.0, "blue": 0.0}
+    bad = [{**ad(day, number, dead)[0], "propensity": 0.0} for number in range(200)]
+    put(home, "events", {day: bad}, run="bad")
+    alone = FILE.replace('[challenger]\npolicy = "epsilon_greedy"\n', "")
+    declare(home, alone.replace('"uniform"', '"thompson_beta"'))
+    judgement, rows = decided(home, shift(LAST, -1), "r0")
+    assert judgement["decision"] == "refused"
+    assert judgement["policy"] == "uniform, until feedback is sound"
+    assert chances(rows[user(1)]) == {"red": 0.5, "blue": 0.5}
+    put_ads(home, BETTER, run="mended")
+    judgement, rows = decided(home)
+    assert judgement["policy"] == "thompson_beta"
+    assert chances(rows[user(1)])["blue"] == 0.99
+
+
 def test_a_typo_ends_the_job_and_nothing_is_staged(home) -> None:
     put_users(home)
     declare(home, FILE.replace("judge_days", "juge_days"))
@@ -101,7 +129,9 @@ def test_a_typo_ends_the_job_and_nothing_is_staged(home) -> None:
         build(home, LAST, "r1")
     assert not published("ad_policy", home)
     declare(home, 'segment_by = "colour"\n' + FILE)
-    with pytest.raises(CampaignError, match=r"segment_by: expected one of .*segment.*'colour'"):
+    with pytest.raises(
+        CampaignError, match=r"spring.toml: segment_by: expected one of .*segment.*'colour'"
+    ):
         build(home, LAST, "r1")
 
 
