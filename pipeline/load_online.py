@@ -18,6 +18,8 @@ from pipeline.online import open_backend
 from pipeline.online.load import load_night, roll_back
 from pipeline.settings import load_settings
 
+WAIT_SECONDS = 120  # for a refresh that writes its rows
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -36,7 +38,7 @@ def main() -> None:
     done = (
         roll_back(backend)
         if given.rollback
-        else load_night(settings, backend, parse_day(given.ds), given.force)
+        else load_night(settings, backend, parse_day(given.ds), given.force, WAIT_SECONDS)
     )
     print(f"online store ({backend.name}): {done}")
     bring_up_to_date(settings)

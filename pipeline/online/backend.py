@@ -29,6 +29,12 @@ class Backend(Protocol):
     def write(self, version: str, rows: Rows) -> None:
         """Writes a version that nobody reads yet."""
 
+    def upsert(self, version: str, rows: Rows) -> None:
+        """Writes rows into a version, also the one that serves: new users, and others anew.
+
+        A reader finds a user's row whole, before or after; cut off, some rows are the new ones.
+        """
+
     def count(self, version: str) -> int:
         """Users of a version, counted by the store itself."""
 

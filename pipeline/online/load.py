@@ -17,13 +17,16 @@ from pipeline.tables import table_named
 FEATURES = table_named("user_features")
 
 
-def load_night(settings: Settings, backend: Backend, ds: str, force: bool = False) -> str:
+def load_night(
+    settings: Settings, backend: Backend, ds: str, force: bool = False, wait_seconds: float = 0
+) -> str:
     """Loads the published day, lets it serve, removes what is older than the night before.
 
     Returns what was done. A day that serves already, was rolled back, or is older than the one that
-    serves is left alone unless `force` is given. Raises NotPublishedError and OnlineError.
+    serves is left alone unless `force` is given. Another writer is waited for as long as said.
+    Raises NotPublishedError and OnlineError.
     """
-    with backend.writing():
+    with backend.writing(wait_seconds):
         nights = backend.nights()
         _sweep(backend, nights)
         publication, scan = _published(settings, ds)
@@ -45,6 +48,13 @@ def roll_back(backend: Backend) -> str:
     return f"ds={back.current.ds} serves again ({back.current.rows} users), not ds={back.left.ds}"
 
 
+def encoded(scan: DataScan, schema: pa.Schema) -> Rows:
+    """The rows of a scan as the store keeps them."""
+    for batch in scan.to_arrow_batch_reader():
+        if batch.num_rows:
+            yield from encode(batch, schema)
+
+
 def _published(settings: Settings, ds: str) -> tuple[Publication, DataScan]:
     """The publication and its rows, of one snapshot."""
     iceberg = load_table(settings, FEATURES)
@@ -58,7 +68,7 @@ def _write(backend: Backend, ds: str, publication: Publication, scan: DataScan) 
     """Writes and counts a night under a fresh version."""
     schema = value_schema(_columns(scan))
     version = f"{ds.replace('-', '')}_{time.time_ns():x}"
-    backend.write(version, _rows(scan, schema))
+    backend.write(version, encoded(scan, schema))
     found = backend.count(version)
     if found != publication.rows:
         backend.remove(version)
@@ -73,12 +83,6 @@ def _columns(scan: DataScan) -> pa.Schema:
     """The declared columns that the table has: one that was never published has none of the new."""
     there = set(scan.projection().column_names)
     return pa.schema([column for column in FEATURES.schema if column.name in there])
-
-
-def _rows(scan: DataScan, schema: pa.Schema) -> Rows:
-    for batch in scan.to_arrow_batch_reader():
-        if batch.num_rows:
-            yield from encode(batch, schema)
 
 
 def _sweep(backend: Backend, nights: Nights) -> None:

@@ -14,8 +14,9 @@ class Night:
     version: str
     ds: str
     digest: str  # of the publication that was loaded
-    rows: int
+    rows: int  # users, new ones of refreshes too
     schema: str
+    refreshed: str = ""  # hour of the refresh that wrote into it last
 
 
 @dataclass(frozen=True)

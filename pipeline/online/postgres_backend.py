@@ -22,6 +22,8 @@ PREFIX = "tidemark_online_"
 LOCK = 7_446_361_201  # any number that no other program takes for its own
 READ = """SELECT p.nights, f.user_id, f.value FROM {} p
     LEFT JOIN {} f ON f.user_id = ANY(%s)"""
+UPSERT = """INSERT INTO {} VALUES (%s, %s)
+    ON CONFLICT (user_id) DO UPDATE SET value = EXCLUDED.value"""
 
 
 class PostgresBackend:
@@ -75,6 +77,11 @@ class PostgresBackend:
                 for row in rows:
                     copy.write_row(row)
             connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (user_id)").format(table))
+
+    def upsert(self, version: str, rows: Rows) -> None:
+        """One transaction: readers see all of it or nothing."""
+        with self._told() as connection, connection.transaction():
+            connection.cursor().executemany(sql.SQL(UPSERT).format(_table(version)), rows)
 
     def count(self, version: str) -> int:
         return int(self._run(sql.SQL("SELECT count(*) FROM {}").format(_table(version)))[0][0])

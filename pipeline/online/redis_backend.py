@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 
 import redis
+from redis.client import Pipeline
 from redis.exceptions import LockError, RedisError, WatchError
 from redis.lock import Lock
 
@@ -62,18 +63,21 @@ class RedisBackend:
                 self._client.hset(NIGHT + version, items=[part for row in batch for part in row])
                 self._renew()
 
+    def upsert(self, version: str, rows: Rows) -> None:
+        """Batch by batch: everybody waits while Redis works on one."""
+        while batch := list(islice(rows, BATCH)):
+            with self._owning() as both:
+                both.hset(NIGHT + version, items=[part for row in batch for part in row])
+            with _told():
+                self._renew()
+
     def count(self, version: str) -> int:
         with _told():
             return int(self._client.hlen(NIGHT + version))
 
     def point(self, nights: Nights) -> None:
-        with _told(), self._client.pipeline() as both:
-            both.watch(LOCK)
-            if self._lock is None or both.get(LOCK) != self._lock.local.token:
-                raise LockError("taken over by another process")
-            both.multi()
+        with self._owning() as both:
             both.set(POINTER, nights.to_json())
-            both.execute()
 
     def versions(self) -> set[str]:
         with _told():
@@ -96,6 +100,17 @@ class RedisBackend:
 
     def close(self) -> None:
         self._client.close()
+
+    @contextmanager
+    def _owning(self) -> Iterator[Pipeline]:
+        """Commands that are done together, unless another process has the lock by now."""
+        with _told(), self._client.pipeline() as both:
+            both.watch(LOCK)
+            if self._lock is None or both.get(LOCK) != self._lock.local.token:
+                raise LockError("taken over by another process")
+            both.multi()
+            yield both
+            both.execute()
 
     def _renew(self) -> None:
         if self._lock is not None:

@@ -23,6 +23,9 @@ from pipeline.online.backend import Rows
 from pipeline.online.night import Nights
 
 BATCH = 5000
+PATCHED = 500  # rows of one transaction of a night that is read: each may touch a page of its own
+UPSERT = """INSERT INTO features VALUES (?, ?)
+    ON CONFLICT (user_id) DO UPDATE SET value = excluded.value"""
 ASKED = 500  # users of one query; SQLite has a limit
 PAGE_BYTES = 32_768  # of 16 KiB a fourth stayed empty
 WAIT_SECONDS = 30.0
@@ -79,6 +82,14 @@ class SqliteBackend:
             night.execute("CREATE UNIQUE INDEX by_user ON features (user_id)")
         for written in (path, path.parent):
             _flush(written)
+
+    def upsert(self, version: str, rows: Rows) -> None:
+        """Batch by batch: readers wait while one is committed. What is replaced becomes zeros."""
+        with closing(sqlite3.connect(self._path(version), timeout=WAIT_SECONDS)) as night:
+            night.execute("PRAGMA secure_delete = ON")
+            while batch := list(islice(rows, PATCHED)):
+                with night:
+                    night.executemany(UPSERT, batch)
 
     def count(self, version: str) -> int:
         if not self._path(version).exists():
@@ -143,13 +154,16 @@ class SqliteBackend:
 
 
 def _reader(file: Path) -> sqlite3.Connection | None:
+    """Not `mode=ro`: whoever reads first must undo what a writer that was killed left half-done."""
     try:
-        return sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False,
+        reader = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode=rw", uri=True, check_same_thread=False,
             timeout=WAIT_SECONDS,
         )  # fmt: skip
     except sqlite3.OperationalError:
         return None
+    reader.execute("PRAGMA query_only = ON")
+    return reader
 
 
 def _locked(descriptor: int) -> bool:

@@ -27,7 +27,7 @@ from pipeline.online import load, open_backend, redis_backend
 from pipeline.settings import load_settings
 
 redis_backend.LOCK_SECONDS, redis_backend.BATCH = 1, 5
-settings, rows = load_settings(), load._rows
+settings, rows = load_settings(), load.encoded
 
 def stuck(*arguments):
     for number, row in enumerate(rows(*arguments)):
@@ -36,7 +36,7 @@ def stuck(*arguments):
             time.sleep(600)
         yield row
 
-load._rows = stuck
+load.encoded = stuck
 load.load_night(settings, open_backend(settings), sys.argv[1])
 """
 
