@@ -46,6 +46,16 @@ def without_rows(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
     return pa.concat_tables(kept) if kept else rows.slice(0, 0)
 
 
+def plain(schema: pa.Schema) -> pa.Schema:
+    """The schema without dictionaries: these are written whole, with values that no row has."""
+    return pa.schema(
+        [
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in schema
+        ]
+    )
+
+
 def rewritten(path: str, folder: Path, users: frozenset[str], change: Change = without_rows) -> str:
     """A file of `folder` with the rows that `change` leaves; empty when it leaves none.
 

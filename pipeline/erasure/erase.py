@@ -47,9 +47,10 @@ def _erase(
     reason: str,
     tell: Callable[[str], None],
 ) -> Record:
+    unread = landed_search.unread_files(settings)  # first: a day may be published meanwhile
     held = {table.name: holding(table_files(settings, table), persons.users)
             for table in USER_TABLES}  # fmt: skip
-    records = _landed(settings, persons, held)
+    records = _landed(settings, persons, held, unread)
     _check_known(settings, persons, held, records, named)
     record = open_record(settings, persons, datetime.now(UTC).isoformat("T", "seconds"), reason)
     suppress(settings, persons.users)
@@ -71,10 +72,11 @@ def _erase(
     return record
 
 
-def _landed(settings: Settings, persons: Persons, held: Held) -> list[landed_search.LandedRecord]:
+def _landed(
+    settings: Settings, persons: Persons, held: Held, unread: set[str]
+) -> list[landed_search.LandedRecord]:
     """The persons' records in the files that `raw_events` names, and in those it does not know."""
     read = landing_files_of(list(held[RAW_EVENTS.name]), persons.users)
-    unread = landed_search.unread_files(settings)
     return landed_search.find_records(settings, persons.users, read | unread)
 
 
@@ -154,6 +156,7 @@ def _erase_other(
         and named_in(path, names)
     ]
     record.landed_records += landed_records.blank_lines_naming(settings, files, names)
+    record.other_files += other_files.strike_from_lists(settings, files, names)
     record.other_files += other_files.overwrite_names(files, names)
     record.other_files += other_files.drop_rows(files, names)
     tell(f"logs, pages and other files: {record.other_files} cleared")

@@ -17,6 +17,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
 from pipeline.erasure.persons import Persons, identity_file, read_identities
 from pipeline.erasure.suppression import ERASED
@@ -72,7 +73,7 @@ def _blank_lines(path: Path, aside: Path, wanted: set[int]) -> None:
 
 def _blank_rows(path: Path, aside: Path, wanted: set[int]) -> None:
     with pq.ParquetFile(path) as file:
-        schema = pa.schema([field.with_nullable(True) for field in file.schema_arrow])
+        schema = pa.schema([field.with_nullable(True) for field in plain(file.schema_arrow)])
         first = 1
         with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
             for group in range(file.num_row_groups):

@@ -1,4 +1,4 @@
-"""What tells of a person besides tables: logs, pages, kept vectors of what they typed.
+"""What tells of a person besides tables: lists, logs, pages, kept vectors of what they typed.
 
 In text files names are overwritten in place, letter for letter, so that a log may be written on
 meanwhile and a page keeps its form.
@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.auditing.staged_rows import parquet_sql
+from pipeline.campaigns.campaign import folder_of
+from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
 from pipeline.settings import Settings
 from pipeline.tables import RAW_EVENTS, USER_HISTORY
@@ -53,6 +55,22 @@ def forget_texts(settings: Settings, texts: set[str]) -> int:
         return database.total_changes - before
 
 
+def strike_from_lists(settings: Settings, files: Iterable[Path], names: Names) -> int:
+    """Takes the names out of the lists of users of campaigns; returns in how many lists.
+
+    Overwritten ones would be no pseudonyms, and such a list ends the job that reads it.
+    """
+    lists = [it for it in files if it.parent == folder_of(settings) and it.suffix != ".toml"]
+    for path in lists:
+        content, kept, start = path.read_bytes(), b"", 0
+        for span in names.spans(content):
+            kept, start = kept + content[start : span[0]], span[1]
+        aside = path.with_suffix(".erasing")
+        aside.write_bytes(kept + content[start:])
+        aside.replace(path)
+    return len(lists)
+
+
 def overwrite_names(files: Iterable[Path], names: Names) -> int:
     """Puts asterisks in the place of the names in text files; returns in how many files."""
     done = 0
@@ -75,6 +93,7 @@ def drop_rows(files: Iterable[Path], names: Names) -> int:
     for path in files:
         if path.suffix == ".parquet":
             rows = pq.read_table(path)
+            rows = rows.cast(plain(rows.schema))
             theirs = _naming(rows, names.tokens)
             if pc.any(theirs).as_py():
                 aside = path.with_suffix(".erasing")

@@ -80,10 +80,12 @@ def _texts(array: pa.Array, names: Names) -> Iterator[bytes]:
     elif pa.types.is_map(kind):
         yield from _texts(array.keys, names)
         yield from _texts(array.items, names)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    elif pa.types.is_dictionary(kind):
+        yield from _texts(array.dictionary, names)
+    elif pa.types.is_nested(kind):  # lists of any kind
         yield from _texts(array.values, names)
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
-        data = array.buffers()[2]
+    elif not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+        texts = array.cast(pa.large_binary())
+        data = texts.buffers()[2]
         if data is not None and names.maybe(memoryview(data).tobytes()):
-            values = array.cast(pa.binary()).drop_null().to_pylist()
-            yield b"\n".join([b"", *values, b""])
+            yield b"\n".join([b"", *texts.drop_null().to_pylist(), b""])

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.erasure.landed_records import blank_lines_naming, blank_records
 from pipeline.erasure.names import Names
+from pipeline.erasure.search import named_in
 from pipeline.settings import Settings
 
 LINES = b"\xef\xbb\xbfwho,what\r\nanna,view\r\nbob,\xe9\r\n\r\nanna,cart"
@@ -33,17 +34,21 @@ def test_rows_of_parquet(home: Settings) -> None:
             pa.field("who", pa.string(), nullable=False),
             ("tags", pa.map_(pa.string(), pa.string())),
             ("many", pa.list_(pa.int64())),
+            ("kind", pa.dictionary(pa.int32(), pa.string())),
         ]
     )
     people = ["anna", "bob", "anna", "carl", "bob"]
-    rows = [{"who": who, "tags": [("k", who)], "many": [n]} for n, who in enumerate(people)]
+    rows = [
+        {"who": who, "tags": [("k", who)], "many": [n], "kind": who} for n, who in enumerate(people)
+    ]
     (home.landing / "shop").mkdir()
     path = home.landing / "shop" / "1.parquet"
     pq.write_table(pa.Table.from_pylist(rows, schema), path, row_group_size=2)
     blank_records(home, [("shop/1.parquet", 1), ("shop/1.parquet", 3)])
-    nothing = {"who": None, "tags": None, "many": None}
+    nothing = {"who": None, "tags": None, "many": None, "kind": None}
     expected = [nothing if row["who"] == "anna" else row for row in rows]
     assert pq.read_table(path).to_pylist() == expected
+    assert not named_in(path, Names(["anna"])), "a dictionary keeps values that no row has"
 
 
 def test_lines_in_which_no_user_could_be_read(home: Settings) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.erasure import search as searching
 from pipeline.erasure.names import Names
-from pipeline.erasure.other_files import drop_rows, overwrite_names
+from pipeline.erasure.other_files import drop_rows, overwrite_names, strike_from_lists
 from pipeline.erasure.search import search
 from pipeline.settings import Settings
 
@@ -25,6 +25,9 @@ COLUMNS = {
     "map_key": pa.array([[], [(NAME, "x")]], pa.map_(pa.string(), pa.string())),
     "map_value": pa.array([[], [("x", NAME)]], pa.map_(pa.string(), pa.string())),
     "dictionary": pa.array(["x", NAME]).dictionary_encode(),
+    "large_binary": pa.array([b"x", NAME.encode()], pa.large_binary()),
+    "fixed_binary": pa.array([b"x" * 32, NAME.encode()], pa.binary(32)),
+    "fixed_list": pa.array([["x", "x"], ["x", NAME]], pa.list_(pa.string(), 2)),
 }
 
 
@@ -32,12 +35,15 @@ def found(home: Settings) -> list[str]:
     return [path.name for path in search(home, NAMES)[1]]
 
 
+@pytest.mark.parametrize("store_schema", [False, True])
 @pytest.mark.parametrize("kind", COLUMNS)
-def test_columns_of_parquet(home: Settings, kind: str) -> None:
+def test_columns_of_parquet(home: Settings, kind: str, store_schema: bool) -> None:
     """Also without statistics, which would give the name away."""
     table = pa.table({"c": COLUMNS[kind]})
-    pq.write_table(table, home.home / "a.parquet", write_statistics=False, store_schema=False)
-    pq.write_table(table.slice(0, 1).take([0]), home.home / "b.parquet", write_statistics=False)
+    options = {"write_statistics": False, "store_schema": store_schema}
+    pq.write_table(table, home.home / "a.parquet", **options)
+    others = pa.Table.from_pylist(table.slice(0, 1).to_pylist(), table.schema)
+    pq.write_table(others, home.home / "b.parquet", **options)
     assert found(home) == ["a.parquet"]
 
 
@@ -69,11 +75,29 @@ def test_names_in_text_are_overwritten_letter_for_letter(home: Settings) -> None
     assert overwrite_names([path, _empty(home.home)], NAMES) == 0
 
 
+def test_lists_of_campaigns_stay_lists(home: Settings) -> None:
+    """The others stay in it, also those on the same line, and the list can still be read."""
+    other, third = "a" * 32, "b" * 32
+    folder = home.home / "campaigns"
+    folder.mkdir()
+    never, opted_out = folder / "never.csv", folder / "opted_out"
+    never.write_text(f"user_id\n{NAME}\n{other}\n")
+    opted_out.write_text(f"{other} {NAME} {third}")
+    assert strike_from_lists(home, [never, opted_out, home.home / "log.txt"], NAMES) == 2
+    assert never.read_text().split() == ["user_id", other]
+    assert opted_out.read_text().split() == [other, third]
+    assert sorted(folder.iterdir()) == [never, opted_out]
+
+
 def test_other_parquet_loses_the_rows(home: Settings) -> None:
     path = home.home / "truth.parquet"
     pq.write_table(pa.table({"who": [NAME, "x", None], "n": [1, 2, 3]}), path)
     assert drop_rows([path], NAMES) == 1
     assert pq.read_table(path).to_pydict() == {"who": ["x", None], "n": [2, 3]}
+    pq.write_table(pa.table({"who": pa.array([NAME, "x", None]).dictionary_encode()}), path)
+    assert drop_rows([path], NAMES) == 1
+    assert pq.read_table(path).to_pydict() == {"who": ["x", None]}
+    assert not found(home), "the dictionary of a column keeps values that no row has"
 
 
 def _empty(folder: Path) -> Path:
