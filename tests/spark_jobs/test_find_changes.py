@@ -14,6 +14,7 @@ from spark_jobs.transforms.interests.find_changes import find_changes
 from spark_jobs.transforms.interests.touches import Touches
 
 FOUR = population(0.25, 0.25, 0.25, 0.25)
+ALIKE = population(*[1 / 26] * 26, concentration=8)
 
 
 def until(known: Touches, day: int) -> Touches:
@@ -78,8 +79,43 @@ def test_the_path_is_append_only(users: list[str], night: int) -> None:
         if early.found[user] != NEVER and late.found[user] < DAY0 + night:
             assert late.found[user] == early.found[user]
             assert late.since[user] == early.since[user]
+            assert late.source[user] == early.source[user]
+            assert late.p_value[user] == early.p_value[user]
         if early.found[user] == NEVER:
             assert late.found[user] == NEVER or late.found[user] >= DAY0 + night
+
+
+def test_topics_to_come_tell_nothing_yet() -> None:
+    """Found on the same evidence, whatever else the user turns to afterwards."""
+    moved = "a" * 20 + "b" * 10
+    now, later = (find_changes(touches(moved + rest), FOUR) for rest in ("", "cdcd"))
+    assert (now.found[0], now.p_value[0]) == (later.found[0], later.p_value[0])
+    assert now.found[0] != NEVER
+
+
+def test_what_was_found_is_no_evidence_of_another_change() -> None:
+    """Silent for good on the night of the alarm: stable 90 days later, and so is the p-value."""
+    moved = touches("a" * 40 + "b" * 10)
+    alarm = int(find_changes(moved, FOUR).found[0]) - DAY0
+    found = find_changes(until(moved, alarm + 1), FOUR)
+    assert found.found[0] == DAY0 + alarm
+    assert (found.p_value[0] <= 0.05, found.p_now[0]) == (True, 1)
+
+
+def test_one_topic_is_no_change_even_where_nobody_else_likes_it() -> None:
+    """The null model foretells it one time in 31, and forty days in a row surprise it."""
+    all_alike = population(*[1 / 31] * 31, concentration=32)
+    found = find_changes(touches("a" * 40, "b" + "a" * 40), all_alike)
+    assert found.p_now[0] == 1
+    assert found.found[1] != NEVER
+
+
+def test_a_change_back_to_the_first_topic_has_days_before_it() -> None:
+    """The first day is a's too, and b is gone: the change to a began after b, not with day one."""
+    quiet = "." * 300
+    found = find_changes(touches(quiet.join(["a", "bbb", *"aaaaaaaaaaa"])), ALIKE)
+    assert (found.source[0], found.target[0]) == (1, 0)
+    assert found.since[0] > DAY0 + 303
 
 
 def drawn(users: int, days: int, seed: int, move: int | None = None) -> Touches:

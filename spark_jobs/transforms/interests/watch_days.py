@@ -30,6 +30,7 @@ class Watch:
         self.past_days, self.steps = np.zeros(users), np.zeros(users)
         self.past, self.prior = np.zeros(pairs), self.share.copy()
         self.yesterday, self.evidence = np.zeros(pairs), np.zeros(pairs)
+        self.touched = np.zeros(pairs, dtype=bool)  # so far: topics to come tell nothing yet
         # CUSUM of each topic (Page 1954), for when the change began
         self.peak, self.start = np.zeros(pairs), np.zeros(pairs, dtype=np.int64)
 
@@ -43,13 +44,15 @@ class Watch:
         waited = (day - self.last[:users])[owner] / YEAR
         self.evidence[:pairs] = (self.evidence[:pairs] + waited) * np.exp(gain)
         self.start[:pairs][self.peak[:pairs] <= 0] = step
-        self.peak[:pairs] = np.maximum(self.peak[:pairs], 0) + gain
+        if step:  # a change has days before it
+            self.peak[:pairs] = np.maximum(self.peak[:pairs], 0) + gain
+        self.touched[:pairs] |= parts > 0
         self.past[:pairs] += parts
         self.past_days[:users] += mass
         self.steps[:users] += 1
         self.yesterday[:pairs] = parts / mass[owner]
         self.last[:users] = day
-        p = self._p_value(np.add.reduceat(self.share[:pairs] * self.evidence[:pairs], first), day)
+        p = self._p_value(self._all_evidence(first, pairs), day)
         self.changes.p_now[self.paths.user[:users]] = p
         for user in np.flatnonzero(p <= ALARM).tolist():
             self._found(user, step, p[user])
@@ -64,6 +67,12 @@ class Watch:
         foretold = (1 - sticky) * foretold + sticky * self.yesterday[:pairs]
         return (mass - parts) * np.log(1 - MOVED) + parts * np.log(1 - MOVED + MOVED / foretold)
 
+    def _all_evidence(self, first: np.ndarray, pairs: int) -> np.ndarray:
+        """By user, of the topics touched so far; none while there is but one to move from or to."""
+        touched = self.touched[:pairs]
+        weighed = np.add.reduceat(self.share[:pairs] * self.evidence[:pairs] * touched, first)
+        return np.where(np.add.reduceat(touched.astype(int), first) > 1, weighed, 0)
+
     def _p_value(self, evidence: np.ndarray, day: np.ndarray) -> np.ndarray:
         users = len(day)
         years = np.maximum(day - self.began[:users], LEAST_DAYS) / YEAR
@@ -74,7 +83,8 @@ class Watch:
     def _found(self, user: int, step: int, p_value: float) -> None:
         """Records a change, and watches on with what came since it began as the past."""
         mine = slice(*self.paths.first[user : user + 2])
-        to = int(np.argmax(self.share[mine] * self.evidence[mine]))
+        touched = self.touched[mine]
+        to = int(np.argmax(self.share[mine] * self.evidence[mine] * touched))
         rows = self.paths.rows_of(user)
         steps, days = self.paths.row_step[rows], self.paths.row_day[rows]
         since = self.start[mine][to]
@@ -82,16 +92,14 @@ class Watch:
         after = np.zeros(mine.stop - mine.start)
         np.add.at(after, self.paths.row_pair[new] - mine.start, self.paths.row_part[new])
         old = np.maximum(self.past[mine] - after, 0)
-        if old.sum() < 1e-9 or len(old) < 2:
-            return
-        moved = after / after.sum() - old / old.sum()
+        moved = np.where(touched, after / after.sum() - old / old.sum(), np.inf)
         moved[to] = np.inf
         began = days[np.searchsorted(steps, since)]
         place, changes = self.paths.user[user], self.changes
         changes.since[place], changes.found[place] = began, self.last[user]
         changes.source[place] = self.paths.topic[mine][np.argmin(moved)]
         changes.target[place] = self.paths.topic[mine][to]
-        changes.p_value[place] = p_value
+        changes.p_value[place], changes.p_now[place] = p_value, 1.0
         self._restart(user, mine, after, old, began, step - since + 1)
 
     def _restart(
