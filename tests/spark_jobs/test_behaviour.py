@@ -81,7 +81,18 @@ def test_goods_that_are_used_up_are_due_and_others_are_not() -> None:
 def test_two_orders_on_following_days_are_one_errand() -> None:
     rows = [act("u", 0, "purchase", moment(ago), 1.0) for ago in (21, 20, 10, 9)]
     chunk = unpack(history(rows), usual_prices(ITEMS), DS)
-    assert learn_cycles(chunk).kind_gap == pytest.approx(np.log(10))
+    assert learn_cycles(chunk).kind_gap == pytest.approx(np.log(11))  # from last to last order
+
+
+def test_who_bought_today_is_not_due_before_a_cycle_from_today() -> None:
+    """All others come back after 20 days; one user bought on each of the last 18 days."""
+    rows = [
+        act(f"{n:02d}", 0, "purchase", moment(ago), 1.0) for n in range(30) for ago in (45, 25, 5)
+    ]
+    rows += [act("z", 0, "purchase", moment(ago), 1.0) for ago in range(18)]
+    chunk = unpack(history(rows), usual_prices(ITEMS), DS)
+    daily = due_again(chunk, learn_cycles(chunk), DS).filter(row=30)["due_again"][0].to_list()
+    assert [entry["due_ds"] for entry in daily] == ["2024-04-20"]
 
 
 def test_a_word_stands_for_the_topic_of_most_of_its_items() -> None:

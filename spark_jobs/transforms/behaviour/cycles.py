@@ -106,15 +106,15 @@ def _spread(logs: np.ndarray, middle: float) -> float:
 
 
 def _purchases(chunk: Unpacked) -> pl.DataFrame:
-    """One row per user, item and day of purchase, in order; `gap` since the one before, `gap_after`
-    until the next. Sorted by one whole number of all three, the day backwards."""
+    """One row per user, item and errand, in order; `gap` since the one before, `gap_after` until
+    the next. Sorted by one whole number of user, item and day."""
     bought = chunk.acts.filter(pl.col("kind") == "purchase", pl.col("item").is_not_null())
     chain = pl.col("row").cast(pl.UInt64) * 2**28 + pl.col("item")
     key = chain * DAYS + (DAYS - 1 - pl.col("ago").clip(0, DAYS - 1).cast(pl.UInt64))
     days = bought.select("row", "item", "topic", "ago", chain=chain, key=key).sort("key")
-    days = days.filter((pl.col("key") != pl.col("key").shift()).fill_null(value=True))
+    follows = pl.col("chain") == pl.col("chain").shift(-1)
+    rests = pl.col("ago") - pl.col("ago").shift(-1) >= SHORTEST
+    days = days.filter((rests | ~follows).fill_null(value=True))  # an errand ends with its last
     gap = (pl.col("ago").shift() - pl.col("ago")).cast(pl.Float64)
     days = days.with_columns(gap=pl.when(pl.col("chain") == pl.col("chain").shift()).then(gap))
-    days = days.filter(pl.col("gap").is_null() | (pl.col("gap") >= SHORTEST))
-    follows = pl.col("chain") == pl.col("chain").shift(-1)
     return days.with_columns(gap_after=pl.when(follows).then(pl.col("gap").shift(-1)))
