@@ -86,10 +86,10 @@ def price_sensitivity(chunk: Unpacked) -> np.ndarray:
 
 def usual_prices(items: pl.DataFrame) -> pl.DataFrame:
     """`items` (item_id, platform, topic_id, price) with `usual_price`: the median log price of
-    what the platform sells of the topic, since platforms may have different currencies; and the
-    numbers of item and topic."""
+    what the platform sells of the topic, since platforms may have different currencies (items
+    without a topic have none); and the numbers of item and topic."""
     log = pl.col("price").log()
-    priced = pl.when(pl.col("price") > 0).then(log)
+    priced = pl.when(pl.col("price") > 0, pl.col("topic_id").is_not_null()).then(log)
     return items.with_row_index("item").select(
         "item_id", "topic_id", "item",
         topic=pl.col("topic_id").rank("dense"),
