@@ -25,10 +25,10 @@ ITEM_TOPICS = pa.table(
 TOPICS = ["t0001", "t0002", "t0003"]
 
 
-def profiled(histories: pl.DataFrame) -> pl.DataFrame:
+def profiled(histories: pl.DataFrame, ds: str = DS) -> pl.DataFrame:
     items = numbered(ITEM_TOPICS, TOPICS)
     touches = Touches.of(find_touches(histories, items), len(histories))
-    return profiles(histories, items, learn(touches, TOPICS, DS))
+    return profiles(histories, items, learn(touches, TOPICS, ds))
 
 
 def test_a_million_events_of_one_user() -> None:
@@ -72,6 +72,18 @@ def made_up(users: int) -> list[dict[str, object]]:
         ]  # fmt: skip
         rows.append({"user_id": f"{user:032x}", **history(events if user % 5 else [])})
     return rows
+
+
+def test_a_night_without_any_event_changes_what_fades_and_nothing_else() -> None:
+    """The same histories a day later: what was found stays found, and decays by a day."""
+    lists = {name: pl.List(pl.String) for name in LISTS}
+    histories = pl.DataFrame(made_up(60), schema_overrides=lists)
+    tonight, tomorrow = (profiled(histories, ds) for ds in (DS, "2011-11-10"))
+    faded = tonight["interest_events_short"] * 0.5 ** (1 / 14)
+    assert np.allclose(tomorrow["interest_events_short"], faded)
+    lasting = ["drift_p_value", "drift_from_topic", "drift_to_topic", "weekly_topics", "weeks"]
+    assert tomorrow.select(lasting).equals(tonight.select(lasting))
+    assert tomorrow["ds"].unique().to_list() == ["2011-11-10"]
 
 
 @pytest.mark.spark

@@ -101,6 +101,22 @@ def test_a_million_events_are_read_from_a_capped_list() -> None:
     assert row["anomaly_reason"] in ("busiest_day", "many_events_a_day")
 
 
+def test_a_night_without_any_event_is_a_day_more_of_silence() -> None:
+    """One comes on Sundays, the last is DS; another came every day until 20 days ago."""
+    sundays = [act("w", 0, "purchase", moment(7 * week), 1.0) for week in range(6)]
+    gone = [act("x", 0, "view", moment(ago)) for ago in range(20, 50)]
+    states, items = history([*PLAIN, *sundays, *gone]), usual_prices(ITEMS)
+    norms = learn_norms(states, ITEMS, DS)
+    tonight, tomorrow = (profile(states, items, norms, ds) for ds in (DS, "2024-04-01"))
+    assert tomorrow["user_id"].equals(tonight["user_id"])
+    same = ["segment", "usual_gap_days", "is_regular", "due_again", "return_rate", "price_level"]
+    assert tomorrow.select(same).tail(2).equals(tonight.select(same).tail(2))
+    assert tonight["segment"].tail(2).to_list() == ["regular", "fading"]
+    assert tonight["due_again"].tail(2).list.len().to_list() == [1, 0]
+    before, after = (rows.filter(user_id="x")["fading"].item() for rows in (tonight, tomorrow))
+    assert 0.99 < before < after
+
+
 @pytest.mark.spark
 @pytest.mark.parametrize("users", [0, 60])
 def test_one_row_per_history(
