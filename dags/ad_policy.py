@@ -3,16 +3,18 @@
 Decides for each campaign who is shown which creative tomorrow, how often and where: judges the
 declared challenger on the logged feedback, lets it take over only where its gain is certain,
 and publishes `ad_policy` (with every propensity) and `policy_judgements` (with the reasons).
+Beside it `intervene` lists whom to turn to tomorrow, and why (`interventions`).
 Runs when `user_features` of a day is published; its **partition key** is that day.
 
 - **Campaigns** are the TOML files of `$TIDEMARK_HOME/campaigns/`; without any the day is empty.
+- **Interventions** are declared in `$TIDEMARK_HOME/interventions.toml`; without it there are none.
 - **Trigger by hand:** *Trigger* → partition key = the day.
 
-**If it fails** yesterday's policies stay in place.
+**If it fails** yesterday's policies, or yesterday's list, stay in place.
 - `wait_for_segments`: a campaign has an `audience`, and `segment_members` is not published yet.
-- `ad_policy.job`: the last line that starts with `error:` names the file and the key, or the list
-  of users that cannot be read. Correct it and clear the task.
-- `ad_policy.audit`: open **Data Docs** on the task.
+- `ad_policy.job`, `intervene.job`: the last line that starts with `error:` names the file and the
+  key, or the list of users that cannot be read. Correct it and clear the task.
+- `ad_policy.audit`, `intervene.audit`: open **Data Docs** on the task.
 - It succeeded, and a policy did not change: the reason is in `policy_judgements`. Feedback that
   cannot be right leaves that campaign's policy as it is, and names the rows.
 
@@ -23,11 +25,12 @@ from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 
 from pipeline.airflow import tasks
 from pipeline.settings import load_settings
-from pipeline.steps import AD_POLICY
+from pipeline.steps import AD_POLICY, INTERVENE
 
 settings = load_settings()
 user_features = Asset("user_features", group="tidemark")
 ad_policy = Asset("ad_policy", group="tidemark")
+interventions = Asset("interventions", group="tidemark")
 
 with DAG(
     "ad_policy",
@@ -42,3 +45,4 @@ with DAG(
 ) as dag:
     wait_for_segments = tasks.await_segments(settings)
     wait_for_segments >> tasks.step_group(settings, AD_POLICY, outlets=[ad_policy])
+    tasks.step_group(settings, INTERVENE, outlets=[interventions])

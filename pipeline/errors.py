@@ -46,7 +46,7 @@ class FeedbackError(TidemarkError):
 
 
 class CampaignError(TidemarkError):
-    """A campaign TOML is wrong; the running policy stays in place."""
+    """A campaign TOML or `interventions.toml` is wrong; what is published stays in place."""
 
 
 class ExperimentError(TidemarkError):

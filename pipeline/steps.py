@@ -47,11 +47,14 @@ SEGMENT = Step(
 SERVE = Step("serve", "pipeline.load_online", (), spark=False, daily=False)
 REPORT = Step("report", "pipeline.build_report", (), spark=False, daily=False)
 
-# Of a DAG of its own, triggered by `user_features`: no part of the night.
+# Of a DAG of their own, triggered by `user_features`: no part of the night.
 AD_POLICY = Step(
     "ad_policy", "pipeline.build_ad_policy", ("ad_policy", "policy_judgements"), spark=False,
     daily=False,
 )  # fmt: skip
+INTERVENE = Step(
+    "intervene", "pipeline.build_interventions", ("interventions",), spark=False, daily=False
+)
 
 STEPS = (
     INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE, REVIEWS, TOPICS, PROFILE,

@@ -5,6 +5,7 @@ The SQL is DuckDB's; it must not raise on any row, so text is cast with `try_cas
 
 from pipeline.feature_tables import JOINED
 from pipeline.interest_rules import INTEREST_RULES
+from pipeline.intervention_rules import INTERVENTION_RULES
 from pipeline.intraday_rules import intraday_rules
 from pipeline.policy_rules import POLICY_RULES
 from pipeline.settings import Settings
@@ -220,6 +221,7 @@ def _sorted(events: str, column: str) -> str:
 
 RULES = {
     **POLICY_RULES,
+    **INTERVENTION_RULES,
     "raw_events": _raw_events,
     "events": _events,
     "quarantine": _quarantine,

@@ -4,6 +4,7 @@ from pipeline.errors import UsageError
 from pipeline.event_tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, SESSIONS
 from pipeline.feature_tables import USER_FEATURES
 from pipeline.interest_tables import INTEREST_TABLES
+from pipeline.intervention_tables import INTERVENTION_TABLES
 from pipeline.intraday_tables import INTRADAY_TABLES
 from pipeline.policy_tables import POLICY_TABLES
 from pipeline.state_tables import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES, USER_HISTORY
@@ -56,6 +57,7 @@ TABLES = {
         USER_FEATURES,
         *POLICY_TABLES,
         *INTRADAY_TABLES,
+        *INTERVENTION_TABLES,
     )
 }
 

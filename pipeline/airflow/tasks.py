@@ -37,6 +37,7 @@ DOCS = {
     "evaluate": "Ranks the later window with the challenger and the baselines.",
     "promote": "Makes the challenger champion when it is not worse.",
     "ad_policy": "Judges each campaign's challenger on the log; decides who is shown what.",
+    "intervene": "Lists whom to turn to tomorrow, with reason and suggested action.",
     "score": "Scores every user active in the window, bucket by bucket, with one champion.",
     "segment": "Names the users of each campaign segment; small segments are not exported.",
     "serve": "Loads the night into the online store, then switches readers over at once.",

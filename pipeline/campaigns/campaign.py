@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.campaigns.consent import People, declared_people, folder_of
 from pipeline.errors import CampaignError
 from pipeline.policy.specification import POLICIES, Policy
 from pipeline.settings import Settings
@@ -16,7 +17,6 @@ from pipeline.table_columns import EVENT_TYPES
 from pipeline.toml_section import Section, open_toml
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-EVERYONE = "everyone"
 ANYWHERE = (("any", 1.0),)
 VALUES = ("one", "revenue")
 WEEK = 7
@@ -69,14 +69,13 @@ class Campaign:
     cap_per_week: int = 0
 
     @property
+    def people(self) -> People:
+        return People(self.file, self.consent, self.exclude)
+
+    @property
     def active(self) -> tuple[Arm, ...]:
         """The arms that may be shown."""
         return tuple(arm for arm in self.arms if not arm.retired)
-
-
-def folder_of(settings: Settings) -> Path:
-    """Where campaign files are, and the lists of users that they name."""
-    return settings.home / "campaigns"
 
 
 def load_campaigns(settings: Settings) -> list[Campaign]:
@@ -89,6 +88,7 @@ def load_campaign(file: Path) -> Campaign:
     top = open_toml(file, CampaignError)
     if not NAME.fullmatch(file.stem):
         raise top.wrong("file", f"a name like {NAME.pattern}.toml", file.name)
+    people = declared_people(file, top.section("people"))
     campaign = Campaign(
         name=file.stem,
         file=file,
@@ -98,10 +98,11 @@ def load_campaign(file: Path) -> Campaign:
         reward=_reward(top.section("reward", optional=True)),
         exploration_floor=top.number("exploration_floor", 0.01),
         positions=_positions(top.section("positions", optional=True)),
+        consent=people.consent,
+        exclude=people.exclude,
         segment_by=top.text("segment_by") if top.has("segment_by") else "",
         audience=tuple(top.list("audience", str)),
         **_feedback(top.section("feedback", optional=True)),
-        **_people(top.section("people")),
         **_limits(top),
     )
     top.nothing_else(TOP)
@@ -176,12 +177,6 @@ def _feedback(section: Section) -> dict[str, Any]:
     section.nothing_else(("days", "judge_days", "most_refused"))
     if not 0 < found["judge_days"] < found["feedback_days"]:
         raise section.wrong("judge_days", "fewer days than feedback.days", found["judge_days"])
-    return found
-
-
-def _people(section: Section) -> dict[str, Any]:
-    found = {"consent": section.text("consent"), "exclude": tuple(section.list("exclude", str))}
-    section.nothing_else(("consent", "exclude"))
     return found
 
 

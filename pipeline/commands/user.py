@@ -13,7 +13,7 @@ from pipeline.reading import published
 from pipeline.settings import Settings
 from pipeline.story.facts import Facts, facts_of
 from pipeline.story.next_items import next_items
-from pipeline.story.sections import chances, drift, interests, signals, who
+from pipeline.story.sections import chances, drift, interests, interventions, signals, who
 from pipeline.tables import USER
 from pipeline.user_key import load_user_key, pseudonym
 
@@ -42,6 +42,7 @@ def story(facts: Facts) -> str:
         "Interests": interests(facts),
         "Drift": drift(facts),
         "Signals": signals(facts),
+        "Intervention": interventions(facts),
         f"Chances, against the average of {facts.users:,} users": chances(facts),
         "Next items": next_items(facts, "next_items"),
         "Next items that are new to the user": next_items(facts, "next_new_items"),

@@ -1,6 +1,6 @@
 """What is read to tell the story of one user on one day."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from pyiceberg.expressions import In
 
 from pipeline.errors import NotPublishedError
+from pipeline.intervention_tables import INTERVENTIONS
 from pipeline.reading import as_declared, published, scan
 from pipeline.settings import Settings
 from pipeline.table_elements import elements
@@ -25,6 +26,7 @@ class Facts:
     titles: dict[str, str]  # item_id -> title
     average: dict[str, float]  # chance -> mean of all users of the day
     users: int
+    interventions: list[dict[str, Any]] = field(default_factory=list)  # that have not expired
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,8 +43,11 @@ def facts_of(settings: Settings, user: str, ds: str) -> Facts:
         )
     chances = scan("user_features", ds, settings).select(*CHANCES).to_arrow()
     average = {name: pc.mean(chances[name]).as_py() for name in CHANCES}
-    titles = _titles(settings, ds, _mentioned(rows[0]))
-    return Facts(rows[0], _topic_names(settings, ds), titles, average, chances.num_rows)
+    current = _interventions(settings, user, ds)
+    meant = {row["item_id"] for row in current if row["item_id"]}
+    titles = _titles(settings, ds, sorted({*_mentioned(rows[0]), *meant}))
+    topics = _topic_names(settings, ds)
+    return Facts(rows[0], topics, titles, average, chances.num_rows, current)
 
 
 def _mentioned(row: dict[str, Any]) -> list[str]:
@@ -57,6 +62,16 @@ def _mentioned(row: dict[str, Any]) -> list[str]:
             if entry[field] is not None
         }
     )
+
+
+def _interventions(settings: Settings, user: str, ds: str) -> list[dict[str, Any]]:
+    """Of the nights up to `ds`, what may still be done after it; the newest first."""
+    if not published("interventions", settings):
+        return []
+    mine = f"user_id = '{user}' and ds <= '{ds}' and expires_ds > '{ds}'"
+    found = scan("interventions", None, settings).filter(mine).to_arrow()
+    rows = as_declared(found, INTERVENTIONS).to_pylist()
+    return sorted(rows, key=lambda row: (row["ds"], row["kind"]), reverse=True)
 
 
 def _titles(settings: Settings, ds: str, items: list[str]) -> dict[str, str]:

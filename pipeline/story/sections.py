@@ -172,6 +172,19 @@ def _moved(reasons: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def interventions(facts: Facts) -> list[str]:
+    """What is to be done about the user, why, and until when."""
+    lines = []
+    for row in facts.interventions:
+        what = f" ({title(facts, row['item_id'])})" if row["item_id"] else ""
+        action = row["suggested_action"] or "held out: not to be contacted"
+        lines.append(
+            f"{row['kind'].replace('_', ' ').capitalize()}{what}: {row['reason']}. "
+            f"{clean(action)}, until {row['expires_ds']}."
+        )
+    return lines
+
+
 def topic(facts: Facts, topic_id: str | None) -> str:
     if topic_id is None:
         return "no topic in particular"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.steps import AD_POLICY, STEPS
+from pipeline.steps import AD_POLICY, INTERVENE, STEPS
 
 FOLDER = Path(__file__).parents[2] / "dags"
 DAGS = sorted(FOLDER.glob("*.py"))
@@ -74,7 +74,7 @@ def test_days_come_from_the_partition_key_alone(dag) -> None:
 def test_every_step_is_documented() -> None:
     from pipeline.airflow.tasks import DOCS
 
-    assert set(DOCS) == {step.name for step in (*STEPS, AD_POLICY)}
+    assert set(DOCS) == {step.name for step in (*STEPS, AD_POLICY, INTERVENE)}
 
 
 def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
@@ -136,3 +136,6 @@ def test_the_ad_policy_follows_the_features_of_the_same_day(home, monkeypatch) -
     assert job.command[job.command.index("--ds") + 1] == "{{ dag_run.partition_key }}"
     assert dag.get_task("ad_policy.publish").upstream_task_ids == {"ad_policy.audit"}
     assert [asset.name for asset in dag.get_task("ad_policy.publish").outlets] == ["ad_policy"]
+    assert dag.get_task("intervene.job").upstream_task_ids == set()  # a typo stops one of the two
+    assert dag.get_task("intervene.publish").upstream_task_ids == {"intervene.audit"}
+    assert dag.get_task("intervene.audit").command[-4:-2] == ["--table", "interventions"]

@@ -42,6 +42,11 @@ SOUND: dict[str, dict[str, object]] = {
         "impressions": 1000, "pending": 10, "refused": 0, "refused_events": [], "users": 5,
         "excluded_users": 1,
     },
+    "interventions": {
+        "ds": DAY, "user_id": USER, "kind": "return_risk", "item_id": "shop:1", "score": 0.4,
+        "place": 1, "reason": "bought", "suggested_action": "offer help", "held_out": False,
+        "expires_ds": "2024-03-08", "contacts_6d": 0, "p_return_28d": 0.4, "bought_ds": DAY,
+    },
     "raw_events": {**EVENT, "source_file": "shop/2024-03-05.csv"},
     "events": EVENT,
     "quarantine": {

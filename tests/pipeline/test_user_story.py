@@ -12,7 +12,7 @@ from pipeline.errors import NotPublishedError
 from pipeline.settings import Settings
 from pipeline.story.facts import Facts, facts_of
 from pipeline.story.next_items import next_items
-from pipeline.story.sections import chances, drift, interests, signals, who
+from pipeline.story.sections import chances, drift, interests, interventions, signals, who
 from pipeline.story.wording import clean, listed, number, percent, span
 from pipeline.tables import USER_FEATURES
 
@@ -173,6 +173,33 @@ def test_the_items_of_the_user_that_speak_for_an_item_are_named() -> None:
     told = next_items(Facts(row, TOPICS, TITLES, AVERAGE, 2), "next_items")
     assert told[0] == " 1.   100%  Brass Candle — after Garden Hose, itself"
     assert told[1] == " 2.    99%  Garden Hose"
+
+
+def test_interventions_are_told_until_they_expire(days: Settings) -> None:
+    row = {**SOUND["interventions"], "user_id": ANN, "item_id": "shop:1"}
+    yesterday = "2024-03-04"
+    publish_days(
+        days,
+        "i1",
+        {
+            yesterday: [
+                {**row, "ds": yesterday, "bought_ds": yesterday, "expires_ds": TUE},  # was today
+                {**row, "ds": yesterday, "user_id": BOB},
+            ],
+            TUE: [row],
+            "2024-03-06": [{**row, "ds": "2024-03-06"}],  # nobody knows of it yet
+        },
+        table="interventions",
+    )
+    found = facts_of(days, ANN, TUE)
+    assert interventions(found) == [
+        "Return risk (Garden Hose): bought. offer help, until 2024-03-08."
+    ]
+    found.interventions[0] |= {"suggested_action": None, "item_id": None}
+    assert interventions(found) == [
+        "Return risk: bought. held out: not to be contacted, until 2024-03-08."
+    ]
+    assert interventions(facts()) == []
 
 
 def test_words() -> None:

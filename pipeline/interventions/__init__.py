@@ -1,0 +1,1 @@
+"""Interventions: early warnings, who is named in them, and why."""
