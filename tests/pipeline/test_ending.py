@@ -1,5 +1,6 @@
 """How programs end: exit code and one clear last line, also on a disk that is full."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -42,6 +43,44 @@ def test_ends_with_one_line(
 def test_an_unforeseen_error_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         ending.run(lambda: print(1 / 0))
+
+
+PROGRAM = """
+import atexit, gc, sys, threading, time
+from pipeline import ending
+
+def late():
+    time.sleep(0.2)
+    print("a thread")
+
+def main():
+    assert gc.isenabled()
+    threading.Thread(target=late).start()
+    atexit.register(print, "last words")
+    print("done")
+    if sys.argv[1:]:
+        raise ending.UsageError("not so")
+
+assert not gc.isenabled()
+ending.run(main)
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code", "error"), [([], 0, ""), (["x"], 2, "not so")])
+def test_a_program_leaves_nothing_undone(
+    arguments: list[str], code: int, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = f"__file__ = {str(ending.PROJECT / 'pipeline' / 'made_up.py')!r}"
+    command = [sys.executable, "-c", called + PROGRAM, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "done\na thread\nlast words\n"), done.stderr
+    assert done.stderr == (f"error: {error}\n" if error else "")
+
+
+def test_who_imports_us_keeps_the_collector_of_garbage() -> None:
+    ending.run(lambda: None)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 @pytest.fixture
