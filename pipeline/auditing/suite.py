@@ -92,7 +92,8 @@ def keep_result(
     batch = f"staging-{suite.name}"
     key = ValidationResultIdentifier(suite_key, RunIdentifier(run_name=run), batch)
     with data_docs.site_lock(settings):
-        context.suites.add_or_update(suite)
+        # Not `suites.add_or_update`, which compares each expectation with each of the last audit.
+        context.expectations_store.add_or_update(suite_key, suite)
         context.validation_results_store.store_validation_results(result, key, suite_key)
         data_docs.prune(settings, suite.name)
         made: list[Any] = [key, suite_key]
