@@ -16,6 +16,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 VALUES = ("users", "events", "revenue")
 ROLES = ("primary", "guardrail", "secondary")
 BETTER = ("higher", "lower")
+TAKEN = ("user_id", "day", "enters", "entry", "done", "arm")  # columns of outcomes
+BEFORE = "_before"  # of a metric's column: the same before entry
 TOP = ("first_day", "last_day", "window_days", "salt", "entry", "arms", "metrics")
 
 
@@ -57,6 +59,8 @@ def load_experiment(settings: Settings, name: str) -> Experiment:
     """Reads and checks one TOML. Raises ExperimentError naming the file and the key."""
     file = settings.home / "experiments" / f"{name}.toml"
     top = open_toml(file, ExperimentError)
+    if not NAME.fullmatch(name):
+        raise top.wrong("file", f"a name like {NAME.pattern}.toml", file.name)
     first, last = top.day("first_day"), top.day("last_day")
     if not first or not last or last < first:
         raise top.wrong("first_day, last_day", "two days in order", (first, last))
@@ -82,6 +86,8 @@ def _arms(section: Section) -> tuple[tuple[str, float], ...]:
 def _metrics(section: Section) -> tuple[Metric, ...]:
     metrics = []
     for name in section.left():
+        if not NAME.fullmatch(name) or name in TAKEN or name.endswith(BEFORE):
+            raise section.wrong(name, f"another name like {NAME.pattern}", name)
         metric = section.section(name)
         metrics.append(
             Metric(

@@ -6,7 +6,7 @@ import polars as pl
 from pipeline.days import shift
 from pipeline.errors import ExperimentError
 from pipeline.experiments.assignment import assign
-from pipeline.experiments.experiment import Experiment, Metric
+from pipeline.experiments.experiment import BEFORE, Experiment, Metric
 from pipeline.reading import pinned_files
 from pipeline.settings import Settings
 
@@ -49,7 +49,7 @@ def outcomes(events: pl.LazyFrame, experiment: Experiment, ds: str) -> pl.DataFr
     sums = [
         _of_window(metric, when).alias(metric.name + suffix)
         for metric in experiment.metrics
-        for when, suffix in ((after, ""), (before, "_before"))
+        for when, suffix in ((after, ""), (before, BEFORE))
     ]
     keys = ["user_id", "entry", "done"]
     users = over.join(daily, on="user_id").group_by(keys).agg(sums).sort("done", "user_id")
@@ -64,7 +64,7 @@ def aligned(users: pl.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray
     return (
         users["arm"].to_numpy(),
         users[metric.name].to_numpy().astype(float),
-        users[f"{metric.name}_before"].to_numpy().astype(float),
+        users[metric.name + BEFORE].to_numpy().astype(float),
     )
 
 

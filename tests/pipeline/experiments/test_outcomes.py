@@ -58,6 +58,8 @@ def test_everything_is_read(home) -> None:
         ("window_days", "windw_days", "windw_days: expected no such key"),
         ("treatment = 0.5", "treatment = 0.7", "arms: expected a control and a treatment"),
         ('role = "primary"', "", "role: expected exactly one primary"),
+        ("metrics.returns", "metrics.done", "metrics.done: expected another name"),
+        ("metrics.returns", "metrics.revenue_before", "revenue_before: expected another name"),
         ("least_gain = 2", "", "metrics.revenue.least_gain: expected an absolute gain"),
         ('"lower"', '"less"', "metrics.returns.better: expected one of higher, lower"),
         ("2024-03-10", "2024-02-10", "first_day, last_day: expected two days in order"),
