@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import share
+from pipeline.report.words import share, told, told_share, veiled
 
 NIGHTS_SHOWN = 28
 LIFE = ("new", "active", "regular", "fading", "lapsed")
@@ -26,13 +26,28 @@ class Coverage:
         return share(self.scored, self.known)
 
     @property
+    def cold_share(self) -> float | None:
+        """None also where it would tell of a few."""
+        return told_share(self.cold, self.scored)
+
+    @property
     def catalogue(self) -> float | None:
         return share(self.named, self.items)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Users of one kind. None: fewer than the floor of the table that tells of them."""
+    """Users of one kind, and those of an earlier night where they may be told."""
+
+    name: str
+    users: int
+    before: int | None
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class NamedSegment:
+    """A segment for campaigns. None: fewer users than its table tells of."""
 
     name: str
     meaning: str
@@ -46,9 +61,9 @@ class Audience:
 
     coverage: Coverage
     scored_by_night: dict[str, int]
-    cold_before: int | None
+    cold_before: float | None  # their share
     life: list[Group]
-    segments: list[Group]
+    segments: list[NamedSegment]
     anomalies: list[Group]
     before: str | None
 
@@ -63,7 +78,7 @@ def audience(partitions: Partitions, ds: str) -> Audience:
             for day, publication in partitions.days("user_features").items()
             if day <= ds
         },
-        cold_before=_cold(partitions, before) if before else None,
+        cold_before=_cold_before(partitions, before),
         life=_life(partitions, ds),
         segments=_segments(partitions, ds),
         anomalies=_anomalies(partitions, ds),
@@ -95,29 +110,42 @@ def _cold(partitions: Partitions, ds: str) -> int:
     return int(partitions.rows(query, f=("user_features", ds))[0][0])
 
 
+def _cold_before(partitions: Partitions, before: str | None) -> float | None:
+    """The share of cold starts of an earlier night, where it may be told."""
+    if before is None:
+        return None
+    return told_share(_cold(partitions, before), partitions.count("user_features", before))
+
+
 def _life(partitions: Partitions, ds: str) -> list[Group]:
     before = partitions.before("user_signals", ds)
     query = "SELECT segment, count(*) FROM {s} GROUP BY 1"
     now = dict(partitions.rows(query, s=("user_signals", ds)))
     then = dict(partitions.rows(query, s=("user_signals", before)))
     names = [*LIFE, *sorted({*now} - {*LIFE})] if now else []
-    return [Group(it, "", now.get(it, 0), then.get(it, 0) if before else None) for it in names]
+    return _groups({name: now.get(name, 0) for name in names}, then if before else None)
 
 
-def _segments(partitions: Partitions, ds: str) -> list[Group]:
+def _segments(partitions: Partitions, ds: str) -> list[NamedSegment]:
     before = partitions.before("segments", ds)
     then = dict(partitions.rows("SELECT segment, users FROM {s}", s=("segments", before)))
     query = "SELECT segment, meaning, users FROM {s} ORDER BY users IS NULL, users DESC, segment"
     found = partitions.rows(query, s=("segments", ds))
-    return [Group(name, meaning, users, then.get(name)) for name, meaning, users in found]
+    return [NamedSegment(name, meaning, users, then.get(name)) for name, meaning, users in found]
 
 
 def _anomalies(partitions: Partitions, ds: str) -> list[Group]:
     before = partitions.before("user_signals", ds)
     query = (
         "SELECT anomaly_reason, count(*) AS users FROM {s} WHERE anomaly_reason IS NOT NULL "
-        f"GROUP BY 1 ORDER BY users DESC, 1 LIMIT {REASONS_SHOWN}"
+        "GROUP BY 1 ORDER BY users DESC, 1"
     )
     then = dict(partitions.rows(query, s=("user_signals", before)))
-    found = partitions.rows(query, s=("user_signals", ds))
-    return [Group(it, "", users, then.get(it, 0) if before else None) for it, users in found]
+    now = dict(partitions.rows(query, s=("user_signals", ds)))
+    return _groups(now, then if before else None)[:REASONS_SHOWN]
+
+
+def _groups(now: dict[str, int], then: dict[str, int] | None) -> list[Group]:
+    """The groups of a whole, with what may be told of them."""
+    hidden, before = veiled(now), told(then, now)
+    return [Group(it, users, before[it], it in hidden) for it, users in now.items()]

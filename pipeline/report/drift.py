@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipeline.interest_tables import DRIFT_STAGES
 from pipeline.report.migration import Flow
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import FLOOR
+from pipeline.report.words import FLOOR, MISSING, counted, tellable, veiled
 
 MOVING = ("shifting", "shifted", "reviving")
 MEANINGS = {
@@ -21,17 +21,18 @@ PAIRS_SHOWN = 8
 
 @dataclass(frozen=True)
 class Stage:
-    """Users of one stage of drift, this night and the one before (None: there is none)."""
+    """Users of one stage of drift, and those of the night before where they may be told."""
 
     name: str
     meaning: str
     users: int
     before: int | None
+    hidden: bool
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A kind of weekly path, with the share of an earlier night (None: there is none)."""
+    """A kind of weekly path, with the share of an earlier night where it may be told."""
 
     name: str
     meaning: str
@@ -40,6 +41,7 @@ class Pattern:
     switches: float
     topics: float
     before: float | None
+    hidden: bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Drift:
     """How many users are where, and where the drifting ones go."""
 
     stages: list[Stage]
-    moving_by_night: dict[str, int]  # oldest first
+    moving_by_night: dict[str, int]  # oldest first; nights of a few are left out
     pairs: list[Flow]
     patterns: list[Pattern]
     before: str | None
@@ -60,18 +62,29 @@ class Drift:
     def moving(self) -> int:
         return sum(stage.users for stage in self.stages if stage.name in MOVING)
 
+    @property
+    def moving_told(self) -> bool:
+        """Whether the sum of those who move may be told."""
+        return tellable(self.moving, self.users)
+
+    @property
+    def moving_text(self) -> str:
+        """Those who move, as far as they may be told; a dash without interests."""
+        return counted(self.moving, not self.moving_told) if self.users else MISSING
+
 
 def drift(partitions: Partitions, ds: str, names: dict[str, str]) -> Drift:
     """Drift as known at `ds`."""
     before = partitions.before("user_interests", ds)
     now, then = _stages(partitions, ds), _stages(partitions, before)
+    hidden, secret = _hidden(now), _hidden(then)
     stages = [
-        Stage(name, MEANINGS[name], now.get(name, 0), then.get(name, 0) if before else None)
-        for name in DRIFT_STAGES
+        Stage(it, MEANINGS[it], users, None if it in secret else then.get(it), it in hidden)
+        for it, users in now.items()
     ]
     nights = [day for day in partitions.days("user_interests") if day <= ds][-NIGHTS_SHOWN:]
     return Drift(
-        stages=stages if now else [],
+        stages=stages,
         moving_by_night=_moving(partitions, nights),
         pairs=_pairs(partitions, ds, names),
         patterns=_patterns(partitions, ds),
@@ -80,14 +93,26 @@ def drift(partitions: Partitions, ds: str, names: dict[str, str]) -> Drift:
 
 
 def _stages(partitions: Partitions, ds: str | None) -> dict[str, int]:
+    """Users of every stage; empty without any user."""
     query = "SELECT drift_stage, count(*) FROM {u} GROUP BY 1"
-    return dict(partitions.rows(query, u=("user_interests", ds)))
+    found = dict(partitions.rows(query, u=("user_interests", ds)))
+    return {name: found.get(name, 0) for name in DRIFT_STAGES} if found else {}
+
+
+def _hidden(stages: dict[str, int]) -> set[str]:
+    """The stages whose users are not told; the sum of those who move is, where it may be."""
+    moving = {name: users for name, users in stages.items() if name in MOVING}
+    others = {name: users for name, users in stages.items() if name not in MOVING}
+    if tellable(sum(moving.values()), sum(stages.values())):
+        return veiled(moving) | veiled(others)
+    return veiled(stages)
 
 
 def _moving(partitions: Partitions, nights: list[str]) -> dict[str, int]:
     query = f"SELECT ds, count(*) FROM {{days}} WHERE drift_stage IN {MOVING} GROUP BY ds"
     found = dict(partitions.range_rows(query, "user_interests", nights))
-    return {night: found.get(night, 0) for night in nights}
+    counts = {night: found.get(night, 0) for night in nights}
+    return {night: users for night, users in counts.items() if not 0 < users < FLOOR}
 
 
 def _pairs(partitions: Partitions, ds: str, names: dict[str, str]) -> list[Flow]:
@@ -103,15 +128,18 @@ def _pairs(partitions: Partitions, ds: str, names: dict[str, str]) -> list[Flow]
 
 def _patterns(partitions: Partitions, ds: str) -> list[Pattern]:
     before = partitions.before("migration_patterns", ds)
-    shares = dict(
-        partitions.rows("SELECT pattern, share FROM {p}", p=("migration_patterns", before))
+    earlier = partitions.rows(
+        "SELECT pattern, users, share FROM {p}", p=("migration_patterns", before)
     )
+    secret = veiled({name: users for name, users, _ in earlier})
+    shares = {name: part for name, _, part in earlier if name not in secret}
     query = (
         "SELECT pattern, meaning, users, share, switches, topics FROM {p} "
         "ORDER BY users DESC, pattern"
     )
     found = partitions.rows(query, p=("migration_patterns", ds))
+    hidden = veiled({name: users for name, _, users, *_ in found})
     return [
-        Pattern(name, meaning, users, part, switches, topics, shares.get(name))
+        Pattern(name, meaning, users, part, switches, topics, shares.get(name), name in hidden)
         for name, meaning, users, part, switches, topics in found
     ]

@@ -69,9 +69,9 @@ def _coverage(night: Night) -> Iterator[Finding]:
 def _drift(night: Night) -> Iterator[Finding]:
     if not night.drift.users:
         return
-    moving = night.drift.moving
-    part = percent(share(moving, night.drift.users))
-    text = f"{people(moving)} users ({part}) are on the move"
+    drift = night.drift
+    part = f" ({percent(share(drift.moving, drift.users))})" if drift.moving_told else ""
+    text = f"{drift.moving_text} users{part} are on the move"
     if night.drift.pairs:
         first = night.drift.pairs[0]
         text += f", the commonest way being from “{first.origin}” to “{first.target}”"

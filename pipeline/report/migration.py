@@ -6,7 +6,7 @@ from math import ceil
 
 from pipeline.days import shift
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import FLOOR, OTHER, share
+from pipeline.report.words import OTHER, told_share, veiled
 
 WEEKS = 8  # drawn together
 WEEKS_SHOWN = 12  # in the curve of how many move
@@ -37,7 +37,8 @@ class Week:
 
     @property
     def share(self) -> float | None:
-        return share(self.moved, self.users)
+        """None also where it would tell of a few."""
+        return told_share(self.moved, self.users)
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ def fold(
         if pair != (OTHER, OTHER):  # among themselves the others are no move on this map
             moves[pair] += flow.users
             made = people.get((flow.origin, flow.target), _fewest(flow, len(drawn)))
-            reach[pair] = max(reach[pair], made)
+            reach[pair] = max(reach[pair], made, 1)
     shown = [*topics, OTHER] if any(OTHER in pair for pair in moves) else topics
-    seen = {pair: users for pair, users in moves.items() if reach[pair] >= FLOOR}
+    seen = _seen(moves, reach)
     large = [Flow(a, b, users) for (a, b), users in seen.items() if a != b]
     left_out = [users for pair, users in moves.items() if pair not in seen and pair[0] != pair[1]]
     return Migration(
@@ -112,6 +113,20 @@ def fold(
         flows=sorted(large, key=lambda flow: (-flow.users, flow.origin, flow.target)),
         hidden=sum(left_out),
     )
+
+
+def _seen(
+    moves: dict[tuple[str, str], int], reach: dict[tuple[str, str], int]
+) -> dict[tuple[str, str], int]:
+    """The moves that enough people made, but for those beside which a rare one could be told.
+
+    The rates of a topic's row add up, so a single hidden move of it would be what is left.
+    """
+    rows: dict[str, dict[str, int]] = {}
+    for origin, target in moves:
+        rows.setdefault(origin, {})[target] = reach[origin, target]
+    secret = {(origin, target) for origin in rows for target in veiled(rows[origin])}
+    return {pair: users for pair, users in moves.items() if pair not in secret}
 
 
 def _on_the_map(flow: Flow, topics: list[str]) -> tuple[str, str]:

@@ -44,7 +44,7 @@ def _listed(night: Night, told: list[Finding]) -> Listed:
         ds=night.ds,
         landed=night.funnel.landed if night.funnel else None,
         scored=night.audience.coverage.scored,
-        moving=words.people(night.drift.moving) if night.drift.users else words.MISSING,
+        moving=night.drift.moving_text,
         state=told[0].state if told else "fine",
         stands_out=told[0].text if told else "",
     )

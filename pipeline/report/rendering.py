@@ -12,7 +12,7 @@ FILTERS = (
 )  # fmt: skip
 DRAWINGS = (
     charts.sparkline, charts.stacks, charts.histogram, charts.outline, charts.ticks, charts.marks,
-    maps.heat_map, maps.streams, words.Change, words.share,
+    maps.heat_map, maps.streams, words.Change, words.share, words.counted, words.tellable,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.report.night import Night
-from pipeline.report.words import UNCHANGED, Change, people, percent, share, thousands
+from pipeline.report.words import UNCHANGED, Change, percent, share, thousands
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,16 @@ def _users(night: Night) -> list[Tile]:
     before = audience.scored_by_night.get(audience.before or "")
     scored = Change(coverage.scored, before)
     past = [float(users) for users in audience.scored_by_night.values()]
-    cold = Change(share(coverage.cold, coverage.scored), share(audience.cold_before, before))
+    cold = Change(coverage.cold_share, audience.cold_before)
     moved = drift.moving_by_night
-    moving = Change(drift.moving if drift.users else None, moved.get(drift.before or ""))
+    count = drift.moving if drift.users and drift.moving_told else None
+    moving = Change(count, moved.get(drift.before or ""))
     return [
         _counted("Users scored", scored, past[-28:], "active within the window"),
-        Tile("On the move", people(drift.moving) if drift.users else "–", moving.direction,
+        Tile("On the move", drift.moving_text, moving.direction,
              moving.relative, [float(users) for users in moved.values()],
-             f"{percent(share(drift.moving, drift.users))} of users drift"
-             if drift.users else "users whose interests drift"),
+             "users whose interests drift" if count is None
+             else f"{percent(share(count, drift.users))} of users drift"),
         Tile("Cold starts", percent(cold.now), cold.direction, cold.in_points, [],
              "of scored users"),
     ]  # fmt: skip

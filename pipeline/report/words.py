@@ -1,11 +1,13 @@
-"""How the report writes numbers, days and changes."""
+"""How the report writes numbers, days and changes, and which ones it does not tell."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from unicodedata import east_asian_width
 
 FLOOR = 5  # k-anonymity of the page: fewer users than this are not told apart
 MISSING = "–"
+NOT_TOLD = "not told"  # with it, a small group beside it could be told
 UNCHANGED = "unchanged"
 OTHER = "other topics"  # those too small to be drawn by themselves
 LEAST_POINTS = 0.0005  # a smaller change of a share rounds to nothing
@@ -55,6 +57,42 @@ def people(value: int | None, floor: int = FLOOR) -> str:
     if value is None:
         return f"< {floor}"
     return thousands(value) if value == 0 or value >= floor else f"< {floor}"
+
+
+def veiled(groups: Mapping[str, int], floor: int = FLOOR) -> set[str]:
+    """The groups of a whole whose size must not be told, where the size of the whole is known.
+
+    The small ones, and the least of the others until what is left of the whole tells of more than
+    one group and of enough users (complementary suppression).
+    """
+    hidden = {name for name, users in groups.items() if 0 < users < floor}
+    others = sorted((users, name) for name, users in groups.items() if users >= floor)
+    while hidden and others and (len(hidden) < 2 or sum(groups[it] for it in hidden) < floor):
+        hidden.add(others.pop(0)[1])
+    return hidden
+
+
+def tellable(part: int, whole: int, floor: int = FLOOR) -> bool:
+    """Whether neither the part nor the rest of a whole that is known is a small group."""
+    return not veiled({"part": part, "rest": whole - part}, floor)
+
+
+def told_share(part: int, whole: int | None) -> float | None:
+    """`part / whole`; None also where it would tell of a small group."""
+    return share(part, whole) if whole and tellable(part, whole) else None
+
+
+def told(groups: Mapping[str, int] | None, names: Iterable[str]) -> dict[str, int | None]:
+    """The size of each named group where it may be told; None where not, or without any groups."""
+    hidden = veiled(groups or {})
+    return {
+        name: None if groups is None or name in hidden else groups.get(name, 0) for name in names
+    }
+
+
+def counted(users: int, hidden: bool) -> str:
+    """The users of a group that may be hidden."""
+    return people(users) if not hidden or users < FLOOR else NOT_TOLD
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -27,7 +27,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         publish_rows(home, "items", ds, [{"item_id": f"shop:{n}"} for n in range(100)])
         publish_rows(home, "user_history", ds, [{"user_id": it} for it in people])
         publish_rows(home, "user_features", ds, [
-            {"user_id": it, "is_cold_start": n < 3, "p_click_7d": 0.1 * n if ds == BEFORE else 0.95}
+            {"user_id": it, "is_cold_start": n < 5, "p_click_7d": 0.1 * n if ds == BEFORE else 0.95}
             for n, it in enumerate(people)
         ])  # fmt: skip
         publish_rows(home, "user_interests", ds, [

@@ -18,6 +18,14 @@ def test_a_move_of_few_people_is_hidden_and_counted() -> None:
     assert folded.totals == {"a": 95, "b": 4}
 
 
+def test_a_single_hidden_move_takes_the_least_of_its_row_along() -> None:
+    """The rates of a row sum to 1, so beside all others one of three moves could be told."""
+    moves = [Flow("a", "a", 90), Flow("a", "b", 40), Flow("a", "c", 1), Flow("b", "a", 6)]
+    folded = fold(moves, {}, [], WEEK)
+    assert folded.flows == [Flow("b", "a", 6)] and folded.hidden == 41
+    assert folded.stayed == {"a": 90}
+
+
 def test_moves_are_not_people() -> None:
     moves = [Flow("a", "b", 40), Flow("b", "a", 9)]
     folded = fold(moves, {("a", "b"): 4, ("b", "a"): 5}, [], WEEK * 12)

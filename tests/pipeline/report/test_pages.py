@@ -87,6 +87,10 @@ def test_no_user_and_no_small_group_can_be_told_apart(nights: Settings) -> None:
     assert "3 moves" not in page.text and "< 5 moves that fewer than 5 people made" in page.text
     assert re.search(r"rare < 5 users", page.text)
     assert re.search(r"1 with < 50 users each", page.text)
+    # Nine are active and three lapsed: with the nine, twelve users would tell the three.
+    assert re.search(r"active not told .*lapsed < 5 ", page.text)
+    stages_of_life = text.partition("<h3>Stages of life</h3>")[2].partition("<h3>")[0]
+    assert "75.0" not in stages_of_life and "25.0" not in stages_of_life
 
 
 def test_every_part_is_there(nights: Settings) -> None:

@@ -1,6 +1,8 @@
 """Numbers as a person reads them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.report import words
 from pipeline.report.words import Change
@@ -56,3 +58,21 @@ def test_wide_letters_take_two_columns() -> None:
     assert words.shortened("camping stove", 8) == "camping…"
     assert words.shortened("手作りの陶器", 7) == "手作り…"
     assert words.share(1, 0) is None and words.share(None, 3) is None
+
+
+def test_the_rest_of_a_whole_does_not_tell_of_a_few() -> None:
+    assert words.veiled({"a": 100, "b": 5, "c": 0}) == set()
+    assert words.veiled({"a": 100, "b": 40, "c": 3, "d": 0}) == {"b", "c"}
+    assert words.veiled({"a": 100, "b": 40, "c": 3, "d": 2}) == {"c", "d"}
+    assert words.veiled({"a": 100, "b": 40, "c": 2, "d": 2}) == {"b", "c", "d"}
+    assert words.tellable(5, 10) and words.tellable(0, 5)
+    assert not words.tellable(4, 10) and not words.tellable(97, 100)
+
+
+@given(st.dictionaries(st.text(min_size=1), st.integers(0, 20)))
+def test_what_is_hidden_cannot_be_counted(groups: dict[str, int]) -> None:
+    hidden = words.veiled(groups)
+    there = {name for name, users in groups.items() if users}
+    assert all(users == 0 or users >= 5 for name, users in groups.items() if name not in hidden)
+    together = sum(groups[name] for name in hidden)
+    assert not hidden or hidden == there or (len(hidden) > 1 and together >= 5)
