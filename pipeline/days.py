@@ -34,6 +34,11 @@ def days_between(first: str, last: str) -> int:
     return (date.fromisoformat(last) - date.fromisoformat(first)).days
 
 
+def days_since_1970(ds: str) -> int:
+    """The day as a number, which also columns of days are made of."""
+    return days_between("1970-01-01", ds)
+
+
 def _walk(first: str, last: str) -> Iterator[str]:
     while first <= last:
         yield first

@@ -16,7 +16,7 @@ from pipeline.staging import Manifest
 from pipeline.tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.transforms.account import account, due_days, expected_rows
-from spark_jobs.transforms.clean import judge, keep_events, quarantine
+from spark_jobs.transforms.clean import judge, keep_events, placed, quarantine
 
 
 def main() -> None:
@@ -34,17 +34,6 @@ def main() -> None:
         own, read_back(job, kept), read_back(job, bad), verdicts, due_days(job.spark, due)
     )
     job.stage(ACCOUNTING, counts)
-
-
-def placed(raw: DataFrame) -> DataFrame:
-    """Raw events with the place of each row in its data file, which names it exactly."""
-    if not raw.inputFiles():
-        return raw.withColumns({"data_file": F.lit(""), "data_row": F.lit(0)})
-    return raw.select(
-        "*",
-        F.col("_metadata.file_name").alias("data_file"),
-        F.col("_metadata.row_index").alias("data_row"),
-    )
 
 
 def read_back(job: SparkJob, manifest: Manifest) -> DataFrame:

@@ -86,12 +86,9 @@ class SparkJob:
         snapshot, files = pinned_files(
             table.name, first, last, self.settings, self.inputs.get(table.name)
         )
-        schema = from_arrow_schema(table.schema)
         if snapshot is not None:
             self.inputs[table.name] = snapshot
-        if not files:
-            return self.spark.createDataFrame([], schema)
-        return self.spark.read.schema(schema).parquet(*files)
+        return self._parquet(table, files)
 
     def read_staged(self, table: Table, ds: str) -> DataFrame:
         """What this run has staged of `ds`, as it will be published."""
@@ -100,10 +97,11 @@ class SparkJob:
             for manifest in staging.current(self.settings, table.name, self.run)
             for file in manifest.days.get(ds, [])
         ]
-        schema = from_arrow_schema(table.schema)
-        if not files:
-            return self.spark.createDataFrame([], schema)
-        return self.spark.read.schema(schema).parquet(*files)
+        return self._parquet(table, files)
+
+    def no_rows(self, table: Table) -> DataFrame:
+        """The table's columns without a row."""
+        return self.spark.createDataFrame([], from_arrow_schema(table.schema))
 
     def has_day(self, table: Table, ds: str) -> bool:
         """Whether `ds` of `table` is published."""
@@ -133,6 +131,11 @@ class SparkJob:
             files.setdefault(row["ds"], []).append(row["path"])
         print(f"{table.name}: staged {sum(written['rows'].to_pylist())} rows of {len(days)} days")
         return staging.complete(attempt, days, files, self.inputs, facts)
+
+    def _parquet(self, table: Table, files: list[str]) -> DataFrame:
+        if not files:
+            return self.no_rows(table)
+        return self.spark.read.schema(from_arrow_schema(table.schema)).parquet(*files)
 
 
 def run_job(main: Callable[[], None]) -> None:

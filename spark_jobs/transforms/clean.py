@@ -17,6 +17,17 @@ NEEDED = (*PLACE, "ds", "user_id", "event_id", "event_time", *SAME_DEED)
 DUPLICATE, BOT = "duplicate", "bot"
 
 
+def placed(raw: DataFrame) -> DataFrame:
+    """Rows read from `raw_events` with the place of each in its data file, which names it."""
+    if not raw.inputFiles():
+        return raw.withColumns({"data_file": F.lit(""), "data_row": F.lit(0)})
+    return raw.select(
+        "*",
+        F.col("_metadata.file_name").alias("data_file"),
+        F.col("_metadata.row_index").alias("data_row"),
+    )
+
+
 def judge(
     raw: DataFrame, first: str, settings: Settings, near_seconds: dict[str, float]
 ) -> DataFrame:

@@ -1,13 +1,13 @@
 """`user_interests` from histories and the topics of items."""
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from pipeline.days import days_since_1970
 from pipeline.interest_tables import USER_INTERESTS
 from spark_jobs.transforms.interests.calibrate import calibrate
 from spark_jobs.transforms.interests.drift_stages import STABLE, find_stages
@@ -32,11 +32,15 @@ class Model:
     centres: np.ndarray
 
 
-def user_interests(histories: DataFrame, item_topics: pa.Table, ds: str) -> DataFrame:
-    """`user_interests` of `ds` from its `user_history`; `item_topics` has item_id and topic_id."""
+def user_interests(
+    histories: DataFrame, item_topics: pa.Table, ds: str, everyone: DataFrame | None = None
+) -> DataFrame:
+    """`user_interests` of `ds` from its `user_history`; `item_topics` has item_id and topic_id.
+    `everyone`: what is learned from, where `histories` holds some users only."""
+    everyone = histories if everyone is None else everyone
     topics = sorted(set(item_topics["topic_id"].to_pylist()))
     known = histories.sparkSession.sparkContext.broadcast(numbered(item_topics, topics))
-    model = learn(sample_touches(histories, known, histories.count()), topics, ds)
+    model = learn(sample_touches(everyone, known, everyone.count()), topics, ds)
 
     def kernel(chunk: pl.DataFrame) -> pl.DataFrame:
         return profiles(chunk, known.value, model)
@@ -104,10 +108,6 @@ def pick(topics: list[str], places: np.ndarray) -> pl.Series:
     """Ids of topics by position; null for negative ones."""
     known = np.where(places < 0, len(topics), places)
     return pl.Series([*topics, None], dtype=pl.String).gather(known)
-
-
-def days_since_1970(ds: str) -> int:
-    return (date.fromisoformat(ds) - date(1970, 1, 1)).days
 
 
 def _days(days: np.ndarray) -> pl.Series:

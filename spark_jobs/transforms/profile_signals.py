@@ -19,16 +19,23 @@ MICROS = 1_000_000
 
 
 def signals(
-    histories: DataFrame, items: DataFrame, item_topics: pa.Table, sentiments: DataFrame, ds: str
+    histories: DataFrame,
+    items: DataFrame,
+    item_topics: pa.Table,
+    sentiments: DataFrame,
+    ds: str,
+    everyone: DataFrame | None = None,
 ) -> DataFrame:
     """`user_signals` of day `ds`: one row per row of `histories`, the `user_history` of that day.
 
     `items` and `item_topics` are held in memory by the driver and by every worker; histories
-    stream. What is usual is learned from the histories themselves, of a sample of their users.
+    stream. What is usual is learned from the histories themselves, of a sample of their users, or
+    from `everyone`, where `histories` holds some users only.
     """
     known = _known_items(items, item_topics)
     states = histories.select("user_id", "events", "daily")
-    norms = learn_norms(_frame(_sample(states).toArrow()).sort("user_id"), known, ds)
+    sample = _sample(states if everyone is None else everyone.select(*states.columns))
+    norms = learn_norms(_frame(sample.toArrow()).sort("user_id"), known, ds)
     lookup = usual_prices(known)
     kernel = partial(profile, items=lookup, norms=norms, ds=ds)
     found = map_chunks(states, kernel, OF_HISTORY)

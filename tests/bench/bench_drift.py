@@ -26,8 +26,8 @@ from spark_jobs.transforms.interests.changes import NEVER
 from spark_jobs.transforms.interests.drift_stages import STABLE, find_stages
 from spark_jobs.transforms.interests.find_changes import find_changes
 from spark_jobs.transforms.interests.population import fit_population
-from spark_jobs.transforms.interests.touches import Touches, find_touches
-from spark_jobs.transforms.profile_interests import days_since_1970, numbered
+from spark_jobs.transforms.interests.touches import Touches, days_since_1970, find_touches
+from spark_jobs.transforms.profile_interests import numbered
 
 ACTIVE = (1, 5, 10, 20)  # active days before and after the shift, at least
 KINDS = ("abrupt", "gradual", "revival")

@@ -17,9 +17,9 @@ from pipeline.interest_rules import ALARM
 from pipeline.sample.people import NOISE
 from spark_jobs.transforms.interests.day_paths import DayPaths
 from spark_jobs.transforms.interests.population import Population, fit_population
-from spark_jobs.transforms.interests.touches import Touches, find_touches
+from spark_jobs.transforms.interests.touches import Touches, days_since_1970, find_touches
 from spark_jobs.transforms.interests.watch_days import Watch
-from spark_jobs.transforms.profile_interests import days_since_1970, numbered
+from spark_jobs.transforms.profile_interests import numbered
 
 CERTAIN = 1e9  # days of evidence that the true tastes weigh
 

@@ -32,8 +32,8 @@ from spark_jobs.transforms.interests.drift_stages import find_stages
 from spark_jobs.transforms.interests.find_changes import find_changes
 from spark_jobs.transforms.interests.find_interests import find_interests
 from spark_jobs.transforms.interests.population import fit_population
-from spark_jobs.transforms.interests.touches import LISTS, Touches, find_touches
-from spark_jobs.transforms.profile_interests import days_since_1970, numbered
+from spark_jobs.transforms.interests.touches import LISTS, Touches, days_since_1970, find_touches
+from spark_jobs.transforms.profile_interests import numbered
 
 AHEAD, ACTIVE_DAYS, LEAST_DAYS, RECENT = 28, 365, 3, 90
 BASE = ("recency", "frequency", "frequency_28d", "entropy")

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipeline.days import days_between
+from pipeline.days import days_since_1970
 
-EPOCH = "1970-01-01"
 ENGAGED = ("view", "cart", "favorite", "purchase")
 
 
@@ -37,7 +36,7 @@ def unpack(histories: pl.DataFrame, items: pl.DataFrame, ds: str) -> Unpacked:
     What is counted by item or topic goes by the numbers `item` and `topic`, which cost less than
     names: an item that is not in `items` is not counted.
     """
-    as_of = days_between(EPOCH, ds)
+    as_of = days_since_1970(ds)
     rows = histories.select("events", "daily").with_row_index("row")
     days = _exploded(rows, "daily").with_columns(_ago(as_of)).drop("arrival_ds")
     acts = _exploded(rows, "events").with_columns(_ago(as_of)).drop("arrival_ds")

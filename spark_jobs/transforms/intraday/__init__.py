@@ -1,0 +1,1 @@
+"""Transforms of the intraday refresh: the night's own, for the users whom it touches."""
