@@ -8,7 +8,7 @@ Running it again is safe: what is published does not change.
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +30,7 @@ class Load:
     report: Callable[[str, str, Usage], None]
     processes: Processes
 
-    def run_branch(self, steps: list[Step]) -> None:
+    def run_branch(self, steps: Sequence[Step]) -> None:
         """The steps, one after the other."""
         logs = self.settings.home / "logs" / self.run
         for step in steps:
@@ -77,6 +77,18 @@ def load_range(
         branches = [[step for step in branch if step in wanted] for branch in stage]
         processes.side_by_side([partial(load.run_branch, branch) for branch in branches if branch])
     return run
+
+
+def run_steps(
+    settings: Settings,
+    steps: Sequence[Step],
+    key: str,
+    run: str,
+    report: Callable[[str, str, Usage], None],
+) -> None:
+    """Runs steps of one partition key, one after the other. Raises OrchestrationError."""
+    processes = Processes(_environment(settings))
+    Load(settings, key, key, run, report, processes).run_branch(steps)
 
 
 def champion(settings: Settings) -> str:

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     train_processes: int = Field(2, ge=1, description="torchrun processes per node")
     warm_start: bool = Field(False, description="train on from the champion on weekday nights")
     hourly_learning: bool = Field(False, description="learn from each hour, and serve what it gave")
+    intraday: bool = Field(False, description="refresh features within the day, every hour")
     score_buckets: int = Field(2, ge=1, le=256, description="user buckets scored one by one")
 
     # orchestration, all on loopback

@@ -10,6 +10,7 @@ from pipeline.steps import TRAIN, Step
 PROJECT = Path(__file__).resolve().parents[1]
 BINARIES = Path(sys.executable).parent
 NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
+SUPERSEDED = 3  # exit code of `python -m pipeline.find_base --hour H`
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see pipeline/class_archive.py
 
 
@@ -18,24 +19,25 @@ def program(step: Step) -> Path:
     return PROJECT / step.program
 
 
-def days_and_run(first: str, last: str, run: str) -> list[str]:
-    """The arguments that every job takes."""
-    days = ["--ds", last] if first == last else ["--from", first, "--to", last]
-    return [*days, "--run", run]
+def arguments(step: Step, first: str, last: str, run: str) -> list[str]:
+    """What every job is told: its partition keys and its run. Not daily: the last day."""
+    if first == last or not step.daily:
+        return [f"--{step.key}", last, "--run", run]
+    return ["--from", first, "--to", last, "--run", run]
 
 
 def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list[str]:
     """Computes the step and stages its tables. Steps that are not daily compute the last day."""
-    arguments = days_and_run(first if step.daily else last, last, run)
+    given = arguments(step, first, last, run)
     if step.spark:
-        return [*spark_submit(settings, java_options(settings)), str(program(step)), *arguments]
+        return [*spark_submit(settings, java_options(settings)), str(program(step)), *given]
     if step is TRAIN:
         processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
         # Without "--" torchrun takes the job's --run for an abbreviation of its own --run-path.
-        torchrun = [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *arguments]
+        torchrun = [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *given]
         # More threads than cores spin: an epoch on two cores took three times as long.
         return ["env", "OMP_NUM_THREADS=1", *torchrun]
-    return [*_python(step.program), *arguments]
+    return [*_python(step.program), *given]
 
 
 def spark_submit(settings: Settings, java: str) -> list[str]:
@@ -55,8 +57,8 @@ def score_bucket(
 ) -> list[str]:
     """Scores one bucket of users with one version of the model."""
     share = ["--bucket", str(bucket), "--buckets", str(settings.score_buckets)]
-    arguments = [*days_and_run(ds, ds, run), *share, "--model-version", version]
-    return [*_python(step.program), *arguments]
+    given = [*arguments(step, ds, ds, run), *share, "--model-version", version]
+    return [*_python(step.program), *given]
 
 
 def audit(step: Step, run: str) -> list[str]:
@@ -82,6 +84,11 @@ def trained_on() -> list[str]:
 def summary(ds: str) -> list[str]:
     """Prints what the night of `ds` published."""
     return [*_python("pipeline.summary"), "--ds", ds]
+
+
+def base_night(hour: str) -> list[str]:
+    """Prints what the refresh of an hour goes on from; exit code SUPERSEDED when there is none."""
+    return [*_python("pipeline.find_base"), "--hour", hour]
 
 
 def maintenance() -> list[str]:

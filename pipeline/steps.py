@@ -8,7 +8,8 @@ class Step:
     """One job and the tables that it stages, audits and publishes.
 
     `spark` jobs are files for spark-submit, the others modules for `python -m`. A `daily` step
-    exists for every day of a range; a step that is not runs for the last day only.
+    exists for every day of a range; a step that is not runs for the last day only. Its partition
+    key is a day, or an hour (`--hour`).
     """
 
     name: str
@@ -16,6 +17,7 @@ class Step:
     tables: tuple[str, ...]
     spark: bool = True
     daily: bool = True
+    key: str = "ds"
 
 
 INGEST = Step("ingest", "spark_jobs/ingest_raw.py", ("raw_events",))
@@ -55,6 +57,12 @@ AD_POLICY = Step(
 INTERVENE = Step(
     "intervene", "pipeline.build_interventions", ("interventions",), spark=False, daily=False
 )
+
+# Of the hourly DAG: what landed since the base night, for the users it is about.
+REFRESH = Step("refresh", "spark_jobs/refresh_users.py", ("user_history_intraday",), key="hour")
+RESCORE = Step("rescore", "training.rescore", ("user_features_intraday",), spark=False, key="hour")
+PATCH = Step("patch", "pipeline.patch_online", ("intraday_refreshes",), spark=False, key="hour")
+INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
 
 STEPS = (
     INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE, REVIEWS, TOPICS, PROFILE,

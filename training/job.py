@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pyarrow.dataset as arrow_dataset
 
+from pipeline import staging
 from pipeline.days import day_range
 from pipeline.errors import NotPublishedError, UsageError
 from pipeline.reading import pinned_files, published
@@ -63,3 +64,10 @@ def open_day(
     _, files = pinned_files(table.name, ds, ds, settings, snapshot)
     paths = [path.removeprefix("file://") for path in files]
     return snapshot, arrow_dataset.dataset(paths, schema=table.schema, format="parquet")
+
+
+def open_staged(settings: Settings, table: Table, ds: str, run: str) -> arrow_dataset.Dataset:
+    """The rows that a run has staged of one day. Raises StagingError when it has staged nothing."""
+    parts = staging.current(settings, table.name, run)
+    paths = [path for part in parts for path in part.days.get(ds, [])]
+    return arrow_dataset.dataset(paths, schema=table.schema, format="parquet")

@@ -15,7 +15,7 @@ from pipeline.errors import ModelError
 from pipeline.feature_tables import JOINED, joined_columns
 from pipeline.settings import Settings
 from pipeline.table_schema import Table
-from training.job import open_day
+from training.job import open_day, open_staged
 
 Share = Callable[[pa.RecordBatch], pa.RecordBatch]  # keeps the rows of some users
 
@@ -34,6 +34,15 @@ class JoinedTables:
         opened = {table.name: open_day(settings, table, ds) for table in JOINED}
         rows = {name: rows for name, (_, rows) in opened.items()}
         return cls(ds, rows, {name: snapshot for name, (snapshot, _) in opened.items()})
+
+    @classmethod
+    def staged(cls, settings: Settings, ds: str, run: str) -> "JoinedTables":
+        """What a run has staged and nobody publishes. Raises StagingError when there is none."""
+        return cls(ds, {table.name: open_staged(settings, table, ds, run) for table in JOINED}, {})
+
+    def users(self) -> pa.Array:
+        """Whom the rows are about."""
+        return self.rows[JOINED[0].name].to_table(["user_id"])["user_id"].combine_chunks()
 
     def of(self, share: Share) -> "JoinedRows":
         """The rows of a share of the users, in memory."""

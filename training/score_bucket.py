@@ -1,6 +1,6 @@
 """Score a bucket of users, share by share, in batches: memory does not grow with their number."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from training.sequences import sequences
 from training.trained import load
 from training.training_data import load_catalogue
 
+ENGAGED = ["user_id", "events"]
 MOST_USERS = 1024
 SHARE_USERS = 100_000  # whose rows of other tables are held in memory at once; some 1 KB each
 
@@ -57,15 +58,14 @@ def score_bucket(
     catalogue, inputs = load_catalogue(settings, ds)
     inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
     joined = JoinedTables.open(settings, ds)
-    predictor = Predictor.of(load(folder), catalogue, everyone(history, ds, catalogue))
+    engaged = everyone(history.to_batches(columns=ENGAGED), history.count_rows(), ds, catalogue)
+    predictor = Predictor.of(load(folder), catalogue, engaged)
     attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}")
     file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
     expected = 0
     for share in bucket.shares(history.count_rows()):
-        known = joined.of(share.users)
-        for users in batches(history, share, MOST_USERS):
-            scored = known.with_columns(score_users(users, ds, version, predictor))
-            file.write(scored.cast(USER_FEATURES.schema))
+        for rows in scored_share(predictor, history, joined, share, version):
+            file.write(rows)
         expected += _expected_users(history, share)
     file.close()
     if file.rows != expected:
@@ -86,10 +86,28 @@ def list_lengths(catalogue: Catalogue, history_events: int) -> dict[str, int]:
     return {"next_items": min(NEXT_ITEMS, smallest), "next_new_items": min(NEXT_ITEMS, new)}
 
 
-def everyone(history: arrow_dataset.Dataset, ds: str, catalogue: Catalogue) -> Engagements:
-    """What all users (a share of very many) did up to `ds`: it tells about items."""
-    share, found = Bucket(0, shares(history.count_rows())), []
-    for batch in history.to_batches(columns=["user_id", "events"]):
+def scored_share(
+    predictor: Predictor,
+    history: arrow_dataset.Dataset,
+    joined: JoinedTables,
+    share: Bucket,
+    version: str,
+) -> Iterator[pa.Table]:
+    """Rows of `user_features` of a share of the users, some at a time."""
+    known = joined.of(share.users)
+    for users in batches(history, share, MOST_USERS):
+        rows = known.with_columns(score_users(users, joined.ds, version, predictor))
+        yield rows.cast(USER_FEATURES.schema)
+
+
+def everyone(
+    history: Iterable[pa.RecordBatch], number: int, ds: str, catalogue: Catalogue
+) -> Engagements:
+    """What all users (a share of a `number` that is very large) did up to `ds`, from the columns
+    ENGAGED of their histories: it tells about items.
+    """
+    share, found = Bucket(0, shares(number)), []
+    for batch in history:
         users = share.users(batch)
         events = sequences(users["events"], catalogue)
         rows = np.arange(users.num_rows)

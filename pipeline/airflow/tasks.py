@@ -13,7 +13,7 @@ from pipeline.airflow.operators import Audit, Await, Command, Experiment, Report
 from pipeline.settings import Settings
 from pipeline.steps import REPORT, SCORE, TRAIN, TRAINING_STEPS, Step
 
-DAY = "{{ dag_run.partition_key }}"
+DAY = "{{ dag_run.partition_key }}"  # of hourly DAGs it is the hour
 RUN = "{{ dag.dag_id }}.{{ dag_run.run_id | slug }}"
 VERSION = "{{ ti.xcom_pull(task_ids='score.choose_champion') }}"
 ALLOW_EMPTY = {"TIDEMARK_ALLOW_EMPTY": "{{ params.allow_empty | default(false) | lower }}"}
@@ -41,6 +41,9 @@ DOCS = {
     "score": "Scores every user active in the window, bucket by bucket, with one champion.",
     "segment": "Names the users of each campaign segment; small segments are not exported.",
     "serve": "Loads the night into the online store, then switches readers over at once.",
+    "refresh": "Histories, interests and signals of the users of newly landed files.",
+    "rescore": "Scores those users with the champion.",
+    "patch": "Writes their rows into the night that serves online; notes the files as taken.",
     "report": "Draws the nightly report, one page that needs nothing else.",
 }  # fmt: skip
 
@@ -108,7 +111,7 @@ def job(
     if step.spark:
         return SparkSubmitOperator(
             application=str(step_commands.program(step)),
-            application_args=step_commands.days_and_run(DAY, DAY, RUN),
+            application_args=step_commands.arguments(step, DAY, DAY, RUN),
             name=step.name,
             driver_memory=settings.spark_memory,
             conf={"spark.driver.extraJavaOptions": step_commands.java_options(settings)},
@@ -199,6 +202,17 @@ def score_group(settings: Settings, outlet: Any) -> TaskGroup:
         )
         choose >> jobs >> audit(SCORE) >> publish(SCORE, outlets=[outlet])
     return group
+
+
+def find_base() -> Command:
+    """Skips the refresh of an hour whose night is published."""
+    return Command(
+        task_id="find_base",
+        command=step_commands.base_night(DAY),
+        skip_on=step_commands.SUPERSEDED,
+        doc_md="The night that the refresh goes on from. Skipped, with all that follows, when the "
+        "night of the day is published: it has superseded the refresh.",
+    )
 
 
 def summarise() -> Command:

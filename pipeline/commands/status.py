@@ -1,8 +1,9 @@
-"""`python -m pipeline status`: landing, published days, online store."""
+"""`python -m pipeline status`: landing, published days, online store, last refresh."""
 
 import argparse
 
 from pipeline.errors import OnlineError
+from pipeline.intraday.refreshes import describe, newest
 from pipeline.landing import active_sources, landed_days, missing
 from pipeline.online import open_backend
 from pipeline.reading import published
@@ -34,6 +35,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         note = f", {behind} landed days not published" if days and behind else ""
         print(f"{name:18} {_span(days)}{note}")
     print(f"{'online':18} {_online(settings)}")
+    if refresh := newest(settings):
+        print(f"{'last refresh':18} {describe(refresh)}")
     if landed:
         for message in missing(settings, landed[-1]):
             print(f"missing   {message}")
@@ -48,8 +51,9 @@ def _online(settings: Settings) -> str:
         return str(error)
     if nights.current is None:
         return "none"
+    refreshed = f", refreshed {nights.current.refreshed}" if nights.current.refreshed else ""
     before = f", {nights.previous.ds} kept for a rollback" if nights.previous else ""
-    return f"ds={nights.current.ds} serves, {nights.current.rows:,} users{before}"
+    return f"ds={nights.current.ds} serves, {nights.current.rows:,} users{refreshed}{before}"
 
 
 def _span(days: list[str]) -> str:

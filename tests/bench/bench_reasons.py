@@ -27,7 +27,7 @@ from training.job import open_day
 from training.lists import LISTS
 from training.prediction import Predictor
 from training.reasons.columns import because, propensity_reasons
-from training.score_bucket import Bucket, batches, everyone
+from training.score_bucket import ENGAGED, Bucket, batches, everyone
 from training.trained import load
 from training.training_data import load_catalogue
 
@@ -57,7 +57,8 @@ def opened(ds: str) -> tuple[Predictor, object]:
     catalogue, _ = load_catalogue(settings, ds)
     _, history = open_day(settings, USER_HISTORY, ds)
     trained = load(model_folder(settings, champion))
-    return Predictor.of(trained, catalogue, everyone(history, ds, catalogue)), history
+    engaged = everyone(history.to_batches(columns=ENGAGED), history.count_rows(), ds, catalogue)
+    return Predictor.of(trained, catalogue, engaged), history
 
 
 def report(what: str, moved: dict[str, np.ndarray]) -> None:

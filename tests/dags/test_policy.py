@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.steps import AD_POLICY, INTERVENE, STEPS
+from pipeline.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, STEPS
 
 FOLDER = Path(__file__).parents[2] / "dags"
 DAGS = sorted(FOLDER.glob("*.py"))
@@ -74,7 +74,7 @@ def test_days_come_from_the_partition_key_alone(dag) -> None:
 def test_every_step_is_documented() -> None:
     from pipeline.airflow.tasks import DOCS
 
-    assert set(DOCS) == {step.name for step in (*STEPS, AD_POLICY, INTERVENE)}
+    assert set(DOCS) == {step.name for step in (*STEPS, AD_POLICY, INTERVENE, *INTRADAY_STEPS)}
 
 
 def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
@@ -139,3 +139,27 @@ def test_the_ad_policy_follows_the_features_of_the_same_day(home, monkeypatch) -
     assert dag.get_task("intervene.job").upstream_task_ids == set()  # a typo stops one of the two
     assert dag.get_task("intervene.publish").upstream_task_ids == {"intervene.audit"}
     assert dag.get_task("intervene.audit").command[-4:-2] == ["--table", "interventions"]
+
+
+def test_the_intraday_refresh_is_a_chain_that_a_published_night_skips(home, monkeypatch) -> None:
+    dag = load(FOLDER / "intraday_refresh.py", monkeypatch)
+    assert dag.max_active_runs == 1
+    steps = ("refresh", "rescore", "patch")
+    chain = [f"{step}.{part}" for step in steps for part in ("job", "audit", "publish")]
+    assert dag.get_task("find_base").skip_on == 3
+    for before, task_id in zip(["find_base", *chain], chain, strict=False):
+        assert dag.get_task(task_id).upstream_task_ids == {before}
+    for job, name in (("refresh.job", "application_args"), ("rescore.job", "command"),
+                      ("patch.job", "command"), ("find_base", "command")):  # fmt: skip
+        arguments = getattr(dag.get_task(job), name, None) or dag.get_task(job)._application_args
+        assert arguments[arguments.index("--hour") + 1] == "{{ dag_run.partition_key }}"
+    finished = dag.get_task("patch.publish").outlets
+    assert [asset.name for asset in finished] == ["user_features_intraday"]
+
+
+def test_the_intraday_refresh_ticks_each_hour_once_a_setting_says_so(home, monkeypatch) -> None:
+    path = FOLDER / "intraday_refresh.py"
+    assert not load(path, monkeypatch).timetable.can_be_scheduled
+    monkeypatch.setenv("TIDEMARK_INTRADAY", "true")
+    on = load(path, monkeypatch).timetable
+    assert on.can_be_scheduled and (on.expression, on.key_format) == ("0 * * * *", "%Y-%m-%dT%H")

@@ -45,6 +45,12 @@ class Engagements:
         chosen = {name: getattr(self, name)[kept] for name in COLUMNS}
         return Engagements(place[self.row[kept]], **chosen, users=len(rows), items=self.items)
 
+    def younger_than(self, days: int) -> "Engagements":
+        """The same users, and of what they did that of the last `days`."""
+        kept = self.age < days
+        chosen = {name: getattr(self, name)[kept] for name in COLUMNS}
+        return Engagements(self.row[kept], **chosen, users=self.users, items=self.items)
+
     @cached_property
     def pairs(self) -> Pairs:
         code = self.row * self.items + self.item
