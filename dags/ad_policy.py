@@ -4,6 +4,7 @@ Decides for each campaign who is shown which creative tomorrow, how often and wh
 declared challenger on the logged feedback, lets it take over only where its gain is certain,
 and publishes `ad_policy` (with every propensity) and `policy_judgements` (with the reasons).
 Beside it `intervene` lists whom to turn to tomorrow, and why (`interventions`).
+Beside it, `user_uplift` tells whom an ad changes, where an experiment lets one tell.
 Runs when `user_features` of a day is published; its **partition key** is that day.
 
 - **Campaigns** are the TOML files of `$TIDEMARK_HOME/campaigns/`; without any the day is empty.
@@ -17,6 +18,8 @@ Runs when `user_features` of a day is published; its **partition key** is that d
 - `ad_policy.audit`, `intervene.audit`: open **Data Docs** on the task.
 - It succeeded, and a policy did not change: the reason is in `policy_judgements`. Feedback that
   cannot be right leaves that campaign's policy as it is, and names the rows.
+- `uplift.job`: the last line that starts with `error:` names the experiment's or campaign's file.
+  A trial from which nothing can be learned fails nothing: the reason is in `uplift_judgements`.
 
 More: `docs/policy.md`.
 """
@@ -25,7 +28,7 @@ from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 
 from pipeline.airflow import tasks
 from pipeline.settings import load_settings
-from pipeline.steps import AD_POLICY, INTERVENE
+from pipeline.steps import AD_POLICY, INTERVENE, UPLIFT
 
 settings = load_settings()
 user_features = Asset("user_features", group="tidemark")
@@ -46,3 +49,4 @@ with DAG(
     wait_for_segments = tasks.await_segments(settings)
     wait_for_segments >> tasks.step_group(settings, AD_POLICY, outlets=[ad_policy])
     tasks.step_group(settings, INTERVENE, outlets=[interventions])
+    wait_for_segments >> tasks.step_group(settings, UPLIFT)

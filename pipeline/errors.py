@@ -53,6 +53,10 @@ class ExperimentError(TidemarkError):
     """An experiment is declared wrongly, or its data cannot be judged."""
 
 
+class UpliftError(TidemarkError):
+    """Data that tell no effect of a treatment: not randomised, too few, or known too late."""
+
+
 class OnlineError(TidemarkError):
     """The online store is out of reach, written by another, or holds no night to read."""
 

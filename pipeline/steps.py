@@ -57,6 +57,10 @@ AD_POLICY = Step(
 INTERVENE = Step(
     "intervene", "pipeline.build_interventions", ("interventions",), spark=False, daily=False
 )
+UPLIFT = Step(
+    "uplift", "pipeline.build_uplift", ("user_uplift", "uplift_judgements"), spark=False,
+    daily=False,
+)  # fmt: skip
 
 # Of the hourly DAG: what landed since the base night, for the users it is about.
 REFRESH = Step("refresh", "spark_jobs/refresh_users.py", ("user_history_intraday",), key="hour")

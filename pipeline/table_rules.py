@@ -13,6 +13,7 @@ from pipeline.signal_rules import SIGNAL_RULES
 from pipeline.table_schema import RowRule
 from pipeline.tables import ITEMLESS_EVENT_TYPES
 from pipeline.topic_rules import TOPIC_RULES
+from pipeline.uplift_rules import UPLIFT_RULES
 
 # The end of a day in the westernmost zone (UTC-12), and one day for clocks that run ahead.
 LATEST_HOURS_AFTER_DAY_BEGINS = 24 + 12 + 24
@@ -236,4 +237,5 @@ RULES = {
     **INTEREST_RULES,
     **TOPIC_RULES,
     **SIGNAL_RULES,
+    **UPLIFT_RULES,
 }

@@ -18,6 +18,7 @@ from pipeline.table_columns import (
     USER,
 )
 from pipeline.table_schema import Table
+from pipeline.uplift_tables import UPLIFT_TABLES
 
 __all__ = [
     "ACCOUNTING",
@@ -58,6 +59,7 @@ TABLES = {
         *POLICY_TABLES,
         *INTRADAY_TABLES,
         *INTERVENTION_TABLES,
+        *UPLIFT_TABLES,
     )
 }
 

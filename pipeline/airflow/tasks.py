@@ -38,6 +38,7 @@ DOCS = {
     "promote": "Makes the challenger champion when it is not worse.",
     "ad_policy": "Judges each campaign's challenger on the log; decides who is shown what.",
     "intervene": "Lists whom to turn to tomorrow, with reason and suggested action.",
+    "uplift": "Tells whom an ad changes, where an experiment lets one tell; else says why not.",
     "score": "Scores every user active in the window, bucket by bucket, with one champion.",
     "segment": "Names the users of each campaign segment; small segments are not exported.",
     "serve": "Loads the night into the online store, then switches readers over at once.",

@@ -21,7 +21,8 @@ ANYWHERE = (("any", 1.0),)
 VALUES = ("one", "revenue")
 WEEK = 7
 TOP = ("segment_by", "audience", "exploration_floor", "arms", "positions", "reward", "feedback",
-       "champion", "challenger", "experiment", "budget", "caps", "people")  # fmt: skip
+       "champion", "challenger", "experiment", "uplift", "budget", "caps",
+       "people")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Campaign:
     first_day: str | None = None
     cap_per_day: int = 0  # 0: no cap
     cap_per_week: int = 0
+    uplift: tuple[str, str] | None = None  # control and treatment, whose effect is asked for
 
     @property
     def people(self) -> People:
@@ -102,6 +104,7 @@ def load_campaign(file: Path) -> Campaign:
         exclude=people.exclude,
         segment_by=top.text("segment_by") if top.has("segment_by") else "",
         audience=tuple(top.list("audience", str)),
+        uplift=_uplift(top.section("uplift", optional=True)),
         **_feedback(top.section("feedback", optional=True)),
         **_limits(top),
     )
@@ -208,6 +211,14 @@ def _limit(section: Section, key: str) -> int:
     return found
 
 
+def _uplift(section: Section) -> tuple[str, str] | None:
+    if not section.left():
+        return None
+    pair = section.text("control"), section.text("treatment")
+    section.nothing_else(("control", "treatment"))
+    return pair
+
+
 def _check(campaign: Campaign, top: Section) -> None:
     arms, floor = len(campaign.active), campaign.exploration_floor
     if floor * arms > 1:
@@ -218,6 +229,9 @@ def _check(campaign: Campaign, top: Section) -> None:
         )
     if campaign.experiment_share and campaign.challenger is None:
         raise top.wrong("experiment", "a [challenger] to try", campaign.experiment_share)
+    names, pair = [arm.name for arm in campaign.arms], campaign.uplift
+    if pair and (not set(pair) <= set(names) or pair[0] == pair[1]):
+        raise top.wrong("uplift", f"two of the arms {', '.join(names)}", pair)
     beta = [p for p in (campaign.champion, campaign.challenger) if p and p.name == "thompson_beta"]
     if beta and campaign.reward.value != "one":
         raise top.wrong("reward.value", '"one" with thompson_beta', campaign.reward.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, STEPS
+from pipeline.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, STEPS, UPLIFT
 
 FOLDER = Path(__file__).parents[2] / "dags"
 DAGS = sorted(FOLDER.glob("*.py"))
@@ -74,7 +74,8 @@ def test_days_come_from_the_partition_key_alone(dag) -> None:
 def test_every_step_is_documented() -> None:
     from pipeline.airflow.tasks import DOCS
 
-    assert set(DOCS) == {step.name for step in (*STEPS, AD_POLICY, INTERVENE, *INTRADAY_STEPS)}
+    more = (AD_POLICY, INTERVENE, UPLIFT, *INTRADAY_STEPS)
+    assert set(DOCS) == {step.name for step in (*STEPS, *more)}
 
 
 def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
@@ -139,6 +140,7 @@ def test_the_ad_policy_follows_the_features_of_the_same_day(home, monkeypatch) -
     assert dag.get_task("intervene.job").upstream_task_ids == set()  # a typo stops one of the two
     assert dag.get_task("intervene.publish").upstream_task_ids == {"intervene.audit"}
     assert dag.get_task("intervene.audit").command[-4:-2] == ["--table", "interventions"]
+    assert dag.get_task("uplift.job").upstream_task_ids == {"wait_for_segments"}
 
 
 def test_the_intraday_refresh_is_a_chain_that_a_published_night_skips(home, monkeypatch) -> None:

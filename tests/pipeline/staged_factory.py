@@ -47,6 +47,19 @@ SOUND: dict[str, dict[str, object]] = {
         "place": 1, "reason": "bought", "suggested_action": "offer help", "held_out": False,
         "expires_ds": "2024-03-08", "contacts_6d": 0, "p_return_28d": 0.4, "bought_ds": DAY,
     },
+    "user_uplift": {
+        "ds": DAY, "trial": "experiment:banner", "user_id": USER, "treatment": "new",
+        "outcome": "buyers", "uplift": 0.03, "decile": 1, "decile_effect": 0.02,
+        "decile_low": 0.01, "decile_high": 0.03, "learner": "dr_ridge",
+    },
+    "uplift_judgements": {
+        "ds": DAY, "trial": "experiment:banner", "treatment": "new", "control": "old",
+        "outcome": "buyers", "decision": "undecided", "reason": "?", "learner": "t_ridge",
+        "users": 900, "treated_users": 450, "effect": 0.02, "effect_low": 0.01,
+        "effect_high": 0.03, "adjusted_effect": 0.02, "adjusted_low": 0.01, "adjusted_high": 0.03,
+        "qini": 0.0, "qini_low": -0.01, "qini_high": 0.01, "auuc": 0.01, "difference_p_value": 0.4,
+        "scored_users": 0, "left_out_users": 0,
+    },
     "raw_events": {**EVENT, "source_file": "shop/2024-03-05.csv"},
     "events": EVENT,
     "quarantine": {

@@ -1,0 +1,60 @@
+"""The trial that a campaign's log is: of every user the first impression, by logged propensity.
+
+Later impressions of a user have seen the earlier ones; the first one has not.
+"""
+
+import polars as pl
+
+from pipeline.campaigns.campaign import Campaign
+from pipeline.campaigns.feedback import read_feedback, refuse_if_bad
+from pipeline.errors import FeedbackError, UpliftError
+from pipeline.settings import Settings
+from pipeline.uplift.inputs import COLUMNS, known_before, nights_before
+from pipeline.uplift.trial import Trial
+
+
+def trial_name(campaign: Campaign) -> str:
+    return f"campaign:{campaign.name}"
+
+
+def measure(campaign: Campaign) -> str:
+    """What the effect is on, in words."""
+    event = campaign.reward.event
+    return f"revenue of {event}" if campaign.reward.value == "revenue" else f"a {event}"
+
+
+def campaign_trial(campaign: Campaign, settings: Settings, ds: str) -> Trial:
+    """The declared treatment against the declared control, in the feedback up to `ds`.
+
+    Raises UpliftError with the reason where there is nothing to learn from.
+    """
+    name = trial_name(campaign)
+    _, feedback = read_feedback(campaign, settings, ds)
+    try:
+        refuse_if_bad(campaign, feedback)
+    except FeedbackError as error:
+        raise UpliftError(f"{name}: {error}") from None
+    first = feedback.rows.unique("user_id", keep="first", maintain_order=True)
+    if first.is_empty():
+        raise UpliftError(f"{name}: expected impressions of {ds} and before, found none")
+    has = nights_before(first["ds"].to_numpy(), settings)
+    if not has.any():
+        raise UpliftError(
+            f"{name}: features are known only after entry: no user_features of the week before "
+            f"{first['ds'].min()!s} are published"
+        )
+    return _trial(name, campaign, first.filter(pl.Series(has)), settings)
+
+
+def _trial(name: str, campaign: Campaign, first: pl.DataFrame, settings: Settings) -> Trial:
+    assert campaign.uplift, "only campaigns that declare it are trials"
+    control, treatment = campaign.uplift
+    arms = [arm.name for arm in campaign.arms]
+    numbers = [arms.index(control), arms.index(treatment)]
+    shown = first.filter(pl.col("arm").is_in(numbers))
+    who = shown["user_id"].to_numpy()
+    return Trial(
+        name, control, treatment, measure(campaign), who, shown["arm"].to_numpy() == numbers[1],
+        shown["reward"].to_numpy().astype(float), shown["propensity"].to_numpy().astype(float),
+        known_before(who, shown["ds"].to_numpy(), settings), COLUMNS, len(first),
+    )  # fmt: skip
