@@ -9,14 +9,16 @@ again at once. Feast's definitions of what serves are renewed where the schema h
 """
 
 import argparse
+import time
 
-from pipeline import ending
+from pipeline import ending, staging
 from pipeline.days import parse_day
 from pipeline.errors import UsageError
 from pipeline.feature_store.repository import bring_up_to_date
 from pipeline.online import open_backend
 from pipeline.online.load import load_night, roll_back
 from pipeline.settings import load_settings
+from pipeline.steps import SERVE
 
 WAIT_SECONDS = 120  # for a refresh that writes its rows
 
@@ -33,7 +35,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.rollback and given.force:
         raise UsageError("--force: belongs to --ds, not to --rollback")
-    settings = load_settings()
+    settings, began = load_settings(), time.time()
     backend = open_backend(settings)
     done = (
         roll_back(backend)
@@ -42,6 +44,8 @@ def main() -> None:
     )
     print(f"online store ({backend.name}): {done}")
     bring_up_to_date(settings)
+    if given.run:
+        staging.keep_times(settings, SERVE.name, given.run, began)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
     staging/<table>/<run>/<part>/<attempt>/manifest.json    what the attempt wrote
     staging/<table>/<run>/<part>/current.json               the newest whole attempt
     staging/<table>/<run>/audit.json                        the receipt of a passed audit
+    staging/<step>/<run>/times.json                         when a step without tables worked
 
 A job that dies leaves an attempt without a manifest, which nobody looks at. Published data files
 stay where they were staged: the table refers to them. Folder names are not `key=value`, because
@@ -122,6 +123,22 @@ def audited(settings: Settings, table: str, run: str) -> tuple[list[Manifest], R
             f"{staged}; audit again"
         )
     return manifests, receipt
+
+
+def keep_times(settings: Settings, step: str, run: str, began: float) -> None:
+    """Notes when a step without tables worked until now; of several tries the first that did."""
+    path = run_folder(settings, step, run) / "times.json"
+    if not path.exists():
+        write_json(path, {"began": began, "ended": time.time()})
+
+
+def times_of(settings: Settings, step: str, run: str) -> tuple[float, float] | None:
+    """Beginning and end of a step without tables (seconds since 1970); None when it noted none."""
+    path = run_folder(settings, step, run) / "times.json"
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())
+    return found["began"], found["ended"]
 
 
 def run_folder(settings: Settings, table: str, run: str) -> Path:

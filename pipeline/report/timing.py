@@ -2,7 +2,8 @@
 
 A step begins when its first attempt is staged (`started` of the manifest), its audit says how long
 it took (the receipt), and it ends when the last of its tables became visible (the snapshot). A
-training is as long as its MLflow run. Starting up a process is not counted, nor is waiting for it.
+training is as long as its MLflow run, and serving as long as it notes itself. Starting up a process
+is not counted, nor is waiting for it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pipeline.publish import Publication, published_by
 from pipeline.report.partitions import Partitions
 from pipeline.report.quality import Trained
 from pipeline.settings import Settings
-from pipeline.steps import STEPS, TRAIN
+from pipeline.steps import SERVE, STEPS, TRAIN
 from pipeline.tables import table_named
 
 NANOSECONDS = 1e9
@@ -64,13 +65,21 @@ def timeline(settings: Settings, partitions: Partitions, ds: str, trained: list[
         for it in trained
         if it.run == newest.run
     ]
-    bars = sorted([*ours, *trainings], key=lambda bar: (bar.start, bar.step))
+    bars = sorted(
+        [*ours, *trainings, *_served(settings, newest.run)], key=lambda bar: (bar.start, bar.step)
+    )
     began = bars[0].start
     return Timeline(
         began,
         [_shifted(bar, began) for bar in bars],
         [_shifted(bar, bar.start) for bar in found if bar.run != newest.run],
     )
+
+
+def _served(settings: Settings, run: str) -> list[Bar]:
+    """The loading of the online store: it has no table that tells of it."""
+    times = staging.times_of(settings, SERVE.name, run)
+    return [Bar(SERVE.name, (), run, 1, *times, 0.0)] if times else []
 
 
 def _shifted(bar: Bar, origin: float) -> Bar:

@@ -13,6 +13,7 @@ from feast import FeatureStore
 from feast.types import Array, Float32
 from feature_days import ANN, BOB, EVE, features, publish_days
 
+from pipeline import staging
 from pipeline.days import shift
 from pipeline.errors import UsageError
 from pipeline.feature_store import open_feature_store
@@ -175,7 +176,8 @@ def test_the_repository_is_applied_by_hand_and_opened_by_path(home: Settings) ->
 
 def test_loading_a_night_brings_the_definitions_up_to_date(home: Settings) -> None:
     publish_days(home, "r1", {TUE: [features(ANN, TUE, recency_days=4)]})
-    run_module("pipeline.load_online", "--ds", TUE)
+    run_module("pipeline.load_online", "--ds", TUE, "--run", "r1")
+    assert staging.times_of(home, "serve", "r1") is not None
     store = FeatureStore(repo_path=str(home.home / "feast"))
     found = store.get_online_features(["user_features:recency_days"], [{"user_id": ANN}])
     assert found.to_dict()["recency_days"] == [4]

@@ -1,7 +1,10 @@
 """The figures of a night against counts made by hand; every part is empty without its table."""
 
+import time
+
 import pytest
 
+from pipeline import staging
 from pipeline.report.findings import findings
 from pipeline.report.intake import Funnel, Reason
 from pipeline.report.migration import Flow, Week
@@ -93,6 +96,20 @@ def test_the_steps_follow_each_other(night: Night) -> None:
     assert "clean" not in bars  # of its three tables only one is published here
     assert all(bar.seconds >= 0 and bar.start >= 0 for bar in bars.values())
     assert bars["sessionize"].start < bars["score"].start
+
+
+def test_serving_has_a_bar_of_its_own_run(home: Settings) -> None:
+    publish_rows(home, "user_features", NIGHT, [{}], run="n1")
+    assert [bar.step for bar in night_of(home, NIGHT).timeline.bars] == ["score"]
+    began = time.time()
+    for run in ("n0", "n1"):
+        staging.keep_times(home, "serve", run, began)
+    kept = staging.times_of(home, "serve", "n1")
+    staging.keep_times(home, "serve", "n1", began + 100)  # another try found it loaded
+    assert staging.times_of(home, "serve", "n1") == kept
+    score, serve = night_of(home, NIGHT).timeline.bars
+    assert (serve.step, serve.run) == ("serve", "n1")
+    assert serve.start >= score.end and 0 <= serve.seconds < 60
 
 
 def test_what_stands_out_begins_with_the_worst(night: Night) -> None:
