@@ -67,20 +67,24 @@ class ByFeatures:
 
 @dataclass(frozen=True)
 class AsPublished:
-    """What is published today; new users get the mean. `users` is sorted."""
+    """What is published today; new users get the mean.
+
+    `users` is sorted, and `places` says which row of `table`, which may lie on disk, is whose.
+    """
 
     users: np.ndarray
+    places: np.ndarray
     table: np.ndarray
+    mean: np.ndarray
     floor: float
 
     def of(self, user: np.ndarray, segment: np.ndarray, features: np.ndarray) -> np.ndarray:
-        arms = self.table.shape[1]
-        if not len(self.users):
-            return np.full((len(user), arms), 1 / arms)
-        wanted = np.asarray(user, dtype=self.users.dtype)
-        at = np.minimum(np.searchsorted(self.users, wanted), len(self.users) - 1)
-        mean = self.table.mean(axis=0, dtype=float)
-        found = np.where((self.users[at] == wanted)[:, None], self.table[at], mean)
+        found = np.tile(self.mean, (len(user), 1))
+        if len(self.users):
+            wanted = np.asarray(user, dtype=self.users.dtype)
+            at = np.minimum(np.searchsorted(self.users, wanted), len(self.users) - 1)
+            known = self.users[at] == wanted
+            found[known] = self.table[self.places[at[known]]]
         return floored(found, self.floor)
 
 

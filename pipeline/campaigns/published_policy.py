@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.campaigns.campaign import Campaign
 from pipeline.campaigns.learned import AsPublished
 from pipeline.errors import CampaignError
-from pipeline.reading import published, scan
+from pipeline.reading import pinned_files, published, scan
 from pipeline.settings import Settings
 
 DIGITS = 32  # of a pseudonym
+BATCH_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -49,27 +52,39 @@ def check_arms(campaign: Campaign, settings: Settings, at: InPlace) -> None:
 
 
 def probabilities_in_place(campaign: Campaign, settings: Settings, at: InPlace) -> AsPublished:
-    """The probabilities that are published, for the arms that are active now."""
-    arms = len(campaign.active)
-    users, tables = [np.empty(0, f"S{DIGITS}")], [np.empty((0, arms), np.float32)]
-    for batch in _batches(campaign, settings, at):
-        users.append(np.array(batch["user_id"].to_pylist(), f"S{DIGITS}"))
-        tables.append(_table(campaign, batch["arms"]))
-    everybody = np.concatenate(users)
-    order = np.argsort(everybody)
-    table = np.concatenate(tables)[order]
-    return AsPublished(everybody[order], table, campaign.exploration_floor)
+    """The probabilities that are published, for the arms that are active now.
+
+    They are as many as users times arms, so they lie in a file without a name, not in memory.
+    """
+    arms, folder = len(campaign.active), settings.home / "tmp"
+    users, total = [np.empty(0, f"S{DIGITS}")], np.zeros(arms)
+    folder.mkdir(exist_ok=True)
+    with TemporaryFile(dir=folder) as file:
+        for batch in _batches(campaign, settings, at):
+            table = _table(campaign, batch["arms"]).astype(np.float32)
+            file.write(table.tobytes())
+            users.append(np.array(batch["user_id"].to_pylist(), f"S{DIGITS}"))
+            total += table.sum(axis=0, dtype=float)
+        everybody, mean = np.concatenate(users), np.full(arms, 1 / arms)
+        held = np.empty((0, arms), np.float32)
+        if len(everybody):
+            file.flush()
+            mean = total / len(everybody)
+            held = np.memmap(file, np.float32, "r", shape=(len(everybody), arms))
+    places = np.argsort(everybody)
+    return AsPublished(everybody[places], places, held, mean, campaign.exploration_floor)
 
 
 def _batches(campaign: Campaign, settings: Settings, at: InPlace) -> Iterator[pa.RecordBatch]:
     """User and arms of the campaign's rows; nothing where none are published."""
-    if at.ds is None or at.ds not in published("ad_policy", settings):
+    if at.ds is None:
         return
-    mine = f"ds = '{at.ds}' and campaign = '{campaign.name}'"
-    found = scan("ad_policy", at.ds, settings).filter(mine).select("user_id", "arms")
-    for batch in found.to_arrow_batch_reader():
-        if batch.num_rows:
-            yield batch
+    for path in pinned_files("ad_policy", at.ds, at.ds, settings)[1]:
+        with pq.ParquetFile(path.removeprefix("file://")) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=["campaign", "user_id", "arms"]):
+                mine = batch.filter(pc.equal(batch["campaign"], campaign.name))
+                if mine.num_rows:
+                    yield mine
 
 
 def _names(arms: pa.Array) -> list[str]:

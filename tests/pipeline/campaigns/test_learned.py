@@ -13,7 +13,7 @@ from tests.pipeline.campaigns.test_feedback import campaign
 
 
 def nobody() -> AsPublished:
-    return AsPublished(np.empty(0, "S32"), np.empty((0, 2), np.float32), 0.0)
+    return AsPublished(np.empty(0, "S32"), np.empty(0, int), np.empty((0, 2)), np.ones(2) / 2, 0.0)
 
 
 def lesson(segment: list[str], arm: list[int], reward: list[float]) -> Lesson:
@@ -65,8 +65,8 @@ def test_features_tell_people_apart() -> None:
 
 def test_what_is_published_is_repeated_and_new_users_get_the_mean() -> None:
     users = np.array([b"a" * 32, b"c" * 32])
-    table = np.array([[0.2, 0.8], [0.6, 0.4]], np.float32)
-    found = AsPublished(users, table, 0.1).of(
+    table = np.array([[0.6, 0.4], [0.2, 0.8]], np.float32)  # the row of c stands first
+    found = AsPublished(users, np.array([1, 0]), table, np.array([0.4, 0.6]), 0.1).of(
         np.array(["c" * 32, "b" * 32, "a" * 32], object), np.empty(3), np.empty((3, 0))
     )
     assert found == pytest.approx(np.array([[0.6, 0.4], [0.4, 0.6], [0.2, 0.8]]), abs=1e-6)
