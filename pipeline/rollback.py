@@ -19,7 +19,8 @@ from pipeline.table_schema import Table
 def rollback(settings: Settings, table: Table, ds: str) -> Publication:
     """Publishes the rows that `ds` held before; each further call goes one publication back.
 
-    The files are copied, because Iceberg must not see a data file again that was deleted once.
+    The files are copied, because Iceberg must not see a data file again that was deleted once; the
+    copies are as old as the copying, or maintenance would take them for orphans until they are in.
     Raises NotPublishedError when there is no earlier publication.
     """
     iceberg = load_table(settings, table)
@@ -30,7 +31,7 @@ def rollback(settings: Settings, table: Table, ds: str) -> Publication:
     attempt = staging.begin(settings, table.name, f"rollback-{time.time_ns()}")
     attempt.day(ds).mkdir()
     files = [
-        shutil.copy2(_path(task.file.file_path), attempt.day(ds))
+        shutil.copy(_path(task.file.file_path), attempt.day(ds))
         for task in iceberg.scan(f"ds = '{ds}'", snapshot_id=snapshot.snapshot_id).plan_files()
     ]
     back = Publication(

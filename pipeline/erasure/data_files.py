@@ -77,11 +77,15 @@ def rewritten(path: str, folder: Path, users: frozenset[str], change: Change = w
 
 
 def same_file(path: str, folder: Path) -> str:
-    """The file under another path, which Iceberg takes for another file."""
+    """The file under another path, which Iceberg takes for another file.
+
+    Its time is now: maintenance would take an old one for an orphan until it is published.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"kept-{Path(path).name}"
     try:
         os.link(path, copy)
+        os.utime(copy)
     except OSError:
-        shutil.copy2(path, copy)
+        shutil.copy(path, copy)
     return str(copy)

@@ -4,8 +4,12 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
+from pipeline import rollback as rolling_back
 from pipeline import staging
 from pipeline.catalog import load_table
+from pipeline.erasure.data_files import same_file
 from pipeline.maintenance import maintain
 from pipeline.reading import read
 from pipeline.settings import Settings
@@ -51,6 +55,21 @@ def test_files_of_kept_snapshots_stay_however_old(home: Settings) -> None:
     maintain(home)
     assert data_files(home) == 2  # the replaced one belongs to a snapshot of today
     assert read("accounting", DAY, home).num_rows == 2
+
+
+def test_copies_of_old_files_are_young(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maintenance between copying and publishing would take them for orphans."""
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    age(home.staging, days=31)
+    commit = rolling_back.commit
+    monkeypatch.setattr(rolling_back, "commit", lambda *it: (maintain(home), commit(*it))[1])
+    rolling_back.rollback(home, ACCOUNTING, DAY)
+    assert read("accounting", DAY, home).num_rows == 1
+    (kept,) = (home.staging / "accounting" / "run-1").rglob("*.parquet")
+    age(home.staging, days=31)
+    same = Path(same_file(str(kept), home.staging / "accounting" / "erasure" / DAY))
+    assert time.time() - same.stat().st_mtime < 3_600
 
 
 def test_files_of_expired_snapshots_go(home: Settings) -> None:
