@@ -7,6 +7,7 @@
 Whoever is signed in to Airflow may look. Light to import: every process of Airflow does.
 """
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-an
 # The start page has one script of its own, which opens links outside of its frame.
 START_POLICY = f"{POLICY}; script-src 'self'"
 NEWEST = 14  # nights on the start page
+NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")  # some DAGs run by the hour
 OPENER = """
 // Airflow shows this page in a frame that may not open windows itself.
 document.addEventListener("click", (event) => {
@@ -79,7 +81,7 @@ def make_app() -> "FastAPI":
     @app.get("/runs/{dag_id}/{run_id:path}")
     def of_run(dag_id: str, run_id: str) -> Response:
         ds = partition_key(dag_id, run_id)
-        if ds is None:
+        if ds is None or not NIGHT.fullmatch(ds):
             return _sentence("This run is not about one night, so it has no report.")
         return RedirectResponse(f"{PREFIX}/nightly/{ds}.html")
 
@@ -101,7 +103,7 @@ def start_page(host: str) -> str:
 
 
 def partition_key(dag_id: str, run_id: str) -> str | None:
-    """The day that a run is about; None when it has none."""
+    """The day or hour that a run is about; None when it has none."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import select

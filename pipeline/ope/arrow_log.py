@@ -28,9 +28,7 @@ def log_of(table: pa.Table, arms: tuple[str, ...]) -> tuple[Log, list[tuple[str,
             raise FeedbackError(
                 f"log: expected a column {name}, found {', '.join(table.column_names)}"
             )
-        if table[name].null_count:
-            row = pc.index(table[name].is_null(), True).as_py()
-            raise FeedbackError(f"log, row {row}: {name}: expected a value, found none")
+        _refuse_null(table, name)
     numbers = pc.index_in(table["action"].cast(pa.string()), value_set=pa.array(arms))
     if numbers.null_count:
         row = pc.index(numbers.is_null(), True).as_py()
@@ -46,9 +44,16 @@ def log_of(table: pa.Table, arms: tuple[str, ...]) -> tuple[Log, list[tuple[str,
     return log, names
 
 
+def _refuse_null(table: pa.Table, name: str) -> None:
+    if table[name].null_count:
+        row = pc.index(table[name].is_null(), True).as_py()
+        raise FeedbackError(f"log, row {row}: {name}: expected a value, found none")
+
+
 def _check_conversions(table: pa.Table) -> None:
     columns = table.column_names
     if "impression_id" in columns:
+        _refuse_null(table, "impression_id")
         _, first = np.unique(table["impression_id"].to_numpy(), return_index=True)
         if len(first) < table.num_rows:
             row = int(np.setdiff1d(np.arange(table.num_rows), first)[0])
@@ -57,11 +62,14 @@ def _check_conversions(table: pa.Table) -> None:
                 f"{table['impression_id'][row].as_py()!r} again; count one conversion of it"
             )
     if "shown_at" in columns and "rewarded_at" in columns:
-        early = pc.less(table["rewarded_at"], table["shown_at"])
+        never = pc.and_(table["rewarded_at"].is_valid(), table["shown_at"].is_null())
+        early = pc.or_kleene(pc.less(table["rewarded_at"], table["shown_at"]), never)
         if pc.any(early).as_py():
             row = pc.index(early, True).as_py()
+            shown = table["shown_at"][row].as_py()
             raise FeedbackError(
-                f"log, row {row}: rewarded_at: expected a time from {table['shown_at'][row]} on, "
+                f"log, row {row}: rewarded_at: expected a time from "
+                f"{'its impression' if shown is None else shown} on, "
                 f"found {table['rewarded_at'][row]}; check the clocks"
             )
 

@@ -83,11 +83,12 @@ def test_other_names_are_answered_with_a_sentence(client: TestClient, name: str)
 
 
 def test_a_run_leads_to_its_night(client: TestClient, monkeypatch) -> None:
-    keys = {("nightly_features", "manual__x+y/z"): NIGHT}
+    keys = {("nightly_features", "manual__x+y/z"): NIGHT, ("intraday_refresh", "r2"): f"{NIGHT}T10"}
     monkeypatch.setattr(report_pages, "partition_key", lambda *run: keys.get(run))
     found = client.get("/runs/nightly_features/manual__x%2By%2Fz")
     assert found.headers["location"] == f"/tidemark/nightly/{NIGHT}.html"
-    assert "no report" in client.get("/runs/maintenance/r1").text
+    for run in ("maintenance/r1", "intraday_refresh/r2"):
+        assert "This run is not about one night" in client.get(f"/runs/{run}").text
 
 
 def test_nobody_else_may_look(home: Settings) -> None:

@@ -49,6 +49,12 @@ def test_second_conversions_and_rewards_before_their_impression_are_named() -> N
     twice = ROWS.append_column("impression_id", pa.array(["i", "j", "i"]))
     with pytest.raises(FeedbackError, match=r"row 2: impression_id: .*found 'i' again"):
         log_of(twice, ARMS)
+    without = ROWS.append_column("impression_id", pa.array(["i", None, None]))
+    with pytest.raises(FeedbackError, match=r"row 1: impression_id: expected a value, found none"):
+        log_of(without, ARMS)
+    never = ROWS.append_column("shown_at", pa.array([10, None, None]))
+    with pytest.raises(FeedbackError, match=r"row 2: .* from its impression on, found 31"):
+        log_of(never.append_column("rewarded_at", pa.array([10, None, 31])), ARMS)
     times = ROWS.append_column("shown_at", pa.array([10, 20, 30]))
     log_of(times.append_column("rewarded_at", pa.array([10, None, 31])), ARMS)
     early = times.append_column("rewarded_at", pa.array([11, None, 29]))
