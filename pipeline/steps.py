@@ -67,6 +67,8 @@ REFRESH = Step("refresh", "spark_jobs/refresh_users.py", ("user_history_intraday
 RESCORE = Step("rescore", "training.rescore", ("user_features_intraday",), spark=False, key="hour")
 PATCH = Step("patch", "pipeline.patch_online", ("intraday_refreshes",), spark=False, key="hour")
 INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
+# Of a DAG of its own, triggered by `user_features_intraday`.
+LEARN = Step("learn", "training.learn_hourly", ("hourly_judgements",), spark=False, key="hour")
 
 STEPS = (
     INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE, REVIEWS, TOPICS, PROFILE,

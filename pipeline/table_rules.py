@@ -4,6 +4,7 @@ The SQL is DuckDB's; it must not raise on any row, so text is cast with `try_cas
 """
 
 from pipeline.feature_tables import JOINED
+from pipeline.hourly_rules import HOURLY_RULES
 from pipeline.interest_rules import INTEREST_RULES
 from pipeline.intervention_rules import INTERVENTION_RULES
 from pipeline.intraday_rules import intraday_rules
@@ -234,6 +235,7 @@ RULES = {
     "training_examples": _training_examples,
     "user_features": _user_features,
     **intraday_rules(_user_history, _user_features),
+    **HOURLY_RULES,
     **INTEREST_RULES,
     **TOPIC_RULES,
     **SIGNAL_RULES,

@@ -3,6 +3,7 @@
 from pipeline.errors import UsageError
 from pipeline.event_tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, SESSIONS
 from pipeline.feature_tables import USER_FEATURES
+from pipeline.hourly_tables import HOURLY_TABLES
 from pipeline.interest_tables import INTEREST_TABLES
 from pipeline.intervention_tables import INTERVENTION_TABLES
 from pipeline.intraday_tables import INTRADAY_TABLES
@@ -60,6 +61,7 @@ TABLES = {
         *INTRADAY_TABLES,
         *INTERVENTION_TABLES,
         *UPLIFT_TABLES,
+        *HOURLY_TABLES,
     )
 }
 

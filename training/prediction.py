@@ -1,6 +1,6 @@
 """What a model says of users, with the catalogue and the market of one moment."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -9,7 +9,6 @@ from torch import Tensor
 from training.catalogue import Catalogue
 from training.examples import HEADS
 from training.lists import Ranked, listed
-from training.presets import BASE
 from training.rankers.engagements import Engagements
 from training.rankers.market import Market, Sizes
 from training.rankers.platforms import Part, markets, parts
@@ -89,11 +88,7 @@ class Predictor:
         here = self.catalogue.platform == self.catalogue.platforms.index(platform)
         late = self.markets[platform].facts.users[TREND_DAYS] * here
         then = self.trained.frequency(self.catalogue) * here
-        users = max(late.sum(), 1)
-        moved = np.log((late + SMOOTHING) / users) - np.log(
-            then / max(then.sum(), 1) + SMOOTHING / users
-        )
-        return torch.from_numpy(moved.astype(np.float32)).to(self.bias)
+        return torch.from_numpy(log_trend(late, then).astype(np.float32)).to(self.bias)
 
     def asked(self, states: UserStates, rows: np.ndarray, users: Tensor) -> Asked:
         """The candidates of `rows`, which are all of one moment."""
@@ -112,6 +107,14 @@ class Predictor:
         return found.dense(len(self.catalogue))
 
 
+def log_trend(late: np.ndarray, then: np.ndarray) -> np.ndarray:
+    """[items] log of an item's share of `late` users over its share of those met in training."""
+    users = max(late.sum(), 1)
+    return np.log((late + SMOOTHING) / users) - np.log(
+        then / max(then.sum(), 1) + SMOOTHING / users
+    )
+
+
 def _sizes(trained: TrainedModel) -> Sizes:
-    preset = {**asdict(BASE), **trained.card.preset}
-    return Sizes(preset["ranked_items"], preset["ease_items"])
+    preset = trained.card.choices
+    return Sizes(preset.ranked_items, preset.ease_items)

@@ -10,7 +10,7 @@ Loading runs no code from the folder.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from training.catalogue import Catalogue
 from training.ensemble import Ensemble, together
 from training.model import InterestModel, Shape
 from training.objective import inputs_of, with_texts
+from training.presets import BASE, Preset
 from training.propensity import stack
 from training.propensity.inputs import stack_inputs
 from training.propensity.stack import Propensities, load_propensities, save_propensities
@@ -51,6 +52,12 @@ class Card:
     platforms: list[str]
     inputs: dict[str, int]  # table -> snapshot id
     learned_to: int = 0  # day (since 1970) after which training looked at nothing; 0: not known
+
+    @property
+    def choices(self) -> Preset:
+        """The preset as code: what an older model did not choose yet is as in `base`."""
+        known = {choice.name for choice in fields(Preset)}
+        return replace(BASE, **{n: x for n, x in self.preset.items() if n in known})  # type: ignore[arg-type]
 
     @property
     def is_finished(self) -> bool:
@@ -96,6 +103,12 @@ class TrainedModel:
         self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor
     ) -> Tensor:
         """[rows, width] vectors of users after their newest event."""
+        return self.read_users(past, rows, catalogue, items)
+
+    def read_users(
+        self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor
+    ) -> Tensor:
+        """The same, with gradients of the weights that may move."""
         read = tokens(past, rows, catalogue, self.model.shape.events)
         inputs = inputs_of(read, np.arange(len(catalogue)), self.device)
         if self.model.shape.reads_text:

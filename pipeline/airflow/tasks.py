@@ -44,6 +44,7 @@ DOCS = {
     "serve": "Loads the night into the online store, then switches readers over at once.",
     "refresh": "Histories, interests and signals of the users of newly landed files.",
     "rescore": "Scores those users with the champion.",
+    "learn": "Judges what was learned before the hour on its events; learns them for the next.",
     "patch": "Writes their rows into the night that serves online; notes the files as taken.",
     "report": "Draws the nightly report, one page that needs nothing else.",
 }  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, STEPS, UPLIFT
+from pipeline.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, LEARN, STEPS, UPLIFT
 
 FOLDER = Path(__file__).parents[2] / "dags"
 DAGS = sorted(FOLDER.glob("*.py"))
@@ -74,7 +74,7 @@ def test_days_come_from_the_partition_key_alone(dag) -> None:
 def test_every_step_is_documented() -> None:
     from pipeline.airflow.tasks import DOCS
 
-    more = (AD_POLICY, INTERVENE, UPLIFT, *INTRADAY_STEPS)
+    more = (AD_POLICY, INTERVENE, UPLIFT, *INTRADAY_STEPS, LEARN)
     assert set(DOCS) == {step.name for step in (*STEPS, *more)}
 
 
@@ -165,3 +165,14 @@ def test_the_intraday_refresh_ticks_each_hour_once_a_setting_says_so(home, monke
     monkeypatch.setenv("TIDEMARK_INTRADAY", "true")
     on = load(path, monkeypatch).timetable
     assert on.can_be_scheduled and (on.expression, on.key_format) == ("0 * * * *", "%Y-%m-%dT%H")
+
+
+def test_hourly_learning_follows_the_refresh_of_the_hour_when_it_is_on(home, monkeypatch) -> None:
+    path = FOLDER / "hourly_learning.py"
+    assert not load(path, monkeypatch).timetable.can_be_scheduled
+    monkeypatch.setenv("TIDEMARK_HOURLY_LEARNING", "true")
+    dag = load(path, monkeypatch)
+    assert dag.timetable.asset_condition.name == "user_features_intraday"
+    job = dag.get_task("learn.job")
+    assert job.command[job.command.index("--hour") + 1] == "{{ dag_run.partition_key }}"
+    assert job.pool == "torch" and not dag.get_task("learn.publish").outlets

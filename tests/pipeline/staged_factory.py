@@ -158,6 +158,14 @@ SOUND["intraday_refreshes"] = {
     "last_landed_at": NOON, "readable_at": NOON, "model_version": "1", "store_version": "v1",
     "seconds": [{"step": "refresh", "seconds": 31.5}],
 }  # fmt: skip
+SOUND["hourly_judgements"] = {
+    "ds": DAY, **HOUR, "base_version": "1", "serving": "1", "candidate": "5", "serves": "5",
+    "next_candidate": "6", "users": 90, "events": 200, "judged": [
+        {"version": "1", "loss": 5.0, "loss_low": 4.9, "loss_high": 5.1, "recall": 0.2,
+         "recall_low": 0.1, "recall_high": 0.3}],
+    "candidate_gain": 0.02, "candidate_gain_low": -0.001, "candidate_gain_high": 0.03,
+    "decision": "serve", "reason": "gain",
+}  # fmt: skip
 
 
 def arrow(table: str, rows: list[dict[str, object]]) -> pa.Table:

@@ -1,0 +1,172 @@
+"""One hour: what served and the candidate are judged on it, then the next candidate learns it."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import ModelError
+from pipeline.intraday_tables import INTRADAY_REFRESHES
+from pipeline.reading import published, read
+from pipeline.settings import Settings
+from pipeline.tables import USER_HISTORY
+from training import champion
+from training.arrow_columns import day_number
+from training.bootstrap import UNKNOWN, Interval
+from training.catalogue import Catalogue
+from training.examples import Examples, to_examples
+from training.hourly.answers import Quality, quality
+from training.hourly.arrived import arrived
+from training.hourly.guard import Decision, decide, gain
+from training.hourly.judgements import judgement, recent_gains
+from training.hourly.line import Line, Row
+from training.hourly.older import Older
+from training.hourly.trend import item_trend
+from training.hourly.update import Rows, Steps, candidate
+from training.job import open_day
+from training.rankers.engagements import Engagements
+from training.score_bucket import ENGAGED, everyone
+from training.trained import TrainedModel, load, save
+from training.training_data import load_catalogue
+
+
+@dataclass(frozen=True)
+class Hour:
+    """What an hour brought, and what models are compared with it."""
+
+    hour: str
+    inputs: dict[str, int]
+    catalogue: Catalogue
+    examples: Examples
+    trend: np.ndarray
+    older: Older
+
+    @classmethod
+    def of(cls, settings: Settings, hour: str, model: TrainedModel) -> "Hour | None":
+        """None when nothing came in: no refresh of the hour has written a row."""
+        base = _base(settings, hour)
+        if base is None:
+            return None
+        snapshots, rows = arrived(settings, hour, base)
+        if not rows.num_rows:
+            return None
+        catalogue, inputs = load_catalogue(settings, base)
+        inputs[USER_HISTORY.name], known = _engaged(settings, base, catalogue)
+        older = Older.of(settings, model.card.ds, hour, catalogue)
+        trend = item_trend(model, catalogue, known)
+        examples = to_examples(rows, catalogue)
+        return cls(hour, inputs | snapshots | older.inputs, catalogue, examples, trend, older)
+
+    def quality(self, model: TrainedModel) -> Quality:
+        """How the model foretold the hour."""
+        return quality(model, self.examples, self.catalogue, self.trend)
+
+    def older_gain(self, new: TrainedModel, old: TrainedModel) -> Interval:
+        """The gain on older rows, labels of the propensities included."""
+        held, flat = self.older.held, np.zeros_like(self.trend)
+        if not len(held):
+            return UNKNOWN
+        found = [quality(model, held, self.catalogue, flat) for model in (new, old)]
+        return gain(*(each.loss + np.nan_to_num(each.heads) for each in found))
+
+    def learned(self, model: TrainedModel, plan: Steps) -> TrainedModel:
+        """The next candidate. Older rows are asked without the trend: it tells of now."""
+        flat = np.zeros_like(self.trend)
+        older = Rows(self.older.replayed, flat)
+        found = candidate(model, Rows(self.examples, self.trend), older, self.catalogue, plan)
+        inputs, day = model.card.inputs | self.inputs, day_number(self.hour[:10])
+        card = replace(found.card, run=f"hour-{self.hour}", inputs=inputs, learned_to=day)
+        return replace(found, card=card)
+
+
+@dataclass
+class Versions:
+    """Models by version, each read once."""
+
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self._read: dict[str, TrainedModel] = {}
+
+    def __getitem__(self, version: str) -> TrainedModel:
+        if version not in self._read:
+            self._read[version] = load(champion.load(self.settings, version))
+        return self._read[version]
+
+
+def judge(settings: Settings, line: Line, found: Hour, versions: Versions) -> Row:
+    """The hour's row; which version serves from now on is in it, and nothing has moved yet."""
+    serving, waiting = line.serving, line.candidate(found.hour)
+    answers = {name: found.quality(versions[name]) for name in _distinct(line.base, serving)}
+    users = int((~np.isnan(answers[line.base].loss)).sum())
+    gains = []
+    if serving != line.base and users:
+        mine = gain(answers[serving].loss, answers[line.base].loss)
+        gains = [(users, mine), *recent_gains(settings, line.base, found.hour)]
+    new, old = None, UNKNOWN
+    if waiting and users:
+        answers[waiting] = found.quality(versions[waiting])
+        new = gain(answers[waiting].loss, answers[serving].loss)
+        old = found.older_gain(versions[waiting], versions[serving])
+    decision = decide(users, gains, new, old)
+    events = len(found.examples.future.item)
+    row = judgement(found.hour, line.base, serving, waiting, answers, users, events, decision)
+    return row | {
+        **_bounds("serving_gain", gains[0][1] if gains else None),
+        **_bounds("candidate_gain", new),
+        **_bounds("older_gain", old),
+    }
+
+
+def nothing(line: Line, hour: str, why: str) -> Row:
+    """The row of an hour that decides nothing."""
+    decision = Decision("wait", "serving", why)
+    return judgement(hour, line.base, line.serving, line.candidate(hour), {}, 0, 0, decision)
+
+
+def learn(line: Line, found: Hour, row: Row, versions: Versions, run_id: str, base: Path) -> str:
+    """Registers the version that has learned the hour from what serves now; returns it.
+
+    Its folder is the champion's with other weights. Raises ModelError when it cannot learn.
+    """
+    learned = found.learned(versions[str(row["serves"])], Steps())
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "model"
+        shutil.copytree(base, folder)
+        save(learned, folder)
+        return line.add(run_id, folder, found.hour, row)
+
+
+def champion_of(settings: Settings) -> str:
+    """The champion's version. Raises ModelError when there is none."""
+    found = champion.version(settings)
+    if found is None:
+        raise ModelError("model tidemark: expected a champion to go on from, found none; train one")
+    return found
+
+
+def _base(settings: Settings, hour: str) -> str | None:
+    """The night that the hour's refresh went on from."""
+    table = INTRADAY_REFRESHES.name
+    if hour[:10] not in published(table, settings):
+        return None
+    rows = read(table, hour[:10], settings).to_pylist()
+    return max((row["base_ds"] for row in rows if row["hour"] == hour), default=None)
+
+
+def _engaged(settings: Settings, ds: str, catalogue: Catalogue) -> tuple[int, Engagements]:
+    """What all users did up to the night: the trend of items is of then, for all that compare."""
+    snapshot, history = open_day(settings, USER_HISTORY, ds)
+    batches = history.to_batches(columns=ENGAGED)
+    return snapshot, everyone(batches, history.count_rows(), ds, catalogue)
+
+
+def _distinct(*names: str) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _bounds(name: str, found: Interval | None) -> Row:
+    told = (None, None, None) if found is None or np.isnan(found[0]) else found
+    return dict(zip((name, f"{name}_low", f"{name}_high"), told, strict=True))

@@ -1,0 +1,86 @@
+"""Rows of `hourly_judgements`: made, staged, and read back."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import staging
+from pipeline.catalog import file_schema
+from pipeline.days import shift
+from pipeline.hourly_tables import HOURLY_JUDGEMENTS
+from pipeline.parquet_files import write_day
+from pipeline.reading import published, read
+from pipeline.settings import Settings
+from training.bootstrap import Interval, intervals
+from training.hourly.answers import Quality
+from training.hourly.guard import Decision
+from training.hourly.line import Row
+
+TABLE = HOURLY_JUDGEMENTS
+GAIN = ("serving_gain", "serving_gain_low", "serving_gain_high")
+
+
+def judgement(
+    hour: str, base: str, serving: str, candidate: str | None, answers: dict[str, Quality],
+    users: int, events: int, decision: Decision,
+) -> Row:  # fmt: skip
+    """A row without gains. `answers` are by version."""
+    serves = {"champion": base, "serving": serving, "candidate": candidate}[decision.serves]
+    return {
+        "ds": hour[:10], "hour": hour, "base_version": base, "serving": serving,
+        "candidate": candidate, "serves": serves, "next_candidate": None, "users": users,
+        "events": events, "judged": _judged(answers) if users else [],
+        "decision": decision.decision, "reason": decision.reason,
+    }  # fmt: skip
+
+
+def _judged(answers: dict[str, Quality]) -> list[Row]:
+    metrics: dict[tuple[str, str], np.ndarray] = {}
+    for version, answer in answers.items():
+        lost = np.where(np.isfinite(answer.loss), answer.loss, np.nan)
+        metrics |= {(version, "loss"): lost, (version, "recall"): answer.recall}
+    found = intervals({" ".join(key): values for key, values in metrics.items()})
+    rows = []
+    for version in answers:
+        row: Row = {"version": version}
+        for metric in ("loss", "recall"):
+            names = (metric, f"{metric}_low", f"{metric}_high")
+            row |= dict(zip(names, found[f"{version} {metric}"], strict=True))
+        rows.append(row)
+    return rows
+
+
+def recent_gains(settings: Settings, base: str, hour: str) -> list[tuple[int, Interval]]:
+    """Users and gain over the champion of each judged hour before, newest first.
+
+    As far back as versions of the line have served without a break: this day and the one before.
+    """
+    found: list[tuple[int, Interval]] = []
+    for row in reversed(_earlier(settings, hour)):
+        if row["base_version"] != base or row["serving"] == base or row["decision"] == "rollback":
+            break
+        if row["serving_gain"] is not None:
+            found.append((row["users"], tuple(row[name] for name in GAIN)))  # type: ignore[arg-type]
+    return found
+
+
+def stage(settings: Settings, run: str, row: Row, inputs: dict[str, int]) -> None:
+    """Stages the day anew: the rows of its other hours as they are, and this one."""
+    ds = str(row["ds"])
+    kept = []
+    if ds in published(TABLE.name, settings):
+        kept = [
+            it for it in read(TABLE.name, ds, settings).to_pylist() if it["hour"] != row["hour"]
+        ]
+    rows = sorted([*kept, row], key=lambda it: str(it["hour"]))
+    attempt = staging.begin(settings, TABLE.name, run)
+    table = pa.Table.from_pylist(rows, schema=TABLE.schema)
+    path = write_day(attempt.day(ds), table, file_schema(settings, TABLE))
+    staging.complete(attempt, [ds], {ds: [path]}, inputs, {"rows": {ds: len(rows)}})
+
+
+def _earlier(settings: Settings, hour: str) -> list[Row]:
+    """Rows of this day and the one before, oldest first."""
+    days = set(published(TABLE.name, settings))
+    wanted = [ds for ds in (shift(hour[:10], -1), hour[:10]) if ds in days]
+    rows = [row for ds in wanted for row in read(TABLE.name, ds, settings).to_pylist()]
+    return sorted((row for row in rows if row["hour"] < hour), key=lambda row: str(row["hour"]))

@@ -1,0 +1,185 @@
+"""A candidate: what serves, moved by few, small steps on the hour's events and on older rows.
+
+    bias    biases of items: how much an item is turned to. The vectors of users stay what they are
+    user    the projection after the backbone
+    heads   the propensity heads, on older rows alone: no label is complete within an hour
+    lora    a low-rank update of the backbone, of a model that was tuned so
+
+All else is frozen. Every row counts once, however much its user did: ten thousand events of one
+account weigh as much as one visit of another.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import ModelError
+from training.catalogue import Catalogue
+from training.draws import uniform
+from training.ensemble import Ensemble
+from training.examples import Examples
+from training.hourly.answers import Pairs
+from training.losses import head_loss, item_loss
+from training.model import InterestModel
+from training.presets import Preset
+from training.trained import TrainedModel
+from training.tuning import merge, tune
+from training.vocabulary import Candidates
+
+PARTS = ("bias", "user", "heads", "lora")
+TUNINGS = ("lora", "adalora")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How a candidate is made of what serves. Chosen on one sample, judged on others."""
+
+    parts: tuple[str, ...] = ("bias",)
+    steps: int = 4
+    rows: int = 256  # of the hour in a step, and as many older ones
+    bias_rate: float = 10.0  # of plain gradient steps: what nobody turned to hardly moves
+    rate: float = 1e-4  # of Adam, for all else
+    replay: float = 0.25  # weight of the older rows beside the hour's
+    most: float = 0.3  # nats that a bias moves in an hour: a bound on what an hour can do
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from, and what is added to the scores of their items."""
+
+    examples: Examples
+    trend: np.ndarray  # [items]
+
+
+def moving(trained: TrainedModel, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts that this model lets move.
+
+    Its backbone only where it was tuned by low-rank updates; private heads never: their labels have
+    been paid for once.
+    """
+    preset = trained.card.choices
+    held = {"lora": preset.tuning not in TUNINGS, "heads": preset.epsilon > 0}
+    return tuple(part for part in parts if not held.get(part, False))
+
+
+def candidate(
+    trained: TrainedModel, hour: Rows, older: Rows, catalogue: Catalogue, plan: Steps
+) -> TrainedModel:
+    """A copy of `trained` that has learned. Raises ModelError when its losses are not finite."""
+    model = copy.deepcopy(trained.model)
+    members = _members(model)
+    parts = moving(trained, plan.parts)
+    preset = replace(trained.card.choices, tuning="lora")
+    for member in members:
+        _free(member, parts, preset)
+    started = [member.bias.weight.detach().clone() for member in members]
+    learner = _Learner(replace(trained, model=model), catalogue, plan, "heads" in parts)
+    optimizers = _optimizers(model, plan)
+    for step in range(plan.steps):
+        loss = learner.loss(hour, step) + plan.replay * learner.loss(older, step)
+        if not torch.isfinite(loss):
+            raise ModelError(
+                f"step {step}: expected a finite loss, found {loss.item()}; what serves stays"
+            )
+        if not loss.requires_grad:
+            break
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        for member, bias in zip(members, started, strict=True):
+            member.bias.weight.data.clamp_(bias - plan.most, bias + plan.most)
+    for member in members:
+        merge(member)
+    return replace(trained, model=model.eval().requires_grad_(False))
+
+
+def _members(model: InterestModel | Ensemble) -> list[InterestModel]:
+    if isinstance(model, Ensemble):
+        return [model.member(number) for number in range(len(model.members))]
+    return [model]
+
+
+def _free(member: InterestModel, parts: tuple[str, ...], preset: Preset) -> None:
+    """Leaves trainable what the parts name."""
+    member.eval().requires_grad_(False)
+    if "lora" in parts:
+        torch.manual_seed(preset.seed)
+        tune(member, preset)
+        member.requires_grad_(False)
+        assert member.adapter is not None
+        for name, weights in member.backbone.named_parameters():
+            weights.requires_grad_("lora_" in name)
+    for part in ("bias", "user", "heads"):
+        if part in parts:
+            getattr(member, part).requires_grad_(True)
+
+
+def _optimizers(model: nn.Module, plan: Steps) -> list[torch.optim.Optimizer]:
+    free = [(name, weights) for name, weights in model.named_parameters() if weights.requires_grad]
+    biases = [weights for name, weights in free if name.endswith("bias.weight")]
+    others = [weights for name, weights in free if not name.endswith("bias.weight")]
+    found: list[torch.optim.Optimizer] = []
+    if biases:
+        found.append(torch.optim.SGD(biases, lr=plan.bias_rate))
+    if others:
+        found.append(torch.optim.AdamW(others, lr=plan.rate, weight_decay=0.0))
+    return found
+
+
+class _Learner:
+    """The loss of a step."""
+
+    def __init__(
+        self, trained: TrainedModel, catalogue: Catalogue, plan: Steps, heads: bool
+    ) -> None:
+        self.trained, self.catalogue, self.plan, self.heads = trained, catalogue, plan, heads
+        self.ids = trained.vocabulary.ids(catalogue)
+        known = np.flatnonzero(self.ids > 0)
+        frequency = trained.vocabulary.frequency[self.ids[known] - 1]
+        self.candidates = Candidates(known, frequency, trained.card.choices)
+
+    def loss(self, rows: Rows, step: int) -> Tensor:
+        """Mean over rows of the item losses, and of the known labels of the heads."""
+        examples = rows.examples
+        if not len(examples):
+            return torch.zeros(())
+        luck = uniform(step, examples.key)
+        chosen = np.sort(np.argsort(luck, kind="stable")[: self.plan.rows])
+        items, bias = self._items()
+        users = self.trained.read_users(examples.past, chosen, self.catalogue, items)
+        asked = Pairs.of(examples, self.catalogue).among(chosen)
+        total = self._item_loss(users, items, bias + torch.from_numpy(rows.trend), asked, step)
+        if self.heads:
+            total = total + self._head_loss(users, examples, chosen)
+        return total
+
+    def _items(self) -> tuple[Tensor, Tensor]:
+        text, ids = torch.from_numpy(self.catalogue.text), torch.from_numpy(self.ids)
+        return self.trained.model.item_vectors(text, ids)
+
+    def _item_loss(
+        self, users: Tensor, items: Tensor, bias: Tensor, asked: Pairs, step: int
+    ) -> Tensor:
+        if not len(asked.row):
+            return torch.zeros(())
+        positions, expected = self.candidates.of_step(0, step)
+        platform = self.catalogue.platform
+        others = platform[positions][None, :] != platform[asked.item][:, None]
+        is_target = others | (positions[None, :] == asked.item[:, None])
+        losses = item_loss(
+            users[asked.row], items[asked.item], bias[asked.item], items[positions],
+            bias[positions], torch.from_numpy(expected), torch.from_numpy(is_target),
+        )  # fmt: skip
+        weight = torch.from_numpy(asked.weight).float()
+        return (losses * weight).sum() / weight.sum()
+
+    def _head_loss(self, users: Tensor, examples: Examples, rows: np.ndarray) -> Tensor:
+        features = torch.from_numpy(examples.features[rows])
+        logits = self.trained.model.propensity_logits(users, features)
+        total, known = head_loss(logits, torch.from_numpy(examples.labels[rows]).float())
+        return total / known.clamp(min=1)

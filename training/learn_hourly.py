@@ -1,0 +1,80 @@
+"""Judge what was learned before an hour on what came in during it, then learn that too.
+
+    python -m training.learn_hourly --hour 2026-04-01T10 --run R
+
+Reads the rows of the hour in `user_history_intraday`, the night that its refresh went on from, and
+older rows of `training_examples`. Decides which version serves from now on (training/hourly/guard),
+trains the next candidate from it, and writes the staged day of `hourly_judgements`. The champion is
+never written. Tried again it does not judge again. Hours that are learned out of order are left
+out: what came later has been learned already.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline import ending
+from pipeline.errors import ModelError
+from pipeline.intraday.hour import arguments, parse_hour
+from pipeline.settings import Settings, load_settings
+from training import champion
+from training.hourly.hour import Hour, Versions, champion_of, judge, learn, nothing
+from training.hourly.judgements import stage
+from training.hourly.line import Line, Row, forget
+from training.hourly.record import Record
+from training.tracking import open_client
+
+
+def main() -> None:
+    settings = load_settings()
+    given = arguments(__doc__)
+    hour = parse_hour(given.hour, settings.business_tz)
+    with one_at_a_time(settings):
+        row = run(settings, hour, given.run)
+    print(f"{hour}: {row['decision']}, version {row['serves']} serves: {row['reason']}")
+
+
+def run(settings: Settings, hour: str, run: str) -> Row:
+    """The hour's row, staged, with the aliases where it says."""
+    line = Line(open_client(settings), champion_of(settings))
+    row = line.judged(hour)
+    inputs: dict[str, int] = {}
+    if row is None:
+        row, inputs = first_time(settings, line, hour)
+    stage(settings, run, row, inputs)
+    candidate = row["next_candidate"]
+    line.move(str(row["serves"]), None if candidate is None else str(candidate))
+    forget(line.client)
+    return row
+
+
+def first_time(settings: Settings, line: Line, hour: str) -> tuple[Row, dict[str, int]]:
+    """Judges and learns an hour that was not learned from yet."""
+    if line.newest_hour > hour:
+        return nothing(line, hour, f"{line.newest_hour} was learned before"), {}
+    versions = Versions(settings)
+    found = Hour.of(settings, hour, versions[line.base])
+    if found is None:
+        return nothing(line, hour, "nothing came in"), {}
+    with Record(line.client, hour[:10]).running() as record:
+        row = judge(settings, line, found, versions)
+        record.judged(row, found.inputs)
+        try:
+            folder = champion.load(settings, line.base)
+            row["next_candidate"] = learn(line, found, row, versions, record.run_id, folder)
+        except ModelError as error:  # of an hour that cannot be learned from: what serves stays
+            row["reason"] = f"{row['reason']}; nothing was learned: {error}"
+    return row, found.inputs
+
+
+@contextmanager
+def one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Hours of a home are learned one after the other."""
+    settings.mlflow.mkdir(parents=True, exist_ok=True)
+    with (settings.mlflow / ".hourly.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    ending.run(main)
