@@ -80,7 +80,7 @@ INTRADAY_REFRESHES = Table(
         Column("readable_at", INSTANT, "when the online store had all of it", True),
         Column("model_version", STRING, "registry version that scored", nulls="without users"),
         Column("store_version", STRING, "version of the online store that was patched",
-               nulls="without one that serves this base"),
+               nulls="where no earlier night serves"),
         Column("seconds", STEP_SECONDS, "what each step took", True),
     ),
     key=("hour", "run"),

@@ -37,12 +37,12 @@ def scored_by(settings: Settings, run: str) -> object:
 
 
 def step_seconds(settings: Settings, row: Row) -> list[dict[str, object]]:
-    """What each step of a refresh that is readable took, from the end of the step before on:
-    starting a process and waiting for one are in it, but for the first.
+    """What each step of a refresh that is readable took, from the end of the step before on, so
+    that starting a process and waiting for one are in it.
     """
     (manifest,) = staging.current(settings, USER_HISTORY_INTRADAY.name, str(row["run"]))
     ends = {
-        "begin": instant(manifest.started),
+        "begin": datetime.fromisoformat(str(manifest.facts["began_at"])),
         "refresh": _visible(settings, USER_HISTORY_INTRADAY, row),
         "rescore": _visible(settings, USER_FEATURES_INTRADAY, row),
         "patch": row["readable_at"],

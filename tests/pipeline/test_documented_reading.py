@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/reading.md")
-DAYS = ("2026-03-30", "2026-03-31")
+DAYS, TODAY = ("2026-03-30", "2026-03-31"), "2026-04-01"
 
 
 def examples(page: str) -> list[str]:
@@ -42,6 +42,8 @@ def names(home: Settings) -> dict[str, Any]:
     days = {ds: [features(USER, ds, recency_days=n)] for n, ds in enumerate(DAYS)}
     publish_days(home, "r1", days)
     load_night(home, open_backend(home), DAYS[-1])
+    row = features(USER, TODAY, recency_days=0, hour=f"{TODAY}T10", base_ds=DAYS[-1])
+    publish_days(home, "r2", {TODAY: [row]}, "user_features_intraday")
     stamps = pa.array([at("2026-04-01T10:00:00Z")], pa.timestamp("us", "UTC"))
     frame = pa.table({"user_id": [USER], "event_timestamp": stamps})
     return {"labels": frame.to_pandas()}
