@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pipeline.settings import Settings, load_settings
@@ -11,6 +12,12 @@ from pipeline.settings import Settings, load_settings
 # Set before the JVM starts: Python workers inherit the environment that it started with.
 os.environ["TIDEMARK_USER_KEY"] = "a key for tests only"
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+# No test fails because the machine is busy.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
