@@ -18,7 +18,6 @@ from pipeline.toml_section import Section
 EVERYONE = "everyone"
 NEVER = "never.csv"
 HEADER = "user_id"
-ERASED = "*" * 32  # what an erasure leaves of a pseudonym in a text file
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,11 @@ def _listed(people: People, settings: Settings, key: str, name: str) -> pa.Array
             f"{people.file}: {key}: expected a list of user ids, {path} cannot be read: {error}"
         ) from None
     users = pa.array(lines[1:] if lines[:1] == [HEADER] else lines, pa.string())
-    erased = pc.equal(users, ERASED)
-    sound = pc.or_(erased, pc.match_substring_regex(users, USER))
+    sound = pc.match_substring_regex(users, USER)
     if not pc.all(sound, min_count=0).as_py():
         row = pc.index(sound, False).as_py()
         raise CampaignError(
             f"{path}: entry {row + 1}: expected a pseudonym of 32 hexadecimal digits; "
             "raw ids do not belong here: pseudonymise the list"
         )
-    return users.filter(pc.invert(erased))
+    return users

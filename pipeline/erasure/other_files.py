@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.auditing.staged_rows import parquet_sql
-from pipeline.campaigns.campaign import folder_of
+from pipeline.campaigns.consent import folder_of
 from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
 from pipeline.settings import Settings
