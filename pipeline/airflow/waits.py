@@ -61,12 +61,13 @@ def history(settings: Settings, ds: str) -> list[str]:
 
 def segments(settings: Settings, ds: str) -> list[str]:
     """Whether the segments that a campaign's audience names are published."""
+    from pipeline.campaigns.audience import segments_of
     from pipeline.campaigns.campaign import load_campaigns
     from pipeline.errors import CampaignError
     from pipeline.reading import published
 
     try:
-        asking = [campaign.name for campaign in load_campaigns(settings) if campaign.audience]
+        asking = [campaign.name for campaign in load_campaigns(settings) if segments_of(campaign)]
     except CampaignError:
         return []  # the job says what is wrong
     if not asking or ds in published("segment_members", settings):

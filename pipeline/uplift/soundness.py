@@ -30,11 +30,10 @@ def check_propensities(trial: Trial) -> None:
     """Strictly between 0 and 1: only then could every user have been given either arm."""
     sound = (trial.propensity > 0) & (trial.propensity < 1)  # false for what is missing
     if not sound.all():
-        first = int(np.argmin(sound))
         raise UpliftError(
             f"{trial.name}: expected propensities between 0 and 1, both excluded, found "
-            f"{trial.propensity[first]} of user {trial.users[first]} and {(~sound).sum() - 1} "
-            "more; where the arm was certain, nothing tells what the other one would have done"
+            f"{trial.propensity[~sound][0]} and the like of {(~sound).sum():,} users; where an arm "
+            "was certain, nothing tells what the other one would have done"
         )
 
 

@@ -83,6 +83,11 @@ def test_everything_is_read(tmp_path: Path) -> None:
         ('consent = "yes.csv"', "", "people.consent: expected a text, found None"),
         ('"lints"', '"thompson_beta"', 'reward.value: expected "one" with thompson_beta'),
         ("[arms.blue]", '[arms.blue]\ncampaign_id = "spring-0"', "campaign_id: expected one arm"),
+        (
+            "[arms.blue]",
+            '[uplift]\ncontrol = "red"\ntreatment = "green"\n[arms.blue]',
+            r"uplift: expected two of the arms red, blue.*'green'",
+        ),
         ("segment_by", "= segment_by", "not valid TOML"),
         (
             "per_day = 3",

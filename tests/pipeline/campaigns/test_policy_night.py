@@ -19,6 +19,7 @@ from tests.pipeline.campaigns.campaign_home import (
     put_users,
     user,
 )
+from tests.pipeline.staged_factory import SOUND
 
 BETTER = {"red": 0.1, "blue": 0.7}
 ALIKE = {"red": 0.3, "blue": 0.3}
@@ -218,4 +219,24 @@ def test_an_audience_is_the_members_of_its_segments(home) -> None:
     assert set(served) == {user(1), user(4)}
     declare(home, 'audience = ["loyl"]\n' + FILE)
     with pytest.raises(CampaignError, match=r"audience: .*\(loyal, others\), found 'loyl'"):
+        build(home, LAST, "r2")
+
+
+def test_an_audience_is_the_best_tenths_by_the_uplift_of_the_night_before(home) -> None:
+    put_users(home)
+    declare(home, 'audience = ["uplift:experiment:banner:top2"]\n' + FILE)
+    assert waits.segments(home, LAST) == []
+    with pytest.raises(CampaignError, match="audience: expected a trial whose users were scored"):
+        build(home, LAST, "r0")
+    sound = SOUND["user_uplift"]
+    days = {
+        day: [{**sound, "ds": day, "user_id": user(number), "decile": number + first}
+              for number in range(4)]
+        for day, first in ((shift(LAST, -1), 1), (LAST, 5))
+    }  # fmt: skip
+    put(home, "user_uplift", days)
+    _, served = decided(home)
+    assert set(served) == {user(0), user(1)}
+    declare(home, 'audience = ["uplift:experiment:other:top2"]\n' + FILE)
+    with pytest.raises(CampaignError, match=f"'experiment:other', of which {shift(LAST, -1)} has"):
         build(home, LAST, "r2")

@@ -1,0 +1,182 @@
+"""What uplift finds in worlds whose truth is known, and in a real log; what it costs.
+
+    python tests/bench/bench_uplift.py coverage [200]    # constant effects: false alarms
+    python tests/bench/bench_uplift.py recovery [5]      # rankings beside the oracle's
+    python tests/bench/bench_uplift.py open_bandit       # the real random log
+    python tests/bench/bench_uplift.py cost [1000000]    # CPU seconds and memory
+
+Worlds: 20 features, outcomes of 0 or 1 that a tenth of users gives without treatment. Features
+foretell outcomes far better than effects, and in the world `policy` the treatment too.
+"""
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy.stats import spearmanr
+
+from pipeline.uplift.candidates import CANDIDATES, name_of
+from pipeline.uplift.effects import difference_p_value
+from pipeline.uplift.judge import findings, judge
+from pipeline.uplift.qini import qini, ranked
+from pipeline.uplift.scorers import cross_fit
+from pipeline.uplift.soundness import check_balance
+from pipeline.uplift.trial import Trial, places
+
+FEATURES = 20
+WORLDS = ("even", "fifth", "policy")  # half treated, a fifth, or by a policy that prefers users
+SIZES = (2_000, 10_000, 50_000)
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "open_bandit_women"
+
+
+def world(
+    users: int, seed: int, kind: str = "even", differ: float = 1.0, features: int = FEATURES
+) -> tuple[Trial, np.ndarray]:
+    """A trial and its true effects: 3 points on average, and as much standard deviation."""
+    rng = np.random.default_rng((seed, users))
+    known = rng.normal(size=(users, features)).astype(np.float32)
+    base = 0.1 * np.exp(0.7 * known[:, 0] + 0.4 * known[:, 1] - 0.325)
+    shape = 0.6 * known[:, 2] + 0.8 * (known[:, 3] > 0) * (known[:, 0] > 0) - 0.2
+    truth = np.clip(
+        0.03 + 0.03 * differ * shape / 0.7, -base.clip(max=0.9), 0.9 - base.clip(max=0.9)
+    )
+    share = {"even": 0.5, "fifth": 0.2}.get(kind) or 1 / (1 + np.exp(-1.2 * known[:, 0]))
+    treated = rng.random(users) < share
+    outcome = (rng.random(users) < base.clip(max=0.9) + truth * treated).astype(float)
+    made = Trial(
+        f"experiment:w{seed}", "old", "new", "buyers", names(users), treated, outcome,
+        np.where(treated, share, 1 - share) * np.ones(users), known,
+        tuple(map(str, range(features))), users,
+    )  # fmt: skip
+    return made, truth
+
+
+def names(users: int) -> np.ndarray:
+    return np.array([f"{number:032x}" for number in range(users)])
+
+
+def coverage(draws: int, users: int = 4_000) -> None:
+    """Constant effects: intervals of the Qini coefficient should hold 0 in 95% of draws."""
+    for kind in WORLDS:
+        held = {name: [] for name in ("Qini holds 0", "Qini above 0", "p < 5%", "mean effect held",
+                                      "adjusted held", "crossed Qini above 0", "crossed p < 5%",
+                                      "refused as foretold")}  # fmt: skip
+        for seed in range(draws):
+            made, truth = world(users, seed, kind, differ=0.0)
+            found = findings(made)
+            low, high = found.qini.interval
+            held["Qini holds 0"].append(low <= 0 <= high)
+            held["Qini above 0"].append(low > 0)
+            held["p < 5%"].append(found.difference_p_value < 0.05)
+            for name, effect in (("mean effect", found.plain), ("adjusted", found.adjusted)):
+                bottom, top = effect.interval()
+                held[f"{name} held"].append(bottom <= truth.mean() <= top)
+            crossed = found.scorers
+            rank = ranked(crossed.uplift, crossed.fold, places(made.users, made.name))
+            held["crossed Qini above 0"].append(qini(made, rank).interval[0] > 0)
+            p_value = difference_p_value(made, crossed.score, crossed.uplift, crossed.fold)
+            held["crossed p < 5%"].append(p_value < 0.05)
+            held["refused as foretold"].append(_refused(made))
+        said = ", ".join(f"{name} {np.mean(values):.1%}" for name, values in held.items())
+        print(f"{kind}: {draws} draws of {users:,} users: {said}", flush=True)
+
+
+def _refused(made: Trial) -> bool:
+    try:
+        check_balance(made)
+    except Exception:
+        return True
+    return False
+
+
+def recovery(seeds: int) -> None:
+    """How much of the oracle's true Qini each learner's ranking has, and its rank correlation."""
+    for kind in WORLDS:
+        for users in SIZES:
+            rows: dict[str, list[tuple[float, float]]] = {}
+            scored, chosen = 0, []
+            for seed in range(seeds):
+                made, truth = world(users, seed, kind)
+                place = places(made.users, made.name)
+                for candidate in CANDIDATES:
+                    fit = cross_fit(made, place, candidate)
+                    rows.setdefault(name_of(candidate), []).append(_worth(fit.uplift, truth))
+                found = findings(made)
+                rows.setdefault("as chosen", []).append(_worth(found.scorers.uplift, truth))
+                scored, chosen = scored + found.scored, [*chosen, found.scorers.learner]
+            means = {name: np.mean(values, axis=0) for name, values in rows.items()}
+            said = ", ".join(f"{n} {worth:.0%} ({rho:.2f})" for n, (worth, rho) in means.items())
+            print(f"{kind}, {users:,} users, {seeds} draws: {said}; scored {scored / seeds:.0%}; "
+                  f"chosen {max(set(chosen), key=chosen.count)}", flush=True)  # fmt: skip
+
+
+def _worth(uplift: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Share of the oracle's Qini coefficient (a random ranking has 0), and rank correlation."""
+
+    def area(ranking: np.ndarray) -> float:
+        gains = np.cumsum(truth[np.argsort(-ranking, kind="stable")]) / len(truth)
+        return float(gains.mean() - gains[-1] / 2)
+
+    return area(uplift) / area(truth), float(spearmanr(uplift, truth).statistic)
+
+
+def open_bandit() -> None:
+    """Items whose first feature is above 0 against the others, in the log of the random policy."""
+    rows = pl.read_csv(DATA / "random.csv.gz")
+    items = pl.read_csv(DATA / "item_context.csv").sort("item_id")["item_feature_0"].to_numpy() > 0
+    treated = items[rows["item_id"].to_numpy()]
+    share = np.where(items, 1.0, 0.0).mean()  # the policy draws each item alike
+    assert np.allclose(rows["propensity_score"].to_numpy(), 1 / len(items))
+    kinds = [f"user_feature_{number}" for number in range(4)] + ["position"]
+    known = rows.select(kinds).with_columns(pl.col("position").cast(pl.String)).to_dummies()
+    made = Trial(
+        "campaign:open_bandit", "others", "items above 0", "a click", names(len(rows)), treated,
+        rows["click"].to_numpy().astype(float), np.where(treated, share, 1 - share),
+        known.to_numpy().astype(np.float32), tuple(known.columns), len(rows),
+    )  # fmt: skip
+    found = judge(made)
+    clicks = [int(made.outcome[treated == arm].sum()) for arm in (False, True)]
+    print(f"{len(rows):,} impressions, {share:.0%} of items treated, clicks {clicks}")
+    for name, effect in (("difference", found.plain), ("adjusted", found.adjusted)):
+        print(f"{name}: {effect.value:+.4f}, 95% {effect.interval()[0]:+.4f} to "
+              f"{effect.interval()[1]:+.4f}")  # fmt: skip
+    print(f"scored: {found.scored}; {found.reason}; p {found.difference_p_value:.2f}; "
+          f"{found.scorers.learner}")  # fmt: skip
+
+
+def cost(users: int) -> None:
+    """A trial of so many users with as many features as `user_features` has, then a night of as
+    many users scored."""
+    made, _ = world(users, 1, features=55)
+    began = time.process_time()
+    found = judge(made)
+    judged = time.process_time()
+    for at in range(0, users, 50_000):
+        some = made.rows(np.arange(at, min(at + 50_000, users)))
+        found.scorers.score_users(places(some.users, made.name), some.features)
+    scored = time.process_time()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{users:,} users, 55 features: judged {judged - began:.0f} CPU s, night scored "
+          f"{scored - judged:.0f} CPU s by {found.scorers.learner}, peak {peak:.1f} GiB of which "
+          f"features {made.features.nbytes / 2**30:.1f}; {found.reason}")  # fmt: skip
+
+
+def main() -> None:
+    what, number = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None
+    if what == "coverage":
+        coverage(number or 200)
+    elif what == "recovery":
+        recovery(number or 5)
+    elif what == "open_bandit":
+        open_bandit()
+    elif what == "cost":
+        cost(number or 1_000_000)
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
