@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 from pipeline.table_rules import LATEST_HOURS_AFTER_DAY_BEGINS
 from pipeline.tables import EVENTS
 
-COLUMNS = ("ds", "event_id", "user_id", "event_type", "event_time", "campaign_id", "propensity",
+COLUMNS = ("ds", "event_id", "user_id", "item_id", "event_type", "event_time", "campaign_id", "propensity",
            "price", "quantity")  # fmt: skip
 # An event may be a day ahead of its arrival day's end in the westernmost zone, no more.
 SKEW = timedelta(hours=LATEST_HOURS_AFTER_DAY_BEGINS - 24)
@@ -137,7 +137,7 @@ def _impressions(shown: pl.DataFrame, campaign: Campaign) -> pl.DataFrame:
 def _conversions(
     events: pl.DataFrame, shown: pl.DataFrame, campaign: Campaign
 ) -> tuple[pl.DataFrame, dict[str, list[str]]]:
-    """Reward per impression (`event_id`), each answered once by its first conversion."""
+    """Reward per impression (`event_id`), each answered once: by all items of what was bought."""
     reward, window = campaign.reward, timedelta(hours=campaign.reward.within_hours)
     answers = events.filter(pl.col("event_type") == reward.event)
     known = shown.select(*WHO, "event_time", impression="event_id", shown_at="event_time")
@@ -148,11 +148,11 @@ def _conversions(
     if isinstance(begins, datetime):  # an early one may answer what was shown before the log begins
         orphans = orphans.filter(pl.col("event_time") >= begins + window)
     found = found.filter(pl.col("event_time") - pl.col("shown_at") <= window)
-    again = ~pl.col("impression").is_first_distinct()
+    again = ~pl.struct("impression", "item_id").is_first_distinct()
     twice = found.filter(again)["event_id"].to_list()
-    revenue = (pl.col("price") * pl.col("quantity")).fill_null(0.0)
+    revenue = (pl.col("price") * pl.col("quantity")).fill_null(0.0).sum()
     worth = revenue if reward.value == "revenue" else pl.lit(1.0)
-    earned = found.filter(~again).select(event_id="impression", reward=worth)
+    earned = found.filter(~again).group_by(event_id="impression").agg(reward=worth)
     refused = {"early": orphans["event_id"].to_list(), "duplicate": twice}
     return earned, {reason: ids for reason, ids in refused.items() if ids}
 
@@ -165,7 +165,7 @@ MEANINGS = {
     "propensity": "a propensity that is missing, 0 or above 1",
     "clock": "an impression later than its arrival day",
     "early": "a conversion without an impression before it",
-    "duplicate": "a second conversion of one impression",
+    "duplicate": "a second conversion of one impression to the same item",
 }
 EMPTY: dict[str, Any] = {
     **dict.fromkeys((*COLUMNS, "position"), pl.String),

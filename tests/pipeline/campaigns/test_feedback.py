@@ -142,6 +142,21 @@ def test_revenue_and_places() -> None:
     assert found.rows["examined"].to_list() == [1.0, 0.25]
 
 
+def test_an_order_of_several_items_answers_once_with_all_of_them() -> None:
+    """Only the same item again is a second conversion."""
+
+    def bought(name: str, item: str, clock: str) -> dict:
+        return event(name, "purchase", f"03 {clock}", item_id=item, price=4.0, quantity=2.0)
+
+    order = (bought("c1", "mug", "10:05"), bought("c2", "pot", "10:05"))
+    shown = (FIRST, event("i1", "impression", "03 10:00"))
+    again = bought("c3", "mug", "10:06")
+    found = matched(*shown, *order, again, reward=Reward("purchase", "revenue", 24))
+    assert rewards(found) == {"i0": 0, "i1": 16}
+    assert found.refused == {"duplicate": ["c3"]}
+    assert rewards(matched(*shown, *order, reward=Reward("purchase"))) == {"i0": 0, "i1": 1}
+
+
 def test_no_events_is_no_feedback() -> None:
     found = match(pl.DataFrame(schema=EMPTY), campaign(), ENDED)
     assert (len(found.rows), found.pending, found.refused) == (0, 0, {})
