@@ -23,8 +23,8 @@ from pipeline.settings import Settings
 from pipeline.table_rules import LATEST_HOURS_AFTER_DAY_BEGINS
 from pipeline.tables import EVENTS
 
-COLUMNS = ("ds", "event_id", "user_id", "item_id", "event_type", "event_time", "campaign_id", "propensity",
-           "price", "quantity")  # fmt: skip
+COLUMNS = ("ds", "event_id", "user_id", "item_id", "event_type", "event_time", "campaign_id",
+           "propensity", "price", "quantity")  # fmt: skip
 # An event may be a day ahead of its arrival day's end in the westernmost zone, no more.
 SKEW = timedelta(hours=LATEST_HOURS_AFTER_DAY_BEGINS - 24)
 WHO = ["user_id", "campaign_id"]
