@@ -3,7 +3,12 @@
 import time
 
 from pipeline import staging
-from pipeline.auditing.facts import check_accounting, check_row_facts, list_lengths
+from pipeline.auditing.facts import (
+    check_accounting,
+    check_item_topics,
+    check_row_facts,
+    list_lengths,
+)
 from pipeline.auditing.files import check_files
 from pipeline.auditing.lean_import import lean
 from pipeline.auditing.staged_rows import StagedRows, data_files, staged_rows
@@ -15,6 +20,8 @@ from pipeline.table_schema import Table
 
 NO_ROWS: dict[str, object] = {"rows": 0, "digest": "0"}
 FAILURES_NAMED = 3
+# Tables that are held against others of the same run.
+BESIDE_OTHERS = {"accounting": check_accounting, "item_topics": check_item_topics}
 
 
 def audit(settings: Settings, table: Table, run: str) -> Receipt:
@@ -27,8 +34,8 @@ def audit(settings: Settings, table: Table, run: str) -> Receipt:
     manifests = staging.current(settings, table.name, run)
     rows = check_files(table, manifests)
     check_row_facts(table.name, manifests, rows)
-    if table.name == "accounting":
-        check_accounting(settings, run, manifests)
+    if table.name in BESIDE_OTHERS:
+        BESIDE_OTHERS[table.name](settings, run, manifests)
     days = dict.fromkeys(rows, NO_ROWS)
     if data_files(manifests):  # with no row there is nothing to expect of one
         days |= _audit_rows(settings, table, run, manifests)

@@ -8,7 +8,7 @@ from pipeline.errors import AuditError
 from pipeline.settings import Settings
 from pipeline.staging import Manifest
 
-Counts = dict[tuple[str, str], int]  # (ds, platform) -> rows
+Counts = dict[tuple[str, str], int]  # (ds, platform or topic) -> rows
 
 
 def check_row_facts(table: str, manifests: list[Manifest], rows: dict[str, int]) -> None:
@@ -51,6 +51,34 @@ def check_accounting(settings: Settings, run: str, manifests: list[Manifest]) ->
         claimed = {key: row[column] for key, row in accounting.items()}
         _compare(f"staged {table}", column, claimed, counted)
     _compare_landed(settings, days, accounting)
+
+
+def check_item_topics(settings: Settings, run: str, manifests: list[Manifest]) -> None:
+    """Items belong to the topics of the same run that are alive, to each as many as it says."""
+    topics = staging.current(settings, "topics", run)
+    said = _counts(topics, "items", "ended_ds IS NULL")
+    found = _counts(manifests, "count(*)", "true GROUP BY ds, topic_id")
+    for ds, topic in sorted(set(found) - set(said)):
+        raise AuditError(
+            f"item_topics ds={ds}: expected topics that are alive in `topics`, found {topic} of "
+            f"{found[ds, topic]} items; run topics again"
+        )
+    for ds, topic in sorted(said):
+        if said[ds, topic] != found.get((ds, topic), 0):
+            raise AuditError(
+                f"item_topics ds={ds}: expected {said[ds, topic]} items of topic {topic} "
+                f"(`topics`), found {found.get((ds, topic), 0)}; run topics again"
+            )
+
+
+def _counts(manifests: list[Manifest], count: str, rows: str) -> Counts:
+    """A number per day and topic."""
+    files = data_files(manifests)
+    if not files:
+        return {}
+    query = f"SELECT ds, topic_id, {count} FROM {parquet_sql(files)} WHERE {rows}"
+    with duckdb.connect() as connection:
+        return {(ds, topic): number for ds, topic, number in connection.execute(query).fetchall()}
 
 
 def _compare(what: str, column: str, claimed: Counts, counted: Counts) -> None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ExperimentError
+from pipeline.intervention_tables import KINDS
 from pipeline.settings import Settings
 from pipeline.table_columns import EVENT_TYPES
 from pipeline.toml_section import Section, open_toml
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+LISTED = "intervention"  # entry by being listed for any reason; or for one, by its name
 VALUES = ("users", "events", "revenue")
+ENTRIES = (*EVENT_TYPES, LISTED, *KINDS)
 ROLES = ("primary", "guardrail", "secondary")
 BETTER = ("higher", "lower")
 TAKEN = ("user_id", "day", "enters", "entry", "done", "arm")  # columns of outcomes
@@ -38,7 +41,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Users enter with their first `entry` event of [first_day, last_day]."""
+    """Users enter with their first `entry` event of [first_day, last_day], or by being listed."""
 
     name: str
     file: Path
@@ -48,7 +51,12 @@ class Experiment:
     last_day: str
     window_days: int
     salt: str
-    entry: str  # an event type; empty: any
+    entry: str  # an event type, a kind of intervention, or LISTED; empty: any event
+
+    @property
+    def by_list(self) -> bool:
+        """Whether users enter by being listed in `interventions`."""
+        return self.entry in (LISTED, *KINDS)
 
     @property
     def primary(self) -> Metric:
@@ -67,7 +75,7 @@ def load_experiment(settings: Settings, name: str) -> Experiment:
     experiment = Experiment(
         name, file, _arms(top.section("arms")), _metrics(top.section("metrics")), first, last,
         window_days=top.whole("window_days", 7), salt=top.text("salt", default=name),
-        entry=_event(top, "entry") if top.has("entry") else "",
+        entry=_one_of(top, "entry", ENTRIES, None) if top.has("entry") else "",
     )  # fmt: skip
     top.nothing_else(TOP)
     if not experiment.window_days:

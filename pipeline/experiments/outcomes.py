@@ -7,6 +7,7 @@ from pipeline.days import shift
 from pipeline.errors import ExperimentError
 from pipeline.experiments.assignment import assign
 from pipeline.experiments.experiment import BEFORE, Experiment, Metric
+from pipeline.experiments.listed import listed_users
 from pipeline.reading import pinned_files
 from pipeline.settings import Settings
 
@@ -25,11 +26,17 @@ def read_outcomes(experiment: Experiment, settings: Settings, ds: str) -> pl.Dat
             f"{experiment.file}: no events of {first}..{ds} are published; load them first"
         )
     paths = [path.removeprefix("file://") for path in files]
-    return outcomes(pl.scan_parquet(paths).select(COLUMNS), experiment, ds)
+    listed = listed_users(experiment, settings, ds).lazy() if experiment.by_list else None
+    return outcomes(pl.scan_parquet(paths).select(COLUMNS), experiment, ds, listed)
 
 
-def outcomes(events: pl.LazyFrame, experiment: Experiment, ds: str) -> pl.DataFrame:
-    """The same of given events: days are arrival days, so that a report can be made again."""
+def outcomes(
+    events: pl.LazyFrame, experiment: Experiment, ds: str, listed: pl.LazyFrame | None = None
+) -> pl.DataFrame:
+    """The same of given events: days are arrival days, so that a report can be made again.
+
+    `listed` (`user_id`, `entry`) are users who enter by a list: they count without any event, too.
+    """
     window = pl.duration(days=experiment.window_days)
     daily = (
         events.with_columns(day=pl.col("ds").str.to_date())
@@ -39,7 +46,8 @@ def outcomes(events: pl.LazyFrame, experiment: Experiment, ds: str) -> pl.DataFr
     between = pl.col("day").is_between(
         pl.lit(experiment.first_day).str.to_date(), pl.lit(experiment.last_day).str.to_date()
     )
-    entered = daily.filter("enters", between).group_by("user_id").agg(entry=pl.col("day").min())
+    by_event = daily.filter("enters", between).group_by("user_id").agg(entry=pl.col("day").min())
+    entered = by_event if listed is None else listed
     done = pl.col("entry") + window
     over = entered.with_columns(done=done).filter(
         pl.col("done") <= pl.lit(shift(ds, 1)).str.to_date()
@@ -52,7 +60,9 @@ def outcomes(events: pl.LazyFrame, experiment: Experiment, ds: str) -> pl.DataFr
         for when, suffix in ((after, ""), (before, BEFORE))
     ]
     keys = ["user_id", "entry", "done"]
-    users = over.join(daily, on="user_id").group_by(keys).agg(sums).sort("done", "user_id")
+    users = (
+        over.join(daily, on="user_id", how="left").group_by(keys).agg(sums).sort("done", "user_id")
+    )
     found = users.collect(engine="streaming")
     shares = tuple(share for _, share in experiment.arms)
     arm = assign(found["user_id"].to_list(), experiment.salt, shares)

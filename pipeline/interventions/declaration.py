@@ -17,12 +17,12 @@ OF_EVERY_KIND = ("enabled", "action", "daily_budget", "cool_down_days", "valid_d
 # Thresholds of each kind, and what they are where the file does not say.
 SHARES = {
     "fading_regular": {"least_fading": 0.9},
-    "return_risk": {"least_chance": 0.1},
+    "return_risk": {"least_chance": 0.2},
     "price_drop": {"least_drop": 0.1},
     "due_again": {"least_chance": 0.0},
 }
 DAYS = {
-    "fading_regular": {"most_silent_days": 56},
+    "fading_regular": {"most_silent_days": 84},
     "return_risk": {"bought_within_days": 3},
     "price_drop": {"looked_within_days": 28},
     "due_again": {"due_within_days": 3},

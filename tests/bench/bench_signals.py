@@ -215,7 +215,7 @@ def on_day(seen: pl.DataFrame, ds: str) -> pl.DataFrame:
     np.minimum.at(recency, row, ago)
     return pl.DataFrame(
         {"user_id": users, "is_regular": pace.is_regular, "fading": pace.fading, "recency": recency,
-         "visits": np.bincount(row, minlength=len(users)).astype(float)}
+         "gap": pace.usual_gap, "visits": np.bincount(row, minlength=len(users)).astype(float)}
     ).with_columns(day=pl.lit(today), regular=pl.col("is_regular").cast(pl.Float64))  # fmt: skip
 
 

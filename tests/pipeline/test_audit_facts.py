@@ -5,7 +5,12 @@ import staged_factory as factory
 from staged_factory import DAY, event, pass_audit, stage
 
 from pipeline import staging
-from pipeline.auditing.facts import check_accounting, check_row_facts, list_lengths
+from pipeline.auditing.facts import (
+    check_accounting,
+    check_item_topics,
+    check_row_facts,
+    list_lengths,
+)
 from pipeline.errors import AuditError, StagingError
 from pipeline.publish import publish
 from pipeline.settings import Settings
@@ -61,6 +66,41 @@ def test_the_shortest_stated_list_length_counts(home: Settings) -> None:
     stage(home, "events", {DAY: []}, part="a", facts={"next_items": 9, "rows": {DAY: 0}})
     stage(home, "events", {DAY: []}, part="b", facts={"next_items": 7})
     assert list_lengths(staging.current(home, "events", "r1")) == {"next_items": 7}
+
+
+# ---- item_topics: items of the topics of the same run
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({}, ""),
+        ({"topic_id": "t0002"}, r"expected topics that are alive in `topics`, found t0002 of 1"),
+        ({"topic_id": "t0009"}, r"expected topics that are alive in `topics`, found t0009 of 1"),
+        ({"topic_id": "t0003"}, r"expected 2 items of topic t0001 \(`topics`\), found 1"),
+    ],
+)
+def test_items_belong_to_topics_that_are_alive(
+    home: Settings, changed: dict[str, object], message: str
+) -> None:
+    topic, item = factory.SOUND["topics"], factory.SOUND["item_topics"]
+    ended = {**topic, "topic_id": "t0002", "items": 0, "ended_ds": DAY, "ended_how": "died"}
+    stage(home, "topics", {DAY: [{**topic, "items": 2}, ended,
+                                 {**topic, "topic_id": "t0003", "items": 1}]})  # fmt: skip
+    items = [item, {**item, "item_id": "shop:2"} | changed, {**item, "topic_id": "t0003"}]
+    stage(home, "item_topics", {DAY: items})
+    manifests = staging.current(home, "item_topics", "r1")
+    if not message:
+        return check_item_topics(home, "r1", manifests)
+    with pytest.raises(AuditError, match=message):
+        check_item_topics(home, "r1", manifests)
+    return None
+
+
+def test_items_without_the_topics_of_their_run_are_refused(home: Settings) -> None:
+    stage(home, "item_topics", {DAY: [factory.SOUND["item_topics"]]})
+    with pytest.raises(StagingError, match="topics: run 'r1' staged nothing"):
+        check_item_topics(home, "r1", staging.current(home, "item_topics", "r1"))
 
 
 # ---- accounting: 6 rows landed = 3 events + 1 duplicate + 2 quarantined

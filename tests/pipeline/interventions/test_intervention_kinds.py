@@ -21,7 +21,7 @@ LOOK = {"price": 20.0}
 def test_a_regular_who_stays_away(home) -> None:
     put_users(home, {
         0: REGULAR, 1: {**REGULAR, "fading": 0.89}, 2: {**REGULAR, "is_regular": False},
-        3: {**REGULAR, "recency_days": 57}, 4: {**REGULAR, "fading": 0.99},
+        3: {**REGULAR, "recency_days": 85}, 4: {**REGULAR, "fading": 0.99},
         5: {**REGULAR, "anomaly_reason": "fast_pace"},
     })  # fmt: skip
     declare(home, kind("fading_regular"))

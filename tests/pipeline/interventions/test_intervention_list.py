@@ -15,8 +15,10 @@ from pipeline import staging
 from pipeline.auditing.audit_table import audit
 from pipeline.build_interventions import build
 from pipeline.days import shift
-from pipeline.errors import CampaignError, NotPublishedError
+from pipeline.errors import CampaignError, ExperimentError, NotPublishedError
 from pipeline.experiments.assignment import position
+from pipeline.experiments.experiment import load_experiment
+from pipeline.experiments.outcomes import read_outcomes
 from pipeline.reading import published
 from pipeline.tables import table_named
 from tests.pipeline.campaigns.campaign_home import user
@@ -139,3 +141,44 @@ def test_a_rerun_gives_the_same_rows_and_other_inputs_are_noted(home) -> None:
     assert listed(home, run="r2") == first
     [manifest] = staging.current(home, "interventions", "r2")
     assert set(manifest.inputs) == {"user_features", "events", "interventions"}
+
+
+EXPERIMENT = """
+first_day = 2024-03-20
+last_day = 2024-03-21
+window_days = 2
+entry = "fading_regular"
+salt = "interventions"
+[arms]
+held_out = 0.25
+contacted = 0.75
+[metrics.buyers]
+event = "purchase"
+role = "primary"
+least_gain = 0.05
+"""
+
+
+def test_an_experiment_tells_what_interventions_do(home) -> None:
+    for ago in (2, 1, 0):  # entry is the day after; the first night is before the experiment
+        put_fading(home, 8 if ago else 12, shift(LAST, -ago))
+    bought = [(-after, n, "purchase", "shop:1") for after, n in ((1, 5), (2, 9), (3, 10))]
+    put_events(home, (0, 20, "view", "shop:1"), *bought)
+    declare(home, kind("fading_regular", budget=4), top="holdout = 0.25\n")
+    for ago in (2, 1, 0):
+        listed(home, shift(LAST, -ago), f"r{ago}")
+    folder = home.home / "experiments"
+    folder.mkdir()
+    (folder / "fading.toml").write_text(EXPERIMENT)
+    users = read_outcomes(load_experiment(home, "fading"), home, shift(LAST, 3))
+    found = {int(row["user_id"], 16): row for row in users.to_dicts()}
+    assert set(found) == {4, 5, 6, 7, 8, 9, 10, 11}  # also those without any event
+    assert str(found[4]["entry"]) == LAST
+    assert str(found[8]["entry"]) == shift(LAST, 1)
+    assert {n for n, row in found.items() if row["buyers"]} == {5, 9}  # 10 is a day too late
+    assert {n for n, row in found.items() if row["arm"] == 0} == {
+        n for n in found if position(user(n), "interventions") < 0.25
+    }
+    (folder / "fading.toml").write_text(EXPERIMENT.replace('salt = "interventions"', ""))
+    with pytest.raises(ExperimentError, match=r"expected the control to be who was held out"):
+        read_outcomes(load_experiment(home, "fading"), home, shift(LAST, 3))
