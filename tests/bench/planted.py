@@ -17,6 +17,7 @@ from pipeline.sample.formats import EventFormat
 from pipeline.sample.people import People, plant_people
 from pipeline.sample.rows import EVENT_FATES, Kind, Rows
 from pipeline.sample.topics import TOPIC_NAMES
+from pipeline.sample.visits import Visits
 from pipeline.sample.world import World, plant_world
 from pipeline.settings import Settings
 from pipeline.tables import USER_HISTORY
@@ -41,13 +42,16 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
 @dataclass(frozen=True)
 class Planted:
     """`histories` (`history_lists`); `item_topics`: item_id, topic_id; `people`: user_id and
-    PERSON of each row of `histories`, `kind` null without a shift; `last`: the last day.
+    PERSON of each row of `histories`, `kind` null without a shift; `last`: the last day. Of the
+    generator alone: `world`, and `visits` that are no errands (person, the day they landed, topic).
     """
 
     histories: pl.DataFrame
     item_topics: pl.DataFrame
     people: pl.DataFrame
     last: str
+    world: World | None = None
+    visits: np.ndarray | None = None
 
 
 @dataclass
@@ -74,6 +78,7 @@ def generated(events: int, days: int, seed: int, density: float = 1.0) -> Plante
     world = _world(events, days, seed, density)
     recorders = [Recorder(form) for form in world.formats]
     world.formats = recorders  # type: ignore[assignment]
+    visits = _record_visits(world)
     with tempfile.TemporaryDirectory() as folder:
         for day in range(days):
             for recorder in recorders:
@@ -100,7 +105,24 @@ def generated(events: int, days: int, seed: int, density: float = 1.0) -> Plante
         pl.DataFrame({"item_id": items, "topic_id": topics}),
         histories.select("user_id").join(people, on="user_id", how="left", maintain_order="left"),
         LAST_DAY.isoformat(),
+        world,
+        np.concatenate(visits),
     )
+
+
+def _record_visits(world: World) -> list[np.ndarray]:
+    """Filled with (person, day, topic) of each day's visits while the world lands."""
+    kept: list[np.ndarray] = []
+    draw = world._visits
+
+    def drawn(rng: np.random.Generator, day: int, due_rows: int) -> Visits:
+        found = draw(rng, day, due_rows)
+        mine = found.take((found.wanted < 0) & (found.user < len(world.people)))
+        kept.append(np.stack([mine.user, np.full(len(mine), day), mine.topic], axis=1))
+        return found
+
+    world._visits = drawn  # type: ignore[method-assign]
+    return kept
 
 
 def in_home(settings: Settings, ds: str, true_topics: bool) -> Planted:

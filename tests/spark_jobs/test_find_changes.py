@@ -118,15 +118,13 @@ def test_a_change_back_to_the_first_topic_has_days_before_it() -> None:
     assert found.since[0] > DAY0 + 303
 
 
-def drawn(users: int, days: int, seed: int, move: int | None = None) -> Touches:
+def drawn(users: int, days: int, seed: int) -> Touches:
     """Users with tastes from the null model's prior over four topics, one visit a week."""
     random = np.random.default_rng(seed)
     tastes = random.dirichlet(np.full(4, 0.25), users)
     rows = []
     for taste in tastes:
         topics = random.choice(4, days, p=taste)
-        if move:
-            topics[move:] = random.choice(4, days - move, p=random.dirichlet(np.full(4, 0.25)))
         rows.append("......".join("abcd"[topic] for topic in topics))
     return touches(*rows)
 
