@@ -20,13 +20,14 @@ import numpy as np
 import polars as pl
 from planted import Planted, arguments, generated, in_home
 
+from pipeline.days import days_since_1970
 from pipeline.settings import load_settings
 from spark_jobs.transforms.interests.calibrate import calibrate
 from spark_jobs.transforms.interests.changes import NEVER
 from spark_jobs.transforms.interests.drift_stages import STABLE, find_stages
 from spark_jobs.transforms.interests.find_changes import find_changes
 from spark_jobs.transforms.interests.population import fit_population
-from spark_jobs.transforms.interests.touches import Touches, days_since_1970, find_touches
+from spark_jobs.transforms.interests.touches import Touches, find_touches
 from spark_jobs.transforms.profile_interests import numbered
 
 ACTIVE = (1, 5, 10, 20)  # active days before and after the shift, at least

@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.days import shift
+from pipeline.days import days_since_1970, shift
 from pipeline.interest_tables import ITEM_TOPICS
 from pipeline.reading import read
 from pipeline.settings import load_settings
@@ -32,7 +32,7 @@ from spark_jobs.transforms.interests.drift_stages import find_stages
 from spark_jobs.transforms.interests.find_changes import find_changes
 from spark_jobs.transforms.interests.find_interests import find_interests
 from spark_jobs.transforms.interests.population import fit_population
-from spark_jobs.transforms.interests.touches import LISTS, Touches, days_since_1970, find_touches
+from spark_jobs.transforms.interests.touches import LISTS, Touches, find_touches
 from spark_jobs.transforms.profile_interests import numbered
 
 AHEAD, ACTIVE_DAYS, LEAST_DAYS, RECENT = 28, 365, 3, 90
