@@ -6,10 +6,12 @@ Instants are microseconds since 1970 (UTC).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
 
 from pipeline.days import shift
 from pipeline.landing import active_sources
@@ -96,7 +98,19 @@ def _history(iceberg: IcebergTable) -> list[tuple[int, State]]:
         first = _up(now.first_published)
         if first and first < min([current, *times]):
             found[first, ds] = State(ds, is_lost=True)
+        for gap in _gaps(snapshots):
+            if any(instant < gap for instant in times) and gap < current:
+                found.setdefault((gap, ds), State(ds, is_lost=True))
     return [(instant, found[instant, ds]) for instant, ds in sorted(found)]
+
+
+def _gaps(snapshots: list[Snapshot]) -> list[int]:
+    """Just after each snapshot whose successor an erasure has taken: nobody knows what it held."""
+    return [
+        before.timestamp_ms * 1000 + 1
+        for before, after in pairwise(snapshots)
+        if after.parent_snapshot_id != before.snapshot_id
+    ]
 
 
 def _up(nanoseconds: int) -> int:

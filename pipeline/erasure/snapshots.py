@@ -11,6 +11,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from pipeline.catalog import own_table
 from pipeline.errors import FencedError
+from pipeline.publish import published_by
 from pipeline.settings import Settings
 from pipeline.table_schema import Table
 
@@ -37,6 +38,7 @@ def forget_snapshots(settings: Settings, table: Table, files: set[str]) -> int:
         return 0
     known: dict[str, bool] = {}
     naming = [it for it in iceberg.snapshots() if _names(iceberg, it, files, known, gone=True)]
+    naming += [it for it in _first_halves(iceberg, naming) if it not in naming]
     current = iceberg.metadata.current_snapshot_id
     if any(snapshot.snapshot_id == current for snapshot in naming):
         raise FencedError(
@@ -50,6 +52,19 @@ def forget_snapshots(settings: Settings, table: Table, files: set[str]) -> int:
         for path in before - _metadata_files(iceberg.refresh()):
             path.unlink(missing_ok=True)
     return len(naming)
+
+
+def _first_halves(iceberg: IcebergTable, snapshots: list[Snapshot]) -> list[Snapshot]:
+    """A publication deletes a day and then adds its files: the deletions before such additions.
+
+    Alone, one would look like a day that was published empty.
+    """
+    before = [iceberg.snapshot_by_id(it.parent_snapshot_id or 0) for it in snapshots]
+    return [
+        first
+        for first, second in zip(before, snapshots, strict=True)
+        if first and published_by(first) and published_by(first) == published_by(second)
+    ]
 
 
 def _names(

@@ -17,6 +17,9 @@ from test_features_as_of import FRI, MON, TUE, WED, frame, recency
 from pipeline import staging
 from pipeline.catalog import file_schema, load_table
 from pipeline.days import shift
+from pipeline.erasure.data_files import holding, table_files
+from pipeline.erasure.published import Erasing, erase_rows
+from pipeline.erasure.snapshots import forget_snapshots
 from pipeline.errors import NotPublishedError, UsageError
 from pipeline.features import as_of
 from pipeline.parquet_files import write_day
@@ -100,6 +103,25 @@ def test_a_repair_of_an_older_day_hides_no_newer_one(home: Settings) -> None:
     newer = republish(home, "r2", TUE, 2)
     repair = republish(home, "r3", MON, 3)
     assert as_published(just(newer.published, 1), just(repair.published, 1)) == [2, 2]
+
+
+def test_what_an_erasure_took_from_between_is_refused_not_guessed(home: Settings) -> None:
+    """Bob is in the second and third publication of Tuesday: nothing of the second is left."""
+    first = republish(home, "r1", TUE, 1)
+    both = [
+        publish_days(home, f"r{n}", {TUE: [features(ANN, TUE, recency_days=n), features(BOB, TUE)]})
+        for n in (2, 3)
+    ]
+    second, third = (days[TUE].published for days in both)
+    work = Erasing(home, frozenset([BOB]), "erasure-x")
+    erase_rows(work, USER_FEATURES)
+    gone = set(holding(table_files(home, USER_FEATURES), work.users))
+    forget_snapshots(home, USER_FEATURES, gone)
+    assert as_published(just(first.published, -1), just(third, 1)) == [None, 3]
+    with pytest.raises(NotPublishedError, match="has expired"):
+        as_published(just(second, 1))
+    republish(home, "r4", MON, 4)
+    assert as_published(just(third, 1)) == [3]
 
 
 def test_a_rollback_is_a_publication_too(home: Settings) -> None:

@@ -15,6 +15,7 @@ from pipeline.erasure.suppression import suppress
 from pipeline.errors import FencedError
 from pipeline.publish import publish
 from pipeline.reading import published, read
+from pipeline.rollback import rollback
 from pipeline.settings import Settings
 from pipeline.table_schema import STRING, Column
 from pipeline.tables import table_named
@@ -81,6 +82,17 @@ def test_only_the_snapshots_that_held_the_person_go(home: Settings) -> None:
     ids = {snapshot.snapshot_id for snapshot in iceberg.snapshots()}
     assert before in ids and live not in ids
     assert iceberg.scan(snapshot_id=before).to_arrow()["user_id"].to_pylist() == [B]
+
+
+def test_a_rollback_goes_past_what_is_forgotten(home: Settings) -> None:
+    """The second publication held A; half of its transaction, the deletion, named nobody."""
+    put(home, {ONE: [B]})
+    put(home, {ONE: [A, B]})
+    put(home, {ONE: [A, B, C]})
+    erased(home, A)
+    assert users(home, ONE) == [B, C]
+    assert rollback(home, HISTORY, ONE).rows == 1
+    assert users(home, ONE) == [B]
 
 
 def test_no_manifest_keeps_bounds_of_the_persons_files(home: Settings) -> None:
