@@ -89,6 +89,7 @@ def _history(iceberg: IcebergTable) -> list[tuple[int, State]]:
         for ds, publication in published_by(snapshot).items():
             instant = publication.published or snapshot.timestamp_ms * 1_000_000
             found[_up(instant), ds] = State(ds, snapshot.snapshot_id)
+    gaps = _gaps(snapshots)
     oldest = snapshots[0].timestamp_ms * 1000 if snapshots else 0
     for ds, now in publications(iceberg).items():
         times = [instant for instant, day in found if day == ds]
@@ -98,7 +99,7 @@ def _history(iceberg: IcebergTable) -> list[tuple[int, State]]:
         first = _up(now.first_published)
         if first and first < min([current, *times]):
             found[first, ds] = State(ds, is_lost=True)
-        for gap in _gaps(snapshots):
+        for gap in gaps:
             if any(instant < gap for instant in times) and gap < current:
                 found.setdefault((gap, ds), State(ds, is_lost=True))
     return [(instant, found[instant, ds]) for instant, ds in sorted(found)]

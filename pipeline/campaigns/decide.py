@@ -1,7 +1,8 @@
 """Whether the challenger takes over: judged on impressions that neither policy has learned from.
 
 Both policies learn from the feedback up to `judge_days` before its end and are judged, doubly
-robust, on the rest. The challenger takes over when the lower bounds of both its 95% intervals
+robust, on the rest (what is published and repeated has learned from that too, which favours
+leaving it in place). The challenger takes over when the lower bounds of both its 95% intervals
 (normal, bootstrap) are above zero and the log can tell at all.
 """
 
@@ -65,6 +66,8 @@ def decide(
     champion, challenger = incumbent(campaign, label), campaign.challenger
     if challenger is None or challenger == champion:
         why = "no other policy is declared as challenger"
+        if champion.name == CHAMPION != campaign.champion.name:
+            why += f"; {campaign.champion.label} is not in place, so it should be declared as one"
         return Decision(champion, None, "unchallenged", why)
     late = lesson.age_days < campaign.judge_days
     if late.sum() < NOT_ENOUGH:

@@ -111,6 +111,7 @@ def _check(log: Log) -> None:
     _refuse(log, "stratum", log.stratum < 0, "a number from 0")
     if log.logging is not None:
         check_probabilities("logging policy", log.logging, log.arms)
+        check_strata(log, len(log.logging))
         told = log.logging[log.stratum, log.action]
         _refuse(log, "propensity", np.abs(told - log.propensity) > SUM_TOLERANCE,
                 "what the logging policy gives that arm")  # fmt: skip

@@ -21,6 +21,7 @@ from tests.pipeline.campaigns.campaign_home import (
 )
 from tests.pipeline.staged_factory import SOUND
 
+ALONE = FILE.replace('[challenger]\npolicy = "epsilon_greedy"\n', "")
 BETTER = {"red": 0.1, "blue": 0.7}
 ALIKE = {"red": 0.3, "blue": 0.3}
 
@@ -111,8 +112,7 @@ def test_bad_feedback_of_a_first_night_does_not_replace_the_declared_champion(ho
     dead = {"red": 0.0, "blue": 0.0}
     bad = [{**ad(day, number, dead)[0], "propensity": 0.0} for number in range(200)]
     put(home, "events", {day: bad}, run="bad")
-    alone = FILE.replace('[challenger]\npolicy = "epsilon_greedy"\n', "")
-    declare(home, alone.replace('"uniform"', '"thompson_beta"'))
+    declare(home, ALONE.replace('"uniform"', '"thompson_beta"'))
     judgement, rows = decided(home, shift(LAST, -1), "r0")
     assert judgement["decision"] == "refused"
     assert judgement["policy"] == "uniform, until feedback is sound"
@@ -156,6 +156,11 @@ def test_a_file_that_names_another_policy_repeats_what_is_published(home) -> Non
     declare(home, FILE.replace('"epsilon_greedy"', '"uniform"'))
     judgement, rows = decided(home)
     assert (judgement["decision"], judgement["policy"]) == ("kept", "champion")
+    assert chances(rows[user(3)]) == chances(before[user(3)])
+    declare(home, ALONE)
+    judgement, rows = decided(home, run="r2")
+    assert judgement["decision"] == "unchallenged"
+    assert judgement["reason"].endswith("uniform is not in place, so it should be declared as one")
     assert chances(rows[user(3)]) == chances(before[user(3)])
 
 

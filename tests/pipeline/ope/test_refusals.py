@@ -44,6 +44,8 @@ def test_an_arm_that_vanished_is_refused() -> None:
 def test_a_logging_policy_that_contradicts_the_rows_is_refused() -> None:
     with pytest.raises(FeedbackError, match=r"row 0: propensity: expected what the logging policy"):
         log(logging=np.array([[0.5, 0.25, 0.25]]))
+    with pytest.raises(FeedbackError, match="expected a row for stratum 1, found 1 strata"):
+        log(logging=UNIFORM, stratum=np.arange(900) // 450)
 
 
 def test_probabilities_that_do_not_sum_to_one_are_refused() -> None:
