@@ -8,6 +8,7 @@ import re
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyiceberg.expressions import In
 
 from pipeline.campaigns.campaign import Campaign
 from pipeline.campaigns.consent import Audience, audience_of_lists
@@ -40,16 +41,19 @@ def segments_of(campaign: Campaign) -> list[str]:
 
 
 def _members(campaign: Campaign, names: list[str], settings: Settings, ds: str) -> pa.Array:
-    members = scan("segment_members", ds, settings).to_arrow()
-    known = pc.unique(members["segment"]).to_pylist()
+    """Only these segments are read: the members of all are many times the users."""
+    every = scan("segment_members", ds, settings)
+    wanted = In("segment", set(names))  # type: ignore[call-arg, misc]
+    members = every.filter(wanted).select("segment", "user_id").to_arrow()
+    found = pc.unique(members["segment"]).to_pylist()
     for name in names:
-        if name not in known:
+        if name not in found:
+            known = pc.unique(every.select("segment").to_arrow()["segment"]).to_pylist()
             raise CampaignError(
                 f"{campaign.file}: audience: expected exported segments of {ds} "
                 f"({', '.join(sorted(known)) or 'there are none'}), found {name!r}"
             )
-    wanted = pc.is_in(members["segment"], value_set=pa.array(names))
-    return members["user_id"].filter(wanted).combine_chunks().cast(pa.string())
+    return members["user_id"].combine_chunks().cast(pa.string())
 
 
 def _best(campaign: Campaign, settings: Settings, ds: str, trial: str, tenths: int) -> pa.Array:
