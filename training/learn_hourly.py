@@ -5,8 +5,8 @@
 Reads the rows of the hour in `user_history_intraday`, the night that its refresh went on from, and
 older rows of `training_examples`. Decides which version serves from now on (training/hourly/guard),
 trains the next candidate from it, and writes the staged day of `hourly_judgements`. The champion is
-never written. Tried again it does not judge again. Hours that are learned out of order are left
-out: what came later has been learned already.
+never written. Tried again it does not judge again, and moves nothing that a later hour has decided.
+Hours that are learned out of order are left out: what came later has been learned already.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from pipeline.intraday.hour import arguments, parse_hour
 from pipeline.settings import Settings, load_settings
 from training import champion
 from training.hourly.hour import Hour, Versions, champion_of, judge, learn, nothing
-from training.hourly.judgements import stage
+from training.hourly.judgements import judged_since, stage
 from training.hourly.line import Line, Row, forget
 from training.hourly.record import Record
 from training.tracking import open_client
@@ -42,8 +42,9 @@ def run(settings: Settings, hour: str, run: str) -> Row:
     if row is None:
         row, inputs = first_time(settings, line, hour)
     stage(settings, run, row, inputs)
-    candidate = row["next_candidate"]
-    line.move(str(row["serves"]), None if candidate is None else str(candidate))
+    if line.newest_hour <= hour and not judged_since(settings, line.base, hour):
+        candidate = row["next_candidate"]
+        line.move(str(row["serves"]), None if candidate is None else str(candidate))
     forget(line.client)
     return row
 

@@ -63,6 +63,13 @@ def recent_gains(settings: Settings, base: str, hour: str) -> list[tuple[int, In
     return found
 
 
+def judged_since(settings: Settings, base: str, hour: str) -> bool:
+    """Whether a later hour of the champion's line has been judged."""
+    days = [ds for ds in published(TABLE.name, settings) if ds >= hour[:10]]
+    rows = [row for ds in days for row in read(TABLE.name, ds, settings).to_pylist()]
+    return any(row["base_version"] == base and row["hour"] > hour for row in rows)
+
+
 def stage(settings: Settings, run: str, row: Row, inputs: dict[str, int]) -> None:
     """Stages the day anew: the rows of its other hours as they are, and this one."""
     ds = str(row["ds"])

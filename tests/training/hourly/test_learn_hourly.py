@@ -88,6 +88,8 @@ def test_poison_that_lasts_serves_until_the_first_honest_hour(home: Settings) ->
     assert (back["decision"], back["serving"], back["serves"]) == ("rollback", "2", "1")
     assert back["serving_gain_high"] < 0 and "in this hour" in back["reason"]
     assert serving(home) == "1" and aliased(open_client(home), HOURLY) is None
+    assert learn(home, fooled["hour"]) == fooled  # cleared: what came after it still holds
+    assert serving(home) == "1" and aliased(open_client(home), CANDIDATE) == back["next_candidate"]
 
 
 def test_killed_midway_what_served_serves_and_the_hour_is_judged_once(
