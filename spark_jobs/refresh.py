@@ -74,7 +74,7 @@ class Refresh:
     def _stage_histories(self) -> int:
         job, settings = self.job, self.job.settings
         settled, unsettled = self._earlier_rows()
-        raw = hold(self._ingested(unsettled))
+        raw = hold(self._ingested(unsettled), self.plan.names)
         touched = touched_users(raw, self.plan.names, unsettled).persist()
         own = of_users(raw, touched)
         verdicts = self._judge(own, touched).persist()
@@ -95,7 +95,7 @@ class Refresh:
         return users
 
     def _earlier_rows(self) -> tuple[DataFrame, DataFrame]:
-        """Rows of earlier refreshes: those that may stay, those that are to be made again."""
+        """Rows of earlier refreshes: those that stay, those that are made again."""
         if not self.plan.continues:
             nothing = self.job.no_rows(USER_HISTORY_INTRADAY)
             return nothing, nothing

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from pipeline.intraday.base import find_base, superseded_by
 from pipeline.intraday.hour import arguments, day_of, parse_hour
-from pipeline.intraday.taken import finished, plan_refresh
+from pipeline.intraday.taken import finished, plan_refresh, publisher
 from pipeline.landing import active_sources
 from pipeline.settings import load_settings
 from spark_jobs.job import SparkJob, run_job
@@ -29,9 +29,11 @@ def main() -> None:
         print(f"refresh {hour}: nothing to do, the night of {night} is published")
         return
     base = find_base(settings, day)
-    before = finished(settings, day, given.run)  # first: who finishes meanwhile is redone
+    before = finished(settings, day, given.run)  # first: what is finished meanwhile is redone
+    earlier = publisher(settings, day)
     landed = inspect_so_far(settings, active_sources(settings), base.open_days(day))
-    plan = plan_refresh([file for _, some in landed for file in some], before, base, hour)
+    files = [file for _, some in landed for file in some]
+    plan = plan_refresh(files, before, base, hour, earlier)
     session = open_session(settings, "Refresh users")
     job = SparkJob(settings, session, base.open_days(day), given.run)
     refresh = Refresh(job, base, hour, landed, plan, began_at)

@@ -46,10 +46,19 @@ def finished(settings: Settings, day: str, run: str) -> list[Row]:
     return sorted((r for r in rows if r["run"] != run), key=lambda r: str(r["readable_at"]))
 
 
-def plan_refresh(landed: list[LandedFile], before: list[Row], base: Base, hour: str) -> Plan:
+def publisher(settings: Settings, day: str) -> str:
+    """The run whose `user_history_intraday` of a day is published; empty when there is none."""
+    days = published(USER_HISTORY_INTRADAY.name, settings)
+    return days[day].run if day in days else ""
+
+
+def plan_refresh(
+    landed: list[LandedFile], before: list[Row], base: Base, hour: str, published_by: str
+) -> Plan:
     """What a refresh in `hour` takes of the files `landed`; `before`: the finished refreshes.
 
     A file that changed or vanished since it was taken may have told of anybody: all begins anew.
+    Nor is any row settled where the run that published them, `published_by`, was never finished.
     """
     current = _since_anew(before)
     if not current or _base_of(current[-1]) != (base.ds, base.published_at):
@@ -59,8 +68,9 @@ def plan_refresh(landed: list[LandedFile], before: list[Row], base: Base, hour: 
     if any(here.get(name) != mark for name, mark in taken.items()):
         return Plan(landed, True, True, frozenset())
     new = [file for file in landed if file.name not in taken]
-    settled = frozenset(str(row["hour"]) for row in current) - {hour}
-    return Plan(new, False, True, settled)
+    if published_by not in {row["run"] for row in current}:
+        return Plan(new, False, True, frozenset())
+    return Plan(new, False, True, frozenset(str(row["hour"]) for row in current) - {hour})
 
 
 def told_of(plan: Plan, base: Base, day: str, hour: str, run: str) -> Row:

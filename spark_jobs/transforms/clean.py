@@ -10,9 +10,8 @@ from pyspark.sql import functions as F
 from pipeline.settings import Settings
 from pipeline.tables import EVENTS, QUARANTINE
 from spark_jobs.transforms.find_bots import find_bots
-from spark_jobs.transforms.find_duplicates import SAME_DEED, find_duplicates
+from spark_jobs.transforms.find_duplicates import PLACE, SAME_DEED, find_duplicates
 
-PLACE = ("data_file", "data_row")
 NEEDED = (*PLACE, "ds", "user_id", "event_id", "event_time", *SAME_DEED)
 DUPLICATE, BOT = "duplicate", "bot"
 

@@ -8,6 +8,7 @@ later arrival never turns an earlier row into a duplicate.
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+PLACE = ("data_file", "data_row")  # the place of a row, in the order in which it was read
 SAME_DEED = ("platform", "item_id", "event_type", "quantity", "price", "query")
 
 
@@ -15,10 +16,11 @@ def find_duplicates(rows: DataFrame, dedup_days: int, near_seconds: dict[str, fl
     """Adds `is_duplicate`. `near_seconds` gives the span of near duplicates by platform.
 
     Exact: the same event_id. Near: the same user, platform, item, type, quantity, price and query
-    at most `near_seconds` from the row before it, by arrival day, then time.
+    at most `near_seconds` from the row before it, by arrival day, then time. Rows that are equal in
+    all of this are ordered by PLACE: were the two windows to differ, each would take another copy.
     """
     by_user = rows.repartition("user_id")  # every window below is within a user: one shuffle
-    same = Window.partitionBy("user_id", "event_id").orderBy("ds")
+    same = Window.partitionBy("user_id", "event_id").orderBy("ds", *PLACE)
     repeated = _recent(F.lag("ds").over(same), dedup_days)
     near = {platform: seconds for platform, seconds in near_seconds.items() if seconds > 0}
     if near:
@@ -27,7 +29,9 @@ def find_duplicates(rows: DataFrame, dedup_days: int, near_seconds: dict[str, fl
 
 
 def _is_near(near_seconds: dict[str, float], dedup_days: int) -> Column:
-    order = Window.partitionBy("user_id", *SAME_DEED).orderBy("ds", "event_time", "event_id")
+    order = Window.partitionBy("user_id", *SAME_DEED).orderBy(
+        "ds", "event_time", "event_id", *PLACE
+    )
     limits = F.create_map(
         *[F.lit(part) for name, seconds in near_seconds.items() for part in (name, float(seconds))]
     )

@@ -1,4 +1,4 @@
-"""A shop with a published night, whose next day lands file by file; refreshes run over it."""
+"""A shop with a published night, whose next days land file by file; refreshes run over them."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ from spark_jobs import accumulate_history, refresh_users
 from tests.pipeline.staged_factory import SOUND
 
 DAYS = ["2011-02-27", "2011-02-28", "2011-03-01"]
-BASE, DAY = DAYS[-1], "2011-03-02"
+BASE, OPEN, DAY = DAYS[-1], "2011-03-02", "2011-03-03"
 ITEMS = {"mug": 2.0, "cup": 3.0, "pot": 20.0, "pan": 30.0}
 TOPICS = {"mug": "t0001", "cup": "t0001", "pot": "t0002", "pan": "t0002"}
 OF_BASE = {
@@ -75,22 +75,22 @@ def run_accumulate(monkeypatch: pytest.MonkeyPatch, first: str, last: str) -> No
 
 @pytest.fixture
 def night(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A home whose night of BASE is published; users stay active for three days."""
-    limits = {"BOT_EVENTS_PER_DAY": "3", "DEDUP_DAYS": "2", "ACTIVE_DAYS": "3"}
+    """A home whose night of BASE is published; users stay active for four days."""
+    limits = {"BOT_EVENTS_PER_DAY": "3", "DEDUP_DAYS": "2", "ACTIVE_DAYS": "4"}
     for name, value in limits.items():
         monkeypatch.setenv(f"TIDEMARK_{name}", value)
     open_shop(home)
     events = earlier_events(home)
     publish_rows(home, RAW_EVENTS, events, DAYS)
-    publish_rows(home, USER_HISTORY, history(events, BASE, 3).to_dicts(), [BASE])
+    publish_rows(home, USER_HISTORY, history(events, BASE, 4).to_dicts(), [BASE])
     publish_shelf(home, BASE)
     return load_settings()
 
 
 def land_at(home: Settings, name: str, *lines: str, hour: int = 9) -> None:
-    """Lands a file of DAY, with a time of landing that does not depend on the test's."""
-    path = land(home, f"shop/{DAY}-{name}.csv", HEADER + "".join(lines))
-    seconds = int(datetime(2011, 3, 2, hour, tzinfo=UTC).timestamp())
+    """Lands a file, with a time of landing that does not depend on the test's."""
+    path = land(home, f"shop/{name}.csv", HEADER + "".join(lines))
+    seconds = int(datetime(2011, 3, 3, hour, tzinfo=UTC).timestamp())
     os.utime(path, (seconds, seconds))
 
 

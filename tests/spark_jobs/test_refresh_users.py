@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from refreshed_shop import (
     BASE,
     DAY,
+    OPEN,
     finish,
     land_at,
     line,
@@ -42,10 +43,16 @@ COUNTS = ("anew", "records", "events", "duplicates", "quarantined", "users")
 
 
 def land_morning(home: Settings) -> None:
-    """Yesterday's view once more, a new user, one that is a bot by noon, a row without a user."""
+    """The open day before: a row of the base day once more. Today: a row of that day once more, a
+    new user, one that is a bot by noon, a row without a user."""
     land_at(
-        home, "morning",
+        home, OPEN,
         line("anna", "view", "mug", "10:00:00", BASE, "2.5"),
+        line("bert", "view", "pan", "09:00:00", OPEN),
+    )  # fmt: skip
+    land_at(
+        home, f"{DAY}-morning",
+        line("bert", "view", "pan", "09:00:00", OPEN),
         line("anna", "purchase", "mug", "09:00:00"),
         line("dora", "view", "pot", "09:00:00"),
         line("robo", "view", "cup", "09:01:00"),
@@ -58,7 +65,7 @@ def land_morning(home: Settings) -> None:
 def land_noon(home: Settings) -> None:
     """The new user's view once more, fourth views of robo and carl, a late event of bert's."""
     land_at(
-        home, "noon",
+        home, f"{DAY}-noon",
         line("dora", "view", "pot", "09:00:00"),
         line("robo", "view", "cup", "12:01:00"),
         line("robo", "view", "mug", "12:02:00"),
@@ -75,8 +82,8 @@ def test_hour_by_hour_as_the_night_does_it_at_once(
     anna, bert, carl, dora, robo = (user(night, it) for it in NAMES)
     land_morning(night)
     morning = finish(run_refresh(monkeypatch, 10))
-    assert [morning[name] for name in COUNTS] == [True, 7, 5, 1, 1, 4]
-    assert hours() == {anna: 10, carl: 10, dora: 10, robo: 10}
+    assert [morning[name] for name in COUNTS] == [True, 9, 6, 2, 1, 5]
+    assert hours() == {anna: 10, bert: 10, carl: 10, dora: 10, robo: 10}
     seen = users_of("user_history_intraday")
     assert items(seen[anna]) == ["cup", "mug", "mug"]  # the oldest view of a cup expired
     assert items(seen[carl]) == ["cup", "mug"]
@@ -84,17 +91,16 @@ def test_hour_by_hour_as_the_night_does_it_at_once(
     land_noon(night)
     at_noon = staged_row(night, run_refresh(monkeypatch, 13))
     assert [file["name"] for file in at_noon["files"]] == [f"shop/{DAY}-noon.csv"]
-    # It is never finished, so the next one does its work again.
-    run = run_refresh(monkeypatch, 14)
-    noon = finish(run)
-    for name in COUNTS:
-        assert noon[name] == at_noon[name]
-    assert [noon[name] for name in COUNTS] == [False, 7, 1, 1, 5, 3]
+    assert [at_noon[name] for name in COUNTS] == [False, 7, 1, 1, 5, 3]
+    assert hours() == {anna: 10, bert: 13, carl: 13, dora: 13}
+    # It is never finished, so the next one does its work again, and all rows beside.
+    first, run = str(at_noon["run"]), run_refresh(monkeypatch, 14)
+    assert [finish(run)[name] for name in COUNTS] == [False, 7, 1, 1, 5, 4]
+    assert set(hours().values()) == {14}
     # robo is a bot of whom nothing else is known; carl goes back to what the base night knew.
-    assert hours() == {anna: 10, bert: 14, carl: 14, dora: 14}
     hourly = states(users_of("user_history_intraday"))
     assert items(hourly[carl]) == ["cup"]
-    assert items(hourly[bert]) == ["mug", "pot", "cup"]
+    assert items(hourly[bert]) == ["mug", "pot", "cup", "pan"]
 
     run_night(monkeypatch)
     of_night = users_of("user_history")
@@ -102,7 +108,8 @@ def test_hour_by_hour_as_the_night_does_it_at_once(
     assert robo not in of_night
     for table in (USER_INTERESTS, USER_SIGNALS):
         known = users_of(table.name)
-        assert staged_users(table, run) == {u: known[u] for u in (bert, carl, dora)}
+        assert staged_users(table, first) == {u: known[u] for u in (bert, carl, dora)}
+        assert staged_users(table, run) == {u: known[u] for u in (anna, bert, carl, dora)}
     assert learned_from(spark, night) == {
         u: (row["events"], row["daily"]) for u, row in of_night.items()
     }
@@ -122,10 +129,10 @@ def items(row: Row) -> list[str]:
 
 
 def run_night(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The night of DAY, with the items and topics of the base."""
-    run_ingest(monkeypatch, DAY, DAY)
-    run_clean(monkeypatch, DAY, DAY)
-    run_accumulate(monkeypatch, DAY, DAY)
+    """The nights up to DAY, with the items and topics of the base."""
+    run_ingest(monkeypatch, OPEN, DAY)
+    run_clean(monkeypatch, OPEN, DAY)
+    run_accumulate(monkeypatch, OPEN, DAY)
     publish_shelf(load_settings(), DAY, but=("user_features",))
     monkeypatch.setattr(sys, "argv", ["job", "--ds", DAY, "--run", "night"])
     profile_users.main()

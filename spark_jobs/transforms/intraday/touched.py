@@ -5,16 +5,22 @@ from pyspark.sql import functions as F
 
 from pipeline.days import shift
 from pipeline.errors import StagingError
-from spark_jobs.transforms.clean import BOT, DUPLICATE, PLACE
+from spark_jobs.transforms.clean import BOT, DUPLICATE
+from spark_jobs.transforms.find_duplicates import PLACE
 from spark_jobs.transforms.intraday.everyone import active
 
-LANDING = "landing"  # in place of a data file's name
+# In place of a data file's name; of equal rows, the one that was taken before is the event.
+TAKEN_BEFORE, TAKEN_NOW = "landing-1", "landing-2"
 REJECTED = "rejected"
 
 
-def hold(raw: DataFrame) -> DataFrame:
-    """Ingested rows, kept so that each has one place however often they are looked at."""
-    place = {"data_file": F.lit(LANDING), "data_row": F.monotonically_increasing_id()}
+def hold(raw: DataFrame, files: list[str]) -> DataFrame:
+    """Ingested rows, kept so that each has one place however often they are looked at.
+
+    `files` are taken now; what is in others was taken before.
+    """
+    when = F.when(F.col("source_file").isin(files), TAKEN_NOW).otherwise(TAKEN_BEFORE)
+    place = {"data_file": when, "data_row": F.monotonically_increasing_id()}
     return raw.withColumns(place).persist()
 
 

@@ -35,7 +35,9 @@ def done(hour: int, *files: LandedFile, anew: bool = False, **changes: object) -
 
 
 def planned(landed: list[LandedFile], *before: dict[str, Any], hour: int = 12) -> Plan:
-    return plan_refresh(landed, list(before), BASE, f"{DAY}T{hour:02}")
+    """The plan after refreshes of which the last published."""
+    published_by = str(before[-1]["run"]) if before else ""
+    return plan_refresh(landed, list(before), BASE, f"{DAY}T{hour:02}", published_by)
 
 
 A, B, C = file("a"), file("b"), file("c")
@@ -56,6 +58,12 @@ def test_a_refresh_takes_what_none_before_has_taken() -> None:
 def test_rows_of_the_same_hour_are_not_settled() -> None:
     again = planned([A, B, C], done(10, A, anew=True), done(12, B))
     assert again == Plan([C], False, True, frozenset({f"{DAY}T10"}))
+
+
+def test_no_row_is_settled_while_those_published_are_of_an_unfinished_run() -> None:
+    first = done(10, A, anew=True)
+    plan = plan_refresh([A, B], [first], BASE, f"{DAY}T12", "failed since")
+    assert plan == Plan([B], False, True, frozenset())
 
 
 @pytest.mark.parametrize(
