@@ -11,16 +11,20 @@ from pipeline.days import shift
 from pipeline.errors import ExperimentError
 from pipeline.experiments.assignment import assign
 from pipeline.experiments.experiment import LISTED, Experiment
-from pipeline.reading import scan
+from pipeline.reading import published, scan
 from pipeline.settings import Settings
 
 
 def listed_users(experiment: Experiment, settings: Settings, ds: str) -> pl.DataFrame:
     """`user_id`, `entry`: the day after the first night that listed them, as known at `ds`.
 
-    Raises ExperimentError when the control is not who was held out.
+    Raises ExperimentError when no such night is published, or the control is not who was held out.
     """
     first, last = shift(experiment.first_day, -1), min(shift(experiment.last_day, -1), ds)
+    if not any(first <= night <= last for night in published("interventions", settings)):
+        raise ExperimentError(
+            f"{experiment.file}: no interventions of the nights {first}..{last} are published"
+        )
     rows = scan("interventions", None, settings).filter(f"ds >= '{first}' and ds <= '{last}'")
     found = rows.select("ds", "user_id", "kind", "held_out").to_arrow()
     if experiment.entry != LISTED:

@@ -13,6 +13,7 @@ from pipeline.toml_section import Section, open_toml
 
 FILE = "interventions.toml"
 TOP = ("holdout", "people", "caps")
+CAPS = ("per_day", "per_week")
 OF_EVERY_KIND = ("enabled", "action", "daily_budget", "cool_down_days", "valid_days")
 # Thresholds of each kind, and what they are where the file does not say.
 SHARES = {
@@ -81,8 +82,8 @@ def load_declaration(settings: Settings) -> Declaration | None:
 
 def _caps(section: Section) -> dict[str, int]:
     found = {
-        "per_day": section.whole("per_day", 0),
-        "per_week": section.whole("per_week", 0),
+        # 0 without the key; whoever writes 0 wants nobody contacted, and gets no unlimited list
+        **{key: _above_zero(section, key, 0) if section.has(key) else 0 for key in CAPS},
         "interventions_per_day": _above_zero(section, "interventions_per_day", 1),
     }
     section.nothing_else(tuple(found))

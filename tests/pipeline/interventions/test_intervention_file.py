@@ -54,6 +54,7 @@ def test_everything_is_read(home) -> None:
         ("[price_drop]", "[price_drops]", "price_drops: expected one of"),
         ("least_drop", "least_dorp", "price_drop.least_dorp: expected no such key; known are"),
         ("per_week", "per_month", "caps.per_month: expected no such key"),
+        ("per_day = 4", "per_day = 0", "caps.per_day: expected a whole number from 1, found 0"),
         ("exclude", "exlude", "people.exlude: expected no such key"),
         ('consent = "yes.csv"', "", "people.consent: expected a text, found None"),
         ('action = "write a note"', "", "fading_regular.action: expected a text"),

@@ -179,6 +179,10 @@ def test_an_experiment_tells_what_interventions_do(home) -> None:
     assert {n for n, row in found.items() if row["arm"] == 0} == {
         n for n in found if position(user(n), "interventions") < 0.25
     }
+    later = EXPERIMENT.replace("03-20", "03-22").replace("03-21", "03-23")
+    (folder / "fading.toml").write_text(later)
+    with pytest.raises(ExperimentError, match=r"nights 2024-03-21..2024-03-22 are published"):
+        read_outcomes(load_experiment(home, "fading"), home, shift(LAST, 3))
     (folder / "fading.toml").write_text(EXPERIMENT.replace('salt = "interventions"', ""))
     with pytest.raises(ExperimentError, match=r"expected the control to be who was held out"):
         read_outcomes(load_experiment(home, "fading"), home, shift(LAST, 3))
