@@ -91,6 +91,7 @@ def test_a_user_counts_for_the_days_after_entry_once_they_are_over(home) -> None
         declared(home), "2024-03-06",
         event("a", 0, "purchase", quantity=1, price=7),  # the day before entry
         event("a", 1, "view"), event("a", 3, "purchase", quantity=2, price=5),
+        event("a", 2, "view"),  # has entered already
         event("a", 4, "purchase", quantity=9, price=9),  # a day too late
         event("a", 2, "return"), event("a", 3, "return"),
         event("b", 4, "view"),  # done with the 6th
@@ -139,7 +140,10 @@ def test_verdicts(home) -> None:
 def test_a_sample_ratio_that_is_off_is_not_trusted(home) -> None:
     users = of_arms(20_000, 0.1)
     some = users.filter((pl.col("arm") == 0) | (pl.col("chance") > 0.1))
-    assert not analyse(declared(home), some, "2024-03-10").trusted
+    found = analyse(declared(home), some, "2024-03-10")
+    assert not found.trusted
+    assert found.users == (10_000, some.filter(pl.col("arm") == 1).height)
+    assert 8_900 < found.users[1] < 9_100
 
 
 def test_nobody_yet(home) -> None:

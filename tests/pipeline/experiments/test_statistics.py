@@ -75,6 +75,12 @@ def test_the_difference_is_welchs() -> None:
     assert difference(arm[:4], metric[:4]).p_value == 1.0
 
 
+def test_an_arm_of_one_user_tells_nothing() -> None:
+    found = difference(np.array([0, 0, 0, 1]), np.array([1.0, 2.0, 3.0, 9.0]))
+    assert (found.value, found.error, found.p_value) == (7.0, np.inf, 1.0)
+    assert difference(np.array([0, 0]), np.array([1.0, 2.0])).error == np.inf
+
+
 def test_cuped_takes_away_what_the_time_before_foretold() -> None:
     before, noise = np.array([0.0, 1, 2, 3]), np.array([0.1, -0.1, -0.1, 0.1])
     adjusted, gone = cuped(3 * before + noise, before)
