@@ -103,11 +103,12 @@ def test_what_was_found_is_no_evidence_of_another_change() -> None:
 
 
 def test_one_topic_is_no_change_even_where_nobody_else_likes_it() -> None:
-    """The null model foretells it one time in 31, and forty days in a row surprise it."""
+    """The null model foretells it one time in 31, and forty days in a row surprise it; that is no
+    change to it on the day on which another topic comes either."""
     all_alike = population(*[1 / 31] * 31, concentration=32)
-    found = find_changes(touches("a" * 40, "b" + "a" * 40), all_alike)
-    assert found.p_now[0] == 1
-    assert found.found[1] != NEVER
+    found = find_changes(touches("a" * 40, "a" * 40 + "b", "b" + "a" * 40), all_alike)
+    assert (found.p_now[0], found.p_value[1] == 1, found.p_now[1] > 0.5) == (1, True, True)
+    assert (found.source[2], found.target[2]) == (1, 0)
 
 
 def test_a_change_back_to_the_first_topic_has_days_before_it() -> None:

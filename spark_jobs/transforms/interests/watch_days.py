@@ -41,18 +41,21 @@ class Watch:
             self.last[:users] = self.began[:users] = day
         mass = np.add.reduceat(parts, first)
         gain = self._log_odds(parts, mass[owner], owner)
-        waited = (day - self.last[:users])[owner] / YEAR
-        self.evidence[:pairs] = (self.evidence[:pairs] + waited) * np.exp(gain)
-        self.start[:pairs][self.peak[:pairs] <= 0] = step
-        if step:  # a change has days before it
-            self.peak[:pairs] = np.maximum(self.peak[:pairs], 0) + gain
         self.touched[:pairs] |= parts > 0
+        # Towards the only topic so far no change can have begun, nor on the first day.
+        several = np.add.reduceat(self.touched[:pairs].astype(int), first) > 1
+        moves = (several[owner] | ~self.touched[:pairs]) & (step > 0)
+        waited = (day - self.last[:users])[owner] / YEAR
+        self.evidence[:pairs] = (self.evidence[:pairs] + waited) * np.exp(gain) * moves
+        self.start[:pairs][self.peak[:pairs] <= 0] = step
+        self.peak[:pairs] = (np.maximum(self.peak[:pairs], 0) + gain) * moves
         self.past[:pairs] += parts
         self.past_days[:users] += mass
         self.steps[:users] += 1
         self.yesterday[:pairs] = parts / mass[owner]
         self.last[:users] = day
-        p = self._p_value(self._all_evidence(first, pairs), day)
+        told = self.share[:pairs] * self.evidence[:pairs] * self.touched[:pairs]
+        p = self._p_value(np.add.reduceat(told, first), day)
         self.changes.p_now[self.paths.user[:users]] = p
         for user in np.flatnonzero(p <= ALARM).tolist():
             self._found(user, step, p[user])
@@ -66,12 +69,6 @@ class Watch:
         sticky = np.where(followed, STICKY, 0)
         foretold = (1 - sticky) * foretold + sticky * self.yesterday[:pairs]
         return (mass - parts) * np.log(1 - MOVED) + parts * np.log(1 - MOVED + MOVED / foretold)
-
-    def _all_evidence(self, first: np.ndarray, pairs: int) -> np.ndarray:
-        """By user, of the topics touched so far; none while there is but one to move from or to."""
-        touched = self.touched[:pairs]
-        weighed = np.add.reduceat(self.share[:pairs] * self.evidence[:pairs] * touched, first)
-        return np.where(np.add.reduceat(touched.astype(int), first) > 1, weighed, 0)
 
     def _p_value(self, evidence: np.ndarray, day: np.ndarray) -> np.ndarray:
         users = len(day)
