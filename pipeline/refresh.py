@@ -2,8 +2,9 @@
 
     python -m pipeline.refresh --hour 2026-04-01T10
 
-The steps of the DAG `intraday_refresh`, one after the other: each job, its audit, its publish.
-Does nothing when the night of the hour's day is published.
+The steps of the DAG `intraday_refresh`, one after the other: each job, its audit, its publish; then
+that of `hourly_learning`, with TIDEMARK_HOURLY_LEARNING=true. Does nothing when the night of the
+hour's day is published.
 """
 
 from pipeline import ending
@@ -13,7 +14,7 @@ from pipeline.intraday.hour import arguments, day_of, parse_hour
 from pipeline.intraday.refreshes import describe, newest
 from pipeline.range_load import run_steps
 from pipeline.settings import load_settings
-from pipeline.steps import INTRADAY_STEPS
+from pipeline.steps import INTRADAY_STEPS, LEARN
 
 
 def main() -> None:
@@ -23,7 +24,8 @@ def main() -> None:
         print(f"{hour}: nothing to do, user_features ds={night} is published and knows more")
         return
     find_base(settings, day_of(hour))
-    run_steps(settings, INTRADAY_STEPS, hour, given.run, show)
+    steps = (*INTRADAY_STEPS, LEARN) if settings.hourly_learning else INTRADAY_STEPS
+    run_steps(settings, steps, hour, given.run, show)
     done = newest(settings)
     assert done, "it has just been published"
     print(describe(done))

@@ -25,7 +25,6 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +168,7 @@ class Line:
     candidate: TrainedModel | None = None
     gains: list = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    offered: list[tuple[float, float, float]] = field(default_factory=list)  # of candidates
 
     @property
     def serving(self) -> TrainedModel:
@@ -185,6 +185,7 @@ class Line:
             new = gain(quality(self.candidate, examples, catalogue, trend).loss, served.loss)
             pair = [quality(m, held, catalogue, flat).loss for m in (self.candidate, self.serving)]
             old = gain(*pair)
+            self.offered.append((new[0], new[1], old[1]))
         if self.trained is not None:
             self.gains.insert(0, (asked, gain(served.loss, champion.loss)))
         decision = decide(asked, self.gains, new, old or (np.nan,) * 3)
@@ -327,27 +328,27 @@ def tune(world: World, base: TrainedModel, given: argparse.Namespace) -> None:
         for _, rows in world.hours(day).group_by("at", maintain_order=True):
             now = world.examples(rows)
             hours.append((now, trend, quality(base, now, catalogue, trend)))
-    for plan in plans(given.parts):
+    for plan in plans(given):
         line, began = Line(world, base, plan, older), time.process_time()
         gains = [champion.loss - line.hour(now, trend, champion).loss
                  for now, trend, champion in hours]  # fmt: skip
+        told = " ".join(f"{x:+.4f}" for x in np.mean(line.offered, axis=0))
         counts = {word: line.decisions.count(word) for word in sorted(set(line.decisions))}
         print(
             f"{'+'.join(plan.parts):10} steps {plan.steps} bias {plan.bias_rate:5.1f} rate "
             f"{plan.rate:.0e} replay {plan.replay:.2f}: "
-            f"{interval_text(np.concatenate(gains))} nats, {counts}, "
+            f"{interval_text(np.concatenate(gains))} nats, {counts}, offered {told}, "
             f"{time.process_time() - began:.0f} CPU s",
             flush=True,
         )
 
 
-def plans(parts: str) -> list[Steps]:
+def plans(given: argparse.Namespace) -> list[Steps]:
     """Choices of a kind of parts."""
-    moved = tuple(parts.split("+"))
+    moved = tuple(given.parts.split("+"))
     if moved == ("bias",):
-        return [Steps(moved, 4, bias_rate=rate, replay=replay)
-                for rate, replay in product((1.0, 3.0, 10.0, 30.0, 100.0), (0.25,))]  # fmt: skip
-    return [Steps(moved, steps, rate=rate) for steps, rate in product((2, 8), (1e-4, 1e-3))]
+        return [Steps(moved, bias_rate=rate) for rate in given.rates or (1.0, 3.0, 10.0, 30.0)]
+    return [Steps(moved, rate=rate) for rate in given.rates or (1e-4, 1e-3)]
 
 
 def kept(path: Path, make):
@@ -374,6 +375,7 @@ def main() -> None:
     parser.add_argument("--no-lists", dest="lists", action="store_false", help="not the published")
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--parts", default="bias", help="with --tune, such as bias+user")
+    parser.add_argument("--rates", type=float, nargs="*", help="with --tune")
     parser.add_argument("--work", type=Path, default=Path("/tmp/hourly-bench"))
     given = parser.parse_args()
     name = f"{given.events}-{given.days}-{given.seed}-{given.density}-{given.common}"

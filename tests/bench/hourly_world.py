@@ -83,7 +83,7 @@ class Shop:
     def examples(self, rows: pl.DataFrame) -> pa.Table:
         """Rows of `training_examples` of (user, known, until, fold): hours [0, known) are past,
         [known, until) are ahead."""
-        rows = rows.with_row_index("row")
+        rows = rows.select("user", "known", "until", "fold").with_row_index("row")
         joined = rows.join(self._told, on="user", maintain_order="left")
         event = pl.struct(TRAINING_EXAMPLES.schema.field("events").type.value_type.names)
         past = joined.filter(pl.col("at") < pl.col("known"))

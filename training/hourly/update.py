@@ -76,7 +76,7 @@ def candidate(
     for member in members:
         _free(member, parts, preset)
     started = [member.bias.weight.detach().clone() for member in members]
-    learner = _Learner(replace(trained, model=model), catalogue, plan, "heads" in parts)
+    learner = _Learner(replace(trained, model=model), catalogue, plan, parts)
     optimizers = _optimizers(model, plan)
     for step in range(plan.steps):
         loss = learner.loss(hour, step) + plan.replay * learner.loss(older, step)
@@ -135,13 +135,14 @@ class _Learner:
     """The loss of a step."""
 
     def __init__(
-        self, trained: TrainedModel, catalogue: Catalogue, plan: Steps, heads: bool
+        self, trained: TrainedModel, catalogue: Catalogue, plan: Steps, parts: tuple[str, ...]
     ) -> None:
-        self.trained, self.catalogue, self.plan, self.heads = trained, catalogue, plan, heads
+        self.trained, self.catalogue, self.plan = trained, catalogue, plan
+        self.heads, self.reader_moves = "heads" in parts, "user" in parts or "lora" in parts
         self.ids = trained.vocabulary.ids(catalogue)
-        known = np.flatnonzero(self.ids > 0)
-        frequency = trained.vocabulary.frequency[self.ids[known] - 1]
-        self.candidates = Candidates(known, frequency, trained.card.choices)
+        # Also items without an id, which share one bias: it must not only be pushed up.
+        every = np.arange(len(catalogue))
+        self.candidates = Candidates(every, trained.frequency(catalogue), trained.card.choices)
 
     def loss(self, rows: Rows, step: int) -> Tensor:
         """Mean over rows of the item losses, and of the known labels of the heads."""
@@ -151,9 +152,11 @@ class _Learner:
         luck = uniform(step, examples.key)
         chosen = np.sort(np.argsort(luck, kind="stable")[: self.plan.rows])
         items, bias = self._items()
-        users = self.trained.read_users(examples.past, chosen, self.catalogue, items)
+        with torch.set_grad_enabled(self.reader_moves):  # biases and heads stand after the reader
+            users = self.trained.read_users(examples.past, chosen, self.catalogue, items)
         asked = Pairs.of(examples, self.catalogue).among(chosen)
-        total = self._item_loss(users, items, bias + torch.from_numpy(rows.trend), asked, step)
+        bias, as_of = bias + torch.from_numpy(rows.trend), examples.as_of[chosen]
+        total = self._item_loss(users, items, bias, asked, as_of, step)
         if self.heads:
             total = total + self._head_loss(users, examples, chosen)
         return total
@@ -163,13 +166,14 @@ class _Learner:
         return self.trained.model.item_vectors(text, ids)
 
     def _item_loss(
-        self, users: Tensor, items: Tensor, bias: Tensor, asked: Pairs, step: int
+        self, users: Tensor, items: Tensor, bias: Tensor, asked: Pairs, as_of: np.ndarray, step: int
     ) -> Tensor:
         if not len(asked.row):
             return torch.zeros(())
         positions, expected = self.candidates.of_step(0, step)
         platform = self.catalogue.platform
         others = platform[positions][None, :] != platform[asked.item][:, None]
+        others |= self.catalogue.first_day[positions][None, :] > as_of[asked.row][:, None]
         is_target = others | (positions[None, :] == asked.item[:, None])
         losses = item_loss(
             users[asked.row], items[asked.item], bias[asked.item], items[positions],
