@@ -9,7 +9,8 @@ the long-term interests, and whether it is another than that of the 28 days befo
 days in both). Logistic regressions are fitted on cut-offs whose month ended before the last
 `--judged` ones, and judged on these: on recency, frequency and topic entropy; with the `drift_`
 columns; with what short- beside long-term interests tell, too. Prints the AUC of each and the gain
-over the first, with 95% bootstrap intervals over users.
+over the first, with 95% bootstrap intervals over users. First of all, how many changes are told per
+user-year on the last day of the log, and how many when the days of each user are shuffled.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from pipeline.interest_tables import ITEM_TOPICS
 from pipeline.reading import read
 from pipeline.settings import load_settings
 from pipeline.tables import EVENTS
-from spark_jobs.transforms.interests.calibrate import calibrate
+from spark_jobs.transforms.interests.calibrate import calibrate, shuffle_days, user_years
 from spark_jobs.transforms.interests.changes import NEVER
 from spark_jobs.transforms.interests.drift_stages import find_stages
 from spark_jobs.transforms.interests.find_changes import find_changes
@@ -105,6 +106,14 @@ def examples(touches: Touches, topics: list[str], cutoff: int) -> pl.DataFrame:
     return found.with_columns(logs).with_columns(cutoff=pl.lit(cutoff))
 
 
+def alarms(touches: Touches, topics: list[str]) -> tuple[float, float]:
+    """Users with a change per user-year, as it is and with all days shuffled."""
+    population = calibrate(touches, fit_population(touches, topics))
+    every = [find_changes(known, population) for known in (touches, shuffle_days(touches, 1))]
+    as_is, by_chance = ((it.found != NEVER).sum() / user_years(touches) for it in every)
+    return float(as_is), float(by_chance)
+
+
 def compare(rows: pl.DataFrame, label: str, judged: list[int], seed: int = 1) -> str:
     """AUC on the judged cut-offs, of regressions fitted on those whose month ended before them."""
     fitted = rows.filter(pl.col("cutoff") + AHEAD <= min(judged))
@@ -154,6 +163,8 @@ def main() -> None:
     cutoffs = [last - AHEAD * (n + 1) for n in range(given.cutoffs)]
     rows = pl.concat([examples(touches, topics, cutoff) for cutoff in cutoffs])
     print(f"{len(topics)} topics; newest cut-off {shift(given.ds, -AHEAD)}")
+    told = alarms(touches, topics)
+    print(f"changes per user-year: {told[0]:.3f}; with all days shuffled {told[1]:.3f}")
     judged = cutoffs[: given.judged]
     print(compare(rows, "leaves long-term main", judged))
     print(compare(rows.filter("acted"), "leaves last month's main", judged))
