@@ -70,14 +70,11 @@ def test_a_small_segment_is_named_without_size_and_members(home: Settings) -> No
     assert set(sizes) == {segment.name for segment in SEGMENTS}
 
 
-def test_all_but_a_few_users_are_as_telling_as_the_few(home: Settings) -> None:
-    sizes, _ = built(home, [*users(5, 0, segment="fading"), *users(2, 10)])
-    assert sizes["fading_regulars"] is None
-
-
-def test_everyone_is_nobody_in_particular(home: Settings) -> None:
-    sizes, _ = built(home, users(5, 0, segment="fading"))
-    assert sizes["fading_regulars"] == 5
+@pytest.mark.parametrize(("others", "told"), [(FLOOR - 1, None), (FLOOR, 5), (0, 5)])
+def test_all_but_a_few_users_are_as_telling_as_the_few(home: Settings, others, told) -> None:
+    """Everyone is nobody in particular, though."""
+    sizes, _ = built(home, [*users(5, 0, segment="fading"), *users(others, 10)])
+    assert sizes["fading_regulars"] == told
 
 
 def test_a_list_within_another_must_differ_by_enough(home: Settings) -> None:
