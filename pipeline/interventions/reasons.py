@@ -29,8 +29,8 @@ def _return(seen: dict[str, Any]) -> str:
 def _drop(seen: dict[str, Any]) -> str:
     return (
         f"{LOOKED[seen['looked_as']]} on {seen['looked_ds']} at {seen['price_seen']:,.2f} and did "
-        f"not buy it; {seen['price_now']:,.2f} now, {percent(seen['score'])} less than then and "
-        "than on the nights before"
+        f"not buy it; {seen['price_now']:,.2f} now, at least {percent(seen['score'])} less than "
+        "then and than on the nights before"
     )
 
 

@@ -177,11 +177,10 @@ def interventions(facts: Facts) -> list[str]:
     lines = []
     for row in facts.interventions:
         what = f" ({title(facts, row['item_id'])})" if row["item_id"] else ""
-        action = row["suggested_action"] or "held out: not to be contacted"
-        lines.append(
-            f"{row['kind'].replace('_', ' ').capitalize()}{what}: {row['reason']}. "
-            f"{clean(action)}, until {row['expires_ds']}."
-        )
+        action = row["suggested_action"]
+        to_do = f"To do until {row['expires_ds']}: {clean(action)}" if action else "Held out"
+        kind = row["kind"].replace("_", " ").capitalize()
+        lines.append(f"{kind}{what}: {row['reason']}. {to_do}.")
     return lines
 
 

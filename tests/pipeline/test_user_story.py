@@ -193,12 +193,10 @@ def test_interventions_are_told_until_they_expire(days: Settings) -> None:
     )
     found = facts_of(days, ANN, TUE)
     assert interventions(found) == [
-        "Return risk (Garden Hose): bought. offer help, until 2024-03-08."
+        "Return risk (Garden Hose): bought. To do until 2024-03-08: offer help."
     ]
     found.interventions[0] |= {"suggested_action": None, "item_id": None}
-    assert interventions(found) == [
-        "Return risk: bought. held out: not to be contacted, until 2024-03-08."
-    ]
+    assert interventions(found) == ["Return risk: bought. Held out."]
     assert interventions(facts()) == []
 
 

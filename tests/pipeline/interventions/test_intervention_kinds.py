@@ -90,7 +90,7 @@ def test_an_item_that_is_cheaper_than_when_it_was_looked_at(home) -> None:
     assert [row["score"] for row in rows] == [0.25] * 3  # the lower of 25 and 20 is what counts
     assert rows[0]["reason"] == (
         f"put it into the cart on {shift(LAST, -1)} at 25.00 and did not buy it; 15.00 now, "
-        "25% less than then and than on the nights before"
+        "at least 25% less than then and than on the nights before"
     )
 
 
