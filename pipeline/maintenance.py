@@ -4,7 +4,7 @@
 
 Iceberg forgets a snapshot but leaves its files; a job that died leaves an attempt. Both stay for
 `retention_days`, which spares whatever is being written or read now, and then go. A rollback
-reaches back as far.
+reaches back as far. Tables that every hour publishes anew keep two days.
 """
 
 import time
@@ -15,8 +15,12 @@ from pyiceberg.table import Table as IcebergTable
 
 from pipeline import ending
 from pipeline.catalog import load_table, own_table
+from pipeline.intraday_tables import INTRADAY_TABLES
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import TABLES
+
+# What an hour has replaced is of use within the day; a month of hours makes commits take seconds.
+HOURLY_DAYS = 2
 
 
 def maintain(settings: Settings) -> dict[str, tuple[int, int]]:
@@ -24,8 +28,11 @@ def maintain(settings: Settings) -> dict[str, tuple[int, int]]:
     done = {}
     for table in TABLES.values():
         iceberg = own_table(settings, table)
-        expired = _expire(iceberg, settings.retention_days) if iceberg else 0
-        removed = _remove_orphans(settings, table.name, load_table(settings, table))
+        days = settings.retention_days
+        if table in INTRADAY_TABLES:
+            days = min(days, HOURLY_DAYS)
+        expired = _expire(iceberg, days) if iceberg else 0
+        removed = _remove_orphans(settings, table.name, load_table(settings, table), days)
         done[table.name] = (expired, removed)
     return done
 
@@ -39,10 +46,10 @@ def _expire(iceberg: IcebergTable, days: int) -> int:
     return before - len(iceberg.refresh().snapshots())
 
 
-def _remove_orphans(settings: Settings, name: str, iceberg: IcebergTable | None) -> int:
+def _remove_orphans(settings: Settings, name: str, iceberg: IcebergTable | None, days: int) -> int:
     kept = _referenced(iceberg) if iceberg else set()
     folders = [settings.staging / name, settings.warehouse / "tidemark" / name / "metadata"]
-    limit = time.time() - settings.retention_days * 86_400
+    limit = time.time() - days * 86_400
     removed = 0
     for folder in folders:
         aged = [path for path in folder.rglob("*") if path.stat().st_mtime < limit]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from pipeline.intraday.base import find_base, superseded_by
 from pipeline.intraday.hour import arguments, day_of, parse_hour
-from pipeline.intraday.taken import finished, plan_refresh, publisher
+from pipeline.intraday.taken import drop_profiles, finished, plan_refresh, publisher
 from pipeline.landing import active_sources
 from pipeline.settings import load_settings
 from spark_jobs.job import SparkJob, run_job
@@ -39,6 +39,7 @@ def main() -> None:
     refresh = Refresh(job, base, hour, landed, plan, began_at)
     users = refresh.stage_histories()
     refresh.stage_profiles(users)
+    drop_profiles(settings, before)
     print(f"refresh {hour}: {len(plan.files)} files taken, {users} users, base {base.ds}")
 
 

@@ -5,11 +5,13 @@ any failure the next refresh takes it again.
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pipeline import staging
+from pipeline.interest_tables import USER_INTERESTS, USER_SIGNALS
 from pipeline.intraday.base import Base, instant
 from pipeline.intraday_tables import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
 from pipeline.landed_file import LandedFile
@@ -44,6 +46,14 @@ def finished(settings: Settings, day: str, run: str) -> list[Row]:
         return []
     rows: list[Row] = read(INTRADAY_REFRESHES.name, day, settings).to_pylist()
     return sorted((r for r in rows if r["run"] != run), key=lambda r: str(r["readable_at"]))
+
+
+def drop_profiles(settings: Settings, before: list[Row]) -> None:
+    """Removes what finished refreshes staged for their own scoring: a month of it is not needed."""
+    for row in before:
+        for table in (USER_INTERESTS, USER_SIGNALS):
+            folder = staging.run_folder(settings, table.name, str(row["run"]))
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def publisher(settings: Settings, day: str) -> str:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import maintenance, staging
 from pipeline import rollback as rolling_back
-from pipeline import staging
 from pipeline.catalog import load_table
 from pipeline.erasure.data_files import same_file
 from pipeline.maintenance import maintain
+from pipeline.publish import publish
 from pipeline.reading import read
 from pipeline.settings import Settings
-from pipeline.tables import ACCOUNTING
+from pipeline.tables import ACCOUNTING, TABLES
 from tests.pipeline.rows import publish_accounting
+from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 
 DAY = "2011-11-09"
 
@@ -84,3 +86,23 @@ def test_files_of_expired_snapshots_go(home: Settings) -> None:
     assert maintain(home)["accounting"][1] > 0
     assert data_files(home) == 1
     assert read("accounting", DAY, home).num_rows == 2
+
+
+def test_tables_of_the_hour_keep_two_days(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = [staging.begin(home, name, "died") for name in ("accounting", "intraday_refreshes")]
+    for attempt in attempts:
+        (attempt.path / "half.parquet").write_bytes(b"PAR1")
+    age(home.staging, days=3)
+    maintain(home)
+    assert [attempt.path.exists() for attempt in attempts] == [True, False]
+
+    row = SOUND["intraday_refreshes"]
+    for run in ("r1", "r2"):
+        rows = [{**row, "run": run}]
+        pass_audit(home, stage(home, "intraday_refreshes", {str(row["ds"]): rows}, run))
+        publish(home, TABLES["intraday_refreshes"], run)
+        publish_accounting(home, run, {DAY: len(run) + int(run[1])})
+    monkeypatch.setattr(maintenance, "HOURLY_DAYS", 0)
+    done = maintain(home)
+    assert done["accounting"][0] == 0 < done["intraday_refreshes"][0]
+    assert read("intraday_refreshes", str(row["ds"]), home)["run"].to_pylist() == ["r2"]

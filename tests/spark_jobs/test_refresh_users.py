@@ -93,6 +93,7 @@ def test_hour_by_hour_as_the_night_does_it_at_once(
     assert [file["name"] for file in at_noon["files"]] == [f"shop/{DAY}-noon.csv"]
     assert [at_noon[name] for name in COUNTS] == [False, 7, 1, 1, 5, 3]
     assert hours() == {anna: 10, bert: 13, carl: 13, dora: 13}
+    assert not staging.run_folder(night, "user_signals", str(morning["run"])).exists()
     # It is never finished, so the next one does its work again, and all rows beside.
     first, run = str(at_noon["run"]), run_refresh(monkeypatch, 14)
     assert [finish(run)[name] for name in COUNTS] == [False, 7, 1, 1, 5, 4]
