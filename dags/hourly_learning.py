@@ -19,7 +19,7 @@ is never written, and a new one ends what was learned from the old.
 More: `docs/model.md`.
 """
 
-from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
+from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, PartitionedAtRuntime
 
 from pipeline.airflow import tasks
 from pipeline.settings import load_settings
@@ -32,7 +32,7 @@ each_refresh = PartitionedAssetTimetable(assets=user_features_intraday)
 with DAG(
     "hourly_learning",
     description="Small, guarded steps from the champion on what came in during the hour",
-    schedule=each_refresh if settings.hourly_learning else None,
+    schedule=each_refresh if settings.hourly_learning else PartitionedAtRuntime(),
     catchup=False,
     max_active_runs=1,  # an hour is judged by what the one before has learned
     default_args=tasks.defaults(settings, owner="machine-learning"),

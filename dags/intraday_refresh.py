@@ -20,7 +20,7 @@ same files again.
 More: `docs/intraday.md`.
 """
 
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, PartitionedAtRuntime
 
 from pipeline.airflow import tasks
 from pipeline.settings import load_settings
@@ -37,7 +37,7 @@ each_hour = CronPartitionTimetable(
 with DAG(
     "intraday_refresh",
     description="What landed in the last hour, in the features of its users",
-    schedule=each_hour if settings.intraday else None,
+    schedule=each_hour if settings.intraday else PartitionedAtRuntime(),
     catchup=False,
     max_active_runs=1,  # a refresh goes on from the one before
     default_args=tasks.defaults(settings, owner="data-engineering"),

@@ -15,7 +15,7 @@ The **partition key** is the day that it learns from. Scoring does not wait for 
 More: `docs/operations.md`.
 """
 
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAtRuntime
 
 from pipeline.airflow import tasks
 from pipeline.settings import load_settings
@@ -30,7 +30,7 @@ each_night = CronPartitionTimetable(
 with DAG(
     "nightly_training",
     description="The champion trained on with what is new; champion when it is not worse",
-    schedule=each_night if settings.warm_start else None,
+    schedule=each_night if settings.warm_start else PartitionedAtRuntime(),
     catchup=False,
     max_active_runs=1,
     default_args=tasks.defaults(settings, owner="machine-learning"),

@@ -176,3 +176,12 @@ def test_hourly_learning_follows_the_refresh_of_the_hour_when_it_is_on(home, mon
     job = dag.get_task("learn.job")
     assert job.command[job.command.index("--hour") + 1] == "{{ dag_run.partition_key }}"
     assert job.pool == "torch" and not dag.get_task("learn.publish").outlets
+
+
+def test_a_dag_that_is_off_takes_a_partition_key_all_the_same(dag) -> None:
+    """Airflow refuses the key of a run where the DAG's timetable knows of none."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+    takes_key = timetable.partitioned or timetable.partitioned_at_runtime
+    assert takes_key == (dag.dag_id != "maintenance")
