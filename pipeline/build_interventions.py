@@ -17,7 +17,7 @@ from pipeline.catalog import file_schema
 from pipeline.days import parse_day
 from pipeline.intervention_tables import INTERVENTIONS
 from pipeline.interventions.choose import choose
-from pipeline.interventions.declaration import load_declaration
+from pipeline.interventions.declaration import FILE, load_declaration
 from pipeline.interventions.views import open_views
 from pipeline.parquet_files import write_day
 from pipeline.reading import scan
@@ -39,9 +39,8 @@ def build(settings: Settings, ds: str, run: str) -> None:
     scan("user_features", ds, settings)  # published, or the message says what is missing
     rows, inputs = _listed(settings, ds)
     attempt = staging.begin(settings, INTERVENTIONS.name, run)
-    table = pa.Table.from_pylist(rows, schema=INTERVENTIONS.schema)
     schema = file_schema(settings, INTERVENTIONS)
-    paths = [write_day(attempt.day(ds), table, schema)] if rows else []
+    paths = [write_day(attempt.day(ds), pa.Table.from_pylist(rows, schema), schema)] if rows else []
     staging.complete(attempt, [ds], {ds: paths}, inputs, {"rows": {ds: len(rows)}})
     held_out = sum(bool(row["held_out"]) for row in rows)
     print(f"interventions ds={ds}: {len(rows)} users, {held_out} of them held out")
@@ -51,6 +50,7 @@ def _listed(settings: Settings, ds: str) -> tuple[list[dict[str, object]], dict[
     """The rows, and the snapshots that they were made of."""
     declaration = load_declaration(settings)
     if declaration is None:
+        print(f"interventions ds={ds}: without {FILE} nobody has consented")
         return [], {}
     audience = audience_of_lists(declaration.people, settings)
     with open_views(settings, ds, declaration.days_back, declaration.cool_down_days) as views:

@@ -15,6 +15,7 @@ FILE = "interventions.toml"
 TOP = ("holdout", "people", "caps")
 CAPS = ("per_day", "per_week")
 OF_EVERY_KIND = ("enabled", "action", "daily_budget", "cool_down_days", "valid_days")
+REACH = "_within_days"
 # Thresholds of each kind, and what they are where the file does not say.
 SHARES = {
     "fading_regular": {"least_fading": 0.9},
@@ -43,8 +44,8 @@ class Kind:
 
     @property
     def days(self) -> int:
-        """How far it looks back, or ahead."""
-        return int(max(self.limits[name] for name in DAYS[self.name]))
+        """How far it looks back at events and prices, or ahead."""
+        return int(max((self.limits[key] for key in self.limits if key.endswith(REACH)), default=0))
 
 
 @dataclass(frozen=True)
