@@ -15,7 +15,8 @@ TREES = 60
 TREE = {
     "objective": "regression", "learning_rate": 0.05, "num_leaves": 6, "min_data_in_leaf": 40,
     "lambda_l2": 10.0, "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1,
-    "seed": 7, "deterministic": True, "force_row_wise": True, "verbose": -1,
+    "max_bin": 63, "bin_construct_sample_cnt": 20_000, "seed": 7, "deterministic": True,
+    "force_row_wise": True, "verbose": -1,
 }  # fmt: skip
 
 

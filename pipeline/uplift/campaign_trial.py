@@ -10,7 +10,7 @@ from pipeline.campaigns.feedback import read_feedback, refuse_if_bad
 from pipeline.errors import FeedbackError, UpliftError
 from pipeline.settings import Settings
 from pipeline.uplift.inputs import COLUMNS, known_before, nights_before
-from pipeline.uplift.trial import Trial
+from pipeline.uplift.trial import Trial, drawn
 
 
 def trial_name(campaign: Campaign) -> str:
@@ -43,7 +43,9 @@ def campaign_trial(campaign: Campaign, settings: Settings, ds: str) -> Trial:
             f"{name}: features are known only after entry: no user_features of the week before "
             f"{first['ds'].min()!s} are published"
         )
-    return _trial(name, campaign, first.filter(pl.Series(has)), settings)
+    known = first.filter(pl.Series(has))
+    seen = known.filter(pl.Series(drawn(known["user_id"].to_numpy(), name)))
+    return _trial(name, campaign, seen, settings)
 
 
 def _trial(name: str, campaign: Campaign, first: pl.DataFrame, settings: Settings) -> Trial:

@@ -10,7 +10,7 @@ from pipeline.experiments.outcomes import read_outcomes
 from pipeline.experiments.statistics import RATIO_ALARM, ratio_p_value
 from pipeline.settings import Settings
 from pipeline.uplift.inputs import COLUMNS, known_before, nights_before
-from pipeline.uplift.trial import Trial
+from pipeline.uplift.trial import Trial, drawn
 
 KEPT_DAYS = 180  # what an experiment found that long ago may not hold any more
 
@@ -61,7 +61,8 @@ def _with_a_night(name: str, entered: pl.DataFrame, settings: Settings) -> pl.Da
             f"{name}: features are known only after entry: no user_features of the week before "
             f"{entered['entry'].cast(pl.String).min()!s} are published"
         )
-    return entered.filter(pl.Series(has))
+    known = entered.filter(pl.Series(has))
+    return known.filter(pl.Series(drawn(known["user_id"].to_numpy(), name)))
 
 
 def _trial(name: str, experiment: Experiment, users: pl.DataFrame, settings: Settings) -> Trial:

@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.experiments.assignment import position
 
 FOLDS = 5
+MOST_USERS = 1_000_000  # of a larger trial so many are drawn, so that memory is bounded
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ class Trial:
 def places(users: np.ndarray, name: str) -> np.ndarray:
     """[users] in [0, 1): a hash that knows nothing of arms, outcomes or other trials."""
     return np.fromiter((position(user, f"uplift:{name}") for user in users), float, len(users))
+
+
+def drawn(users: np.ndarray, name: str) -> np.ndarray:
+    """Which users are looked at: all of them, or about MOST_USERS by another hash."""
+    if len(users) <= MOST_USERS:
+        return np.ones(len(users), bool)
+    return places(users, f"drawn:{name}") < MOST_USERS / len(users)
 
 
 def fold_of(places: np.ndarray) -> np.ndarray:

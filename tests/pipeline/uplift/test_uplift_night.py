@@ -89,6 +89,16 @@ def test_users_unlike_any_of_the_trial_are_left_out(home) -> None:
     assert (judgement["left_out_users"], judgement["scored_users"], rows) == (3, 0, {})
 
 
+def test_of_a_large_trial_some_users_are_looked_at(home, monkeypatch) -> None:
+    put_nights(home, USERS, (NIGHT, LAST))
+    put_entries(home, USERS, effect=0.4)
+    declare(home)
+    monkeypatch.setattr("pipeline.uplift.trial.MOST_USERS", 700)
+    judgement, rows = told(home)
+    assert 600 < judgement["users"] < 800
+    assert judgement["scored_users"] == len(rows) == USERS
+
+
 def test_an_effect_on_nobody_is_undecided_and_nobody_is_scored(home) -> None:
     put_nights(home, USERS, (NIGHT, LAST))
     put_entries(home, USERS, effect=0.0)
