@@ -24,7 +24,7 @@ from pipeline.days import days_since_1970
 from pipeline.settings import load_settings
 from spark_jobs.transforms.interests.calibrate import calibrate
 from spark_jobs.transforms.interests.changes import NEVER
-from spark_jobs.transforms.interests.drift_stages import STABLE, find_stages
+from spark_jobs.transforms.interests.drift_stages import REVIVING, STABLE, find_stages
 from spark_jobs.transforms.interests.find_changes import find_changes
 from spark_jobs.transforms.interests.population import fit_population
 from spark_jobs.transforms.interests.touches import Touches, find_touches
@@ -36,8 +36,8 @@ KINDS = ("abrupt", "gradual", "revival")
 
 @dataclass(frozen=True)
 class Replay:
-    """`alarms`: user, night, and whether the new topic is the planted one; one row per newly told
-    change. `people`: one row per user, with days as numbers.
+    """`alarms`: user, night, the new topic and the stage; one row per newly told change. `people`:
+    one row per user, with days as numbers.
     """
 
     alarms: pl.DataFrame
@@ -55,12 +55,14 @@ def replay(planted: Planted, every: int = 1) -> Replay:
     for night in range(last, touches.day.min(), -every)[::-1]:
         known = until(touches, night)
         changes = find_changes(known, calibrate(known, fit_population(known, topics)))
-        drifts = find_stages(changes, known, night) != STABLE
+        stages = find_stages(changes, known, night)
+        drifts = stages != STABLE
         target = np.where(drifts, changes.target, NEVER)
         new = np.flatnonzero((target != told) & drifts)
         told = target
         names = pl.Series([*topics, None]).gather(target[new])
-        alarms.append(pl.DataFrame({"user": new, "night": np.full(len(new), night), "to": names}))
+        rows = {"user": new, "night": np.full(len(new), night), "to": names, "stage": stages[new]}
+        alarms.append(pl.DataFrame(rows, schema_overrides={"stage": pl.String}))
     return Replay(pl.concat(alarms), people_with_days(planted, touches, last))
 
 
@@ -97,6 +99,9 @@ def report(found: Replay) -> str:
         seen = shifts.filter((pl.col("before") >= least) & (pl.col("after") >= least))
         cells = [_cell(seen, "all"), *(_cell(seen.filter(kind=kind), kind) for kind in KINDS)]
         lines.append(f">= {least:2} active days before and after: " + " | ".join(cells))
+    if "stage" in found.alarms.columns:
+        kinds = found.alarms.filter(stage=REVIVING).join(found.people, on="user")["kind"]
+        lines.append(f"told as reviving: {(kinds == 'revival').sum()} revivals of {len(kinds)}")
     return "\n".join(lines)
 
 

@@ -99,6 +99,10 @@ def stage(days: str, since: int, found: int, target: str, today: int) -> str:
         # c was there, went away for 30 days, and is back
         ("c" * 20 + "a" * 30 + "c" * 10, 50, 53, "c", 60, "reviving"),
         ("c" * 20 + "a" * 15 + "c" * 10, 35, 38, "c", 45, "shifting"),
+        # c was there for five weeks and away for half a year: of all days before, a seventh
+        ("c" * 35 + "a" * 200 + "c" * 10, 235, 238, "c", 245, "reviving"),
+        # c on one day of those before is no interest
+        ("c" + "......." * 10 + "a" * 10 + "c" * 10, 81, 84, "c", 91, "shifting"),
         # b every other day before as after: a went away and nothing came
         ("ab" * 20 + ".b" * 10, 40, 50, "b", 60, "fading"),
     ],

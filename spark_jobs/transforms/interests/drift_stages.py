@@ -11,15 +11,17 @@ STABLE, SHIFTING, SHIFTED, REVIVING, FADING = (
 REMEMBERED = 90  # days after it was found that a change is told; then it is the new usual
 NEW = 28  # days after it was found that a change counts as under way
 AWAY = 28  # days without much of an interest before it can revive
-REVIVED_SHARE, AWAY_SHARE = 0.2, 1 / 3  # what it was before, at least; what was left, at most
+SPANS = 14  # of AWAY days that are told apart: the year that histories cover
+# What it was in a span before, at least (share, and days); how much of that was left, at most.
+REVIVED_SHARE, REVIVED_DAYS, AWAY_SHARE = 0.2, 2.0, 1 / 3
 
 
 def find_stages(changes: Changes, touches: Touches, today: int) -> np.ndarray:
     """The stage of each user on day `today`.
 
     *fading*: the new topic is not touched more often than before, the old one less: interest goes
-    away and nothing comes instead. *reviving*: the new topic was an interest more than AWAY days
-    before the change, and hardly one in the days just before it. Else *shifting*, then *shifted*.
+    away and nothing comes instead. *reviving*: the new topic was an interest in some AWAY days
+    before, and hardly one in those just before the change. Else *shifting*, then *shifted*.
     """
     age = today - changes.found
     told = (changes.found != NEVER) & (age < REMEMBERED)
@@ -45,16 +47,13 @@ def _fades(changes: Changes, touches: Touches, today: int) -> np.ndarray:
 
 
 def _revives(changes: Changes, touches: Touches) -> np.ndarray:
-    since = changes.since[touches.user]
-    recent = (touches.day < since) & (touches.day >= since - AWAY)
-    early = touches.day < since - AWAY
-    was, left = _share(changes, touches, early), _share(changes, touches, recent)
-    return (was >= REVIVED_SHARE) & (left <= AWAY_SHARE * was)
-
-
-def _share(changes: Changes, touches: Touches, rows: np.ndarray) -> np.ndarray:
-    """Share of the target topic among the touches of `rows`; 0 where there are none."""
-    to = rows & (touches.topic == changes.target[touches.user])
-    whole = np.bincount(touches.user[rows], touches.part[rows], touches.users)
-    part = np.bincount(touches.user[to], touches.part[to], touches.users)
-    return part / np.maximum(whole, 1e-12)
+    back = (changes.since[touches.user] - 1 - touches.day) // AWAY
+    to = touches.topic == changes.target[touches.user]
+    before, cell = back >= 0, touches.user * SPANS + np.clip(back, 0, SPANS - 1)
+    whole, part = (
+        np.bincount(cell[rows], touches.part[rows], touches.users * SPANS).reshape(-1, SPANS)
+        for rows in (before, before & to)
+    )
+    share = part / np.maximum(whole, 1e-12)
+    was = np.where(part >= REVIVED_DAYS, share, 0)[:, 1:].max(axis=1)
+    return (was >= REVIVED_SHARE) & (share[:, 0] <= AWAY_SHARE * was)
