@@ -107,6 +107,12 @@ def test_features_grow_too_old(days: Settings) -> None:
     assert recency(as_of(late, ["recency_days"], max_age=None)) == [5]
 
 
+def test_the_only_day_grows_too_old_as_well(home: Settings) -> None:
+    publish_days(home, "r1", {MON: [features(ANN, MON, recency_days=1)]})
+    rows = frame((ANN, "2024-03-12T00:00:00Z"), (ANN, "2024-03-12T00:00:01Z"))
+    assert recency(as_of(rows, ["recency_days"])) == [1, None]
+
+
 def test_a_night_takes_its_time(days: Settings) -> None:
     rows = frame((ANN, f"{WED}T03:59:59Z"), (ANN, f"{WED}T04:00:00Z"))
     assert recency(as_of(rows, ["recency_days"], delay=timedelta(hours=4))) == [1, 2]

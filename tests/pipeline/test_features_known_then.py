@@ -105,23 +105,40 @@ def test_a_repair_of_an_older_day_hides_no_newer_one(home: Settings) -> None:
     assert as_published(just(newer.published, 1), just(repair.published, 1)) == [2, 2]
 
 
+def erase_bob(home: Settings) -> None:
+    work = Erasing(home, frozenset([BOB]), "erasure-x")
+    erase_rows(work, USER_FEATURES)
+    forget_snapshots(
+        home, USER_FEATURES, set(holding(table_files(home, USER_FEATURES), work.users))
+    )
+
+
+def twice_with_bob(home: Settings) -> list[int]:
+    """Tuesday of Ann (2, then 3) and Bob, published twice; returns when."""
+    rows = ([features(ANN, TUE, recency_days=n), features(BOB, TUE)] for n in (2, 3))
+    found = [publish_days(home, f"r{n}", {TUE: both}) for n, both in enumerate(rows, start=2)]
+    return [days[TUE].published for days in found]
+
+
 def test_what_an_erasure_took_from_between_is_refused_not_guessed(home: Settings) -> None:
     """Bob is in the second and third publication of Tuesday: nothing of the second is left."""
     first = republish(home, "r1", TUE, 1)
-    both = [
-        publish_days(home, f"r{n}", {TUE: [features(ANN, TUE, recency_days=n), features(BOB, TUE)]})
-        for n in (2, 3)
-    ]
-    second, third = (days[TUE].published for days in both)
-    work = Erasing(home, frozenset([BOB]), "erasure-x")
-    erase_rows(work, USER_FEATURES)
-    gone = set(holding(table_files(home, USER_FEATURES), work.users))
-    forget_snapshots(home, USER_FEATURES, gone)
+    second, third = twice_with_bob(home)
+    erase_bob(home)
     assert as_published(just(first.published, -1), just(third, 1)) == [None, 3]
     with pytest.raises(NotPublishedError, match="has expired"):
         as_published(just(second, 1))
     republish(home, "r4", MON, 4)
     assert as_published(just(third, 1)) == [3]
+
+
+def test_an_erasure_takes_nothing_from_days_that_were_published_before(home: Settings) -> None:
+    republish(home, "r1", TUE, 1)
+    newer = republish(home, "r5", WED, 5)
+    second, third = twice_with_bob(home)
+    erase_bob(home)
+    times = (just(newer.published, 1), just(second, 1), just(third, 1))
+    assert as_published(*times) == [5, 5, 5]
 
 
 def test_a_rollback_is_a_publication_too(home: Settings) -> None:
