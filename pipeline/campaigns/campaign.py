@@ -75,6 +75,10 @@ class Campaign:
         return People(self.file, self.consent, self.exclude)
 
     @property
+    def has_budget(self) -> bool:
+        return bool(self.daily_impressions or self.total_impressions)
+
+    @property
     def active(self) -> tuple[Arm, ...]:
         """The arms that may be shown."""
         return tuple(arm for arm in self.arms if not arm.retired)

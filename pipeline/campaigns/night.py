@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.campaigns.audience import Audience, audience_of
-from pipeline.campaigns.campaign import Campaign
+from pipeline.campaigns.campaign import WEEK, Campaign
 from pipeline.campaigns.contexts import columns_of, logged_contexts
 from pipeline.campaigns.decide import ESTIMATOR, UNTIL_SOUND, Decision, decide
 from pipeline.campaigns.feedback import (
@@ -25,8 +25,10 @@ from pipeline.campaigns.published_policy import (
     check_arms,
     in_place,
     probabilities_in_place,
+    shares_of_occasions,
 )
 from pipeline.campaigns.serve import Limits, Variant, limits_of, serve
+from pipeline.days import day_range, shift
 from pipeline.errors import CampaignError, FeedbackError
 from pipeline.policy.specification import CHAMPION, Policy
 from pipeline.settings import Settings
@@ -92,7 +94,9 @@ def prepare(campaign: Campaign, settings: Settings, ds: str) -> Night:
     variants = [Variant(*it) for it in zip(labels, learned, strict=True)]
     first = campaign.first_day
     spent = impressions_since(campaign, settings, first, ds) if first else 0
-    limits = limits_of(campaign, feedback.seen, spent, ds)
+    week = day_range(shift(ds, 1 - WEEK), ds) if campaign.has_budget else []
+    shares = shares_of_occasions(campaign, settings, week)
+    limits = limits_of(campaign, feedback.seen, spent, ds, shares)
     return Night(campaign, ds, feedback, decision, label, variants, audience, limits)
 
 

@@ -75,6 +75,20 @@ def probabilities_in_place(campaign: Campaign, settings: Settings, at: InPlace) 
     return AsPublished(everybody[places], places, held, mean, campaign.exploration_floor)
 
 
+def shares_of_occasions(
+    campaign: Campaign, settings: Settings, days: list[str]
+) -> dict[str, float]:
+    """The `show_probability` that held on each day: that of the night before it; 1 without one."""
+    nights = list(published("ad_policy", settings))
+    held = {day: max((night for night in nights if night < day), default="") for day in days}
+    mine = f"campaign = '{campaign.name}'"
+    told = {}
+    for night in set(held.values()) - {""}:
+        rows = scan("ad_policy", night, settings).filter(mine).select("show_probability")
+        told[night] = rows.update(limit=1).to_arrow()["show_probability"].to_pylist()
+    return {day: next(iter(told.get(night, [])), 1.0) or 1.0 for day, night in held.items()}
+
+
 def _batches(campaign: Campaign, settings: Settings, at: InPlace) -> Iterator[pa.RecordBatch]:
     """User and arms of the campaign's rows; nothing where none are published."""
     if at.ds is None:

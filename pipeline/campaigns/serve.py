@@ -37,13 +37,16 @@ class Limits:
     week: pl.DataFrame  # user_id, shown
 
 
-def limits_of(campaign: Campaign, seen: pl.DataFrame, spent: int, ds: str) -> Limits:
+def limits_of(
+    campaign: Campaign, seen: pl.DataFrame, spent: int, ds: str, shares: dict[str, float]
+) -> Limits:
     """The budget is spread over as many occasions as there were a day in the last week.
 
-    `spent` are the impressions since the first day of a budget in total.
+    `spent` are the impressions since the first day of a budget in total. `shares` are those of the
+    occasions of a day that were used: an impression of a day that used half of them stands for two.
     """
-    before = seen.filter(pl.col("ds") > shift(ds, -WEEK))
-    expected = len(before) / max(before["ds"].n_unique(), 1)
+    before = seen.filter(pl.col("ds") > shift(ds, -WEEK))["ds"].to_list()
+    expected = sum(1 / shares.get(day, 1.0) for day in before) / max(len(set(before)), 1)
     budgets = [campaign.daily_impressions] if campaign.daily_impressions else []
     if campaign.total_impressions:
         budgets.append(max(campaign.total_impressions - spent, 0))

@@ -210,6 +210,18 @@ def test_a_budget_in_total_ends(home, total, show) -> None:
     assert {row["show_probability"] for row in rows.values()} == {show}
 
 
+def test_a_budget_counts_the_occasions_that_it_let_pass(home) -> None:
+    """On a day that used half of its occasions, 120 impressions tell of 240."""
+    put_users(home, (shift(LAST, -1), LAST))
+    put_ads(home, ALIKE)
+    declare(home, FILE + "[budget]\ndaily_impressions = 60\n")
+    _, rows = decided(home, shift(LAST, -1), "r0")
+    assert {row["show_probability"] for row in rows.values()} == {0.5}
+    _, rows = decided(home)
+    (shown,) = {row["show_probability"] for row in rows.values()}
+    assert shown == pytest.approx(60 / ((6 * 120 + 240) / 7))
+
+
 def test_an_audience_is_the_members_of_its_segments(home) -> None:
     put_users(home)
     declare(home, 'audience = ["loyal"]\n' + FILE)
