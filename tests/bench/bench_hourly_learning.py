@@ -1,8 +1,8 @@
 """What do hours of history, and learning by the hour, add after planted shifts?
 
-    python tests/bench/bench_hourly_learning.py --seed 302                     (figures)
-    python tests/bench/bench_hourly_learning.py --seed 302 --common 0.3        (a common shift)
-    python tests/bench/bench_hourly_learning.py --seed 301 --tune              (choose the steps)
+    python tests/bench/bench_hourly_learning.py --seed 302                  (figures)
+    python tests/bench/bench_hourly_learning.py --seed 303 --common 0.3     (a common shift)
+    python tests/bench/bench_hourly_learning.py --seed 301 --tune           (choose the steps)
 
 Generates a sample (`--events`, `--days`), trains a model as of `--day` on weeks before it, and goes
 through the hours of the `--judged` days after it. Each user of an hour is asked once: recall@10 of
@@ -21,203 +21,37 @@ shift that many share. The model, and all that does not depend on hours, is kept
 
 import argparse
 import pickle
-import tempfile
 import time
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
-import torch
+from hourly_line import (
+    PRESET,
+    SIZES,
+    Line,
+    Market,
+    World,
+    base_model,
+    older_rows,
+    trained_on,
+)
+from hourly_world import shop_of
 
-from tests.bench.hourly_world import WEEK, Shop, shop_of
 from training.bootstrap import interval
-from training.building import _model_scores
 from training.examples import Examples, to_examples
-from training.fitting import fit
-from training.hourly.answers import Pairs, Quality, quality
-from training.hourly.guard import decide, gain
+from training.hourly.answers import K, Pairs, quality
 from training.hourly.trend import item_trend
-from training.hourly.update import Rows, Steps, candidate
+from training.hourly.update import Steps
 from training.prediction import Predictor
-from training.presets import PRESETS, Preset
-from training.propensity.stack import plain_propensities
-from training.rankers.engagements import Engagements, engagements, merged
-from training.rankers.fitting import fit_rankers
 from training.rankers.platforms import markets
-from training.trained import Card, TrainedModel
-from training.training_data import TrainingData
-from training.vocabulary import count_items, vocabulary_of
+from training.trained import TrainedModel
 
-PRESET = replace(
-    PRESETS["quick"], targets=8, steps_per_epoch=60, epochs=3, reads_text=False, blend_users=400,
-    blend_effort=0.5, blend_seeds=1, ranked_items=1024, ease_items=256,
-)  # fmt: skip
-CPU, K, OLDER = torch.device("cpu"), 10, 1024
 VARIANTS = ("frozen", "nightly", "history", "learning")
-
-
-@dataclass(frozen=True)
-class World:
-    """A shop, and what does not depend on how hours are learned from."""
-
-    shop: Shop
-    users: int  # whom the model learns from: those with the lowest numbers
-
-    def examples(self, rows: pl.DataFrame) -> Examples:
-        return to_examples(self.shop.examples(rows), self.shop.catalogue)
-
-    def training(self, day: int, start: TrainedModel | None = None) -> TrainingData:
-        """Weeks that end with `day`: the last is to validate on."""
-        folds = [("valid", 1), *(("train", week) for week in (2, 3, 4))]
-        rows = self.shop.events.filter(pl.col("user") < self.users)
-        parts = [
-            rows.filter(pl.col("at") < (day + 1 - WEEK * week) * 24).select("user").unique().sort(
-                "user").with_columns(known=pl.lit((day + 1 - WEEK * week) * 24),
-                until=pl.lit((day + 1 - WEEK * (week - 1)) * 24), fold=pl.lit(fold))
-            for fold, week in folds
-        ]  # fmt: skip
-        examples = self.examples(pl.concat(parts))
-        last = int(examples.as_of[~examples.is_train].max())
-        seen = count_items(examples, last, len(self.shop.catalogue))
-        vocabulary = vocabulary_of(self.shop.catalogue, seen, start and start.vocabulary)
-        features = examples.features[examples.is_train]
-        spread = features.std(axis=0)
-        return TrainingData(
-            self.shop.clock.ds(day), examples, self.shop.catalogue, vocabulary, last, {}, {},
-            features.mean(axis=0), np.where(spread > 1e-6, spread, 1.0), start,
-        )  # fmt: skip
-
-    def hours(self, day: int) -> pl.DataFrame:
-        """(user, hour) of those who turn to something, as rows of `Shop.examples`."""
-        kinds = [1, 3, 4, 5]  # view, cart, favorite, purchase
-        found = self.shop.events.filter(pl.col("kind").is_in(kinds), pl.col("day") == day)
-        found = found.select("user", "at").unique().sort("at", "user")
-        return found.with_columns(known=pl.col("at"), until=pl.col("at") + 1, fold=pl.lit("train"))
-
-    def shifted(self, users: np.ndarray, day: int) -> np.ndarray:
-        """Whether a shift of each began within a week before the end of `day`."""
-        near = self.shop.shifts.filter(pl.col("day") <= day, pl.col("day") > day - WEEK)
-        return np.isin(users, near["user"].to_numpy())
-
-
-def trained_on(data: TrainingData, preset: Preset) -> TrainedModel:
-    with tempfile.TemporaryDirectory() as folder:
-        fitted = fit(data, preset, Path(folder), CPU)
-    model = fitted.model.eval()
-    card = Card(
-        data.ds, data.ds, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
-        list(data.catalogue.platforms), {}, learned_to=data.last_day,
-    )  # fmt: skip
-    print(
-        f"model of {data.ds}: {sum(p.cpu_seconds for p in fitted.progress):.0f} CPU s", flush=True
-    )
-    return TrainedModel(model, data.vocabulary, card, CPU, None, plain_propensities())
-
-
-def base_model(world: World, day: int) -> TrainedModel:
-    """The champion: trained, with blends of the published lists."""
-    data = world.training(day)
-    trained = trained_on(data, PRESET)
-    score = partial(_model_scores, Predictor.of(trained, data.catalogue), data.examples)
-    rankers = fit_rankers(data.examples, data.catalogue, PRESET, score)
-    return replace(trained, fitted_rankers=rankers)
-
-
-@dataclass
-class Market:
-    """What everybody did, hour by hour: only users of the hour before are read anew."""
-
-    world: World
-    users: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
-    known: Engagements | None = None
-
-    def at(self, hour: int, day: int) -> Engagements:
-        rows = self.world.shop.events.filter(pl.col("at") < hour)
-        touched = rows if self.known is None else rows.filter(pl.col("at") >= self.last)
-        new = touched["user"].unique().sort()
-        states = self.world.examples(
-            pl.DataFrame({"user": new}).with_columns(
-                known=pl.lit(hour), until=pl.lit(hour), fold=pl.lit("train")
-            )
-        )
-        items = len(self.world.shop.catalogue)
-        as_of = self.world.shop.day(day)
-        mine = engagements(states.past, np.arange(len(states)), as_of, items)
-        if self.known is not None:
-            silent = np.flatnonzero(~np.isin(self.users, new.to_numpy()))
-            others = self.known.within(silent, np.ones(items, dtype=bool))
-            mine = merged([others, mine], items)
-            self.users = np.concatenate([self.users[silent], new.to_numpy()])
-        else:
-            self.users = new.to_numpy()
-        self.known, self.last = mine, hour
-        return mine
-
-
-@dataclass
-class Line:
-    """What hourly learning does, hour by hour."""
-
-    world: World
-    champion: TrainedModel
-    plan: Steps
-    older: Examples
-    trained: TrainedModel | None = None  # what serves, when it is not the champion
-    candidate: TrainedModel | None = None
-    gains: list = field(default_factory=list)
-    decisions: list[str] = field(default_factory=list)
-    offered: list[tuple[float, float, float]] = field(default_factory=list)  # of candidates
-
-    @property
-    def serving(self) -> TrainedModel:
-        return self.trained or self.champion
-
-    def hour(self, examples: Examples, trend: np.ndarray, champion: Quality) -> Quality:
-        """Judges, decides and learns; returns how what served answered."""
-        catalogue = self.world.shop.catalogue
-        served = quality(self.trained, examples, catalogue, trend) if self.trained else champion
-        asked, new, old = int((~np.isnan(champion.loss)).sum()), None, None
-        held = replace_rows(self.older, slice(0, OLDER // 2))
-        flat = np.zeros(len(catalogue), np.float32)
-        if self.candidate is not None:
-            new = gain(quality(self.candidate, examples, catalogue, trend).loss, served.loss)
-            pair = [quality(m, held, catalogue, flat).loss for m in (self.candidate, self.serving)]
-            old = gain(*pair)
-            self.offered.append((new[0], new[1], old[1]))
-        if self.trained is not None:
-            self.gains.insert(0, (asked, gain(served.loss, champion.loss)))
-        decision = decide(asked, self.gains, new, old or (np.nan,) * 3)
-        self.decisions.append(decision.decision)
-        if decision.serves == "champion":
-            self.trained, self.gains = None, []
-        elif decision.serves == "candidate":
-            self.trained = self.candidate
-        learned = replace_rows(self.older, slice(OLDER // 2, None))
-        hour, older = Rows(examples, trend), Rows(learned, flat)
-        self.candidate = candidate(self.serving, hour, older, catalogue, self.plan)
-        return served
-
-
-def replace_rows(examples: Examples, rows: slice) -> Examples:
-    return TAKEN[id(examples), rows.start, rows.stop]
-
-
-TAKEN: dict = {}
-
-
-def remember(world: World, day: int) -> Examples:
-    """Older rows: the first half judges, the second is replayed."""
-    rows = world.shop.events.filter(pl.col("at") < (day + 1 - 2 * WEEK) * 24)
-    users = rows.select("user").unique().sort("user").head(OLDER).with_columns(
-        known=pl.lit((day + 1 - 2 * WEEK) * 24), until=pl.lit((day + 1 - WEEK) * 24),
-        fold=pl.lit("train"),
-    )  # fmt: skip
-    whole = world.examples(users)
-    TAKEN[id(whole), 0, OLDER // 2] = world.examples(users.head(OLDER // 2))
-    TAKEN[id(whole), OLDER // 2, None] = world.examples(users.tail(len(users) - OLDER // 2))
-    return whole
+Made = TypeVar("Made")
 
 
 def published_recall(predictor: Predictor, examples: Examples) -> np.ndarray:
@@ -235,17 +69,17 @@ def published_recall(predictor: Predictor, examples: Examples) -> np.ndarray:
 def judge(world: World, base: TrainedModel, given: argparse.Namespace) -> None:
     """Goes through the hours and prints the figures."""
     found: dict[str, list[np.ndarray]] = {}
-    line = Line(world, base, Steps(), remember(world, given.day))
-    nightly, catalogue, market = base, world.shop.catalogue, Market(world)
+    line = Line(base, Steps(), *older_rows(world, given.day))
+    nightly, market = base, Market(world)
     for day in range(given.day + 1, given.day + 1 + given.judged):
-        asked = world.hours(day)
+        asked, catalogue = world.hours(day), world.catalogue(day)
         night = market.at(day * 24, day - 1)
         if day > given.day + 1:
             data = world.training(day - 1, replace(nightly))
             preset = PRESET.warm().on(nightly.card.preset)
             warm = trained_on(data, preset)
             nightly = replace(warm, fitted_rankers=base.fitted_rankers)
-        places = markets(night, catalogue, predictor_sizes())
+        places = markets(night, catalogue, SIZES)
         old_trend = item_trend(base, catalogue, night)
         new_trend = item_trend(nightly, catalogue, night)
         for (hour,), rows in asked.group_by("at", maintain_order=True):
@@ -256,14 +90,14 @@ def judge(world: World, base: TrainedModel, given: argparse.Namespace) -> None:
             stale, now = (to_examples(table, catalogue) for table in (stale, fresh))
             everyone = market.at(hour, day)
             trend = item_trend(base, catalogue, everyone)
-            here = markets(everyone, catalogue, predictor_sizes()) if given.lists else {}
+            here = markets(everyone, catalogue, SIZES) if given.lists else {}
             champion = quality(base, now, catalogue, trend)
             serving = line.serving
             answers = {
                 "frozen": quality(base, stale, catalogue, old_trend),
                 "nightly": quality(nightly, stale, catalogue, new_trend),
                 "history": champion,
-                "learning": line.hour(now, trend, champion),
+                "learning": line.hour(now, catalogue, trend, champion),
             }
             asks = {"frozen": (base, stale, places), "nightly": (nightly, stale, places),
                     "history": (base, now, here), "learning": (serving, now, here)}  # fmt: skip
@@ -279,12 +113,6 @@ def judge(world: World, base: TrainedModel, given: argparse.Namespace) -> None:
                 found.setdefault(name, []).append(values)
         print(f"day {day}: {len(asked)} users of hours, {line.decisions[-24:]}", flush=True)
     report({name: np.concatenate(parts) for name, parts in found.items()})
-
-
-def predictor_sizes():
-    from training.rankers.market import Sizes
-
-    return Sizes(PRESET.ranked_items, PRESET.ease_items)
 
 
 def report(found: dict[str, np.ndarray]) -> None:
@@ -321,17 +149,16 @@ def interval_text(values: np.ndarray) -> str:
 
 def tune(world: World, base: TrainedModel, given: argparse.Namespace) -> None:
     """Prints what each choice of steps gains over the champion with the same history."""
-    catalogue, market = world.shop.catalogue, Market(world)
-    hours, older = [], remember(world, given.day)
+    market, hours, older = Market(world), [], older_rows(world, given.day)
     for day in range(given.day + 1, given.day + 1 + given.judged):
+        catalogue = world.catalogue(day)
         trend = item_trend(base, catalogue, market.at(day * 24, day - 1))
         for _, rows in world.hours(day).group_by("at", maintain_order=True):
             now = world.examples(rows)
-            hours.append((now, trend, quality(base, now, catalogue, trend)))
+            hours.append((now, catalogue, trend, quality(base, now, catalogue, trend)))
     for plan in plans(given):
-        line, began = Line(world, base, plan, older), time.process_time()
-        gains = [champion.loss - line.hour(now, trend, champion).loss
-                 for now, trend, champion in hours]  # fmt: skip
+        line, began = Line(base, plan, *older), time.process_time()
+        gains = [hour[-1].loss - line.hour(*hour).loss for hour in hours]
         told = " ".join(f"{x:+.4f}" for x in np.mean(line.offered, axis=0))
         counts = {word: line.decisions.count(word) for word in sorted(set(line.decisions))}
         print(
@@ -351,10 +178,10 @@ def plans(given: argparse.Namespace) -> list[Steps]:
     return [Steps(moved, rate=rate) for rate in given.rates or (1e-4, 1e-3)]
 
 
-def kept(path: Path, make):
+def kept(path: Path, make: Callable[[], Made]) -> Made:
     """What `make` gives, read back when it was made before."""
     if path.exists():
-        return pickle.loads(path.read_bytes())
+        return pickle.loads(path.read_bytes())  # type: ignore[no-any-return]
     value = make()
     path.write_bytes(pickle.dumps(value))
     return value

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training.catalogue import Catalogue
-from training.examples import HEADS, Examples
+from training.examples import Examples
 from training.metrics import log_loss
 from training.propensity.mix import sigmoid
 from training.trained import TrainedModel
@@ -108,9 +108,3 @@ def _items(
 
 def _share(total: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
-
-
-def heads_known(examples: Examples) -> np.ndarray:
-    """[HEADS] how many rows know each label."""
-    known = ~np.isnan(examples.labels)
-    return known.sum(axis=0) if len(examples) else np.zeros(len(HEADS), dtype=int)

@@ -19,7 +19,7 @@ import numpy as np
 from training.bootstrap import UNKNOWN, Interval, interval
 
 LEAST_USERS, RECENT = 50, 6
-MARGIN, FORGETS = 0.005, 0.05  # nats
+MARGIN, FORGETS = 0.02, 0.05  # nats
 SIGMAS = 1.96
 HOPELESS = 1e3  # nats: a loss that is no number
 

@@ -6,7 +6,7 @@ import pytest
 from training.hourly.guard import decide, gain, pooled
 
 NONE = (np.nan, np.nan, np.nan)
-UP, DOWN, EVEN = (0.02, 0.01, 0.03), (-0.02, -0.03, -0.01), (0.001, -0.004, 0.006)
+UP, DOWN, EVEN = (0.02, 0.01, 0.03), (-0.02, -0.03, -0.01), (0.001, -0.019, 0.021)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ UP, DOWN, EVEN = (0.02, 0.01, 0.03), (-0.02, -0.03, -0.01), (0.001, -0.004, 0.00
         (49, [], UP, NONE, "wait"),
         (50, [], None, NONE, "wait"),
         (50, [], EVEN, NONE, "serve"),  # loses at most MARGIN at the lower bound
-        (50, [], (0.001, -0.006, 0.008), NONE, "keep"),
+        (50, [], (0.001, -0.021, 0.023), NONE, "keep"),
         (50, [], (-0.001, -0.002, 0.001), NONE, "keep"),  # no gain
         (50, [], UP, (-0.01, -0.04, 0.02), "serve"),
         (50, [], UP, (-0.05, -0.08, -0.02), "keep"),  # forgets

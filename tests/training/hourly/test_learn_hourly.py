@@ -10,7 +10,8 @@ from pipeline.reading import read
 from pipeline.settings import Settings, load_settings
 from tests.training.factory import vouch
 from tests.training.hourly.day import DAY, Refreshes, crown, publish_night
-from training import champion, learn_hourly
+from training import champion
+from training.hourly import learning
 from training.hourly import line as registry
 from training.hourly.line import Line
 from training.hourly.serving import CANDIDATE, HOURLY, serving
@@ -38,7 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
 
 def learn(settings: Settings, hour: str) -> dict:
     """The hour's published row."""
-    learn_hourly.run(settings, hour, hour)
+    learning.run(settings, hour, hour)
     vouch(settings, "hourly_judgements", hour)
     rows = read("hourly_judgements", DAY, settings).to_pylist()
     return next(row for row in rows if row["hour"] == hour)
@@ -102,7 +103,7 @@ def test_killed_midway_what_served_serves_and_the_hour_is_judged_once(
         with monkeypatch.context() as patch:
             patch.setattr(place, lambda *given: exec("raise KeyboardInterrupt"))
             with pytest.raises(KeyboardInterrupt):
-                learn_hourly.run(home, hour, hour)
+                learning.run(home, hour, hour)
         assert serving(home) == "1"
         assert aliased(client, CANDIDATE) == "2"
     again = learn(home, hour)
@@ -141,5 +142,5 @@ def test_hours_that_teach_nothing(home: Settings, monkeypatch: pytest.MonkeyPatc
     assert "nothing was learned: step 0: expected a finite loss" in row["reason"]
     client.delete_registered_model_alias(MODEL, CHAMPION)
     with pytest.raises(ModelError, match="expected a champion to go on from, found none"):
-        learn_hourly.run(home, hour, hour)
+        learning.run(home, hour, hour)
     assert Line(client, "1").judged(f"{DAY}T11") is None
