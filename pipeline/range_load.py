@@ -32,31 +32,30 @@ class Load:
 
     def run_branch(self, steps: Sequence[Step]) -> None:
         """The steps, one after the other."""
-        logs = self.settings.home / "logs" / self.run
         for step in steps:
-            for part, command in self._parts(step):
-                log = logs / f"{step.name}-{part}.log"
-                usage = self.processes.run(f"{step.name} {part}", command, log)
-                self.report(step.name, part, usage)
+            jobs = [partial(self._run, step, *job) for job in self._jobs(step)]
+            self.processes.side_by_side(jobs)
+            if step.tables:
+                self._run(step, "audit", step_commands.audit(step, self.run))
+                self._run(step, "publish", step_commands.publish(step, self.run))
 
-    def _parts(self, step: Step) -> Iterator[tuple[str, list[str]]]:
-        """Names and commands of a step's processes."""
-        if step is SCORE:
-            version = champion(self.settings)
-            if not version:
-                raise ModelError(
-                    "score: expected a champion, found none; train and promote one first"
-                )
-            for bucket in range(self.settings.score_buckets):
-                command = step_commands.score_bucket(
-                    step, self.settings, self.last, self.run, bucket, version
-                )
-                yield f"bucket-{bucket}", command
-        else:
+    def _run(self, step: Step, part: str, command: list[str]) -> None:
+        log = self.settings.home / "logs" / self.run / f"{step.name}-{part}.log"
+        self.report(step.name, part, self.processes.run(f"{step.name} {part}", command, log))
+
+    def _jobs(self, step: Step) -> Iterator[tuple[str, list[str]]]:
+        """Names and commands of a step's jobs: one, but for the buckets of users."""
+        if step is not SCORE:
             yield "job", step_commands.job(step, self.settings, self.first, self.last, self.run)
-        if step.tables:
-            yield "audit", step_commands.audit(step, self.run)
-            yield "publish", step_commands.publish(step, self.run)
+            return
+        version = champion(self.settings)
+        if not version:
+            raise ModelError("score: expected a champion, found none; train and promote one first")
+        for bucket in range(self.settings.score_buckets):
+            command = step_commands.score_bucket(
+                step, self.settings, self.last, self.run, bucket, version
+            )
+            yield f"bucket-{bucket}", command
 
 
 def load_range(

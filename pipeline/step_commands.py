@@ -55,10 +55,11 @@ def java_options(settings: Settings) -> str:
 def score_bucket(
     step: Step, settings: Settings, ds: str, run: str, bucket: int, version: str
 ) -> list[str]:
-    """Scores one bucket of users with one version of the model."""
+    """Scores one bucket of users with one version of the model, beside the other buckets."""
+    threads = max(1, (os.cpu_count() or 1) // settings.score_buckets)
     share = ["--bucket", str(bucket), "--buckets", str(settings.score_buckets)]
     given = [*arguments(step, ds, ds, run), *share, "--model-version", version]
-    return [*_python(step.program), *given]
+    return ["env", f"OMP_NUM_THREADS={threads}", *_python(step.program), *given]
 
 
 def audit(step: Step, run: str) -> list[str]:

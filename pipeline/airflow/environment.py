@@ -10,6 +10,7 @@ import os
 from pipeline.settings import Settings
 from pipeline.step_commands import PROJECT, environment
 
+TORCH_SLOTS = 2  # of a torch job; a bucket that is scored takes one
 PARALLELISM = 4  # LocalExecutor forks this many idle workers, 130 MB each
 
 
@@ -19,9 +20,9 @@ def address(settings: Settings) -> str:
 
 
 def pool_slots() -> dict[str, int]:
-    """Heavy tasks at a time: a Spark job or a torch job fills about four cores."""
+    """Heavy tasks at a time: a Spark job or a torch job fills about four cores, a bucket half."""
     slots = max(1, (os.cpu_count() or 1) // 4)
-    return {"spark": slots, "torch": slots}
+    return {"spark": slots, "torch": TORCH_SLOTS * slots}
 
 
 def airflow_environment(settings: Settings, scheduled: bool = True) -> dict[str, str]:

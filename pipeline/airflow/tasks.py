@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator, TaskGroup
 
 from pipeline import step_commands
 from pipeline.airflow import waits
+from pipeline.airflow.environment import TORCH_SLOTS
 from pipeline.airflow.operators import Audit, Await, Command, Experiment, Report
 from pipeline.settings import Settings
 from pipeline.steps import REPORT, SCORE, TRAIN, TRAINING_STEPS, Step
@@ -123,8 +124,9 @@ def job(
         )
     kind = Report if step is REPORT else Experiment if step in TRAINING_STEPS else Command
     command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
-    pool = "torch" if step.program.startswith("training.") else DEFAULT_POOL
-    return kind(command=command, pool=pool, **common)
+    torch = step.program.startswith("training.")
+    pool, slots = ("torch", TORCH_SLOTS) if torch else (DEFAULT_POOL, 1)
+    return kind(command=command, pool=pool, pool_slots=slots, **common)
 
 
 def audit(step: Step) -> Audit:

@@ -62,6 +62,7 @@ def test_heavy_tasks_share_pools(dag) -> None:
         assert (task.pool == "spark") == is_spark, task.task_id
     pools = {task.task_id.split(".")[-1]: task.pool for task in dag.tasks}
     assert pools.get("train", "torch") == "torch"
+    assert all(task.pool_slots == 2 for task in dag.tasks if task.task_id.endswith("train"))
     assert pools.get("audit", "default_pool") == "default_pool"
 
 

@@ -38,4 +38,4 @@ def test_the_callers_environment_is_kept(home: Settings, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(("cores", "slots"), [(1, 1), (2, 1), (8, 2), (None, 1)])
 def test_heavy_tasks_at_a_time(monkeypatch, cores: int | None, slots: int) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    assert pool_slots() == {"spark": slots, "torch": slots}
+    assert pool_slots() == {"spark": slots, "torch": 2 * slots}
