@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: one Spark session, and a fresh home per test."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.settings import Settings, load_settings
 
+gc.set_threshold(100_000, 50, 50)  # modules stay: searching them for garbage was a sixth of the CPU
 # Set before the JVM starts: Python workers inherit the environment that it started with.
 os.environ["TIDEMARK_USER_KEY"] = "a key for tests only"
 os.environ.setdefault("OMP_NUM_THREADS", "2")
