@@ -16,6 +16,8 @@ from transformers.utils import logging
 from pipeline.errors import ModelError
 from training.text_encoder import model_folder
 
+SHORTEST = 4  # events; shorter rows are read with these
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -98,6 +100,15 @@ def read(backbone: nn.Module, events: Tensor, masked: bool, prefix: Tensor | Non
             cache.update(keys, values, layer)
         given |= {"past_key_values": cache, "use_cache": True}
     return backbone(inputs_embeds=events, **given).last_hidden_state
+
+
+def like_lengths(last: Tensor) -> list[tuple[Tensor, int]]:
+    """Rows whose `last` positions lie within a factor of two, and how many positions they need."""
+    if not len(last):
+        return [(last, 1)]
+    doublings = last.clamp(min=SHORTEST).log2().ceil()
+    groups = [(doublings == doubling).nonzero().squeeze(1) for doubling in doublings.unique()]
+    return [(rows, int(last[rows].max()) + 1) for rows in groups]
 
 
 def _bare(model: nn.Module) -> nn.Module:

@@ -7,10 +7,12 @@ An item without an id of its own (id 0: unknown) has a vector from its text, on 
 """
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from training import backbone
 from training.adapter import Adapter
@@ -65,6 +67,11 @@ class Inputs:
     said: Tensor | None = None
     texts: Tensor | None = None
 
+    @cached_property
+    def last(self) -> Tensor:
+        """[rows] the position of each row's newest event: padding has no kind, as position 0."""
+        return (self.kind > 0).sum(dim=1)
+
 
 class InterestModel(nn.Module):
     """Weights of everything that is learned by gradient."""
@@ -111,24 +118,30 @@ class InterestModel(nn.Module):
 
     def hidden(self, inputs: Inputs, items: Tensor) -> Tensor:
         """[rows, positions, width] user vectors after each event."""
-        return self.read(self.events(inputs, items))
+        return self.read(self.events(inputs, items), inputs.last)
 
     def events(self, inputs: Inputs, items: Tensor) -> Tensor:
-        """[rows, positions, width] vectors of the events themselves."""
-        padded = torch.cat([items.new_zeros(1, items.shape[1]), items])
-        events = padded[inputs.item] + self.kind(inputs.kind) + self.platform(inputs.platform)
-        events = events + self.gap(inputs.gap) + self.price(inputs.price)
-        if inputs.said is None or inputs.texts is None:
-            return events
-        said = self.text(inputs.texts)
-        return events + torch.cat([said.new_zeros(1, said.shape[1]), said])[inputs.said]
+        """[rows, positions, width] vectors of the events themselves; 0 after a row's last."""
+        inside = torch.arange(inputs.kind.shape[1], device=items.device) <= inputs.last[:, None]
+        kind, platform = self.kind(inputs.kind[inside]), self.platform(inputs.platform[inside])
+        gap, price = self.gap(inputs.gap[inside]), self.price(inputs.price[inside])
+        events = _or_none(items)[inputs.item[inside]] + kind + platform + gap + price
+        if inputs.said is not None and inputs.texts is not None:
+            events = events + _or_none(self.text(inputs.texts))[inputs.said[inside]]
+        padded = events.new_zeros(*inside.shape, events.shape[1])
+        return padded.masked_scatter(inside[:, :, None], events)
 
-    def read(self, events: Tensor) -> Tensor:
-        """[rows, positions, width] user vectors after each of the events."""
-        # Padding stands on the right: a causal model never sees it, so no mask is needed.
-        entered = self.enter(self.drop(events))
-        read = backbone.read(self.backbone, entered, self.shape.masked, self.prefix)
-        return self.user(read)
+    def read(self, events: Tensor, last: Tensor) -> Tensor:
+        """[rows, positions, width] user vectors after each event up to a row's `last` one."""
+        # Padding stands on the right: a causal model never sees it, so no mask is needed. Most rows
+        # are short: those of about one length are read together, without most of their padding.
+        entered, parts, order = self.enter(self.drop(events)), [], []
+        for rows, positions in backbone.like_lengths(last):
+            some = entered[rows, :positions]
+            read = backbone.read(self.backbone, some, self.shape.masked, self.prefix)
+            parts.append(pad(self.user(read), (0, 0, 0, events.shape[1] - positions)))
+            order.append(rows)
+        return torch.cat(parts)[torch.cat(order).argsort()]
 
     def propensity_logits(self, users: Tensor, features: Tensor) -> Tensor:
         """[rows, heads] from user vectors and windowed counts."""
@@ -138,6 +151,11 @@ class InterestModel(nn.Module):
         """[rows, width + features] what the heads read."""
         scaled = ((features - self.mean) / self.spread).clamp(-5, 5)
         return torch.cat([users, scaled], dim=1)
+
+
+def _or_none(vectors: Tensor) -> Tensor:
+    """[1 + n, width] vectors that are counted from 1; 0 is none."""
+    return torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors])
 
 
 def _backbone(shape: Shape) -> nn.Module:

@@ -141,7 +141,7 @@ class Objective(nn.Module):
     def _losses(
         self, batch: Batch, events: Tensor, items: Tensor, bias: Tensor
     ) -> tuple[Tensor, Tensor]:
-        hidden = self.model.read(events)
+        hidden = self.model.read(events, batch.last)
         logits = self.model.propensity_logits(_newest(hidden, batch), batch.features)
         losses = item_loss(
             hidden[batch.target_row, batch.target_position],

@@ -29,7 +29,9 @@ def answers(model: InterestModel | Ensemble) -> tuple[torch.Tensor, torch.Tensor
     items, bias = model.item_vectors(
         torch.randn(ITEMS, 6, generator=draws), torch.arange(ITEMS) % (ITEMS - 1)
     )
-    inputs = Inputs(codes(ITEMS + 1), codes(3), codes(2), codes(4), codes(4))
+    kinds = codes(2) + 1
+    kinds[:, 0] = 0  # before the first event
+    inputs = Inputs(codes(ITEMS + 1), kinds, codes(2), codes(4), codes(4))
     users = model.hidden(inputs, items)[:, -1]
     features = torch.rand(ROWS, FEATURES, generator=draws)
     return users @ items.T + bias, model.propensity_logits(users, features)
