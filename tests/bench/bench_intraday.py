@@ -4,9 +4,10 @@ readable online.
     TIDEMARK_HOME=... python tests/bench/bench_intraday.py --events 50000
 
 Needs the sample's platform `webshop` with a published night, and writes to the home: the landed
-file is one of the web shop's records of before, moved to that day in the order of their days. Run
-again, it lands the file anew, and all of it is refreshed. Prints wall seconds of each process, CPU
-seconds of all, seconds by step, and those from landing to readable.
+file holds the web shop's records of before, the newest first, moved to that day; where there are
+not as many, again under other users' ids. Run again, it lands the file anew, and all of it is
+refreshed. Prints wall seconds of each process, CPU seconds of all, seconds by step, and those from
+landing to readable.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import re
 import resource
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from pipeline.commands.run import show
@@ -58,11 +59,14 @@ def land(settings: Settings, day: str, records: int) -> int:
 
 
 def lines_before(folder: Path, day: str) -> Iterator[bytes]:
-    """Records of the days before, the newest day first."""
-    for file in sorted(folder.glob("*.jsonl.gz"), reverse=True):
-        if file.name < day:
+    """Records of the days before, the newest day first; then those of as many other users."""
+    files = [file for file in sorted(folder.glob("*.jsonl.gz"), reverse=True) if file.name < day]
+    assert files, f"expected files of the web shop below {folder}"
+    for copy in count():
+        user = f'"uid":"{copy}-'.encode() if copy else b'"uid":"'
+        for file in files:
             with gzip.open(file) as lines:
-                yield from lines
+                yield from (line.replace(b'"uid":"', user) for line in lines)
 
 
 def report(settings: Settings, day: str, seconds: float) -> None:
