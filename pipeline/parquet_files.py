@@ -23,6 +23,8 @@ class DayFile:
 
     def write(self, rows: pa.Table) -> None:
         """Adds rows, cast to the file's schema. Raises ArrowInvalid when they do not fit."""
+        if not rows.num_rows:
+            return  # a row group without rows has no statistics, which audits ask for
         ordered = rows.select(self._schema.names).cast(self._schema)
         self._writer.write_table(ordered, row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.num_rows

@@ -159,6 +159,17 @@ def test_a_later_refresh_leaves_the_others_as_they_were(shop: Settings) -> None:
         assert second[user_id(number)]["hour"] == ELEVEN
 
 
+def test_a_refresh_of_everybody_leaves_no_part_of_a_file_empty(shop: Settings) -> None:
+    """A row group without rows has no statistics, and the audit would refuse the file."""
+    for hour, run in ((TEN, "one"), (ELEVEN, "two")):
+        refresh(shop, hour, [0, 3], [], run)
+        rescore.rescore(RefreshedUsers.of(shop, hour, run))
+        vouch(shop, "user_features_intraday", run)
+    (manifest,) = staging.current(shop, "user_features_intraday", "two")
+    groups = pq.read_metadata(manifest.days[DS][0])
+    assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [2]
+
+
 def test_nobody_touched_needs_no_model(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     refresh(shop, TEN, [0, 3], [], "one")
     rescore.rescore(RefreshedUsers.of(shop, TEN, "one"))
