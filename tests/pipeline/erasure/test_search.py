@@ -3,6 +3,7 @@
 import gzip
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,6 +45,13 @@ def test_columns_of_parquet(home: Settings, kind: str, store_schema: bool) -> No
     pq.write_table(table, home.home / "a.parquet", **options)
     others = pa.Table.from_pylist(table.slice(0, 1).to_pylist(), table.schema)
     pq.write_table(others, home.home / "b.parquet", **options)
+    assert found(home) == ["a.parquet"]
+
+
+def test_no_column_keeps_the_search_from_those_after_it(home: Settings) -> None:
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"x" * 16], pa.binary(16)))
+    columns = {"n": [1.5], "t": [datetime(2024, 3, 5)], "none": [None], "id": ids, "who": [NAME]}
+    pq.write_table(pa.table(columns), home.home / "a.parquet", write_statistics=False)
     assert found(home) == ["a.parquet"]
 
 
