@@ -31,9 +31,9 @@ bench: setup ## print the figures of every benchmark
 lint: setup ## formatting, lint, types, import rules, file sizes
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; rm -f .lint-imports.log; exit 1; }
-	@rm -f .lint-imports.log
+	@$(BIN)/mypy & types=$$!; \
+	$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; kill $$types 2> /dev/null; rm -f .lint-imports.log; exit 1; }; \
+	rm -f .lint-imports.log; wait $$types
 	@$(BIN)/python .ci/file_sizes.py
 
 lock: ## resolve requirements.in into requirements.txt in a fresh environment
