@@ -1,6 +1,7 @@
 """95% intervals by bootstrap over users; differences of two models on the same users are paired."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -67,6 +68,7 @@ def _draws(users: int, wanted: int) -> range:
     return range(min(wanted, max(FEWEST, MOST_DRAWN // max(users, 1))))
 
 
+@lru_cache(maxsize=2)  # an evaluation asks for the same draws again and again; 80 MB at most each
 def _taken(users: int, draws: int) -> np.ndarray:
     """[draws, users] how often each user is in a draw of as many users; about `draws` of them."""
     generator = np.random.default_rng(SEED)

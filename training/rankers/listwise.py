@@ -100,9 +100,9 @@ class Blend(nn.Module):
         return self.each(x).mean(0)
 
 
-def fit_linear(rows: Groups, effort: Effort) -> Tensor:
+def fit_linear(rows: Groups, mean: Tensor, scale: Tensor, effort: Effort) -> Tensor:
     """[features] weights of scaled features: convex, so the result does not depend on a seed."""
-    x = (rows.x - rows.x.mean(0)) / _scale(rows.x)
+    x = (rows.x - mean) / scale
     weights = torch.zeros(x.shape[1], requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [weights], max_iter=effort.iterations, history_size=10, line_search_fn="strong_wolfe"
@@ -134,7 +134,7 @@ def linear_blend(rows: Groups, effort: Effort) -> Blend:
     blend.mean.copy_(rows.x.mean(0))
     blend.scale.copy_(_scale(rows.x))
     with torch.no_grad():
-        blend.linear.copy_(fit_linear(rows, effort))
+        blend.linear.copy_(fit_linear(rows, blend.mean, blend.scale, effort))
     return blend.eval()
 
 
