@@ -33,7 +33,8 @@ def arrived(settings: Settings, hour: str, base: str) -> tuple[dict[str, int], p
     snapshot, rows = open_day(settings, TABLE, hour[:10])
     users = rows.filter(pc.field("hour") == hour)
     after = users.head(MOST_USERS, columns=["user_id", "events", "daily"])
-    return {TABLE.name: snapshot}, news(after, _seen(settings, hour, after["user_id"]), base, hour)
+    seen = _seen(settings, hour, after["user_id"].combine_chunks())
+    return {TABLE.name: snapshot}, news(after, seen, base, hour)
 
 
 def news(after: pa.Table, seen: pa.Table, base: str, hour: str) -> pa.Table:
@@ -57,7 +58,7 @@ def news(after: pa.Table, seen: pa.Table, base: str, hour: str) -> pa.Table:
     return _examples(split.join(daily, on="user_id", how="left"), hour)
 
 
-def _seen(settings: Settings, hour: str, users: pa.ChunkedArray) -> pa.Table:
+def _seen(settings: Settings, hour: str, users: pa.Array) -> pa.Table:
     """These users as the day's refresh before the hour left them; nothing without one."""
     iceberg, ds = load_table(settings, TABLE), hour[:10]
     assert iceberg is not None, "a published table"

@@ -23,7 +23,8 @@ def run(settings: Settings, hour: str, run: str) -> Row:
         row, inputs = first_time(settings, line, hour)
     stage(settings, run, row, inputs)
     if line.newest_hour <= hour and not judged_since(settings, line.base, hour):
-        candidate = row["next_candidate"]
+        waiting = row["candidate"] if row["decision"] == "wait" else None
+        candidate = row["next_candidate"] or waiting
         line.move(str(row["serves"]), None if candidate is None else str(candidate))
     forget(line.client)
     return row

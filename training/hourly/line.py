@@ -62,7 +62,7 @@ class Line:
 
     def add(self, run_id: str, folder: Path, hour: str, row: Row) -> str:
         """Registers the model of `folder`, which learned from the hour, with the judgement."""
-        place = f"hours/{hour[-2:]}"
+        place = f"hours/{hour[-2:]}-of-{self.base}"
         self.client.log_artifacts(run_id, str(folder), place)
         source = f"{self.client.get_run(run_id).info.artifact_uri}/{place}"
         ds = day_of(self.client, self.base)
@@ -71,12 +71,12 @@ class Line:
 
     def move(self, serves: str, candidate: str | None) -> None:
         """Points the aliases; what serves goes first, since a rollback must not wait."""
-        if serves != self.base:
-            self.client.set_registered_model_alias(MODEL, HOURLY, serves)
-        elif aliased(self.client, HOURLY) is not None:
-            self.client.delete_registered_model_alias(MODEL, HOURLY)
-        if candidate is not None:
-            self.client.set_registered_model_alias(MODEL, CANDIDATE, candidate)
+        wanted = ((HOURLY, serves if serves != self.base else None), (CANDIDATE, candidate))
+        for alias, version in wanted:
+            if version is not None:
+                self.client.set_registered_model_alias(MODEL, alias, version)
+            elif aliased(self.client, alias) is not None:
+                self.client.delete_registered_model_alias(MODEL, alias)
 
 
 def hourly_versions(client: "MlflowClient") -> list["ModelVersion"]:

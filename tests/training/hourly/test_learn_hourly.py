@@ -129,9 +129,13 @@ def test_hours_that_teach_nothing(home: Settings, monkeypatch: pytest.MonkeyPatc
     none = learn(home, f"{DAY}T07")
     assert (none["decision"], none["serves"], none["reason"]) == ("wait", "1", "nothing came in")
     learn(home, day.publish(9, turning(EARLY, HONEST)))
+    day.publish(9, turning(LATE, HONEST))  # once more within the hour: it was learned from
+    assert learn(home, f"{DAY}T09")["next_candidate"] == aliased(client, CANDIDATE) == "2"
     late = learn(home, f"{DAY}T08")
     assert (late["decision"], late["reason"]) == ("wait", f"{DAY}T09 was learned before")
-    hour = day.publish(10, turning(LATE, HONEST))
+    over = day.publish(10, turning(EARLY, HONEST))
+    hour = day.publish(11, turning(EVERYBODY, HONEST))  # writes over all rows of the hour before
+    assert learn(home, over)["reason"] == "nothing came in"
 
     def broken(*given: object) -> None:
         raise ModelError("step 0: expected a finite loss, found nan; what serves stays")
@@ -140,6 +144,7 @@ def test_hours_that_teach_nothing(home: Settings, monkeypatch: pytest.MonkeyPatc
     row = learn(home, hour)
     assert (row["decision"], row["next_candidate"], serving(home)) == ("serve", None, "2")
     assert "nothing was learned: step 0: expected a finite loss" in row["reason"]
+    assert aliased(client, CANDIDATE) is None
     client.delete_registered_model_alias(MODEL, CHAMPION)
     with pytest.raises(ModelError, match="expected a champion to go on from, found none"):
         learning.run(home, hour, hour)
