@@ -35,17 +35,24 @@ def campaign_trial(campaign: Campaign, settings: Settings, ds: str) -> Trial:
     except FeedbackError as error:
         raise UpliftError(f"{name}: {error}") from None
     first = feedback.rows.unique("user_id", keep="first", maintain_order=True)
+    first = first.with_columns(entry=_entry(settings))
     if first.is_empty():
         raise UpliftError(f"{name}: expected impressions of {ds} and before, found none")
-    has = nights_before(first["ds"].to_numpy(), settings)
+    has = nights_before(first["entry"].to_numpy(), settings)
     if not has.any():
         raise UpliftError(
             f"{name}: features are known only after entry: no user_features of the week before "
-            f"{first['ds'].min()!s} are published"
+            f"{first['entry'].min()!s} are published"
         )
     known = first.filter(pl.Series(has))
     seen = known.filter(pl.Series(drawn(known["user_id"].to_numpy(), name)))
     return _trial(name, campaign, seen, settings)
+
+
+def _entry(settings: Settings) -> pl.Expr:
+    """The day of an impression. It may have landed days later, when more was known of the user."""
+    local = pl.col("event_time").dt.convert_time_zone(settings.business_tz)
+    return pl.min_horizontal("ds", local.dt.to_string("%Y-%m-%d"))
 
 
 def _trial(name: str, campaign: Campaign, first: pl.DataFrame, settings: Settings) -> Trial:
@@ -58,5 +65,5 @@ def _trial(name: str, campaign: Campaign, first: pl.DataFrame, settings: Setting
     return Trial(
         name, control, treatment, measure(campaign), who, shown["arm"].to_numpy() == numbers[1],
         shown["reward"].to_numpy().astype(float), shown["propensity"].to_numpy().astype(float),
-        known_before(who, shown["ds"].to_numpy(), settings), COLUMNS, len(first),
+        known_before(who, shown["entry"].to_numpy(), settings), COLUMNS, len(first),
     )  # fmt: skip

@@ -161,19 +161,19 @@ def test_a_feature_that_knows_the_arm_is_found(home) -> None:
     assert "expected arms that features do not foretell" in refusal(home)
 
 
-def put_shown(settings: Settings, chance: float) -> None:
+def put_shown(settings: Settings, chance: float, landed: str = ENTRY) -> None:
     """One impression of each user, blue with that chance; blue is clicked by old buyers alone."""
     rows = []
     for number in range(USERS):
         blue = number * 0.7548776662 % 1 < chance
-        row = {**EVENT, "ds": ENTRY, "arrival_ds": ENTRY, "user_id": user(number),
+        row = {**EVENT, "ds": landed, "arrival_ds": landed, "user_id": user(number),
                "campaign_id": "blue" if blue else "red",
                "event_time": NOON.replace(hour=12 if number else 1)}  # fmt: skip
         rows.append({**row, "event_id": f"i{number}", "event_type": "impression",
                      "propensity": chance if blue else 1 - chance})  # fmt: skip
         if number * 0.6180339887 % 1 < 0.1 + 0.5 * (blue and number % 2):
             rows.append({**row, "event_id": f"c{number}", "event_type": "view"})
-    put(settings, "events", {ENTRY: rows})
+    put(settings, "events", {landed: rows})
 
 
 def test_a_campaigns_log_is_a_trial_by_its_propensities(home) -> None:
@@ -186,6 +186,14 @@ def test_a_campaigns_log_is_a_trial_by_its_propensities(home) -> None:
     assert judgement["effect_low"] < 0.25 < judgement["effect_high"]
     assert set(rows) == {user(number) for number in range(100)}  # the others did not consent
     assert rows[user(1)]["uplift"] > 0.3 > 0.15 > rows[user(0)]["uplift"]
+
+
+def test_impressions_that_land_late_know_nothing_of_the_days_between(home) -> None:
+    put_nights(home, USERS, (shift(LAST, -1),))
+    put_nights(home, 3, (LAST,))
+    put_shown(home, 0.7, landed=LAST)
+    declare_campaign(home, CAMPAIGN)
+    assert f"no user_features of the week before {ENTRY} are published" in refusal(home)
 
 
 def test_a_log_without_a_choice_is_refused(home) -> None:
