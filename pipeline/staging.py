@@ -142,7 +142,12 @@ def times_of(settings: Settings, step: str, run: str) -> tuple[float, float] | N
 
 
 def run_folder(settings: Settings, table: str, run: str) -> Path:
-    """Folder of everything that one run staged for one table."""
+    """Folder of everything that one run staged for one table.
+
+    Raises StagingError for what is no id: an empty one would name the folder of all runs.
+    """
+    if run in ("", ".", "..") or "/" in run:
+        raise StagingError(f"{table}: run: expected an id without '/', found {run!r}")
     return settings.staging / table / run
 
 

@@ -66,3 +66,10 @@ def test_a_part_added_after_the_audit_is_noticed(home: Settings) -> None:
     stage(home, "events", {DAY: [event(2)]}, part="bucket-1")
     with pytest.raises(StagingError, match="audit again"):
         staging.audited(home, "events", "r1")
+
+
+@pytest.mark.parametrize("run", ["", ".", "..", "../other", "a/b"])
+def test_what_is_no_id_of_a_run_is_refused(home: Settings, run: str) -> None:
+    """Its folder is removed whole when it is cleared: it must be no other run's."""
+    with pytest.raises(StagingError, match="run: expected an id"):
+        staging.run_folder(home, "events", run)
