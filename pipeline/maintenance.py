@@ -67,9 +67,9 @@ def _referenced(iceberg: IcebergTable) -> set[str]:
     locations = {iceberg.metadata_location}
     locations |= {entry.metadata_file for entry in iceberg.metadata.metadata_log}
     locations |= {snapshot.manifest_list for snapshot in iceberg.snapshots()}
-    if iceberg.snapshots():
-        locations |= set(iceberg.inspect.all_manifests()["path"].to_pylist())
-        locations |= set(iceberg.inspect.all_data_files()["file_path"].to_pylist())
+    manifests = set(iceberg.inspect.all_manifests()["path"].to_pylist())
+    if manifests:  # none where every day that was published was empty
+        locations |= manifests | set(iceberg.inspect.all_data_files()["file_path"].to_pylist())
     return {location.removeprefix("file://") for location in locations}
 
 

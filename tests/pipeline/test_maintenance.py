@@ -39,6 +39,13 @@ def test_nothing_young_is_touched(home: Settings) -> None:
     assert data_files(home) == 2
 
 
+def test_a_table_of_empty_days_alone_is_looked_after(home: Settings) -> None:
+    """Its snapshots hold no file at all."""
+    publish_accounting(home, "nothing", {DAY: 0})
+    assert maintain(home)["accounting"] == (0, 0)
+    assert read("accounting", DAY, home).num_rows == 0
+
+
 def test_an_old_attempt_that_nobody_published_goes(home: Settings) -> None:
     publish_accounting(home, "published", {DAY: 2})
     attempt = staging.begin(home, "accounting", "died")
