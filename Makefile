@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 setup: ## create .venv from requirements.txt when it changed, check for Java 17+
-	@$(PYTHON) pipeline/bootstrap.py
+	@$(PYTHON) .ci/bootstrap.py
 
 nightly: setup ## run the night of the latest landed day (on generated logs when there are none)
 	@$(BIN)/python -m pipeline nightly
@@ -20,10 +20,10 @@ test: setup lint ## run all tests
 	@$(BIN)/python .ci/tests.py
 
 up: setup ## serve Airflow, MLflow, Data Docs and reports on loopback
-	@$(BIN)/python -m pipeline.services up
+	@$(BIN)/python -m pipeline.airflow.services up
 
 down: ## stop what `make up` started
-	@test ! -x $(BIN)/python || $(BIN)/python -m pipeline.services down
+	@test ! -x $(BIN)/python || $(BIN)/python -m pipeline.airflow.services down
 
 bench: setup ## print the figures of every benchmark
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

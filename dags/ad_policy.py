@@ -27,8 +27,8 @@ More: `docs/policy.md`.
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 
 from pipeline.airflow import tasks
-from pipeline.settings import load_settings
-from pipeline.steps import AD_POLICY, INTERVENE, UPLIFT
+from pipeline.orchestration.steps import AD_POLICY, INTERVENE, UPLIFT
+from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 user_features = Asset("user_features", group="tidemark")

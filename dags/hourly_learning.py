@@ -22,8 +22,8 @@ More: `docs/model.md`.
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, PartitionedAtRuntime
 
 from pipeline.airflow import tasks
-from pipeline.settings import load_settings
-from pipeline.steps import LEARN
+from pipeline.orchestration.steps import LEARN
+from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 user_features_intraday = Asset("user_features_intraday", group="tidemark")

@@ -5,7 +5,7 @@ their rows over those of the night that serves online. One run owns one hour: it
 is `YYYY-MM-DDTHH` on the clock of `TIDEMARK_BUSINESS_TZ`. Each hour with `TIDEMARK_INTRADAY=true`.
 
 - **Trigger by hand:** *Trigger* → partition key = any hour that has begun. Hours may be left out or
-  repeated: a run takes what no finished one has taken. Or `python -m pipeline.refresh --hour H`.
+  repeated: a run takes what no finished one has taken. Or `python -m pipeline.commands.refresh --hour H`.
 
 **If it fails** the night, and what earlier refreshes wrote, go on serving; the next run takes the
 same files again.
@@ -23,8 +23,8 @@ More: `docs/intraday.md`.
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, PartitionedAtRuntime
 
 from pipeline.airflow import tasks
-from pipeline.settings import load_settings
-from pipeline.steps import PATCH, REFRESH, RESCORE
+from pipeline.orchestration.steps import PATCH, REFRESH, RESCORE
+from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 user_features_intraday = Asset("user_features_intraday", group="tidemark")

@@ -28,9 +28,9 @@ More: `docs/operations.md`.
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
 
-from pipeline import steps
 from pipeline.airflow import tasks
-from pipeline.settings import load_settings
+from pipeline.orchestration import steps
+from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 user_features = Asset("user_features", group="tidemark")

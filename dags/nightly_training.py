@@ -18,7 +18,7 @@ More: `docs/operations.md`.
 from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAtRuntime
 
 from pipeline.airflow import tasks
-from pipeline.settings import load_settings
+from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 

@@ -17,7 +17,7 @@ More: `docs/operations.md`.
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from pipeline.airflow import tasks
-from pipeline.settings import load_settings
+from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 

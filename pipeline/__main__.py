@@ -1,6 +1,7 @@
 """`python -m pipeline`."""
 
-from pipeline import cli, ending
+from pipeline.commands import cli
+from pipeline.runtime import program
 
 if __name__ == "__main__":
-    ending.run(cli.main)
+    program.run(cli.main)

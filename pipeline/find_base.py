@@ -8,11 +8,11 @@ all that a refresh could take.
 
 import sys
 
-from pipeline import ending
 from pipeline.intraday.base import find_base, superseded_by
 from pipeline.intraday.hour import arguments, day_of, parse_hour
-from pipeline.settings import load_settings
-from pipeline.step_commands import SUPERSEDED
+from pipeline.orchestration.step_commands import SUPERSEDED
+from pipeline.runtime import program
+from pipeline.runtime.settings import load_settings
 
 
 def main() -> None:
@@ -25,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

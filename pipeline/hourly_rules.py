@@ -1,8 +1,8 @@
-"""Rules across the columns of a row of `hourly_judgements`; see `pipeline/table_rules.py`."""
+"""Rules across the columns of a row of `hourly_judgements`; see `pipeline/tables/rules.py`."""
 
 from pipeline.intraday_rules import OWN_HOUR
-from pipeline.settings import Settings
-from pipeline.table_schema import RowRule
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import RowRule
 
 GAINS = ("serving_gain", "candidate_gain", "older_gain")
 

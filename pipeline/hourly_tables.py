@@ -1,8 +1,8 @@
 """The table of hourly learning: why a version serves after an hour."""
 
-from pipeline.intraday_tables import HOUR
-from pipeline.table_columns import DS
-from pipeline.table_schema import DOUBLE, LONG, STRING, Column, Table, list_of
+from pipeline.tables.columns import DS
+from pipeline.tables.intraday import HOUR
+from pipeline.tables.schema import DOUBLE, LONG, STRING, Column, Table, list_of
 
 DECISIONS = ("serve", "keep", "rollback", "wait")
 JUDGED = list_of(

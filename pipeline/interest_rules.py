@@ -1,7 +1,7 @@
 """Rules across the columns of a row of the tables of interests; see table_rules.py."""
 
-from pipeline.settings import Settings
-from pipeline.table_schema import RowRule
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import RowRule
 
 DRIFT = ("drift_from_topic", "drift_to_topic", "drift_since_ds", "drift_found_ds")
 ALARM = 0.05  # p-value up to which a change is told

@@ -1,7 +1,7 @@
-"""Rules across the columns of a row of `interventions`; see `pipeline/table_rules.py`."""
+"""Rules across the columns of a row of `interventions`; see `pipeline/tables/rules.py`."""
 
-from pipeline.settings import Settings
-from pipeline.table_schema import RowRule
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import RowRule
 
 EVIDENCE = {
     "fading_regular": ("usual_gap_days", "days_silent", "fading"),

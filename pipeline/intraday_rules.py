@@ -1,9 +1,9 @@
-"""Rules across the columns of a row of the intraday tables; see `pipeline/table_rules.py`."""
+"""Rules across the columns of a row of the intraday tables; see `pipeline/tables/rules.py`."""
 
 from collections.abc import Callable
 
-from pipeline.settings import Settings
-from pipeline.table_schema import RowRule
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import RowRule
 
 Rules = Callable[[Settings], list[RowRule]]
 

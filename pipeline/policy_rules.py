@@ -1,6 +1,6 @@
-"""Rules across the columns of a row of the campaign tables; see `pipeline/table_rules.py`."""
+"""Rules across the columns of a row of the campaign tables; see `pipeline/tables/rules.py`."""
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 SUM_TOLERANCE = 1e-4  # of 32-bit probabilities
 ARMS = "list_transform(arms, lambda a: a.arm)"

@@ -1,7 +1,7 @@
 """Rules across the columns of a row of the tables of signals and segments; see table_rules.py."""
 
-from pipeline.settings import Settings
-from pipeline.table_schema import RowRule
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import RowRule
 
 REASON_FROM = 0.5  # the anomaly score of one user of a thousand
 TOLERANCE = 1e-6

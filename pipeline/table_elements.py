@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from pipeline.interest_tables import DUE_AGAIN, SEARCH_INTENTS, TOPIC_SHARES
-from pipeline.table_columns import BECAUSE, PROPENSITY_REASONS, REASONS, SCORED_ITEMS
+from pipeline.tables.columns import BECAUSE, PROPENSITY_REASONS, REASONS, SCORED_ITEMS
+from pipeline.tables.interests import DUE_AGAIN, SEARCH_INTENTS, TOPIC_SHARES
 
 ELEMENTS: dict[pa.DataType, dict[str, str]] = {
     SCORED_ITEMS: {

@@ -1,7 +1,7 @@
 """Rules across the columns of a row of the tables of topics; see table_rules.py."""
 
-from pipeline.settings import Settings
-from pipeline.table_schema import RowRule
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import RowRule
 
 
 def _topics(settings: Settings) -> list[RowRule]:

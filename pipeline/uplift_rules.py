@@ -1,7 +1,7 @@
-"""Rules across the columns of a row of the uplift tables; see `pipeline/table_rules.py`."""
+"""Rules across the columns of a row of the uplift tables; see `pipeline/tables/rules.py`."""
 
-from pipeline.settings import Settings
-from pipeline.table_schema import RowRule
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import RowRule
 
 FIGURES = ("effect", "adjusted_effect", "qini", "auuc", "difference_p_value", "learner")
 

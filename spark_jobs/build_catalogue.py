@@ -11,9 +11,9 @@ from functools import partial
 
 from pyspark.sql import DataFrame
 
-from pipeline.days import shift
-from pipeline.landing import active_sources
-from pipeline.tables import EVENTS, ITEMS, RAW_EVENTS
+from pipeline.runtime.days import shift
+from pipeline.sources.landing import active_sources
+from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.landed_days import Landed, check_unchanged, inspect_catalogues
 from spark_jobs.transforms.merge_items import last_of_day, merge_items, seen_items

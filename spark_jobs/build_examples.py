@@ -6,10 +6,10 @@ Reads `events`, writes one staged partition of `training_examples`: users as kno
 up to 126 days ago, with what they did in the 28 days after. Of a range, the last day only.
 """
 
-from pipeline.days import shift
-from pipeline.errors import NotPublishedError
-from pipeline.reading import published
-from pipeline.tables import EVENTS, TRAINING_EXAMPLES
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.storage.reading import published
+from pipeline.tables.registry import EVENTS, TRAINING_EXAMPLES
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.transforms.make_examples import choose_cutoffs, make_examples
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from pyspark.sql import functions as F
 
-from pipeline.landing import active_sources
-from pipeline.tables import EVENTS, SESSIONS
+from pipeline.sources.landing import active_sources
+from pipeline.tables.registry import EVENTS, SESSIONS
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.transforms.sessionize import LOOKBACK_DAYS, sessionize
 

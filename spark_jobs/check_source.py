@@ -9,11 +9,11 @@ by reason with examples. Writes nothing.
 import argparse
 from pathlib import Path
 
-from pipeline.days import parse_day
-from pipeline.errors import LandingError
-from pipeline.landing import source_days
-from pipeline.settings import Settings, load_settings
-from pipeline.source_file import Source, load_source
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import LandingError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.sources.landing import source_days
+from pipeline.sources.source import Source, load_source
 from spark_jobs.job import run_job
 from spark_jobs.landed_days import inspect_drop
 from spark_jobs.session import open_session

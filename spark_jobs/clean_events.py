@@ -11,9 +11,9 @@ with a reason.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.landing import active_sources, delivers
-from pipeline.staging import Manifest
-from pipeline.tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
+from pipeline.sources.landing import active_sources, delivers
+from pipeline.storage.staging import Manifest
+from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.transforms.account import account, due_days, expected_rows
 from spark_jobs.transforms.clean import judge, keep_events, placed, quarantine

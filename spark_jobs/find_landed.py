@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from pipeline.settings import load_settings
+from pipeline.runtime.settings import load_settings
 from spark_jobs.job import run_job
 from spark_jobs.landed_users import find_landed
 from spark_jobs.session import open_session

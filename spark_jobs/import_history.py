@@ -9,10 +9,10 @@ per local day of the platform, which then load like any delivery.
 import argparse
 from pathlib import Path
 
-from pipeline.errors import LandingError
-from pipeline.landed_file import LandedFile, inspect
-from pipeline.landing import find_source
-from pipeline.settings import load_settings
+from pipeline.runtime.errors import LandingError
+from pipeline.runtime.settings import load_settings
+from pipeline.sources.landed_file import LandedFile, inspect
+from pipeline.sources.landing import find_source
 from spark_jobs.job import run_job
 from spark_jobs.session import open_session
 from spark_jobs.transforms.split_days import split_days

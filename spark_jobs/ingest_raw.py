@@ -10,8 +10,8 @@ whose files are missing, damaged or change meanwhile is refused as a whole.
 
 from functools import partial
 
-from pipeline.landing import active_sources
-from pipeline.tables import RAW_EVENTS
+from pipeline.sources.landing import active_sources
+from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.landed_days import check_unchanged, inspect_days, records_by_day
 from spark_jobs.transforms.ingest import ingest

@@ -10,13 +10,14 @@ from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from pipeline import ending, staging
-from pipeline.catalog import file_schema
-from pipeline.days import day_range, parse_day, shift
-from pipeline.errors import NotPublishedError, TidemarkError, UsageError
-from pipeline.reading import pinned_files, published
-from pipeline.settings import Settings, load_settings
-from pipeline.table_schema import Table
+from pipeline.runtime import program
+from pipeline.runtime.days import day_range, parse_day, shift
+from pipeline.runtime.errors import NotPublishedError, TidemarkError, UsageError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.reading import pinned_files, published
+from pipeline.tables.schema import Table
 from spark_jobs.session import open_session
 from spark_jobs.writing import write_days
 
@@ -140,7 +141,7 @@ class SparkJob:
 
 def run_job(main: Callable[[], None]) -> None:
     """Runs a job's `main`; a typed error that a worker raised ends it like one of our own."""
-    ending.run(partial(_unwrap, main))
+    program.run(partial(_unwrap, main))
 
 
 def _unwrap(main: Callable[[], None]) -> None:

@@ -3,11 +3,11 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.errors import LandingError
-from pipeline.landed_file import LandedFile, inspect
-from pipeline.landing import drop_days, drop_files, missing
-from pipeline.settings import Settings
-from pipeline.source_file import Drop, Source
+from pipeline.runtime.errors import LandingError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import LandedFile, inspect
+from pipeline.sources.landing import drop_days, drop_files, missing
+from pipeline.sources.source import Drop, Source
 
 Landed = list[tuple[Source, list[LandedFile]]]
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.erasure.suppression import ERASED
-from pipeline.landed_file import inspect
-from pipeline.landing import IDENTITY, active_sources
-from pipeline.settings import Settings
-from pipeline.source_file import Source
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import inspect
+from pipeline.sources.landing import IDENTITY, active_sources
+from pipeline.sources.source import Source
+from pipeline.storage.suppression import ERASED
 from spark_jobs.transforms.map_source import map_source
 from spark_jobs.transforms.pseudonymise import pseudonymise
 from spark_jobs.transforms.read_landing import read_landing

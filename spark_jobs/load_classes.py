@@ -1,4 +1,4 @@
-"""Load the Java classes that most jobs use; `python -m pipeline.class_archive` archives them."""
+"""Load the Java classes that most jobs use; `python -m spark_jobs.class_archive` archives them."""
 
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from spark_jobs.session import open_session
 
 COLUMNS = "id long, text string, price double"

@@ -7,8 +7,8 @@ partitions of `user_interests`, `migrations`, `migration_patterns` and `user_sig
 the last day only.
 """
 
-from pipeline.errors import NotPublishedError
-from pipeline.interest_tables import (
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.tables.interests import (
     ITEM_TOPICS,
     MIGRATION_PATTERNS,
     MIGRATIONS,
@@ -16,7 +16,7 @@ from pipeline.interest_tables import (
     USER_INTERESTS,
     USER_SIGNALS,
 )
-from pipeline.tables import ITEMS, USER_HISTORY
+from pipeline.tables.registry import ITEMS, USER_HISTORY
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.transforms.migrations import migration_patterns, migrations
 from spark_jobs.transforms.profile_interests import user_interests

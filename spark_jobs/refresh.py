@@ -6,14 +6,14 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.days import shift
-from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_INTERESTS, USER_SIGNALS
 from pipeline.intraday.base import Base
 from pipeline.intraday.hour import day_of
 from pipeline.intraday.taken import Plan, as_facts, told_of
-from pipeline.intraday_tables import USER_HISTORY_INTRADAY
-from pipeline.table_schema import Table
-from pipeline.tables import ITEMS, RAW_EVENTS, USER_HISTORY
+from pipeline.runtime.days import shift
+from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_INTERESTS, USER_SIGNALS
+from pipeline.tables.intraday import USER_HISTORY_INTRADAY
+from pipeline.tables.registry import ITEMS, RAW_EVENTS, USER_HISTORY
+from pipeline.tables.schema import Table
 from spark_jobs.job import SparkJob
 from spark_jobs.landed_days import Landed, check_unchanged
 from spark_jobs.transforms.accumulate import accumulate

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pipeline.intraday.base import find_base, superseded_by
 from pipeline.intraday.hour import arguments, day_of, parse_hour
 from pipeline.intraday.taken import drop_profiles, finished, plan_refresh, publisher
-from pipeline.landing import active_sources
-from pipeline.settings import load_settings
+from pipeline.runtime.settings import load_settings
+from pipeline.sources.landing import active_sources
 from spark_jobs.job import SparkJob, run_job
 from spark_jobs.landed_days import inspect_so_far
 from spark_jobs.refresh import Refresh

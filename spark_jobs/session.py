@@ -5,8 +5,8 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from pipeline.settings import Settings
-from pipeline.step_commands import java_options
+from pipeline.orchestration.step_commands import java_options
+from pipeline.runtime.settings import Settings
 
 
 def open_session(settings: Settings, name: str) -> SparkSession:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
-from pipeline.errors import LandingError
-from pipeline.source_file import Drop
+from pipeline.runtime.errors import LandingError
+from pipeline.sources.source import Drop
 from spark_jobs.transforms.split_days import DAY
 from spark_jobs.writing import by_day
 

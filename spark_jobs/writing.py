@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from pipeline.parquet_files import DayFile
+from pipeline.storage.files import DayFile
 
 WRITTEN = "ds string, path string, rows long"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings, load_settings
 
 gc.set_threshold(100_000, 50, 50)  # modules stay: searching them for garbage was a sixth of the CPU
 # Set before the JVM starts: Python workers inherit the environment that it started with.

@@ -15,10 +15,10 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from pipeline import ending
-from pipeline.days import parse_day
-from pipeline.errors import UsageError
-from pipeline.settings import load_settings
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import load_settings
 from training.comparison import record, table
 from training.job import arguments
 from training.presets import Preset, preset_named
@@ -105,4 +105,4 @@ def warm_starts(
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

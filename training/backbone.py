@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, DynamicCache, LlamaConfig, LlamaModel
 from transformers.utils import logging
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.text_encoder import model_folder
 
 SHORTEST = 4  # events; shorter rows are read with these

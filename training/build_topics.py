@@ -7,12 +7,13 @@ the newest earlier night; stages `topics` and `item_topics`. Items are clustered
 night of a week and where they have changed much; else new ones join the topics there are.
 """
 
-from pipeline import ending, staging
-from pipeline.catalog import file_schema
-from pipeline.interest_tables import ITEM_TOPICS, TOPICS
-from pipeline.parquet_files import write_day
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
+from pipeline.runtime import program
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.tables.interests import ITEM_TOPICS, TOPICS
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from training.job import arguments, open_day
 from training.topics.co_engagement import co_engagement
 from training.topics.day_items import read_items
@@ -51,4 +52,4 @@ def build(settings: Settings, ds: str, run: str) -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

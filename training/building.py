@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.settings import Settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training import distributed
 from training.batches import TargetDraws
 from training.ensemble import Ensemble

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.arrow_columns import day_numbers, vectors
 from training.event_texts import EventTexts
 

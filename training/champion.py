@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline import ending
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime import program
+from pipeline.runtime.settings import Settings, load_settings
 from training.registry import CHAMPION, aliased, folder_of
 from training.tracking import open_client
 
@@ -39,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

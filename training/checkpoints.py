@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 
 
 @dataclass

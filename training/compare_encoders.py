@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import ending
-from pipeline.days import parse_day
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import ITEMS
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.tables.registry import ITEMS
 from training.comparison import record, table
 from training.encoders import open_encoder
 from training.item_texts import embed_items, texts_of
@@ -71,4 +71,4 @@ def compare(
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import ending
-from pipeline.days import parse_day
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.settings import Settings, load_settings
 from training.comparison import record, table
 from training.job import arguments
 from training.presets import TUNINGS, Preset, preset_named
@@ -71,4 +71,4 @@ def compare(
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from training.bootstrap import interval
 from training.tracking import open_client, start_run
 from training.trial import Trial

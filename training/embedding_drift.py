@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from pipeline.days import shift
+from pipeline.runtime.days import shift
 from training.arrow_columns import Column, kept, lengths, plain
 from training.prediction import Predictor
 from training.sequences import sequences

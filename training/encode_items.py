@@ -8,13 +8,14 @@ partitions of `item_embeddings`. Only texts that the same encoder has not met ar
 
 import pyarrow as pa
 
-from pipeline import ending, staging
-from pipeline.catalog import file_schema
-from pipeline.errors import NotPublishedError
-from pipeline.parquet_files import write_day
-from pipeline.reading import published
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS
+from pipeline.runtime import program
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.reading import published
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
 from training.encoders import open_encoder
 from training.item_texts import embed_items, known_vectors, texts_of
 from training.job import add_range, arguments, open_day, wanted_days
@@ -55,4 +56,4 @@ def _latest_before(settings: Settings, ds: str) -> pa.Table:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -20,8 +20,8 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.errors import SettingsError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import SettingsError
+from pipeline.runtime.settings import Settings
 from training.item_texts import Encoder
 from training.text_encoder import DECIMALS, TextEncoder
 from training.tfidf_encoder import fit_tfidf, tfidf_vectors

@@ -6,9 +6,9 @@ Reads the test fold of `training_examples` and the run's model; writes metrics, 
 `evaluation/report.{json,md,html}` to the run in MLflow, and prints which baseline wins where.
 """
 
-from pipeline import ending
-from pipeline.days import parse_day
-from pipeline.settings import load_settings
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.settings import load_settings
 from training.evaluation import evaluate_model, load_window
 from training.evaluation_record import against_champion, keep, report_of
 from training.job import arguments
@@ -35,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

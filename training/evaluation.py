@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.baselines.known import LISTS, Known
 from training.baselines.propensities import Chances, baseline_chances, windowed_rows
 from training.baselines.roster import fit_rankers

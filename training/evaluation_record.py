@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.contest import best_rankers, head_verdicts, list_verdicts
 from training.evaluation import Evaluation, Window, compare, evaluate_model
 from training.examples import HEADS

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.item_texts import Encoder, text_hash
 
 MOST, MOST_HELD = 200_000, 50_000  # vectors on disk, and in memory

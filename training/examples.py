@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.arrow_columns import buckets, day_numbers, plain
 from training.catalogue import Catalogue
 from training.sequences import Sequences, sequences

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training import distributed
 from training.building import build_trainer
 from training.checkpoints import Progress

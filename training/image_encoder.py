@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
-from pipeline.errors import LandingError, SettingsError
+from pipeline.runtime.errors import LandingError, SettingsError
 from training.item_texts import Encoder
 from training.text_encoder import DECIMALS, digest
 

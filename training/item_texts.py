@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pyarrow as pa
 
-from pipeline.tables import ITEM_EMBEDDINGS
+from pipeline.tables.registry import ITEM_EMBEDDINGS
 
 
 class Encoder(Protocol):

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pyarrow.dataset as arrow_dataset
 
-from pipeline import staging
-from pipeline.days import day_range
-from pipeline.errors import NotPublishedError, UsageError
-from pipeline.reading import pinned_files, published
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
+from pipeline.runtime.days import day_range
+from pipeline.runtime.errors import NotPublishedError, UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.reading import pinned_files, published
+from pipeline.tables.schema import Table
 
 # Models are read from packages and paths: nothing is looked up on a network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

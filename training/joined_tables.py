@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.errors import ModelError
-from pipeline.feature_tables import JOINED, joined_columns
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.features import JOINED, joined_columns
+from pipeline.tables.schema import Table
 from training.job import open_day, open_staged
 
 Share = Callable[[pa.RecordBatch], pa.RecordBatch]  # keeps the rows of some users

@@ -9,9 +9,9 @@ never written. Tried again it does not judge again, and moves nothing that a lat
 Hours that are learned out of order are left out: what came later has been learned already.
 """
 
-from pipeline import ending
 from pipeline.intraday.hour import arguments, parse_hour
-from pipeline.settings import load_settings
+from pipeline.runtime import program
+from pipeline.runtime.settings import load_settings
 from training.hourly.learning import one_at_a_time, run
 
 
@@ -24,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

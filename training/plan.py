@@ -7,8 +7,8 @@ import argparse
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pipeline.days import parse_day
-from pipeline.settings import Settings
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.settings import Settings
 from training.presets import Preset, preset_named
 from training.registry import CHAMPION, aliased
 from training.reproduction import origin_of

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.errors import UsageError
+from pipeline.runtime.errors import UsageError
 
 
 @dataclass(frozen=True)

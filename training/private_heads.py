@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import pad
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training import distributed
 from training.losses import head_loss
 from training.presets import Preset

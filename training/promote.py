@@ -6,10 +6,10 @@ Reads the run's evaluation; moves the alias `champion` and keeps the reasons as 
 Exits with 0 also when the challenger is turned down: then the champion stays.
 """
 
-from pipeline import ending
-from pipeline.days import parse_day
-from pipeline.errors import ModelError
-from pipeline.settings import load_settings
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import load_settings
 from training.job import arguments
 from training.promotion import decide
 from training.registry import CHAMPION, MODEL, aliased, day_of, register
@@ -52,4 +52,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.days import shift
 from pipeline.intraday.overtaken import check_own
 from pipeline.intraday.taken import staged_row
-from pipeline.intraday_tables import USER_FEATURES_INTRADAY, USER_HISTORY_INTRADAY
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published
+from pipeline.tables.intraday import USER_FEATURES_INTRADAY, USER_HISTORY_INTRADAY
+from pipeline.tables.registry import USER_HISTORY
 from training.catalogue import Catalogue
 from training.job import open_day, open_staged
 from training.joined_tables import JoinedTables

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.tracking import local_folder
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import time
 
-from pipeline import ending, step_commands
-from pipeline.errors import ModelError
-from pipeline.settings import Settings, load_settings
-from pipeline.steps import EVALUATE, TRAIN, Step
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import EVALUATE, TRAIN, Step
+from pipeline.runtime import program
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings, load_settings
 from training.reproduction import Origin, check_inputs, code_differs, differences, origin_of
 from training.tracking import needed_run, open_client, run_with_id
 
@@ -63,4 +64,4 @@ def start(step: Step, settings: Settings, origin: Origin, run: str, *more: str) 
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

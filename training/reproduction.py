@@ -3,9 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ModelError
-from pipeline.reading import pinned_files
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import pinned_files
 from training.presets import Preset
 from training.tracking import DS_TAG, git_revision, requirements_hash
 

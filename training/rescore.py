@@ -12,14 +12,15 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from pipeline import ending, staging
-from pipeline.catalog import file_schema
-from pipeline.errors import ModelError
 from pipeline.intraday.hour import arguments, parse_hour
-from pipeline.intraday_tables import USER_FEATURES_INTRADAY
-from pipeline.parquet_files import DayFile
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime import program
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.tables.intraday import USER_FEATURES_INTRADAY
+from pipeline.tables.registry import USER_HISTORY
 from training import champion
 from training.catalogue import Catalogue
 from training.hourly.serving import serving
@@ -88,4 +89,4 @@ def scored(
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -11,9 +11,9 @@ import argparse
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline import ending
-from pipeline.errors import ModelError
-from pipeline.settings import load_settings
+from pipeline.runtime import program
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import load_settings
 from training.registry import CHAMPION, MODEL, aliased, day_of, folder_of
 from training.tracking import open_client
 
@@ -62,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.errors import UsageError
+from pipeline.runtime.errors import UsageError
 from training.arrow_columns import lengths, plain
 
 

@@ -7,10 +7,10 @@ writes the part `bucket-0` of the staged partition of `user_features`: one row f
 the bucket.
 """
 
-from pipeline import ending
-from pipeline.days import parse_day
-from pipeline.errors import UsageError
-from pipeline.settings import load_settings
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import load_settings
 from training.champion import load, version
 from training.job import arguments
 from training.score_bucket import Bucket, score_bucket
@@ -37,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

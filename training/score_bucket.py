@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.errors import ModelError
-from pipeline.parquet_files import DayFile
-from pipeline.settings import Settings
-from pipeline.tables import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.tables.registry import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
 from training.arrow_columns import buckets, day_number
 from training.catalogue import Catalogue
 from training.job import open_day

@@ -11,14 +11,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
-from pipeline import ending, staging
-from pipeline.catalog import file_schema
-from pipeline.days import shift
-from pipeline.interest_tables import REVIEW_SENTIMENTS
-from pipeline.parquet_files import write_day
-from pipeline.reading import pinned_files
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import EVENTS
+from pipeline.runtime import program
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.reading import pinned_files
+from pipeline.tables.interests import REVIEW_SENTIMENTS
+from pipeline.tables.registry import EVENTS
 from training.job import add_range, arguments, open_day, wanted_days
 from training.sentiment import cross_sentiments, later_quality, on_scale
 
@@ -63,4 +64,4 @@ def _reviews(settings: Settings, ds: str) -> tuple[int, pl.DataFrame]:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline.feature_tables import SCORED_USERS
-from pipeline.tables import NEXT_ITEMS
+from pipeline.tables.features import SCORED_USERS
+from pipeline.tables.registry import NEXT_ITEMS
 from training.arrow_columns import day_number
 from training.cold_start import COLD_EVENTS, cold_starts, items_read
 from training.embedding_drift import embedding_drift

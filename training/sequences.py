@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.tables import EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES
 from training.arrow_columns import Column, codes, day_numbers, floats, lengths, plain
 from training.catalogue import Catalogue
 

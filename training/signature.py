@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.feature_tables import SCORED_USERS
-from pipeline.tables import USER_HISTORY
+from pipeline.tables.features import SCORED_USERS
+from pipeline.tables.registry import USER_HISTORY
 
 if TYPE_CHECKING:
     from mlflow.types.schema import Schema

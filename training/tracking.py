@@ -11,8 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

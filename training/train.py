@@ -9,8 +9,8 @@ Reads `training_examples`, `item_embeddings` and `items` of the day; writes one 
 registers its model as challenger. Tried again with the same run, it goes on from its checkpoint.
 """
 
-from pipeline import ending
-from pipeline.settings import load_settings
+from pipeline.runtime import program
+from pipeline.runtime.settings import load_settings
 from training import distributed
 from training.building import finish
 from training.encoders import publish_with
@@ -60,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

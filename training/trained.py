@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.batches import tokens
 from training.catalogue import Catalogue
 from training.ensemble import Ensemble, together

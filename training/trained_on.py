@@ -11,8 +11,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline import ending
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime import program
+from pipeline.runtime.settings import Settings, load_settings
 from training.registry import version_of_run
 from training.reproduction import SNAPSHOT
 from training.tracking import DS_TAG, EXPERIMENT, open_client
@@ -65,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training import distributed
 from training.averaging import MovingAverage
 from training.batches import TargetDraws

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.dataset as arrow_dataset
 import torch
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES
+from pipeline.tables.schema import Table
 from training import distributed
 from training.catalogue import Catalogue, build_catalogue
 from training.encoders import open_encoder

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pyarrow as pa
 import torch
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.catalogue import build_catalogue
 from training.examples import load_examples
 from training.job import open_day

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training import backbone
 from training.adapter import Adapter
 from training.model import InterestModel

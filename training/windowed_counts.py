@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.tables import EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES
 from training.arrow_columns import Column, codes, day_numbers, floats, lengths, plain
 
 WINDOWS = (1, 7, 28, 90, 365)  # days, the day of the state included

@@ -7,10 +7,10 @@
 import os
 import sys
 
-from pipeline import ending
 from pipeline.airflow.environment import airflow_environment
-from pipeline.settings import load_settings
-from pipeline.step_commands import BINARIES
+from pipeline.orchestration.step_commands import BINARIES
+from pipeline.runtime import program
+from pipeline.runtime.settings import load_settings
 
 
 def main() -> None:
@@ -20,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    ending.run(main)
+    program.run(main)

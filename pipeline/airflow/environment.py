@@ -7,8 +7,8 @@ cluster sets the same variables itself and runs the same DAGs.
 import json
 import os
 
-from pipeline.settings import Settings
-from pipeline.step_commands import PROJECT, environment
+from pipeline.orchestration.step_commands import PROJECT, environment
+from pipeline.runtime.settings import Settings
 
 TORCH_SLOTS = 2  # of a torch job; a bucket that is scored takes one
 PARALLELISM = 4  # LocalExecutor forks this many idle workers, 130 MB each

@@ -3,14 +3,14 @@
 from urllib.parse import quote
 
 from pipeline.airflow.report_pages import PREFIX
-from pipeline.settings import load_settings
+from pipeline.runtime.settings import load_settings
 
 EXPERIMENT = 1  # MLflow numbers experiments from 0 (its default one)
 
 
 def data_docs(table: str, run: str) -> str:
     """The page of one audit, on the server that `up` starts."""
-    from pipeline.data_docs import data_docs_page
+    from pipeline.storage.audit.data_docs import data_docs_page
 
     settings = load_settings()
     page = data_docs_page(settings, table, run).relative_to(settings.reports)

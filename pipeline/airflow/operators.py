@@ -13,9 +13,9 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from pipeline.days import parse_day
-from pipeline.errors import TidemarkError
-from pipeline.settings import Settings
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import TidemarkError
+from pipeline.runtime.settings import Settings
 
 WRONG_USAGE = 2
 

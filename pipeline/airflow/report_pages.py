@@ -91,7 +91,7 @@ def make_app() -> "FastAPI":
 def start_page(host: str) -> str:
     """What leads to everything; `host` is the name under which the browser reached Airflow."""
     from pipeline.report.shelf import render_start
-    from pipeline.settings import load_settings
+    from pipeline.runtime.settings import load_settings
 
     settings = load_settings()
     return render_start(
@@ -119,7 +119,7 @@ def _page(name: str) -> Any:
     from fastapi.responses import HTMLResponse
 
     from pipeline.report.shelf import nightly_folder, nights_written
-    from pipeline.settings import load_settings
+    from pipeline.runtime.settings import load_settings
 
     settings = load_settings()
     if name not in [*nights_written(settings), "index"]:

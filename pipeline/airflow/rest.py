@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from pipeline.errors import OrchestrationError
+from pipeline.runtime.errors import OrchestrationError
 
 TIMEOUT = 30  # seconds; on loopback, beside a busy Spark job
 

@@ -4,13 +4,13 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline import servers
+from pipeline.airflow import servers
 from pipeline.airflow.environment import address, airflow_environment, pool_slots
 from pipeline.airflow.rest import AirflowClient
-from pipeline.errors import OrchestrationError
-from pipeline.servers import Server
-from pipeline.settings import Settings
-from pipeline.step_commands import BINARIES
+from pipeline.airflow.servers import Server
+from pipeline.orchestration.step_commands import BINARIES
+from pipeline.runtime.errors import OrchestrationError
+from pipeline.runtime.settings import Settings
 
 DAG_ID = "nightly_features"
 START_SECONDS = 180.0

@@ -7,12 +7,12 @@ from typing import Any
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator, TaskGroup
 
-from pipeline import step_commands
 from pipeline.airflow import waits
 from pipeline.airflow.environment import TORCH_SLOTS
 from pipeline.airflow.operators import Audit, Await, Command, Experiment, Report
-from pipeline.settings import Settings
-from pipeline.steps import REPORT, SCORE, TRAIN, TRAINING_STEPS, Step
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import REPORT, SCORE, TRAIN, TRAINING_STEPS, Step
+from pipeline.runtime.settings import Settings
 
 DAY = "{{ dag_run.partition_key }}"  # of hourly DAGs it is the hour
 RUN = "{{ dag.dag_id }}.{{ dag_run.run_id | slug }}"

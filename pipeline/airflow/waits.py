@@ -1,7 +1,7 @@
 """What a night waits for. Each function lists what is still missing; empty means: go."""
 
-from pipeline.days import shift
-from pipeline.settings import Settings
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
 
 NIGHT = "nightly_features"
 LOOKBACK_DAYS = 7  # sessions and history of a day build on the days just before it
@@ -9,7 +9,7 @@ LOOKBACK_DAYS = 7  # sessions and history of a day build on the days just before
 
 def landing(settings: Settings, ds: str) -> list[str]:
     """Files of `ds` that sources promise and that have not landed."""
-    from pipeline.landing import active_sources, missing
+    from pipeline.sources.landing import active_sources, missing
 
     if not active_sources(settings):
         return [f"no source is active: nothing is below {settings.landing}"]
@@ -18,8 +18,8 @@ def landing(settings: Settings, ds: str) -> list[str]:
 
 def earlier_days(settings: Settings, ds: str) -> list[str]:
     """Landed days of the week before `ds` whose events are not published."""
-    from pipeline.landing import landed_days
-    from pipeline.reading import published  # pyiceberg: a second, too slow for parsing DAGs
+    from pipeline.sources.landing import landed_days
+    from pipeline.storage.reading import published  # pyiceberg: a second, too slow for parsing DAGs
 
     first = shift(ds, -LOOKBACK_DAYS)
     week = [day for day in landed_days(settings) if first <= day < ds]
@@ -37,7 +37,7 @@ def earlier_topics(settings: Settings, ds: str) -> list[str]:
 
     A range load brings topics for its last day alone; nobody waits for the others.
     """
-    from pipeline.reading import published
+    from pipeline.storage.reading import published
 
     before = shift(ds, -1)
     loaded = published("events", settings).get(before)
@@ -52,7 +52,7 @@ def earlier_topics(settings: Settings, ds: str) -> list[str]:
 
 def history(settings: Settings, ds: str) -> list[str]:
     """Whether the histories and item vectors that training reads are published."""
-    from pipeline.reading import published
+    from pipeline.storage.reading import published
 
     tables = ("user_history", "item_embeddings")
     absent = [table for table in tables if ds not in published(table, settings)]
@@ -61,10 +61,10 @@ def history(settings: Settings, ds: str) -> list[str]:
 
 def segments(settings: Settings, ds: str) -> list[str]:
     """Whether the segments that a campaign's audience names are published."""
-    from pipeline.campaigns.audience import segments_of
-    from pipeline.campaigns.campaign import load_campaigns
-    from pipeline.errors import CampaignError
-    from pipeline.reading import published
+    from pipeline.decisions.campaigns.audience import segments_of
+    from pipeline.decisions.campaigns.campaign import load_campaigns
+    from pipeline.runtime.errors import CampaignError
+    from pipeline.storage.reading import published
 
     try:
         asking = [campaign.name for campaign in load_campaigns(settings) if segments_of(campaign)]

@@ -7,8 +7,8 @@ identity map joins to it go too. Cut off, it is simply run again.
 import argparse
 
 from pipeline.erasure.erase import erase
-from pipeline.erasure.suppression import erasures
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
+from pipeline.storage.suppression import erasures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table as Grid
 
-from pipeline.catalog import load_table
-from pipeline.publish import published_by
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime.settings import Settings
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import published_by
+from pipeline.tables.registry import table_named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

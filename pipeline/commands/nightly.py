@@ -10,22 +10,22 @@ import sys
 import time
 from urllib.parse import quote
 
-from pipeline import servers
+from pipeline.airflow import servers
 from pipeline.airflow.environment import address
 from pipeline.airflow.follow import Tasks, follow, name
 from pipeline.airflow.rest import AirflowClient
 from pipeline.airflow.start import DAG_ID, begin, idle, pid_folder, wait
 from pipeline.commands.run import show
-from pipeline.days import parse_day
-from pipeline.errors import LandingError, OrchestrationError
-from pipeline.landing import landed_days, missing
-from pipeline.processes import error_line
-from pipeline.range_load import load_range
-from pipeline.reading import published
-from pipeline.sample import generate
-from pipeline.settings import Settings
-from pipeline.steps import ENCODE
-from pipeline.summary import summarise
+from pipeline.orchestration.range_load import load_range
+from pipeline.orchestration.steps import ENCODE
+from pipeline.report.summary import summarise
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import LandingError, OrchestrationError
+from pipeline.runtime.processes import error_line
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import landed_days, missing
+from pipeline.sources.sample import generate
+from pipeline.storage.reading import published
 
 SAMPLE_EVENTS, SAMPLE_DAYS, SAMPLE_SEED = 200_000, 90, 7
 

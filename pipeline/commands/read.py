@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipeline.days import parse_day
-from pipeline.reading import read
-from pipeline.settings import Settings
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,10 +2,10 @@
 
 import argparse
 
-from pipeline.days import parse_day
-from pipeline.rollback import rollback
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.settings import Settings
+from pipeline.storage.rollback import rollback
+from pipeline.tables.registry import table_named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

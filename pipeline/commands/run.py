@@ -8,11 +8,11 @@ import argparse
 import sys
 import time
 
-from pipeline.days import day_range
-from pipeline.processes import Usage
-from pipeline.range_load import load_range
-from pipeline.settings import Settings
-from pipeline.steps import STEPS, step_named
+from pipeline.orchestration.range_load import load_range
+from pipeline.orchestration.steps import STEPS, step_named
+from pipeline.runtime.days import day_range
+from pipeline.runtime.processes import Usage
+from pipeline.runtime.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from pipeline.sample import generate
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
+from pipeline.sources.sample import generate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

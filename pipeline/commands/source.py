@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.errors import UsageError
-from pipeline.landing import find_source
-from pipeline.settings import Settings
-from pipeline.source_file import load_source
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import find_source
+from pipeline.sources.source import load_source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,14 +2,14 @@
 
 import argparse
 
-from pipeline.errors import OnlineError
+from pipeline.features.online import open_backend
 from pipeline.intraday.refreshes import describe, newest
-from pipeline.landing import active_sources, landed_days, missing
-from pipeline.online import open_backend
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.steps import CLEAN, INGEST, SESSIONIZE
-from pipeline.tables import TABLES
+from pipeline.orchestration.steps import CLEAN, INGEST, SESSIONIZE
+from pipeline.runtime.errors import OnlineError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import active_sources, landed_days, missing
+from pipeline.storage.reading import published
+from pipeline.tables.registry import TABLES
 
 EVERY_DAY = {*INGEST.tables, *CLEAN.tables, *SESSIONIZE.tables}
 

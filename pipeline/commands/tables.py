@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from pipeline.column_text import null_text, range_text, type_text
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.tables import TABLES, table_named
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published
+from pipeline.tables.registry import TABLES, table_named
+from pipeline.tables.texts import null_text, range_text, type_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,15 +7,15 @@ import argparse
 import json
 import re
 
-from pipeline.days import parse_day
-from pipeline.errors import NotPublishedError
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.story.facts import Facts, facts_of
-from pipeline.story.next_items import next_items
-from pipeline.story.sections import chances, drift, interests, interventions, signals, who
-from pipeline.tables import USER
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.report.story.facts import Facts, facts_of
+from pipeline.report.story.next_items import next_items
+from pipeline.report.story.sections import chances, drift, interests, interventions, signals, who
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.storage.reading import published
+from pipeline.tables.registry import USER
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.auditing.staged_rows import parquet_sql
-from pipeline.catalog import file_schema
 from pipeline.erasure.data_files import holding, rewritten, without_rows
 from pipeline.erasure.published import Days, Erasing, live_files, replace_days
-from pipeline.erasure.suppression import ERASED
-from pipeline.parquet_files import write_day
-from pipeline.reading import published
-from pipeline.staging import Attempt
-from pipeline.tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
+from pipeline.storage.audit.staged_rows import parquet_sql
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.reading import published
+from pipeline.storage.staging import Attempt
+from pipeline.storage.suppression import ERASED
+from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
 
 Place = tuple[str, str, str]  # ds, platform, landing file
 

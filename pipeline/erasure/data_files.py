@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.auditing.staged_rows import parquet_sql
-from pipeline.parquet_files import DayFile
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
+from pipeline.runtime.settings import Settings
+from pipeline.storage.audit.staged_rows import parquet_sql
+from pipeline.storage.files import DayFile
+from pipeline.tables.schema import Table
 
 AT_ONCE = 500  # files of one query
 

@@ -19,11 +19,11 @@ from pipeline.erasure.record import Record, keep, open_record
 from pipeline.erasure.search import named_in, search
 from pipeline.erasure.serving import erase_online, online_rows
 from pipeline.erasure.snapshots import forget_snapshots, snapshots_holding
-from pipeline.erasure.suppression import erasing, fingerprint, one_erasure, suppress, suppressed
-from pipeline.errors import ErasureError
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
-from pipeline.tables import ACCOUNTING, QUARANTINE, RAW_EVENTS, TABLES
+from pipeline.runtime.errors import ErasureError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.suppression import erasing, fingerprint, one_erasure, suppress, suppressed
+from pipeline.tables.registry import ACCOUNTING, QUARANTINE, RAW_EVENTS, TABLES
+from pipeline.tables.schema import Table
 
 USER_TABLES = [table for table in TABLES.values() if "user_id" in table.schema.names]
 SHOWN = 5

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
 from pipeline.erasure.persons import Persons, identity_file, read_identities
-from pipeline.erasure.suppression import ERASED
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
+from pipeline.storage.suppression import ERASED
 
 ASIDE = "_erasing"  # below landing/: no source reads a folder of such a name
 

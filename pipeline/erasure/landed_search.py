@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from tempfile import NamedTemporaryFile
 
-from pipeline import step_commands
-from pipeline.errors import LandingError
-from pipeline.landing import active_sources, files, source_days
-from pipeline.processes import error_line
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.tables import RAW_EVENTS
+from pipeline.orchestration import step_commands
+from pipeline.runtime.errors import LandingError
+from pipeline.runtime.processes import error_line
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import active_sources, files, source_days
+from pipeline.storage.reading import published
+from pipeline.tables.registry import RAW_EVENTS
 
 JOB = step_commands.PROJECT / "spark_jobs" / "find_landed.py"
 

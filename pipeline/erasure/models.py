@@ -4,10 +4,10 @@ import json
 import os
 import subprocess
 
-from pipeline import step_commands
-from pipeline.errors import ModelError
-from pipeline.processes import error_line
-from pipeline.settings import Settings
+from pipeline.orchestration import step_commands
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.processes import error_line
+from pipeline.runtime.settings import Settings
 
 
 def models_trained_on(

@@ -7,7 +7,7 @@ there the length of a text stands before it, and may look like a letter.
 import re
 from collections.abc import Sequence
 
-from pipeline.tables import USER
+from pipeline.tables.registry import USER
 
 WORD = "[0-9A-Za-z_]"
 

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.auditing.staged_rows import parquet_sql
-from pipeline.campaigns.consent import folder_of
+from pipeline.decisions.people import folder_of
 from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
-from pipeline.settings import Settings
-from pipeline.tables import RAW_EVENTS, USER_HISTORY
+from pipeline.runtime.settings import Settings
+from pipeline.storage.audit.staged_rows import parquet_sql
+from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY
 
 TEXT = {".csv", ".html", ".json", ".jsonl", ".log", ".md", ".txt", ".xml", ".yaml"}
 TYPED = {

@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UsageError
-from pipeline.landing import IDENTITY
-from pipeline.settings import Settings
-from pipeline.tables import USER
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import IDENTITY
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.tables.registry import USER
 
 SHORTEST, DIGITS = 6, 9  # a shorter id, or number, is no evidence: other numbers look like it
 

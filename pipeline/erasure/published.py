@@ -15,17 +15,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import staging
-from pipeline.auditing.staged_rows import parquet_sql, staged_rows
-from pipeline.catalog import own_table
 from pipeline.erasure.data_files import holding, rewritten, same_file, table_files, without_rows
-from pipeline.erasure.suppression import ERASED
-from pipeline.publish import Publication, commit
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.staging import Attempt, Manifest
-from pipeline.table_schema import Table
-from pipeline.tables import RAW_EVENTS
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.audit.staged_rows import parquet_sql, staged_rows
+from pipeline.storage.catalog import own_table
+from pipeline.storage.publish import Publication, commit
+from pipeline.storage.reading import published
+from pipeline.storage.staging import Attempt, Manifest
+from pipeline.storage.suppression import ERASED
+from pipeline.tables.registry import RAW_EVENTS
+from pipeline.tables.schema import Table
 
 STAYS = ("ds", "platform", "source_file", "arrival_ds")  # of an erased row of raw_events
 Days = dict[str, list[str]]  # ds -> data files

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pipeline.erasure.persons import Persons
-from pipeline.erasure.suppression import erasures, fingerprint
-from pipeline.settings import Settings
-from pipeline.staging import write_json
+from pipeline.runtime.settings import Settings
+from pipeline.storage.staging import write_json
+from pipeline.storage.suppression import erasures, fingerprint
 
 
 @dataclass

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.erasure.names import Names
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 BLOCK = 4 << 20
 

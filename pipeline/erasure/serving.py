@@ -1,7 +1,7 @@
 """The online store without persons: every night that is kept."""
 
-from pipeline.online import open_backend
-from pipeline.settings import Settings
+from pipeline.features.online import open_backend
+from pipeline.runtime.settings import Settings
 
 WAIT_SECONDS = 3600  # for a night that is being loaded: it may hold the persons
 

@@ -9,11 +9,11 @@ from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
-from pipeline.catalog import own_table
-from pipeline.errors import FencedError
-from pipeline.publish import published_by
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
+from pipeline.runtime.errors import FencedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.catalog import own_table
+from pipeline.storage.publish import published_by
+from pipeline.tables.schema import Table
 
 
 def snapshots_holding(settings: Settings, table: Table, files: set[str]) -> dict[int, bool]:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.days import day_range, shift
-from pipeline.errors import NotPublishedError
-from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, USER_FEATURES, USER_HISTORY
+from pipeline.runtime.days import day_range, shift
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published
+from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_FEATURES, USER_HISTORY
 
 # What a refresh reads of the night, beside what it told of its users.
 NEEDED = (USER_FEATURES, USER_HISTORY, ITEMS, ITEM_EMBEDDINGS, ITEM_TOPICS, REVIEW_SENTIMENTS)

@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from pipeline.errors import UsageError
+from pipeline.runtime.errors import UsageError
 
 FORMAT = "%Y-%m-%dT%H"
 

@@ -1,11 +1,11 @@
 """Whether a newer refresh has published between two steps of this one."""
 
-from pipeline import staging
-from pipeline.catalog import load_table
-from pipeline.errors import FencedError
-from pipeline.publish import publications
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
+from pipeline.runtime.errors import FencedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import publications
+from pipeline.tables.schema import Table
 
 
 def check_own(settings: Settings, table: Table, ds: str, run: str) -> None:

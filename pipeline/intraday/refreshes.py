@@ -4,19 +4,19 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from pipeline import staging
-from pipeline.catalog import file_schema
 from pipeline.intraday.base import instant
 from pipeline.intraday.taken import Row, finished
-from pipeline.intraday_tables import (
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.reading import published
+from pipeline.tables.intraday import (
     INTRADAY_REFRESHES,
     USER_FEATURES_INTRADAY,
     USER_HISTORY_INTRADAY,
 )
-from pipeline.parquet_files import write_day
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
+from pipeline.tables.schema import Table
 
 NO_RUN = ""  # none is called so: all refreshes of a day
 

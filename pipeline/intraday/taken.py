@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline import staging
-from pipeline.interest_tables import USER_INTERESTS, USER_SIGNALS
 from pipeline.intraday.base import Base, instant
-from pipeline.intraday_tables import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
-from pipeline.landed_file import LandedFile
-from pipeline.reading import published, read
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import LandedFile
+from pipeline.storage import staging
+from pipeline.storage.reading import published, read
+from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
+from pipeline.tables.intraday import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
 
 Row = dict[str, object]
 TIMES = ("base_published_at", "first_landed_at", "last_landed_at")

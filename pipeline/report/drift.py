@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from pipeline.interest_tables import DRIFT_STAGES
 from pipeline.report.migration import Flow
 from pipeline.report.partitions import Partitions
 from pipeline.report.words import FLOOR, MISSING, counted, tellable, veiled
+from pipeline.tables.interests import DRIFT_STAGES
 
 MOVING = ("shifting", "shifted", "reviving")
 MEANINGS = {

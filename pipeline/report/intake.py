@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pipeline.days import day_range, shift
 from pipeline.report.partitions import Partitions
+from pipeline.runtime.days import day_range, shift
 
 NIGHTS_SHOWN = 28
 SUMS = "sum(rows_landed)::BIGINT, sum(events)::BIGINT, sum(duplicates)::BIGINT, sum(quarantined)::BIGINT"  # fmt: skip  # noqa: E501

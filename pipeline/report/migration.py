@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 
-from pipeline.days import shift
 from pipeline.report.partitions import Partitions
 from pipeline.report.words import OTHER, told_share, veiled
+from pipeline.runtime.days import shift
 
 WEEKS = 8  # drawn together
 WEEKS_SHOWN = 12  # in the curve of how many move

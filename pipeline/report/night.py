@@ -11,7 +11,7 @@ from pipeline.report.quality import Quality, quality
 from pipeline.report.scores import Spread, spreads
 from pipeline.report.timing import Timeline, timeline
 from pipeline.report.topics import Trends, Turn, topic_names, topics_alive, trends, turns
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 
 @dataclass(frozen=True)

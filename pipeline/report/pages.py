@@ -12,7 +12,7 @@ from pipeline.report.night import Night
 from pipeline.report.rendering import template
 from pipeline.report.shelf import Listed, nightly_page, nights_written, write_index, write_page
 from pipeline.report.tiles import tiles
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 
 def write_night(settings: Settings, night: Night) -> Path:

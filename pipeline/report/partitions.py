@@ -9,10 +9,10 @@ from typing import Any
 
 import duckdb
 
-from pipeline.publish import Publication
-from pipeline.reading import pinned_files, published
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime.settings import Settings
+from pipeline.storage.publish import Publication
+from pipeline.storage.reading import pinned_files, published
+from pipeline.tables.registry import table_named
 
 THREADS = 2  # each reads a row group of its own
 MEMORY = "1GB"  # beyond it DuckDB spills to the home

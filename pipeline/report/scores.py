@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.report.partitions import Partitions
 from pipeline.report.shift import DECILES, bin_conditions, by_chance, psi, verdict
 from pipeline.report.words import share
-from pipeline.tables import USER_FEATURES
+from pipeline.tables.registry import USER_FEATURES
 
 BINS = 24  # drawn; the last one holds everything above
 TAIL = 0.995  # the axis ends where this share of users is covered

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pipeline.days import parse_day
 from pipeline.report.rendering import template
 from pipeline.report.words import MISSING
-from pipeline.settings import Settings
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.settings import Settings
 
 SUMMARY = re.compile(r'<script type="application/json" id="summary">(.*?)</script>', re.DOTALL)
 

@@ -8,15 +8,15 @@ is not counted, nor is waiting for it.
 
 from dataclasses import dataclass
 
-from pipeline import staging
-from pipeline.catalog import load_table
-from pipeline.errors import StagingError
-from pipeline.publish import Publication, published_by
+from pipeline.orchestration.steps import SERVE, STEPS, TRAIN
 from pipeline.report.partitions import Partitions
 from pipeline.report.quality import Trained
-from pipeline.settings import Settings
-from pipeline.steps import SERVE, STEPS, TRAIN
-from pipeline.tables import table_named
+from pipeline.runtime.errors import StagingError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import Publication, published_by
+from pipeline.tables.registry import table_named
 
 NANOSECONDS = 1e9
 

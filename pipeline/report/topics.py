@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from pipeline.days import shift
 from pipeline.report.partitions import Partitions
 from pipeline.report.words import FLOOR, LEAST_POINTS
+from pipeline.runtime.days import shift
 
 WEEK = 7
 SHOWN_EACH_WAY = 6

@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.tables import ACCOUNTING
+from pipeline.tables.registry import ACCOUNTING
 from spark_jobs.transforms.clean import BOT, DUPLICATE
 
 KEY = ["ds", "platform"]

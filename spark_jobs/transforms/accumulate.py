@@ -6,8 +6,8 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.days import shift
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime.days import shift
+from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.transforms.history import (
     DAILY_FIELDS,
     EVENT_FIELDS,

@@ -7,8 +7,8 @@ that they need; the verdicts, which are few, then join the rows by their place i
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.settings import Settings
-from pipeline.tables import EVENTS, QUARANTINE
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import EVENTS, QUARANTINE
 from spark_jobs.transforms.find_bots import find_bots
 from spark_jobs.transforms.find_duplicates import PLACE, SAME_DEED, find_duplicates
 

@@ -9,8 +9,8 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.days import shift
-from pipeline.tables import DAILY_COUNTS, HISTORY_EVENTS
+from pipeline.runtime.days import shift
+from pipeline.tables.registry import DAILY_COUNTS, HISTORY_EVENTS
 from spark_jobs.transforms.exact_sum import exact_sum
 
 EVENT_FIELDS = [field.name for field in HISTORY_EVENTS.value_type]

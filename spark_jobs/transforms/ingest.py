@@ -6,12 +6,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from pipeline.landed_file import LandedFile
-from pipeline.landing import IDENTITY
-from pipeline.settings import Settings
-from pipeline.source_file import Source
-from pipeline.tables import RAW_EVENTS
-from pipeline.user_key import load_user_key
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.landing import IDENTITY
+from pipeline.sources.source import Source
+from pipeline.sources.user_key import load_user_key
+from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.transforms.map_source import map_source
 from spark_jobs.transforms.pseudonymise import forget_erased, name_events, pseudonymise
 from spark_jobs.transforms.read_landing import read_landing

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.errors import SourceError
+from pipeline.runtime.errors import SourceError
 
 
 def local_day(instant: pl.Expr, zones: dict[str, str]) -> pl.Expr:

@@ -6,9 +6,9 @@ from functools import partial
 import polars as pl
 from pyspark.sql import DataFrame
 
-from pipeline.days import days_between, shift
-from pipeline.errors import ModelError
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.days import days_between, shift
+from pipeline.runtime.errors import ModelError
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from spark_jobs.transforms.history import (
     as_known,
     daily_counts,

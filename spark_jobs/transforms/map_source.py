@@ -5,8 +5,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StringType, TimestampNTZType, TimestampType
 
-from pipeline.errors import SourceError
-from pipeline.source_file import ITEM_COLUMNS, Source
+from pipeline.runtime.errors import SourceError
+from pipeline.sources.source import ITEM_COLUMNS, Source
 
 TYPES = {
     "user_id": "string", "item_id": "string", "event_type": "string", "event_time": "timestamp",

@@ -11,8 +11,8 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.source_file import ITEMS as ATTRIBUTES
-from pipeline.tables import ITEMS
+from pipeline.sources.source import ITEMS as ATTRIBUTES
+from pipeline.tables.registry import ITEMS
 from spark_jobs.transforms.whole_groups import map_groups
 
 PAST, EVENT_ROWS, DROP = 0, 1, 2  # in the order in which they overrule one another

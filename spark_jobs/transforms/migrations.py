@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipeline.days import shift
+from pipeline.runtime.days import shift
 from spark_jobs.transforms.interests.patterns import MEANINGS
 
 CALENDAR_WEEKS = 12  # newest weeks of `migrations`, that of `ds` included

@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.erasure.suppression import ERASED
+from pipeline.storage.suppression import ERASED
 
 
 def records(

@@ -7,8 +7,8 @@ import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from pipeline.days import days_since_1970
-from pipeline.interest_tables import USER_INTERESTS
+from pipeline.runtime.days import days_since_1970
+from pipeline.tables.interests import USER_INTERESTS
 from spark_jobs.transforms.interests.calibrate import calibrate
 from spark_jobs.transforms.interests.drift_stages import STABLE, find_stages
 from spark_jobs.transforms.interests.find_changes import find_changes

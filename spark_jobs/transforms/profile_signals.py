@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.interest_tables import USER_SIGNALS
+from pipeline.tables.interests import USER_SIGNALS
 from spark_jobs.transforms.behaviour.prices import usual_prices
 from spark_jobs.transforms.behaviour.profile import learn_norms, profile
 from spark_jobs.transforms.map_chunks import map_chunks

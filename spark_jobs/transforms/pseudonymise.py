@@ -9,8 +9,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.erasure.suppression import ERASED, fingerprint, suppressed
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.storage.suppression import ERASED, fingerprint, suppressed
 
 EVENT_ID_COLUMNS = (
     "platform", "user_id", "item_id", "event_type", "quantity", "price", "query", "text", "rating",

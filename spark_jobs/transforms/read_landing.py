@@ -11,10 +11,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.erasure.suppression import ERASED
-from pipeline.errors import LandingError
-from pipeline.landed_file import LandedFile
-from pipeline.source_file import Drop
+from pipeline.runtime.errors import LandingError
+from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.source import Drop
+from pipeline.storage.suppression import ERASED
 from spark_jobs.transforms.place_records import as_map, erased_line, records
 from spark_jobs.transforms.read_lines import read_lines
 from spark_jobs.transforms.split_lines import Reading

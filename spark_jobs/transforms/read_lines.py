@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.landed_file import LandedFile, line_blocks
+from pipeline.sources.landed_file import LandedFile, line_blocks
 from spark_jobs.transforms.split_lines import Reading, split_lines
 
 LINE = "line long, text string, problem string, sha256 string"

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.errors import LandingError
+from pipeline.runtime.errors import LandingError
 
 COLUMNS = ("platform", "raw_id", "person_id")
 

@@ -7,7 +7,7 @@ is in them is not to be trusted; `record` tells what was understood of it.
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.tables import EVENT_TYPES, ITEMLESS_EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES, ITEMLESS_EVENT_TYPES
 from spark_jobs.transforms.map_source import TYPES
 
 MAX_QUANTITY = 1e9

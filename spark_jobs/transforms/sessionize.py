@@ -20,7 +20,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.tables import SESSIONS
+from pipeline.tables.registry import SESSIONS
 from spark_jobs.transforms.exact_sum import exact_sum
 from spark_jobs.transforms.local_day import local_day, require_zones
 from spark_jobs.transforms.whole_groups import map_groups

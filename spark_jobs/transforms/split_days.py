@@ -5,9 +5,9 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.errors import LandingError
-from pipeline.landed_file import LandedFile
-from pipeline.source_file import Source
+from pipeline.runtime.errors import LandingError
+from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.source import Source
 from spark_jobs.transforms.map_source import event_time
 from spark_jobs.transforms.read_landing import read_landing
 

@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline import features, staging
-from pipeline.catalog import file_schema
-from pipeline.days import shift
-from pipeline.parquet_files import DayFile
-from pipeline.publish import publish
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import USER_FEATURES
+from pipeline.features import as_of
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.storage.publish import publish
+from pipeline.tables.registry import USER_FEATURES
 from tests.bench.bench_online import CHUNK, chunk, user
 
 FIRST = "2024-03-04"
@@ -72,7 +73,7 @@ def join(kind: str, users: int, days: int, count: int) -> None:
     frame = labels(users, days, count)
     began = time.process_time()
     columns = KINDS[kind]
-    found = features.as_of(frame, columns) if columns != [] else frame
+    found = as_of.as_of(frame, columns) if columns != [] else frame
     seconds = time.process_time() - began
     print(
         f"{kind:14} {seconds:6.1f} CPU s, {peak_mib():6.0f} MiB at most, "

@@ -33,11 +33,11 @@ FROM range({first}, {last}) t(i)
 
 def stage_events(rows: int) -> None:
     """Stages `rows` events under the run `bench`."""
-    from pipeline import staging
-    from pipeline.catalog import file_schema
-    from pipeline.parquet_files import write_day
-    from pipeline.settings import load_settings
-    from pipeline.tables import table_named
+    from pipeline.runtime.settings import load_settings
+    from pipeline.storage import staging
+    from pipeline.storage.catalog import file_schema
+    from pipeline.storage.files import write_day
+    from pipeline.tables.registry import table_named
 
     settings = load_settings()
     attempt = staging.begin(settings, "events", "bench")
@@ -60,12 +60,12 @@ def _with_maps(rows: pa.Table) -> pa.Table:
 
 def time_parts() -> None:
     """Prints the seconds of each part."""
-    from pipeline import staging
-    from pipeline.auditing.files import check_files
-    from pipeline.auditing.staged_rows import staged_rows
-    from pipeline.expectations import rules_of
-    from pipeline.settings import load_settings
-    from pipeline.tables import table_named
+    from pipeline.runtime.settings import load_settings
+    from pipeline.storage import staging
+    from pipeline.storage.audit.expectations import rules_of
+    from pipeline.storage.audit.files import check_files
+    from pipeline.storage.audit.staged_rows import staged_rows
+    from pipeline.tables.registry import table_named
 
     settings, table = load_settings(), table_named("events")
     manifests = staging.current(settings, "events", "bench")
@@ -79,12 +79,20 @@ def time_parts() -> None:
         keep = (settings, context, expectations, "bench", result)
         _timed("data docs", lambda: suite.keep_result(*keep))
         _timed("digest", rows.content)
-    command = [sys.executable, "-m", "pipeline.audit", "--table", "events", "--run", "bench"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.storage.audit.command",
+        "--table",
+        "events",
+        "--run",
+        "bench",
+    ]
     _timed("whole command", lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
 
 
 def _import_suite() -> Any:
-    from pipeline.auditing import suite
+    from pipeline.storage.audit import suite
 
     return suite
 

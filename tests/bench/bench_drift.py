@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 from planted import Planted, arguments, generated, in_home
 
-from pipeline.days import days_since_1970
-from pipeline.settings import load_settings
+from pipeline.runtime.days import days_since_1970
+from pipeline.runtime.settings import load_settings
 from spark_jobs.transforms.interests.calibrate import calibrate
 from spark_jobs.transforms.interests.changes import NEVER
 from spark_jobs.transforms.interests.drift_stages import REVIVING, STABLE, find_stages

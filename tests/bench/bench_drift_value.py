@@ -22,11 +22,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.days import days_since_1970, shift
-from pipeline.interest_tables import ITEM_TOPICS
-from pipeline.reading import read
-from pipeline.settings import load_settings
-from pipeline.tables import EVENTS
+from pipeline.runtime.days import days_since_1970, shift
+from pipeline.runtime.settings import load_settings
+from pipeline.storage.reading import read
+from pipeline.tables.interests import ITEM_TOPICS
+from pipeline.tables.registry import EVENTS
 from spark_jobs.transforms.interests.calibrate import calibrate, shuffle_days, user_years
 from spark_jobs.transforms.interests.changes import NEVER
 from spark_jobs.transforms.interests.drift_stages import find_stages

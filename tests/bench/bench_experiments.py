@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.experiments.assignment import assign
-from pipeline.experiments.sequential import LEAST_USERS, always_valid_p_values
-from pipeline.experiments.statistics import (
+from pipeline.decisions.experiments.assignment import assign
+from pipeline.decisions.experiments.sequential import LEAST_USERS, always_valid_p_values
+from pipeline.decisions.experiments.statistics import (
     RATIO_ALARM,
     cuped,
     difference,

@@ -23,11 +23,11 @@ import polars as pl
 from bench_signals import active, on_day
 from planted_signals import true_users
 
-from pipeline.days import day_range, shift
-from pipeline.interventions.candidates import QUERIES
-from pipeline.reading import pinned_files, published, scan
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.decisions.interventions.candidates import QUERIES
+from pipeline.runtime.days import day_range, shift
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.reading import pinned_files, published, scan
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training import champion
 from training.examples import HEADS, load_examples
 from training.prediction import Predictor

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 from bench_policy import _features, _ids, _publish, _timed
 
-from pipeline.settings import load_settings
-from pipeline.tables import EVENTS, ITEMS, USER_FEATURES
+from pipeline.runtime.settings import load_settings
+from pipeline.tables.registry import EVENTS, ITEMS, USER_FEATURES
 
 ITEM_COUNT, DAYS, EVENTS_EACH, LAST = 50_000, 28, 10, "2024-03-28"
 KINDS = ("view", "view", "view", "view", "cart", "favorite", "purchase", "return", "search",
@@ -120,7 +120,7 @@ def night(users: str) -> None:
     """Prepared in a process of its own: a child's peak would begin with what its parent holds."""
     subprocess.run([sys.executable, __file__, "--prepare", users], check=True)
     print(f"{int(users):,} users", flush=True)
-    _timed("job", "pipeline.build_interventions", "--ds", LAST, "--run", "bench")
+    _timed("job", "pipeline.decisions.interventions.build", "--ds", LAST, "--run", "bench")
     for name in ("audit", "publish"):
         _timed(name, f"pipeline.{name}", "--table", "interventions", "--run", "bench")
 

@@ -21,13 +21,13 @@ from itertools import count, islice
 from pathlib import Path
 
 from pipeline.commands.run import show
-from pipeline.days import shift
+from pipeline.features.online import open_store
 from pipeline.intraday.refreshes import newest
-from pipeline.online import open_store
-from pipeline.range_load import run_steps
-from pipeline.reading import published, read
-from pipeline.settings import Settings, load_settings
-from pipeline.steps import INTRADAY_STEPS
+from pipeline.orchestration.range_load import run_steps
+from pipeline.orchestration.steps import INTRADAY_STEPS
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.reading import published, read
 
 LIMIT_SECONDS = 300
 DAY = re.compile(rb'"ts":"\d{4}-\d{2}-\d{2}')

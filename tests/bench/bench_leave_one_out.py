@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline.settings import load_settings
-from pipeline.tables import EVENT_TYPES
+from pipeline.runtime.settings import load_settings
+from pipeline.tables.registry import EVENT_TYPES
 from training.baselines import als, markov
 from training.baselines.item_item import item_knn, plain_ease
 from training.baselines.known import Known

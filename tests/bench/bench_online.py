@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.online import Night, Nights, open_backend, open_store
-from pipeline.online.backend import Backend
-from pipeline.online.row_codec import encode, to_text, value_schema
-from pipeline.settings import Settings
-from pipeline.table_columns import NEXT_ITEMS
-from pipeline.tables import table_named
+from pipeline.features.online import Night, Nights, open_backend, open_store
+from pipeline.features.online.backend import Backend
+from pipeline.features.online.row_codec import encode, to_text, value_schema
+from pipeline.runtime.settings import Settings
+from pipeline.tables.columns import NEXT_ITEMS
+from pipeline.tables.registry import table_named
 from tests.postgres import postgres_server
 from tests.redis_server import redis_server
 

@@ -23,7 +23,7 @@ ARMS, STRATA = 50, 20
 
 def synthetic(rows: int):
     """A log of a softmax policy with a floor, drawn once from a fixed seed."""
-    from pipeline.ope.log import Log
+    from pipeline.decisions.ope.log import Log
 
     rng = np.random.default_rng(3)
     scores = np.exp(rng.normal(0, 1, (STRATA, ARMS)))
@@ -42,7 +42,7 @@ def synthetic(rows: int):
 
 
 def measure(rows: int) -> None:
-    from pipeline.ope.judge import compare, evaluate
+    from pipeline.decisions.ope.judge import compare, evaluate
 
     log, logging, worth = synthetic(rows)
     greedy = 0.1 / ARMS + 0.9 * np.eye(ARMS)[worth.argmax(axis=1)]
@@ -66,9 +66,9 @@ def measure(rows: int) -> None:
 
 def coverage(logs: int = 500, rows: int = 5_000) -> None:
     """Prints the share of intervals that hold the truth, and the mean error, by estimator."""
-    from pipeline.ope.estimators import ESTIMATORS
-    from pipeline.ope.judge import compare, evaluate
-    from pipeline.ope.log import Log
+    from pipeline.decisions.ope.estimators import ESTIMATORS
+    from pipeline.decisions.ope.judge import compare, evaluate
+    from pipeline.decisions.ope.log import Log
 
     rng = np.random.default_rng(9)
     worth = rng.uniform(0.01, 0.2, (4, 8))

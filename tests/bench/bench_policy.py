@@ -5,7 +5,7 @@
 50 arms, 200,000 impressions of 28 days, a champion by segment (Thompson sampling) and a challenger
 by features (LinTS) that an experiment gives half of the users; then a night that repeats what is
 published. Timed are the programs as they are run, with start-up. The truth of the regret table:
-`pipeline/simulator/world.py`.
+`pipeline/decisions/simulator/world.py`.
 """
 
 import os
@@ -44,7 +44,7 @@ consent = "everyone"
 
 def prepare(users: int) -> None:
     """Publishes made-up features and ads, without an audit, into the home of the environment."""
-    from pipeline.settings import load_settings
+    from pipeline.runtime.settings import load_settings
 
     settings, rng = load_settings(), np.random.default_rng(0)
     for ds in (BEFORE, LAST):
@@ -59,7 +59,7 @@ def prepare(users: int) -> None:
 
 
 def _features(users: int, ds: str, rng: np.random.Generator) -> pa.Table:
-    from pipeline.tables import USER_FEATURES
+    from pipeline.tables.registry import USER_FEATURES
 
     columns = {}
     for field in USER_FEATURES.schema:
@@ -77,7 +77,7 @@ def _features(users: int, ds: str, rng: np.random.Generator) -> pa.Table:
 
 
 def _ads(users: int, ds: str, rng: np.random.Generator) -> pa.Table:
-    from pipeline.tables import EVENTS
+    from pipeline.tables.registry import EVENTS
 
     rows = IMPRESSIONS // DAYS
     arm, clicked = rng.integers(0, ARMS, rows), rng.random(rows) < 0.05
@@ -105,12 +105,12 @@ def _ids(numbers: np.ndarray) -> list[str]:
 
 
 def _publish(settings, table: str, ds: str, rows: pa.Table) -> None:
-    from pipeline import staging
-    from pipeline.catalog import file_schema
-    from pipeline.parquet_files import write_day
-    from pipeline.publish import publish
-    from pipeline.staging import Receipt
-    from pipeline.tables import table_named
+    from pipeline.storage import staging
+    from pipeline.storage.catalog import file_schema
+    from pipeline.storage.files import write_day
+    from pipeline.storage.publish import publish
+    from pipeline.storage.staging import Receipt
+    from pipeline.tables.registry import table_named
 
     run = f"bench-{ds}"
     attempt = staging.begin(settings, table, run)
@@ -138,7 +138,7 @@ def _timed(what: str, *arguments: str) -> None:
 
 def prepare_next(users: int) -> None:
     """Publishes the features of another day; the file now repeats what is published."""
-    from pipeline.settings import load_settings
+    from pipeline.runtime.settings import load_settings
 
     settings = load_settings()
     _publish(settings, "user_features", NEXT, _features(users, NEXT, np.random.default_rng(1)))
@@ -154,11 +154,11 @@ def nights(users: str) -> None:
     subprocess.run([sys.executable, __file__, "--prepare", users], check=True)
     print(f"{int(users):,} users x {ARMS} arms", flush=True)
     tables = ("--table", "ad_policy", "--table", "policy_judgements", "--run", "first")
-    _timed("job", "pipeline.build_ad_policy", "--ds", LAST, "--run", "first")
-    _timed("audit", "pipeline.audit", *tables)
-    _timed("publish", "pipeline.publish", *tables)
+    _timed("job", "pipeline.decisions.campaigns.build", "--ds", LAST, "--run", "first")
+    _timed("audit", "pipeline.storage.audit.command", *tables)
+    _timed("publish", "pipeline.storage.publish", *tables)
     subprocess.run([sys.executable, __file__, "--prepare-next", users], check=True)
-    _timed("repeat", "pipeline.build_ad_policy", "--ds", NEXT, "--run", "second")
+    _timed("repeat", "pipeline.decisions.campaigns.build", "--ds", NEXT, "--run", "second")
 
 
 def main() -> None:
@@ -168,7 +168,7 @@ def main() -> None:
         return
     if not sys.argv[1:]:
         with tempfile.TemporaryDirectory() as folder:
-            simulator = [sys.executable, "-m", "pipeline.simulator", "--out", folder]
+            simulator = [sys.executable, "-m", "pipeline.decisions.simulator", "--out", folder]
             subprocess.run(simulator, check=True)
     for users in sys.argv[1:] or ["100000", "300000", "1000000"]:
         with tempfile.TemporaryDirectory() as folder:

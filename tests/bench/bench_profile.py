@@ -23,15 +23,15 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.days import shift
-from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS
-from pipeline.parquet_files import DayFile
-from pipeline.publish import publish
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
-from pipeline.tables import ITEMS, USER_HISTORY
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.storage.publish import publish
+from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
+from pipeline.tables.registry import ITEMS, USER_HISTORY
+from pipeline.tables.schema import Table
 
 DS, TOPICS, CHUNK, VISIT = "2026-03-31", 100, 10_000, 4
 DAYS = [shift(DS, -age) for age in range(365)]

@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from pipeline.days import shift
-from pipeline.reading import scan
-from pipeline.settings import load_settings
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import load_settings
+from pipeline.storage.reading import scan
 from spark_jobs.transforms.history import as_known, daily_counts, listed_events, with_list
 from spark_jobs.transforms.make_examples import first_events
 from training.arrow_columns import day_number

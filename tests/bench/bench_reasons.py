@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from pipeline.settings import load_settings
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime.settings import load_settings
+from pipeline.tables.registry import USER_HISTORY
 from tests.bench.head_deletions import head_deletions
 from tests.bench.list_deletions import PLACES, Lists, list_deletions
 from training.arrow_columns import day_number

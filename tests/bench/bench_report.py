@@ -67,11 +67,11 @@ COLUMNS = {
 
 def publish_rows(table: str, ds: str, rows: int) -> None:
     """Publishes that many rows of a table; columns that the report does not read are empty."""
-    from pipeline import staging
-    from pipeline.publish import publish
-    from pipeline.settings import load_settings
-    from pipeline.staging import Receipt
-    from pipeline.tables import table_named
+    from pipeline.runtime.settings import load_settings
+    from pipeline.storage import staging
+    from pipeline.storage.publish import publish
+    from pipeline.storage.staging import Receipt
+    from pipeline.tables.registry import table_named
 
     settings, declared = load_settings(), table_named(table)
     attempt = staging.begin(settings, table, ds)
@@ -86,7 +86,7 @@ def publish_rows(table: str, ds: str, rows: int) -> None:
 
 
 def _rows_sql(table: str, ds: str, first: int, last: int) -> str:
-    from pipeline.tables import table_named
+    from pipeline.tables.registry import table_named
 
     columns = COLUMNS[table]
     named = [f"{sql} AS {name}" for name, sql in columns.items()]
@@ -102,7 +102,7 @@ def _written(settings: object, declared: object, folder: Path, rows: object) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.catalog import file_schema
+    from pipeline.storage.catalog import file_schema
 
     schema = file_schema(settings, declared)  # type: ignore[arg-type]
     arrays = [
@@ -137,7 +137,7 @@ def measure(users: int) -> dict[str, float]:
             publish_rows(table, ds, rows)
     began = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "pipeline.build_report", "--ds", NIGHT]
+    command = [sys.executable, "-m", "pipeline.report.build", "--ds", NIGHT]
     page = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

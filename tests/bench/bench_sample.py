@@ -26,7 +26,7 @@ def child(out: str, events: int) -> None:
     """Generate, then print this process's peak memory."""
     from pathlib import Path
 
-    from pipeline.sample import generate
+    from pipeline.sources.sample import generate
 
     generate(Path(out), events=events, days=90, seed=7)
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:6.0f} MiB peak")

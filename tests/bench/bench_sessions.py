@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipeline.settings import Settings
-from pipeline.table_schema import INSTANT
+from pipeline.runtime.settings import Settings
+from pipeline.tables.schema import INSTANT
 from spark_jobs.session import open_session
 from spark_jobs.transforms.sessionize import sessionize
 

@@ -18,10 +18,10 @@ from planted_signals import plant, true_items, true_users
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from pipeline.days import shift
-from pipeline.reading import published, read, scan
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.reading import published, read, scan
+from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.transforms.accumulate import histories
 from spark_jobs.transforms.behaviour.prices import usual_prices
 from spark_jobs.transforms.behaviour.profile import learn_norms, profile

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.tables import USER_HISTORY
+from pipeline.tables.registry import USER_HISTORY
 from training.topics.clusters import assign, fit
 from training.topics.co_engagement import co_engagement
 from training.topics.day_items import HALF

@@ -11,15 +11,15 @@ import subprocess
 import sys
 
 PROGRAMS = (
-    "pipeline.publish", "pipeline.audit", "training.score", "training.train", "training.evaluate",
+    "pipeline.storage.publish", "pipeline.storage.audit.command", "training.score", "training.train", "training.evaluate",
     "training.encode_items", "training.build_topics",
 )  # fmt: skip
 IMPORTS = {
     "Great Expectations, as an audit imports it": (
-        "from pipeline.auditing.lean_import import lean\n"
-        "with lean(): import pipeline.auditing.suite"
+        "from pipeline.storage.audit.lean_import import lean\n"
+        "with lean(): import pipeline.storage.audit.suite"
     ),
-    "Great Expectations, whole": "import pipeline.auditing.suite",
+    "Great Expectations, whole": "import pipeline.storage.audit.suite",
 }
 
 

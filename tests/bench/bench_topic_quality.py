@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from pipeline.settings import load_settings
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
+from pipeline.runtime.settings import load_settings
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from training.encoders import open_encoder
 from training.job import open_day
 from training.topics.clusters import assign, fit

@@ -19,12 +19,12 @@ import time
 import numpy as np
 import pyarrow as pa
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.parquet_files import DayFile
-from pipeline.settings import Settings, load_settings
-from pipeline.table_schema import Table
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
+from pipeline.tables.schema import Table
 from tests.training.factory import DS, vouch
 
 WIDTH, TOPICS, EVENTS, CHUNK = 384, 200, 10, 20_000

@@ -18,14 +18,14 @@ import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
 
-from pipeline.errors import UpliftError
-from pipeline.uplift.candidates import CANDIDATES, name_of
-from pipeline.uplift.effects import difference_p_value
-from pipeline.uplift.judge import findings, judge
-from pipeline.uplift.qini import qini, ranked
-from pipeline.uplift.scorers import cross_fit
-from pipeline.uplift.soundness import check_balance
-from pipeline.uplift.trial import Trial, places
+from pipeline.decisions.uplift.candidates import CANDIDATES, name_of
+from pipeline.decisions.uplift.effects import difference_p_value
+from pipeline.decisions.uplift.judge import findings, judge
+from pipeline.decisions.uplift.qini import qini, ranked
+from pipeline.decisions.uplift.scorers import cross_fit
+from pipeline.decisions.uplift.soundness import check_balance
+from pipeline.decisions.uplift.trial import Trial, places
+from pipeline.runtime.errors import UpliftError
 
 FEATURES = 20
 WORLDS = ("even", "fifth", "policy")  # half treated, a fifth, or by a policy that prefers users

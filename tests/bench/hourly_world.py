@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-import pipeline.sample.world as sample_world
-from pipeline.sample.clock import DAY_MS, LAST_DAY, PLATFORMS, Clock
-from pipeline.sample.formats import EventFormat
-from pipeline.sample.people import NEVER, People, Shift, plant_people
-from pipeline.sample.rows import EVENT_FATES, Kind, Rows
-from pipeline.sample.topics import TOPIC_NAMES
-from pipeline.sample.world import World, plant_world
-from pipeline.tables import TRAINING_EXAMPLES
+import pipeline.sources.sample.world as sample_world
+from pipeline.sources.sample.clock import DAY_MS, LAST_DAY, PLATFORMS, Clock
+from pipeline.sources.sample.formats import EventFormat
+from pipeline.sources.sample.people import NEVER, People, Shift, plant_people
+from pipeline.sources.sample.rows import EVENT_FATES, Kind, Rows
+from pipeline.sources.sample.topics import TOPIC_NAMES
+from pipeline.sources.sample.world import World, plant_world
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.arrow_columns import day_number
 from training.catalogue import Catalogue, build_catalogue
 from training.encoders import fit

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-import pipeline.sample.world as sample_world
-from pipeline.interest_tables import ITEM_TOPICS
-from pipeline.reading import read
-from pipeline.sample import truth
-from pipeline.sample.clock import LAST_DAY, PLATFORMS, Clock
-from pipeline.sample.formats import EventFormat
-from pipeline.sample.people import People, plant_people
-from pipeline.sample.rows import EVENT_FATES, Kind, Rows
-from pipeline.sample.topics import TOPIC_NAMES
-from pipeline.sample.visits import Visits
-from pipeline.sample.world import World, plant_world
-from pipeline.settings import Settings
-from pipeline.tables import USER_HISTORY
-from pipeline.user_key import load_user_key, pseudonym
+import pipeline.sources.sample.world as sample_world
+from pipeline.runtime.settings import Settings
+from pipeline.sources.sample import truth
+from pipeline.sources.sample.clock import LAST_DAY, PLATFORMS, Clock
+from pipeline.sources.sample.formats import EventFormat
+from pipeline.sources.sample.people import People, plant_people
+from pipeline.sources.sample.rows import EVENT_FATES, Kind, Rows
+from pipeline.sources.sample.topics import TOPIC_NAMES
+from pipeline.sources.sample.visits import Visits
+from pipeline.sources.sample.world import World, plant_world
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.storage.reading import read
+from pipeline.tables.interests import ITEM_TOPICS
+from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.transforms.interests.touches import LISTS
 
 PERSON = ("kind", "start_ds", "churned_ds", "to_topic", "topics", "weights")

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from pipeline.settings import Settings
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.runtime.settings import Settings
+from pipeline.sources.user_key import load_user_key, pseudonym
 from spark_jobs.transforms.history import EVENT_FIELDS
 
 EACH = 10  # accounts of a kind

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, LEARN, STEPS, UPLIFT
+from pipeline.orchestration.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, LEARN, STEPS, UPLIFT
 
 FOLDER = Path(__file__).parents[2] / "dags"
 DAGS = sorted(FOLDER.glob("*.py"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.settings import NOT_SETTINGS, PREFIX, Settings
+from pipeline.runtime.settings import NOT_SETTINGS, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker" / "compose.yaml"

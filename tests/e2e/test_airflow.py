@@ -16,16 +16,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import servers
+from pipeline.airflow import servers
 from pipeline.airflow.start import begin, pid_folder, wait
-from pipeline.days import shift
-from pipeline.landing import landed_days
-from pipeline.publish import Publication
-from pipeline.reading import published, read
-from pipeline.sample import generate
-from pipeline.settings import Settings, load_settings
-from pipeline.steps import STEPS
-from pipeline.tables import TABLES
+from pipeline.orchestration.steps import STEPS
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.sources.landing import landed_days
+from pipeline.sources.sample import generate
+from pipeline.storage.publish import Publication
+from pipeline.storage.reading import published, read
+from pipeline.tables.registry import TABLES
 
 pytestmark = pytest.mark.e2e
 

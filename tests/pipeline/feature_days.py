@@ -4,9 +4,9 @@ from datetime import datetime
 
 from staged_factory import SOUND, pass_audit, stage
 
-from pipeline.publish import Publication, publish
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime.settings import Settings
+from pipeline.storage.publish import Publication, publish
+from pipeline.tables.registry import table_named
 
 ANN, BOB, EVE = "a" * 32, "b" * 32, "e" * 32
 

@@ -2,12 +2,12 @@
 
 import pyarrow as pa
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.parquet_files import write_day
-from pipeline.publish import Publication, publish
-from pipeline.settings import Settings
-from pipeline.tables import ACCOUNTING
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.publish import Publication, publish
+from pipeline.tables.registry import ACCOUNTING
 
 
 def accounting_rows(ds: str, rows: int, landed: int = 1) -> pa.Table:

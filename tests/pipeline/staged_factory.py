@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import staging
-from pipeline.settings import Settings
-from pipeline.staging import Manifest, Receipt
-from pipeline.tables import NEXT_ITEMS, table_named
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.staging import Manifest, Receipt
+from pipeline.tables.registry import NEXT_ITEMS, table_named
 
 DAY = "2024-03-05"
 USER = "0123456789abcdef0123456789abcdef"

@@ -9,13 +9,15 @@ import pytest
 import staged_factory as factory
 from staged_factory import DAY, USER, event, stage
 
-from pipeline import data_docs, ending, staging
-from pipeline.audit import main
-from pipeline.auditing.audit_table import audit
-from pipeline.errors import AuditError, StagingError
-from pipeline.publish import publish
-from pipeline.settings import Settings
-from pipeline.tables import TABLES, table_named
+from pipeline.runtime import program
+from pipeline.runtime.errors import AuditError, StagingError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.audit import data_docs
+from pipeline.storage.audit.audit_table import audit
+from pipeline.storage.audit.command import main
+from pipeline.storage.publish import publish
+from pipeline.tables.registry import TABLES, table_named
 
 EVENTS = table_named("events")
 NEXT = "2024-03-06"
@@ -201,7 +203,7 @@ def test_another_schema_is_refused(home: Settings, change: object, found: str) -
     factory.write(staged_file(home), rows)
     message = refusal(home)
     assert found in message
-    assert message.endswith("write the table as pipeline/tables.py declares it")
+    assert message.endswith("write the table as pipeline/tables/registry.py declares it")
 
 
 # ---- broken rows
@@ -270,7 +272,9 @@ def test_only_audited_rows_are_published_and_a_rerun_is_a_no_op(home: Settings) 
 
 def command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.audit", *arguments], capture_output=True, text=True
+        [sys.executable, "-m", "pipeline.storage.audit.command", *arguments],
+        capture_output=True,
+        text=True,
     )
 
 
@@ -289,6 +293,6 @@ def test_wrong_usage_ends_with_2(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["audit", "--table", "event", "--run", "r1"])
     with pytest.raises(SystemExit) as end:
-        ending.run(main)
+        program.run(main)
     assert end.value.code == 2
     assert "found 'event'" in capsys.readouterr().err

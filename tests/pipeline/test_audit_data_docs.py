@@ -8,13 +8,13 @@ from pathlib import Path
 
 from staged_factory import DAY, event, stage
 
-from pipeline import data_docs
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
+from pipeline.storage.audit import data_docs
 
 
 def audit_run(home: Settings, run: str) -> None:
-    from pipeline.auditing.audit_table import audit
-    from pipeline.tables import table_named
+    from pipeline.storage.audit.audit_table import audit
+    from pipeline.tables.registry import table_named
 
     audit(home, table_named("events"), run)
 

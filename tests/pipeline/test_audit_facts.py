@@ -4,17 +4,17 @@ import pytest
 import staged_factory as factory
 from staged_factory import DAY, event, pass_audit, stage
 
-from pipeline import staging
-from pipeline.auditing.facts import (
+from pipeline.runtime.errors import AuditError, StagingError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.audit.facts import (
     check_accounting,
     check_item_topics,
     check_row_facts,
     list_lengths,
 )
-from pipeline.errors import AuditError, StagingError
-from pipeline.publish import publish
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.storage.publish import publish
+from pipeline.tables.registry import table_named
 
 NEXT = "2024-03-06"
 

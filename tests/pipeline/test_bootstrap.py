@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import bootstrap
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / ".ci"))
+
+import bootstrap
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -97,10 +99,10 @@ def test_classes_are_archived_anew_only_when_java_changes(
     bootstrap.ensure_class_archive()  # failing is no error: jobs run without it
     assert "warning: Spark jobs will start slowly: no room; remove" in capsys.readouterr().out
     bootstrap.ensure_class_archive()
-    assert calls.read_text() == "-m pipeline.class_archive\n"
+    assert calls.read_text() == "-m spark_jobs.class_archive\n"
     program(tmp_path / "java" / "bin", "java", "echo 17.0.2 >&2")
     bootstrap.ensure_class_archive()
-    assert calls.read_text() == 2 * "-m pipeline.class_archive\n"
+    assert calls.read_text() == 2 * "-m spark_jobs.class_archive\n"
 
 
 def test_bootstrap_needs_the_standard_library_alone() -> None:

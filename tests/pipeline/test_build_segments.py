@@ -3,13 +3,13 @@
 import pytest
 import staged_factory as factory
 
-from pipeline.build_segments import build_segments
-from pipeline.errors import NotPublishedError
-from pipeline.publish import publish
-from pipeline.reading import read
-from pipeline.segments import SEGMENTS, UNUSUAL, with_topics
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.decisions.segments.build_segments import build_segments
+from pipeline.decisions.segments.segments import SEGMENTS, UNUSUAL, with_topics
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read
+from pipeline.tables.registry import table_named
 
 Row = dict[str, object]
 DAY = factory.DAY

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 from staged_factory import SOUND, pass_audit, stage
 
-from pipeline import staging
-from pipeline.catalog import ensure_table, file_schema
-from pipeline.errors import SettingsError
-from pipeline.parquet_files import write_day
-from pipeline.publish import publish
-from pipeline.reading import read, scan
-from pipeline.settings import Settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.errors import SettingsError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import ensure_table, file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read, scan
+from pipeline.tables.registry import TRAINING_EXAMPLES
 
 OLD, NEW = "2024-03-05", "2024-03-12"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import COMMANDS
+from pipeline.commands.cli import COMMANDS
 
 CONTRACT = {
     "nightly", "run", "source", "sample", "tables", "read", "history", "rollback", "status", "user",

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli
-from pipeline.column_text import null_text, range_text, type_text
-from pipeline.contract import broken, check, contract_of, release, releases
-from pipeline.errors import ContractError
-from pipeline.feature_docs import PAGE, page
+from pipeline.commands import cli
+from pipeline.runtime.errors import ContractError
 from pipeline.table_elements import elements, is_struct_list
-from pipeline.table_schema import DOUBLE, FLOAT, INT, LONG, STRING, TEXTS, Column, Table, list_of
-from pipeline.tables import TABLES, USER_FEATURES
+from pipeline.tables.contract import broken, check, contract_of, release, releases
+from pipeline.tables.features_page import PAGE, page
+from pipeline.tables.registry import TABLES, USER_FEATURES
+from pipeline.tables.schema import DOUBLE, FLOAT, INT, LONG, STRING, TEXTS, Column, Table, list_of
+from pipeline.tables.texts import null_text, range_text, type_text
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = (INT, LONG, FLOAT, DOUBLE)
@@ -44,7 +44,9 @@ def test_the_declared_columns_are_the_released_ones() -> None:
 
 
 def test_the_page_is_what_the_schema_says() -> None:
-    assert (ROOT / PAGE).read_text() == page(USER_FEATURES), "run `python -m pipeline.feature_docs`"
+    assert (ROOT / PAGE).read_text() == page(USER_FEATURES), (
+        "run `python -m pipeline.tables.features_page`"
+    )
 
 
 @pytest.mark.parametrize("column", USER_FEATURES.columns, ids=lambda it: it.name)
@@ -106,7 +108,9 @@ def test_an_undeclared_change_is_refused(folder: Path, table: Table, found: str)
 
 def test_an_addition_is_declared_by_a_minor_version_and_released(folder: Path) -> None:
     table = with_added("1.1", "1.1")
-    with pytest.raises(ContractError, match=r"expected pipeline/contracts/things/1\.1\.json"):
+    with pytest.raises(
+        ContractError, match=r"expected pipeline/tables/contracts/things/1\.1\.json"
+    ):
         check(table, folder)
     release(table, folder)
     check(table, folder)

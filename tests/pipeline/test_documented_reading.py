@@ -9,9 +9,9 @@ import pytest
 from feature_days import at, features, publish_days
 from staged_factory import USER
 
-from pipeline.online import open_backend
-from pipeline.online.load import load_night
-from pipeline.settings import Settings
+from pipeline.features.online import open_backend
+from pipeline.features.online.load import load_night
+from pipeline.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/reading.md")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import ending
-from pipeline.errors import AuditError, UsageError
+from pipeline.runtime import program
+from pipeline.runtime.errors import AuditError, UsageError
 
 
 def raising(error: BaseException) -> None:
@@ -35,19 +35,19 @@ def test_ends_with_one_line(
     error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        ending.run(lambda: raising(error))
+        program.run(lambda: raising(error))
     assert end.value.code == code
     assert capsys.readouterr().err == line + "\n"
 
 
 def test_an_unforeseen_error_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
-        ending.run(lambda: print(1 / 0))
+        program.run(lambda: print(1 / 0))
 
 
 PROGRAM = """
 import atexit, gc, sys, threading, time
-from pipeline import ending
+from pipeline.runtime import program
 
 def late():
     time.sleep(0.2)
@@ -59,10 +59,10 @@ def main():
     atexit.register(print, "last words")
     print("done")
     if sys.argv[1:]:
-        raise ending.UsageError("not so")
+        raise program.UsageError("not so")
 
 assert not gc.isenabled()
-ending.run(main)
+program.run(main)
 """
 
 
@@ -70,7 +70,7 @@ ending.run(main)
 def test_a_program_leaves_nothing_undone(
     arguments: list[str], code: int, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    called = f"__file__ = {str(ending.PROJECT / 'pipeline' / 'made_up.py')!r}"
+    called = f"__file__ = {str(program.PROJECT / 'pipeline' / 'made_up.py')!r}"
     command = [sys.executable, "-c", called + PROGRAM, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (code, "done\na thread\nlast words\n"), done.stderr
@@ -78,7 +78,7 @@ def test_a_program_leaves_nothing_undone(
 
 
 def test_who_imports_us_keeps_the_collector_of_garbage() -> None:
-    ending.run(lambda: None)
+    program.run(lambda: None)
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
 

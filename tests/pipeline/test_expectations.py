@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 import staged_factory as factory
 
-from pipeline.expectations import Rule, key_sql, rules_of
-from pipeline.settings import Settings
-from pipeline.tables import TABLES, table_named
+from pipeline.runtime.settings import Settings
+from pipeline.storage.audit.expectations import Rule, key_sql, rules_of
+from pipeline.tables.registry import TABLES, table_named
 
 # table, changed columns, the rules that must name the row (and no other)
 BROKEN: list[tuple[str, dict[str, object], set[str]]] = [

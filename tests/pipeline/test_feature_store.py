@@ -13,17 +13,17 @@ from feast import FeatureStore
 from feast.types import Array, Float32
 from feature_days import ANN, BOB, EVE, features, publish_days
 
-from pipeline import staging
-from pipeline.days import shift
-from pipeline.errors import UsageError
-from pipeline.feature_store import open_feature_store
-from pipeline.feature_store.fields import features_of
-from pipeline.feature_store.repository import definitions, repository
-from pipeline.online import open_backend
-from pipeline.online.load import load_night
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.tables import USER_FEATURES
+from pipeline.features.feast import open_feature_store
+from pipeline.features.feast.fields import features_of
+from pipeline.features.feast.repository import definitions, repository
+from pipeline.features.online import open_backend
+from pipeline.features.online.load import load_night
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.reading import read
+from pipeline.tables.registry import USER_FEATURES
 
 MON, TUE, WED = "2024-03-04", "2024-03-05", "2024-03-06"
 NAMES = [feature.name for feature in features_of(USER_FEATURES)]
@@ -166,7 +166,7 @@ def run_module(*arguments: str) -> str:
 
 def test_the_repository_is_applied_by_hand_and_opened_by_path(home: Settings) -> None:
     publish_days(home, "r1", {TUE: [features(ANN, TUE)]})
-    told = run_module("pipeline.feature_store")
+    told = run_module("pipeline.features.feast")
     assert told == f"{home.home}/feast: user_features, {len(NAMES)} features\n"
     assert {path.name for path in Path(home.home, "feast").iterdir()} >= set(repository(home))
     store = FeatureStore(repo_path=str(home.home / "feast"))
@@ -176,7 +176,7 @@ def test_the_repository_is_applied_by_hand_and_opened_by_path(home: Settings) ->
 
 def test_loading_a_night_brings_the_definitions_up_to_date(home: Settings) -> None:
     publish_days(home, "r1", {TUE: [features(ANN, TUE, recency_days=4)]})
-    run_module("pipeline.load_online", "--ds", TUE, "--run", "r1")
+    run_module("pipeline.features.online.load_command", "--ds", TUE, "--run", "r1")
     assert staging.times_of(home, "serve", "r1") is not None
     store = FeatureStore(repo_path=str(home.home / "feast"))
     found = store.get_online_features(["user_features:recency_days"], [{"user_id": ANN}])

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline.errors import LeakError, NotPublishedError, UsageError
-from pipeline.features import as_of
-from pipeline.reading import read
-from pipeline.settings import Settings
+from pipeline.features.as_of import as_of
+from pipeline.runtime.errors import LeakError, NotPublishedError, UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import read
 
 MON, TUE, WED, FRI = "2024-03-04", "2024-03-05", "2024-03-06", "2024-03-08"
 

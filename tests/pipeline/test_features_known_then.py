@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from staged_factory import arrow, pass_audit
 from test_features_as_of import FRI, MON, TUE, WED, frame, recency
 
-from pipeline import staging
-from pipeline.catalog import file_schema, load_table
-from pipeline.days import shift
 from pipeline.erasure.data_files import holding, table_files
 from pipeline.erasure.published import Erasing, erase_rows
 from pipeline.erasure.snapshots import forget_snapshots
-from pipeline.errors import NotPublishedError, UsageError
-from pipeline.features import as_of
-from pipeline.parquet_files import write_day
-from pipeline.point_in_time import State, Timeline, by_publication, day_end, microseconds
-from pipeline.publish import Publication, publish
-from pipeline.rollback import rollback
-from pipeline.settings import Settings
-from pipeline.tables import EVENTS, USER_FEATURES, USER_HISTORY
+from pipeline.features.as_of import as_of
+from pipeline.features.point_in_time import State, Timeline, by_publication, day_end, microseconds
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import NotPublishedError, UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema, load_table
+from pipeline.storage.files import write_day
+from pipeline.storage.publish import Publication, publish
+from pipeline.storage.rollback import rollback
+from pipeline.tables.registry import EVENTS, USER_FEATURES, USER_HISTORY
 from spark_jobs.transforms.accumulate import histories
 from spark_jobs.transforms.history import EVENT_FIELDS
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import landed_file
-from pipeline.errors import LandingError
-from pipeline.landed_file import LandedFile, inspect, line_blocks
-from pipeline.source_file import Drop
+from pipeline.runtime.errors import LandingError
+from pipeline.sources import landed_file
+from pipeline.sources.landed_file import LandedFile, inspect, line_blocks
+from pipeline.sources.source import Drop
 
 
 def look(path: Path, format_: str = "csv", allow_empty: bool = False, **fields: str) -> LandedFile:

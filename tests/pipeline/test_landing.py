@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from pipeline.errors import SourceError
-from pipeline.landing import active_sources, files, find_source, landed_days, missing
-from pipeline.settings import Settings
+from pipeline.runtime.errors import SourceError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import active_sources, files, find_source, landed_days, missing
 
 TOML = """
 platform = "shop"
@@ -109,7 +109,7 @@ def test_a_source_that_never_delivered_misses_nothing(home: Settings) -> None:
 
 
 def test_imports_stay_light() -> None:
-    code = "import sys, pipeline.landing; print(*sys.modules)"
+    code = "import sys, pipeline.sources.landing; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"pyspark", "pyarrow", "pyiceberg", "great_expectations", "torch", "pandas"}
     assert not heavy & set(done.stdout.split())

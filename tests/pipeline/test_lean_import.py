@@ -5,10 +5,10 @@ import sys
 
 PROGRAM = """
 import sys
-from pipeline.auditing.lean_import import lean
+from pipeline.storage.audit.lean_import import lean
 
 with lean():
-    from pipeline.auditing import suite
+    from pipeline.storage.audit import suite
     assert "scipy.stats._stats_py" not in sys.modules
 assert not [name for name in sys.modules if name.split(".")[0] == "pyspark"]
 import pyspark

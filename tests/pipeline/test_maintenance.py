@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import maintenance, staging
-from pipeline import rollback as rolling_back
-from pipeline.catalog import load_table
 from pipeline.erasure.data_files import same_file
-from pipeline.maintenance import maintain
-from pipeline.publish import publish
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.tables import ACCOUNTING, TABLES
+from pipeline.runtime.settings import Settings
+from pipeline.storage import maintenance, staging
+from pipeline.storage import rollback as rolling_back
+from pipeline.storage.catalog import load_table
+from pipeline.storage.maintenance import maintain
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read
+from pipeline.tables.registry import ACCOUNTING, TABLES
 from tests.pipeline.rows import publish_accounting
 from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from pipeline import cli, ending
-from pipeline.commands import nightly
-from pipeline.settings import Settings
-from pipeline.steps import ENCODE
+from pipeline.commands import cli, nightly
+from pipeline.orchestration.steps import ENCODE
+from pipeline.runtime import program
+from pipeline.runtime.settings import Settings
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     """Exit code of `python -m pipeline …`."""
     monkeypatch.setattr("sys.argv", ["pipeline", *arguments])
     with pytest.raises(SystemExit) as end:
-        ending.run(cli.main)
+        program.run(cli.main)
     return end.value.code
 
 

@@ -5,20 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline import find_base, patch_online, staging
+from pipeline import find_base
 from pipeline.commands import status
-from pipeline.errors import FencedError, NotPublishedError, UsageError
+from pipeline.features.online import open_backend
+from pipeline.features.online.load import load_night
+from pipeline.intraday import patch
 from pipeline.intraday.base import Base
 from pipeline.intraday.refreshes import describe, newest
 from pipeline.intraday.taken import Plan, as_facts, told_of
-from pipeline.intraday_tables import INTRADAY_TABLES
-from pipeline.landed_file import LandedFile
-from pipeline.online import open_backend
-from pipeline.online.load import load_night
-from pipeline.publish import publish
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.tables import USER_FEATURES
+from pipeline.runtime.errors import FencedError, NotPublishedError, UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import LandedFile
+from pipeline.storage import staging
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read
+from pipeline.tables.intraday import INTRADAY_TABLES
+from pipeline.tables.registry import USER_FEATURES
 from tests.pipeline.staged_factory import DAY, SOUND, pass_audit, stage
 
 BASE = "2024-03-04"
@@ -49,7 +51,7 @@ def refreshed(settings: Settings, hour: str, run: str, files: list[int], users: 
 
 
 def finish(settings: Settings, hour: str, run: str) -> dict[str, object]:
-    row = patch_online.patch(settings, hour, run)
+    row = patch.patch(settings, hour, run)
     (manifest,) = staging.current(settings, REFRESHES.name, run)
     pass_audit(settings, manifest)
     publish(settings, REFRESHES, run)
@@ -111,7 +113,7 @@ def test_rows_of_a_newer_refresh_are_not_taken_for_its_own(home: Settings) -> No
     refreshed(home, TEN, "slow", files=[1])
     refreshed(home, TEN, "fast", files=[1, 2], users=3)
     with pytest.raises(FencedError, match=r"rows of run 'slow', found those of run 'fast'"):
-        patch_online.patch(home, TEN, "slow")
+        patch.patch(home, TEN, "slow")
     assert finish(home, TEN, "fast")["users"] == 3
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.reading import published, read
-from pipeline.rollback import rollback
-from pipeline.settings import Settings
-from pipeline.tables import ACCOUNTING
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published, read
+from pipeline.storage.rollback import rollback
+from pipeline.tables.registry import ACCOUNTING
 from tests.pipeline.rows import publish_accounting
 from tests.postgres import postgres_server
 

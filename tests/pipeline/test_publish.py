@@ -9,12 +9,13 @@ from multiprocessing.synchronize import Barrier
 import pytest
 from staged_factory import DAY, SOUND, event, pass_audit, stage
 
-from pipeline import ending, reading
-from pipeline.catalog import load_table
-from pipeline.errors import FencedError, StagingError
-from pipeline.publish import main, publish
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime import program
+from pipeline.runtime.errors import FencedError, StagingError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import reading
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import main, publish
+from pipeline.tables.registry import table_named
 
 EVENTS = table_named("events")
 NEXT, LAST = "2024-03-06", "2024-03-07"
@@ -149,7 +150,7 @@ def test_the_command_tells_wrong_usage_from_failure(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["publish", "--table", table, "--run", "r1"])
     with pytest.raises(SystemExit) as end:
-        ending.run(main)
+        program.run(main)
     assert end.value.code == code
     assert capsys.readouterr().err.startswith(line)
 

@@ -5,13 +5,10 @@ import sys
 
 import pytest
 
-from pipeline import range_load, step_commands
 from pipeline.commands.run import show
-from pipeline.errors import ModelError, OrchestrationError
-from pipeline.processes import Processes, Usage, error_line
-from pipeline.range_load import load_range
-from pipeline.settings import Settings
-from pipeline.steps import (
+from pipeline.orchestration import range_load, step_commands
+from pipeline.orchestration.range_load import load_range
+from pipeline.orchestration.steps import (
     ACCUMULATE,
     CLEAN,
     ENCODE,
@@ -28,6 +25,9 @@ from pipeline.steps import (
     TOPICS,
     TRAIN,
 )  # fmt: skip
+from pipeline.runtime.errors import ModelError, OrchestrationError
+from pipeline.runtime.processes import Processes, Usage, error_line
+from pipeline.runtime.settings import Settings
 
 
 @pytest.fixture

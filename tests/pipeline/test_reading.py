@@ -6,12 +6,12 @@ import duckdb
 import pytest
 from staged_factory import DAY, SOUND, event, pass_audit, stage
 
-from pipeline.errors import NotPublishedError, UsageError
-from pipeline.publish import publish
-from pipeline.reading import as_declared, pinned_files, published, read, scan
-from pipeline.settings import Settings
-from pipeline.table_schema import STRING, Column
-from pipeline.tables import EVENTS, TABLES, table_named
+from pipeline.runtime.errors import NotPublishedError, UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import as_declared, pinned_files, published, read, scan
+from pipeline.tables.registry import EVENTS, TABLES, table_named
+from pipeline.tables.schema import STRING, Column
 
 NEXT = "2024-03-06"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipeline.errors import NotPublishedError
-from pipeline.reading import published, read
-from pipeline.rollback import rollback
-from pipeline.settings import Settings
-from pipeline.tables import ACCOUNTING
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published, read
+from pipeline.storage.rollback import rollback
+from pipeline.tables.registry import ACCOUNTING
 from tests.pipeline.rows import publish_accounting
 
 DAY = "2011-11-09"

@@ -8,8 +8,8 @@ import pytest
 import staged_factory as factory
 from test_build_segments import Row, users
 
-from pipeline.segment_members import find_members
-from pipeline.segments import SEGMENTS
+from pipeline.decisions.segments.segment_members import find_members
+from pipeline.decisions.segments.segments import SEGMENTS
 
 SOUGHT = [{"query": "blue mug", "topic_id": None, "weight": 1.0}]
 DEVOTED = [{"topic_id": "t0001", "share": 0.8}, {"topic_id": "t0002", "share": 0.2}]

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import servers
-from pipeline.errors import OrchestrationError
-from pipeline.servers import Server
+from pipeline.airflow import servers
+from pipeline.airflow.servers import Server
+from pipeline.runtime.errors import OrchestrationError
 
 # A server with a child in a session of its own, as a task's program is under Airflow.
 PARENT = """

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SettingsError
-from pipeline.settings import load_settings
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.runtime.errors import SettingsError
+from pipeline.runtime.settings import load_settings
+from pipeline.sources.user_key import load_user_key, pseudonym
 
 
 def test_home_moves_all_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SourceError
-from pipeline.landing import SHIPPED
-from pipeline.source_file import load_source
+from pipeline.runtime.errors import SourceError
+from pipeline.sources.landing import SHIPPED
+from pipeline.sources.source import load_source
 
 TOML = """
 platform = "shop"

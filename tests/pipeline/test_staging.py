@@ -3,9 +3,9 @@
 import pytest
 from staged_factory import DAY, event, pass_audit, stage
 
-from pipeline import staging
-from pipeline.errors import StagingError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import StagingError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
 
 NEXT = "2024-03-06"
 

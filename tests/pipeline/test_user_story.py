@@ -8,13 +8,13 @@ import pytest
 from feature_days import ANN, BOB, features, publish_days
 from staged_factory import SOUND
 
-from pipeline.errors import NotPublishedError
-from pipeline.settings import Settings
-from pipeline.story.facts import Facts, facts_of
-from pipeline.story.next_items import next_items
-from pipeline.story.sections import chances, drift, interests, interventions, signals, who
-from pipeline.story.wording import clean, listed, number, percent, span
-from pipeline.tables import USER_FEATURES
+from pipeline.report.story.facts import Facts, facts_of
+from pipeline.report.story.next_items import next_items
+from pipeline.report.story.sections import chances, drift, interests, interventions, signals, who
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.runtime.wording import clean, listed, number, percent, span
+from pipeline.tables.registry import USER_FEATURES
 
 TUE = "2024-03-05"
 TOPICS = {"t0001": "candle · holder", "t0002": "garden · hose"}

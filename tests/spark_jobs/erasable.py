@@ -10,12 +10,12 @@ import pytest
 from landed_shop import HEADER, land, open_shop, run_clean, run_ingest
 from published_rows import publish_rows
 
-from pipeline import staging
-from pipeline.online import open_backend
-from pipeline.online.load import load_night
-from pipeline.settings import Settings
-from pipeline.tables import table_named
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.features.online import open_backend
+from pipeline.features.online.load import load_night
+from pipeline.runtime.settings import Settings
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.storage import staging
+from pipeline.tables.registry import table_named
 from tests.pipeline.staged_factory import SOUND, arrow, write
 
 ONE, TWO = "2011-03-01", "2011-03-02"

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from published_rows import publish_staged
 
-from pipeline.reading import read
-from pipeline.settings import Settings, load_settings
-from pipeline.table_schema import Table
-from pipeline.tables import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, table_named
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.reading import read
+from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, table_named
+from pipeline.tables.schema import Table
 from spark_jobs import clean_events, ingest_raw
 
 TOML = """

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from published_rows import Row, as_polars, event
 
-from pipeline.tables import EVENTS, USER_HISTORY
+from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.transforms.accumulate import histories
 from spark_jobs.transforms.history import EVENT_FIELDS
 

@@ -11,12 +11,12 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.parquet_files import write_day
-from pipeline.publish import publish
-from pipeline.settings import Settings
-from pipeline.table_schema import Table
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.publish import publish
+from pipeline.tables.schema import Table
 
 Row = dict[str, Any]
 

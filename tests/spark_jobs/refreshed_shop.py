@@ -10,15 +10,15 @@ from landed_shop import HEADER, land, open_shop
 from lives_of_users import history
 from published_rows import Row, event, publish_rows, publish_staged
 
-from pipeline import staging
 from pipeline.intraday.base import NEEDED
 from pipeline.intraday.taken import staged_row
-from pipeline.intraday_tables import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
-from pipeline.reading import published, read
-from pipeline.settings import Settings, load_settings
-from pipeline.table_schema import Table
-from pipeline.tables import RAW_EVENTS, USER_HISTORY
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.storage import staging
+from pipeline.storage.reading import published, read
+from pipeline.tables.intraday import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
+from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY
+from pipeline.tables.schema import Table
 from spark_jobs import accumulate_history, refresh_users
 from tests.pipeline.staged_factory import SOUND
 

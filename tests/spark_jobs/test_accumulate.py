@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_rows import Row, as_polars, event
 
-from pipeline.days import day_range, shift
-from pipeline.tables import EVENTS, USER_HISTORY
+from pipeline.runtime.days import day_range, shift
+from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.transforms.accumulate import histories
 from spark_jobs.transforms.history import EVENT_FIELDS
 

@@ -13,9 +13,9 @@ import pytest
 from published_rows import Row, as_arrow, event, read_jsonl
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS
-from pipeline.table_schema import Table
-from pipeline.tables import EVENTS, ITEMS, RAW_EVENTS, USER_HISTORY
+from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
+from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS, USER_HISTORY
+from pipeline.tables.schema import Table
 from spark_jobs.transforms.accumulate import accumulate
 from spark_jobs.transforms.make_examples import Cutoff, make_examples
 from spark_jobs.transforms.merge_items import last_of_day, merge_items, seen_items

@@ -10,8 +10,8 @@ from published_rows import as_arrow, event
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.settings import Settings
-from pipeline.tables import RAW_EVENTS
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.transforms.account import account, due_days, expected_rows
 from spark_jobs.transforms.clean import judge, keep_events, quarantine
 

@@ -13,14 +13,14 @@ from pyspark.sql import SparkSession
 from pipeline.erasure.erase import erase
 from pipeline.erasure.landed_search import LandedRecord
 from pipeline.erasure.record import Record
-from pipeline.errors import ErasureError, FencedError, NotPublishedError, UsageError
-from pipeline.maintenance import maintain
-from pipeline.online import open_store
-from pipeline.publish import publish
-from pipeline.reading import read
-from pipeline.rollback import rollback
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.features.online import open_store
+from pipeline.runtime.errors import ErasureError, FencedError, NotPublishedError, UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.maintenance import maintain
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read
+from pipeline.storage.rollback import rollback
+from pipeline.tables.registry import table_named
 from spark_jobs.landed_users import find_landed
 from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 

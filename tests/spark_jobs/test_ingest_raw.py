@@ -11,11 +11,11 @@ import pytest
 from landed_shop import HEADER, TOML, land, open_shop, rows_of, run_ingest
 from pyspark.sql import SparkSession
 
-from pipeline import staging
-from pipeline.errors import LandingError, SourceError
-from pipeline.settings import Settings
-from pipeline.tables import RAW_EVENTS
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.runtime.errors import LandingError, SourceError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.storage import staging
+from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs import ingest_raw
 
 pytestmark = pytest.mark.spark

@@ -7,7 +7,7 @@ import pytest
 from pyspark.errors import PythonException
 from pyspark.sql import SparkSession
 
-from pipeline.errors import LandingError, UsageError
+from pipeline.runtime.errors import LandingError, UsageError
 from spark_jobs.job import SparkJob, run_job
 
 

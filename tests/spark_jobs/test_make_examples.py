@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.days import shift
-from pipeline.errors import ModelError
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import ModelError
 from spark_jobs.transforms.make_examples import choose_cutoffs
 
 LAST = "2011-11-09"

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_rows import Row, as_polars
 
-from pipeline.days import day_range
-from pipeline.tables import ITEMS
+from pipeline.runtime.days import day_range
+from pipeline.tables.registry import ITEMS
 from spark_jobs.transforms.merge_items import DROP, EVENT_ROWS, PAST, catalogue
 
 DAYS = day_range("2011-03-01", "2011-03-05")

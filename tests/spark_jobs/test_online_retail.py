@@ -9,7 +9,7 @@ import pytest
 from landed_shop import rows_of, run_clean, run_ingest
 from pyspark.sql import SparkSession
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 pytestmark = [pytest.mark.spark, pytest.mark.realdata]
 DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data")) / "online_retail"

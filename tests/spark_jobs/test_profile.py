@@ -10,8 +10,8 @@ from published_rows import as_arrow
 from pyspark.sql import SparkSession
 from touched import history
 
-from pipeline.interest_tables import MIGRATION_PATTERNS, MIGRATIONS, USER_INTERESTS
-from pipeline.tables import USER_HISTORY
+from pipeline.tables.interests import MIGRATION_PATTERNS, MIGRATIONS, USER_INTERESTS
+from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.transforms.history import as_known, daily_counts, listed_events
 from spark_jobs.transforms.interests import population
 from spark_jobs.transforms.interests.touches import LISTS, Touches, find_touches

@@ -15,10 +15,10 @@ from published_rows import Row, as_arrow, event, read_jsonl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.settings import Settings
-from pipeline.source_file import load_source
-from pipeline.tables import RAW_EVENTS
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.runtime.settings import Settings
+from pipeline.sources.source import load_source
+from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.landed_days import inspect_drop
 from spark_jobs.transforms.clean import judge, keep_events, quarantine
 from spark_jobs.transforms.ingest import ingest

@@ -5,9 +5,9 @@ import gzip
 import pytest
 from pyspark.sql import SparkSession
 
-from pipeline.errors import LandingError, SourceError
-from pipeline.landing import find_source
-from pipeline.settings import Settings
+from pipeline.runtime.errors import LandingError, SourceError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import find_source
 from spark_jobs.landed_days import inspect_catalogues
 from spark_jobs.transforms.read_catalogue import read_catalogue
 

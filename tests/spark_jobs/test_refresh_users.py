@@ -23,13 +23,13 @@ from refreshed_shop import (
     users_of,
 )
 
-from pipeline import staging
-from pipeline.errors import LandingError, NotPublishedError, StagingError, UsageError
-from pipeline.interest_tables import USER_INTERESTS, USER_SIGNALS
 from pipeline.intraday.taken import staged_row
-from pipeline.intraday_tables import USER_HISTORY_INTRADAY
-from pipeline.settings import Settings, load_settings
-from pipeline.tables import USER_FEATURES, USER_HISTORY
+from pipeline.runtime.errors import LandingError, NotPublishedError, StagingError, UsageError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
+from pipeline.tables.intraday import USER_HISTORY_INTRADAY
+from pipeline.tables.registry import USER_FEATURES, USER_HISTORY
 from spark_jobs import profile_users, refresh_users
 from spark_jobs.job import SparkJob
 from spark_jobs.landed_days import Landed

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_rows import Row, as_polars, event
 
-from pipeline.days import day_range, shift
-from pipeline.errors import SourceError
-from pipeline.tables import EVENTS
+from pipeline.runtime.days import day_range, shift
+from pipeline.runtime.errors import SourceError
+from pipeline.tables.registry import EVENTS
 from spark_jobs.transforms.sessionize import LOOKBACK_DAYS, user_sessions
 
 GAP, LONGEST = timedelta(minutes=30), timedelta(hours=24)

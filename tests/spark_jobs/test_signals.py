@@ -11,9 +11,9 @@ from lives_of_users import DS, ITEMS, act, history, moment, plain_users
 from published_rows import Row, as_arrow
 from pyspark.sql import SparkSession
 
-from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_SIGNALS
-from pipeline.tables import ITEMS as ITEM_TABLE
-from pipeline.tables import USER_HISTORY
+from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_SIGNALS
+from pipeline.tables.registry import ITEMS as ITEM_TABLE
+from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.transforms import profile_signals as signals_module
 from spark_jobs.transforms.behaviour.prices import usual_prices
 from spark_jobs.transforms.behaviour.profile import learn_norms, profile

@@ -7,12 +7,12 @@ from lives_of_users import DS, ITEMS, history, plain_users
 from published_rows import publish_rows, publish_staged
 from pyspark.sql import SparkSession
 
-from pipeline import reading
-from pipeline.errors import NotPublishedError
-from pipeline.interest_tables import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_SIGNALS
-from pipeline.settings import Settings
-from pipeline.tables import ITEMS as ITEM_TABLE
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import reading
+from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_SIGNALS
+from pipeline.tables.registry import ITEMS as ITEM_TABLE
+from pipeline.tables.registry import USER_HISTORY
 from spark_jobs import profile_users
 
 pytestmark = pytest.mark.spark

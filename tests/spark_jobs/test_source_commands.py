@@ -11,9 +11,9 @@ from landed_shop import HEADER, TOML, land, open_shop
 from pyspark.sql import SparkSession
 
 from pipeline.commands import source as source_command
-from pipeline.errors import LandingError, SourceError
-from pipeline.landing import find_source, landed_days, missing
-from pipeline.settings import Settings
+from pipeline.runtime.errors import LandingError, SourceError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import find_source, landed_days, missing
 from spark_jobs import check_source, import_history
 
 pytestmark = pytest.mark.spark

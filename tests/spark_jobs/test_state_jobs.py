@@ -8,12 +8,11 @@ import pytest
 from published_rows import Row, event, publish_rows, publish_staged
 from pyspark.sql import SparkSession
 
-from pipeline import reading
-from pipeline.days import day_range
-from pipeline.errors import NotPublishedError
-from pipeline.settings import Settings, load_settings
-from pipeline.table_schema import Table
-from pipeline.tables import (
+from pipeline.runtime.days import day_range
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import reading
+from pipeline.tables.registry import (
     EVENTS,
     ITEMS,
     RAW_EVENTS,
@@ -21,6 +20,7 @@ from pipeline.tables import (
     TRAINING_EXAMPLES,
     USER_HISTORY,
 )
+from pipeline.tables.schema import Table
 from spark_jobs import accumulate_history, build_catalogue, build_examples, build_sessions
 
 pytestmark = pytest.mark.spark

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings, load_settings
 from tests.training.factory import publish_shop
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a name that is nowhere must not be looked up

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.days import shift
-from pipeline.parquet_files import write_day
-from pipeline.publish import publish
-from pipeline.settings import Settings
-from pipeline.staging import Receipt
-from pipeline.tables import (
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.publish import publish
+from pipeline.storage.staging import Receipt
+from pipeline.tables.registry import (
     ITEM_EMBEDDINGS,
     ITEMS,
     TABLES,

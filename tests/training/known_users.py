@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from pipeline.days import shift
-from pipeline.interest_tables import USER_INTERESTS, USER_SIGNALS
+from pipeline.runtime.days import shift
+from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
 
 
 def interests(user_ids: list[str], ds: str) -> pa.Table:

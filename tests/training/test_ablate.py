@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
 from training import ablate
 from training.comparison import table

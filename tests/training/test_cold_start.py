@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.days import shift
-from pipeline.tables import ITEMS as ITEM_ROWS
+from pipeline.runtime.days import shift
+from pipeline.tables.registry import ITEMS as ITEM_ROWS
 from tests.training.factory import DS, embeddings, event, item_rows
 from tests.training.reasons.shop import predictor as with_blend
 from tests.training.test_scoring import history, listed, predictor

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
-from pipeline.tables import ITEMS, TRAINING_EXAMPLES
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import ITEMS, TRAINING_EXAMPLES
 from tests.training.factory import DS, embeddings, examples, item_rows, publish_day
 from training import compare_encoders, compare_modes
 from training.comparison import KIND, table

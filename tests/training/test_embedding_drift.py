@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from pipeline.days import shift
+from pipeline.runtime.days import shift
 from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import history, predictor
 from training.catalogue import Catalogue, build_catalogue

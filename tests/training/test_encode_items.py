@@ -4,12 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import staging
-from pipeline.days import shift
-from pipeline.errors import NotPublishedError, SettingsError
-from pipeline.reading import published, read
-from pipeline.settings import Settings
-from pipeline.tables import ITEMS
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import NotPublishedError, SettingsError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.reading import published, read
+from pipeline.tables.registry import ITEMS
 from tests.training.factory import DS, publish_day, vouch
 from training.encode_items import encode
 from training.item_texts import embed_items, item_text, known_vectors, text_hash

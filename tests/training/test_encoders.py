@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import SettingsError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import SettingsError
+from pipeline.runtime.settings import Settings
 from tests.training.factory import DS, publish_day
 from tests.training.test_encode_items import items
 from training.encode_items import encode

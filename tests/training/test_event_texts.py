@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from tests.training.factory import (
     DS,
     TEXT_WIDTH,

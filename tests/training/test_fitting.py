@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
 from training.arrow_columns import day_number
 from training.building import finish

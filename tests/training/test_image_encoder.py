@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from transformers import ViTConfig, ViTModel
 
-from pipeline.errors import LandingError, SettingsError
-from pipeline.settings import Settings
-from pipeline.tables import ITEMS
+from pipeline.runtime.errors import LandingError, SettingsError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import ITEMS
 from tests.training.factory import DS as FACTORY_DS
 from training.building import build_trainer
 from training.catalogue import build_catalogue

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipeline import staging
-from pipeline.errors import ModelError, UsageError
-from pipeline.reading import published, read
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime.errors import ModelError, UsageError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.reading import published, read
 from tests.training.factory import DS, publish_shop, vouch
 from training import champion, evaluate, promote, rollback, score, train
 from training.champion import load
@@ -180,8 +180,8 @@ def test_wrong_usage_and_missing_things_are_named(home: Settings) -> None:
 
 
 def published_snapshot(table: str, home: Settings) -> int:
-    from pipeline.catalog import load_table
-    from pipeline.tables import table_named
+    from pipeline.storage.catalog import load_table
+    from pipeline.tables.registry import table_named
 
     assert DS in published(table, home)
     iceberg = load_table(home, table_named(table))

@@ -5,12 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.auditing.audit_table import audit
-from pipeline.days import shift
-from pipeline.errors import ModelError, NotPublishedError
-from pipeline.feature_tables import JOINED, USER_FEATURES
-from pipeline.reading import read
-from pipeline.settings import Settings
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import ModelError, NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.audit.audit_table import audit
+from pipeline.storage.reading import read
+from pipeline.tables.features import JOINED, USER_FEATURES
 from tests.training.factory import (
     DS,
     embeddings,

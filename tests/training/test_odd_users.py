@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.days import shift
+from pipeline.runtime.days import shift
 from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import history, predictor
 from training.catalogue import build_catalogue

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.examples import HEADS
 from training.presets import PRESETS
 from training.private_heads import (

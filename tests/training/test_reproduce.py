@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.errors import ModelError, NotPublishedError
-from pipeline.settings import Settings, load_settings
-from pipeline.steps import EVALUATE, TRAIN
+from pipeline.orchestration.steps import EVALUATE, TRAIN
+from pipeline.runtime.errors import ModelError, NotPublishedError
+from pipeline.runtime.settings import Settings, load_settings
 from tests.training.factory import DS, publish_shop
 from training import reproduce, train
 from training.registry import CHALLENGER, aliased

@@ -5,7 +5,7 @@ from math import inf, nan
 
 import pytest
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.presets import PRESETS
 from training.reproduction import differences, preset_of
 

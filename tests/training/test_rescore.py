@@ -7,16 +7,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.days import shift
-from pipeline.errors import FencedError, ModelError
-from pipeline.feature_tables import USER_FEATURES
-from pipeline.intraday_tables import USER_HISTORY_INTRADAY
-from pipeline.parquet_files import write_day
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import FencedError, ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.reading import read
+from pipeline.tables.features import USER_FEATURES
+from pipeline.tables.intraday import USER_HISTORY_INTRADAY
+from pipeline.tables.registry import table_named
 from tests.training.factory import (
     DS,
     daily,

@@ -7,13 +7,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipeline import staging
-from pipeline.days import shift
-from pipeline.errors import NotPublishedError
-from pipeline.interest_tables import REVIEW_SENTIMENTS
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.tables import EVENTS
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.reading import read
+from pipeline.tables.interests import REVIEW_SENTIMENTS
+from pipeline.tables.registry import EVENTS
 from tests.training.factory import DS, publish_day, vouch
 from training.score_reviews import score_reviews
 from training.sentiment import FEWEST, later_quality, on_scale

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from pipeline.errors import ModelError
-from pipeline.tables import EVENT_TYPES, USER_HISTORY
+from pipeline.runtime.errors import ModelError
+from pipeline.tables.registry import EVENT_TYPES, USER_HISTORY
 from tests.training.factory import DS, TOPICS, daily, embeddings, event, user_id
 from training.arrow_columns import day_number
 from training.catalogue import Catalogue, build_catalogue

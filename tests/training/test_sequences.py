@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.tables import EVENT_TYPES, USER_HISTORY
+from pipeline.tables.registry import EVENT_TYPES, USER_HISTORY
 from tests.training.factory import daily, embeddings, event
 from training.arrow_columns import day_number
 from training.catalogue import Catalogue, build_catalogue

@@ -1,6 +1,6 @@
 """Which runs learned from a person, by the snapshots that they recorded."""
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from training.tracking import DS_TAG, EXPERIMENT, open_client
 from training.trained_on import trained_on
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
 from training.building import build_trainer
 from training.checkpoints import Progress

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, T5Config, T5Model
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
 from training.backbone import read_pretrained
 from training.building import build_trainer, finish

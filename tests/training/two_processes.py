@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
-from pipeline.settings import load_settings
+from pipeline.runtime.settings import load_settings
 from tests.training.factory import DS
 from training import distributed
 from training.arrow_columns import buckets

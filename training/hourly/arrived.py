@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.catalog import load_table
-from pipeline.intraday_tables import USER_HISTORY_INTRADAY
-from pipeline.publish import published_by
-from pipeline.reading import pinned_files, published
-from pipeline.settings import Settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.settings import Settings
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import published_by
+from pipeline.storage.reading import pinned_files, published
+from pipeline.tables.intraday import USER_HISTORY_INTRADAY
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.examples import HEADS
 from training.job import open_day
 

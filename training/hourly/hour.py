@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import ModelError
-from pipeline.intraday_tables import INTRADAY_REFRESHES
-from pipeline.reading import published, read
-from pipeline.settings import Settings
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published, read
+from pipeline.tables.intraday import INTRADAY_REFRESHES
+from pipeline.tables.registry import USER_HISTORY
 from training import champion
 from training.arrow_columns import day_number
 from training.bootstrap import UNKNOWN, Interval

@@ -3,13 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline import staging
-from pipeline.catalog import file_schema
-from pipeline.days import shift
 from pipeline.hourly_tables import HOURLY_JUDGEMENTS
-from pipeline.parquet_files import write_day
-from pipeline.reading import published, read
-from pipeline.settings import Settings
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.reading import published, read
 from training.bootstrap import Interval, intervals
 from training.hourly.answers import Quality
 from training.hourly.guard import Decision

@@ -4,8 +4,8 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
 from training import champion
 from training.hourly.hour import Hour, Versions, champion_of, judge, learn, nothing
 from training.hourly.judgements import judged_since, stage

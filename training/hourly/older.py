@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.reading import published
-from pipeline.settings import Settings
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.arrow_columns import day_number
 from training.catalogue import Catalogue
 from training.draws import uniform

@@ -6,7 +6,7 @@ a rollback, it serves no more: its line has ended.
 
 from typing import TYPE_CHECKING
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from training import champion
 from training.registry import MODEL, aliased
 from training.tracking import open_client

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.catalogue import Catalogue
 from training.draws import uniform
 from training.ensemble import Ensemble

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.tables import EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES
 from training.arrow_columns import Column, codes, day_numbers, floats, lengths, plain
 
 HALF_LIVES = (7, 14, 28, 56, 112, 224)  # days

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.examples import HEADS
 from training.propensity.inputs import INPUTS
 from training.propensity.mix import Mix

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.rankers.listwise import Blend
 from training.rankers.mixture import Mixture
 from training.rankers.ranker import Ranker

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from pipeline.table_columns import BECAUSE, PROPENSITY_REASONS
-from pipeline.tables import EVENT_TYPES
+from pipeline.tables.columns import BECAUSE, PROPENSITY_REASONS
+from pipeline.tables.registry import EVENT_TYPES
 from training.examples import HEADS
 from training.lists import Ranked
 from training.prediction import Asked, Predictor

@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from pipeline.table_columns import HISTORY_EVENTS
+from pipeline.tables.columns import HISTORY_EVENTS
 from training.prediction import Predictor
 from training.propensity.inputs import INPUTS
 from training.propensity.stack import Head

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from torch import Tensor
 
-from pipeline.tables import EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES
 from training.arrow_columns import Column, codes, day_numbers, kept, lengths, plain
 from training.prediction import Predictor
 from training.propensity.inputs import stack_inputs

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from pipeline.interest_tables import ITEM_TOPICS, TOPICS
-from pipeline.reading import published
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published
+from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from training.arrow_columns import plain
 from training.job import open_day
 from training.topics.day_items import DayItems, positions

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.interest_tables import ITEM_TOPICS, TOPICS
+from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from training.topics import clusters
 from training.topics.day_items import DayItems
 from training.topics.earlier import Earlier

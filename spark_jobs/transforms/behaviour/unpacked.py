@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipeline.days import days_since_1970
+from pipeline.runtime.days import days_since_1970
 
 ENGAGED = ("view", "cart", "favorite", "purchase")
 

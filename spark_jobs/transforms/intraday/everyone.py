@@ -6,7 +6,7 @@ Lazy and made of plain expressions, so that of the base night Spark reads the us
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.days import shift
+from pipeline.runtime.days import shift
 
 STATE = ("user_id", "events", "daily")
 

@@ -3,8 +3,8 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.days import shift
-from pipeline.errors import StagingError
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import StagingError
 from spark_jobs.transforms.clean import BOT, DUPLICATE
 from spark_jobs.transforms.find_duplicates import PLACE
 from spark_jobs.transforms.intraday.everyone import active

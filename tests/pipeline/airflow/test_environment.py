@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline.airflow.environment import airflow_environment, pool_slots
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 
 def test_state_is_below_the_home_and_ports_are_loopback(home: Settings) -> None:

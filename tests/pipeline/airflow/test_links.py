@@ -2,7 +2,7 @@
 
 from pipeline.airflow import links
 from pipeline.airflow.operators import Audit, Experiment, Report
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 
 def test_an_audit_links_to_its_page(home: Settings, monkeypatch) -> None:

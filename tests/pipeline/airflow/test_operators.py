@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import (
 )
 
 from pipeline.airflow.operators import Await, Command
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 
 def command(code: str, **kwargs) -> Command:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from pipeline.airflow import report_pages
 from pipeline.airflow.environment import airflow_environment
 from pipeline.report.shelf import Listed, nightly_page, write_index, write_page
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 HEAVY = ("fastapi", "jinja2", "duckdb", "mlflow", "pyiceberg", "pyspark", "torch", "pandas")
 NIGHT = "2024-03-05"

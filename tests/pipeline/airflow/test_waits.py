@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.airflow import waits
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 FILES = "webshop: no file matches landing/webshop/2026-01-02.jsonl.gz"
 
@@ -33,7 +33,7 @@ def test_a_missing_file_is_named_unless_the_day_may_be_empty(landed: Settings) -
 
 def test_landed_days_of_the_week_before_must_be_published(landed: Settings, monkeypatch) -> None:
     published: dict[str, object] = {}
-    monkeypatch.setattr("pipeline.reading.published", lambda name, settings: published)
+    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: published)
     assert waits.earlier_days(landed, "2026-01-04") == [
         "events of 2026-01-01, 2026-01-03 landed and are not published; load them with "
         "`python -m pipeline run --from 2026-01-01 --to 2026-01-03`"
@@ -43,7 +43,9 @@ def test_landed_days_of_the_week_before_must_be_published(landed: Settings, monk
 
 
 def test_the_day_itself_and_older_weeks_are_not_waited_for(landed: Settings, monkeypatch) -> None:
-    monkeypatch.setattr("pipeline.reading.published", lambda name, settings: {"2026-01-01": 1})
+    monkeypatch.setattr(
+        "pipeline.storage.reading.published", lambda name, settings: {"2026-01-01": 1}
+    )
     assert waits.earlier_days(landed, "2026-01-03") == []
 
 
@@ -57,7 +59,7 @@ def test_training_waits_for_both_of_its_tables(home: Settings) -> None:
 def test_topics_wait_for_those_of_the_night_before(home: Settings, monkeypatch) -> None:
     night, by_range = SimpleNamespace(run="nightly_features.manual__1"), SimpleNamespace(run="r-1")
     found: dict[str, dict[str, object]] = {"events": {}, "topics": {}}
-    monkeypatch.setattr("pipeline.reading.published", lambda name, settings: found[name])
+    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: found[name])
     assert waits.earlier_topics(home, "2026-01-04") == []  # no night at all
     found["events"] = {"2026-01-03": by_range}
     assert waits.earlier_topics(home, "2026-01-04") == []  # a range load brings no topics for it

@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pipeline import staging
-from pipeline.build_ad_policy import build
-from pipeline.days import shift
-from pipeline.publish import publish
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.decisions.campaigns.build import build
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read
+from pipeline.tables.registry import table_named
 from tests.pipeline.staged_factory import EVENT, SOUND, pass_audit, stage
 
 LAST = "2024-03-20"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.campaigns.audience import audience_of
-from pipeline.campaigns.campaign import Arm, load_campaign, load_campaigns
-from pipeline.errors import CampaignError
-from pipeline.policy.specification import Policy
+from pipeline.decisions.bandits.specification import Policy
+from pipeline.decisions.campaigns.audience import audience_of
+from pipeline.decisions.campaigns.campaign import Arm, load_campaign, load_campaigns
+from pipeline.runtime.errors import CampaignError
 
 TOML = """
 segment_by = "segment"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from pipeline.campaigns.contexts import FEATURES, columns_of, logged_contexts
-from pipeline.errors import CampaignError
+from pipeline.decisions.campaigns.contexts import FEATURES, columns_of, logged_contexts
+from pipeline.runtime.errors import CampaignError
 from tests.pipeline.campaigns.campaign_home import put, user
 from tests.pipeline.staged_factory import SOUND
 

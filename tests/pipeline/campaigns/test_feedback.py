@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.campaigns.campaign import ANYWHERE, Arm, Campaign, Reward
-from pipeline.campaigns.feedback import EMPTY, Feedback, log_end, match, refuse_if_bad
-from pipeline.errors import FeedbackError
-from pipeline.policy.specification import Policy
+from pipeline.decisions.bandits.specification import Policy
+from pipeline.decisions.campaigns.campaign import ANYWHERE, Arm, Campaign, Reward
+from pipeline.decisions.campaigns.feedback import EMPTY, Feedback, log_end, match, refuse_if_bad
+from pipeline.runtime.errors import FeedbackError
 
 ENDED = datetime(2024, 3, 6, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.campaigns.campaign import Arm
-from pipeline.campaigns.contexts import FEATURES
-from pipeline.campaigns.learned import AsPublished, Lesson, floored, learn
-from pipeline.policy.specification import Policy
+from pipeline.decisions.bandits.specification import Policy
+from pipeline.decisions.campaigns.campaign import Arm
+from pipeline.decisions.campaigns.contexts import FEATURES
+from pipeline.decisions.campaigns.learned import AsPublished, Lesson, floored, learn
 from tests.pipeline.campaigns.test_feedback import campaign
 
 

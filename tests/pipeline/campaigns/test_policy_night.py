@@ -3,10 +3,10 @@
 import pytest
 
 from pipeline.airflow import waits
-from pipeline.build_ad_policy import build
-from pipeline.days import shift
-from pipeline.errors import CampaignError, NotPublishedError
-from pipeline.reading import published
+from pipeline.decisions.campaigns.build import build
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import CampaignError, NotPublishedError
+from pipeline.storage.reading import published
 from tests.pipeline.campaigns.campaign_home import (
     FILE,
     LAST,

@@ -6,19 +6,19 @@ import time
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import tables
-from pipeline.catalog import load_table
 from pipeline.erasure.data_files import holding, table_files
 from pipeline.erasure.published import Erasing, erase_rows
 from pipeline.erasure.snapshots import forget_snapshots, snapshots_holding
-from pipeline.erasure.suppression import suppress
-from pipeline.errors import FencedError
-from pipeline.publish import publish
-from pipeline.reading import published, read
-from pipeline.rollback import rollback
-from pipeline.settings import Settings
-from pipeline.table_schema import STRING, Column
-from pipeline.tables import table_named
+from pipeline.runtime.errors import FencedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import published, read
+from pipeline.storage.rollback import rollback
+from pipeline.storage.suppression import suppress
+from pipeline.tables import registry
+from pipeline.tables.registry import table_named
+from pipeline.tables.schema import STRING, Column
 from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 
 HISTORY = table_named("user_history")
@@ -34,7 +34,7 @@ def put(home: Settings, days: dict[str, list[str]], files: int = 1, **more: obje
         for ds, users in days.items()
     }
     pass_audit(home, stage(home, "user_history", rows, run, files_per_day=files))
-    publish(home, tables.TABLES["user_history"], run)
+    publish(home, registry.TABLES["user_history"], run)
     return run
 
 
@@ -44,7 +44,7 @@ def users(home: Settings, ds: str) -> list[str]:
 
 def erased(home: Settings, *persons: str) -> dict[str, int]:
     work = Erasing(home, frozenset(persons), "erasure-x")
-    days = erase_rows(work, tables.TABLES["user_history"])
+    days = erase_rows(work, registry.TABLES["user_history"])
     gone = set(holding(table_files(home, HISTORY), work.users))
     forget_snapshots(home, HISTORY, gone)
     return days
@@ -121,7 +121,7 @@ def test_a_file_of_before_a_column_was_declared(
 ) -> None:
     put(home, {ONE: [A, B]})
     grown = dataclasses.replace(HISTORY, columns=(*HISTORY.columns, Column("mood", STRING, "")))
-    monkeypatch.setitem(tables.TABLES, "user_history", grown)
+    monkeypatch.setitem(registry.TABLES, "user_history", grown)
     put(home, {TWO: [A, B]}, mood="calm")
     assert erased(home, A) == {ONE: 1, TWO: 1}
     left = [read("user_history", ds, home).select(["user_id", "mood"]) for ds in (ONE, TWO)]

@@ -9,7 +9,7 @@ import pytest
 from pipeline.erasure.landed_records import blank_lines_naming, blank_records
 from pipeline.erasure.names import Names
 from pipeline.erasure.search import named_in
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 LINES = b"\xef\xbb\xbfwho,what\r\nanna,view\r\nbob,\xe9\r\n\r\nanna,cart"
 

@@ -5,9 +5,9 @@ import pytest
 from pipeline.erasure.landed_records import remove_identities
 from pipeline.erasure.names import Names
 from pipeline.erasure.persons import find_persons
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
-from pipeline.user_key import load_user_key, pseudonym
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.user_key import load_user_key, pseudonym
 
 IDENTITIES = "platform,raw_id,person_id\nweb,w-100200,P1\nmarket,99,P1\nweb,w-300400,P2\n"
 

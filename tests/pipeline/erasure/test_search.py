@@ -14,7 +14,7 @@ from pipeline.erasure import search as searching
 from pipeline.erasure.names import Names
 from pipeline.erasure.other_files import drop_rows, overwrite_names, strike_from_lists
 from pipeline.erasure.search import search
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 
 NAME = "0123456789abcdef0123456789abcdef"
 NAMES = Names([NAME])

@@ -3,11 +3,11 @@
 import polars as pl
 import pytest
 
-from pipeline.errors import ExperimentError
-from pipeline.experiments import outcomes as module
-from pipeline.experiments.analysis import analyse
-from pipeline.experiments.experiment import Experiment, load_experiment
-from pipeline.experiments.outcomes import outcomes
+from pipeline.decisions.experiments import outcomes as module
+from pipeline.decisions.experiments.analysis import analyse
+from pipeline.decisions.experiments.experiment import Experiment, load_experiment
+from pipeline.decisions.experiments.outcomes import outcomes
+from pipeline.runtime.errors import ExperimentError
 
 TOML = """
 first_day = 2024-03-01

@@ -5,8 +5,8 @@ import re
 import polars as pl
 import pytest
 
-from pipeline.experiments.analysis import analyse
-from pipeline.experiments.page import answer, page
+from pipeline.decisions.experiments.analysis import analyse
+from pipeline.decisions.experiments.page import answer, page
 from tests.pipeline.experiments.test_outcomes import declared, of_arms
 
 

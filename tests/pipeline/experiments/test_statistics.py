@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import ExperimentError
-from pipeline.experiments.assignment import assign, position
-from pipeline.experiments.sequential import always_valid_interval, always_valid_p_values
-from pipeline.experiments.statistics import (
+from pipeline.decisions.experiments.assignment import assign, position
+from pipeline.decisions.experiments.sequential import always_valid_interval, always_valid_p_values
+from pipeline.decisions.experiments.statistics import (
     Difference,
     cuped,
     difference,
@@ -18,6 +17,7 @@ from pipeline.experiments.statistics import (
     ratio_p_value,
     users_needed,
 )
+from pipeline.runtime.errors import ExperimentError
 
 USERS = [f"{number:032x}" for number in range(20_000)]
 

@@ -7,11 +7,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.campaigns.consent import Audience, People
-from pipeline.days import shift
-from pipeline.interventions.choose import choose
-from pipeline.interventions.declaration import Declaration, Kind
-from pipeline.interventions.views import Views
+from pipeline.decisions.interventions.choose import choose
+from pipeline.decisions.interventions.declaration import Declaration, Kind
+from pipeline.decisions.interventions.views import Views
+from pipeline.decisions.people import Audience, People
+from pipeline.runtime.days import shift
 from tests.pipeline.campaigns.campaign_home import user
 
 DS, USERS = "2024-03-20", 6

@@ -3,8 +3,8 @@
 import pytest
 from intervention_home import declare, kind
 
-from pipeline.errors import CampaignError
-from pipeline.interventions.declaration import Kind, load_declaration
+from pipeline.decisions.interventions.declaration import Kind, load_declaration
+from pipeline.runtime.errors import CampaignError
 
 FILE = """
 holdout = 0.1

@@ -12,7 +12,7 @@ from intervention_home import (
     who,
 )
 
-from pipeline.days import shift
+from pipeline.runtime.days import shift
 
 REGULAR = {"is_regular": True, "usual_gap_days": 3.25, "fading": 0.95, "recency_days": 12}
 LOOK = {"price": 20.0}

@@ -11,16 +11,16 @@ from intervention_home import (
     who,
 )
 
-from pipeline import staging
-from pipeline.auditing.audit_table import audit
-from pipeline.build_interventions import build
-from pipeline.days import shift
-from pipeline.errors import CampaignError, ExperimentError, NotPublishedError
-from pipeline.experiments.assignment import position
-from pipeline.experiments.experiment import load_experiment
-from pipeline.experiments.outcomes import read_outcomes
-from pipeline.reading import published
-from pipeline.tables import table_named
+from pipeline.decisions.experiments.assignment import position
+from pipeline.decisions.experiments.experiment import load_experiment
+from pipeline.decisions.experiments.outcomes import read_outcomes
+from pipeline.decisions.interventions.build import build
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import CampaignError, ExperimentError, NotPublishedError
+from pipeline.storage import staging
+from pipeline.storage.audit.audit_table import audit
+from pipeline.storage.reading import published
+from pipeline.tables.registry import table_named
 from tests.pipeline.campaigns.campaign_home import user
 
 FADING = {"is_regular": True, "usual_gap_days": 3.0, "recency_days": 9}

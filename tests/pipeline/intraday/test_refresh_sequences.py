@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.intraday.base import Base
 from pipeline.intraday.taken import plan_refresh, told_of
-from pipeline.landed_file import LandedFile
+from pipeline.sources.landed_file import LandedFile
 
 DAY = "2024-03-05"
 START = datetime(2024, 3, 5, tzinfo=UTC)

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import NotPublishedError, UsageError
 from pipeline.intraday.base import Base, find_base, superseded_by
 from pipeline.intraday.hour import day_of, parse_hour
 from pipeline.intraday.taken import Plan, as_facts, finished, plan_refresh, staged_row, told_of
-from pipeline.landed_file import LandedFile
-from pipeline.publish import publish
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime.errors import NotPublishedError, UsageError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import LandedFile
+from pipeline.storage.publish import publish
+from pipeline.tables.registry import table_named
 from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 
 DAY = "2024-03-05"

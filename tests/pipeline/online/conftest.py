@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import redis
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from tests.postgres import postgres_server
 from tests.redis_server import redis_server
 

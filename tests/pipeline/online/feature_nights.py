@@ -2,9 +2,9 @@
 
 import time
 
-from pipeline.publish import publish
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.runtime.settings import Settings
+from pipeline.storage.publish import publish
+from pipeline.tables.registry import table_named
 from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 
 FEATURES = table_named("user_features")

@@ -12,10 +12,10 @@ from threading import Event
 import pytest
 from feature_nights import publish_features, user
 
-from pipeline.errors import OnlineError
-from pipeline.online import open_backend, open_store, redis_backend
-from pipeline.online.load import load_night, roll_back
-from pipeline.settings import Settings
+from pipeline.features.online import open_backend, open_store, redis_backend
+from pipeline.features.online.load import load_night, roll_back
+from pipeline.runtime.errors import OnlineError
+from pipeline.runtime.settings import Settings
 
 ONE, TWO, THREE = "2024-03-05", "2024-03-06", "2024-03-07"
 USERS = 40
@@ -23,8 +23,8 @@ USERS = 40
 STUCK = """
 import sys, time
 from pathlib import Path
-from pipeline.online import load, open_backend, redis_backend
-from pipeline.settings import load_settings
+from pipeline.features.online import load, open_backend, redis_backend
+from pipeline.runtime.settings import load_settings
 
 redis_backend.LOCK_SECONDS, redis_backend.BATCH = 1, 5
 settings, rows = load_settings(), load.encoded

@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 from feature_nights import FEATURES, features, publish_features, user
 
-from pipeline import tables
-from pipeline.errors import NotPublishedError, OnlineError
-from pipeline.online import load, open_backend, open_store
-from pipeline.online.load import load_night, roll_back
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.table_schema import STRING, Column
+from pipeline.features.online import load, open_backend, open_store
+from pipeline.features.online.load import load_night, roll_back
+from pipeline.runtime.errors import NotPublishedError, OnlineError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import read
+from pipeline.tables import registry
+from pipeline.tables.schema import STRING, Column
 
 ONE, TWO, THREE, FOUR = "2024-03-05", "2024-03-06", "2024-03-07", "2024-03-08"
 
@@ -122,7 +122,7 @@ def test_a_night_with_a_new_column(online: Settings, monkeypatch: pytest.MonkeyP
     """Nights of before and after lie side by side, each with its own columns."""
     serve(online, ONE)
     grown = dataclasses.replace(FEATURES, columns=(*FEATURES.columns, Column("mood", STRING, "")))
-    monkeypatch.setitem(tables.TABLES, "user_features", grown)
+    monkeypatch.setitem(registry.TABLES, "user_features", grown)
     monkeypatch.setattr(load, "FEATURES", grown)
     import feature_nights
 

@@ -5,13 +5,13 @@ import time
 import pytest
 from feature_nights import features, publish_features, user
 
-from pipeline.intraday_tables import USER_FEATURES_INTRADAY
-from pipeline.online import open_backend, open_store
-from pipeline.online.load import load_night, roll_back
-from pipeline.online.night import Night
-from pipeline.online.patch import patch_night
-from pipeline.publish import publish
-from pipeline.settings import Settings
+from pipeline.features.online import open_backend, open_store
+from pipeline.features.online.load import load_night, roll_back
+from pipeline.features.online.night import Night
+from pipeline.features.online.patch import patch_night
+from pipeline.runtime.settings import Settings
+from pipeline.storage.publish import publish
+from pipeline.tables.intraday import USER_FEATURES_INTRADAY
 from tests.pipeline.staged_factory import pass_audit, stage
 
 BEFORE, BASE, TODAY = "2024-03-04", "2024-03-05", "2024-03-06"
@@ -101,8 +101,8 @@ def test_a_store_without_a_night_stays_empty(online: Settings) -> None:
 def test_a_night_that_is_being_loaded_is_waited_for(
     served: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.errors import OnlineError
-    from pipeline.online import patch as module
+    from pipeline.features.online import patch as module
+    from pipeline.runtime.errors import OnlineError
 
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.2)
     publish_refreshed(served, {1: NINE})

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from feature_nights import FEATURES, features, publish_features, user
 
-from pipeline.errors import OnlineError
-from pipeline.online import open_backend, open_store, redis_backend
-from pipeline.online.backend import Rows
-from pipeline.online.load import load_night
-from pipeline.online.row_codec import encode, value_schema
-from pipeline.settings import Settings
+from pipeline.features.online import open_backend, open_store, redis_backend
+from pipeline.features.online.backend import Rows
+from pipeline.features.online.load import load_night
+from pipeline.features.online.row_codec import encode, value_schema
+from pipeline.runtime.errors import OnlineError
+from pipeline.runtime.settings import Settings
 
 ONE, TWO = "2024-03-05", "2024-03-06"
 USERS = 40
@@ -24,8 +24,8 @@ USERS = 40
 STUCK = """
 import sys, time
 from pathlib import Path
-from pipeline.online import open_backend, redis_backend, sqlite_backend
-from pipeline.settings import load_settings
+from pipeline.features.online import open_backend, redis_backend, sqlite_backend
+from pipeline.runtime.settings import load_settings
 
 redis_backend.LOCK_SECONDS, redis_backend.BATCH, sqlite_backend.PATCHED = 1, 5, 5
 def stuck():
@@ -69,7 +69,7 @@ def upsert(settings: Settings, version: str, rows: Rows) -> int:
 
 def test_new_users_are_added_and_others_replaced(online: Settings, monkeypatch) -> None:
     """Also more rows than one batch; an open reader sees them; the others stay as they were."""
-    monkeypatch.setattr("pipeline.online.sqlite_backend.PATCHED", 2)
+    monkeypatch.setattr("pipeline.features.online.sqlite_backend.PATCHED", 2)
     monkeypatch.setattr(redis_backend, "BATCH", 2)
     version, store = serve(online), open_store(online)
     assert store.get([user(3)])[0]["ds"] == ONE

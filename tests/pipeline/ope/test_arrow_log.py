@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import FeedbackError
-from pipeline.ope.arrow_log import log_of
+from pipeline.decisions.ope.arrow_log import log_of
+from pipeline.runtime.errors import FeedbackError
 
 ARMS = ("red", "blue")
 ROWS = pa.table(

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ope.estimators import sums_of
-from pipeline.ope.judge import compare, evaluate
-from pipeline.ope.log import Log
-from pipeline.ope.reward_model import MeanModel, constant, fit_means, fold_of
-from pipeline.ope.tally import THRESHOLDS, tally
+from pipeline.decisions.ope.estimators import sums_of
+from pipeline.decisions.ope.judge import compare, evaluate
+from pipeline.decisions.ope.log import Log
+from pipeline.decisions.ope.reward_model import MeanModel, constant, fit_means, fold_of
+from pipeline.decisions.ope.tally import THRESHOLDS, tally
 
 ARMS = ("a", "b")
 POLICY = np.array([[0.75, 0.25]])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.ope.linear_model import RIDGE, fit_linear
-from pipeline.ope.log import Log
-from pipeline.ope.reward_model import fold_of
+from pipeline.decisions.ope.linear_model import RIDGE, fit_linear
+from pipeline.decisions.ope.log import Log
+from pipeline.decisions.ope.reward_model import fold_of
 
 
 def synthetic(rows: int = 400) -> Log:

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.ope.judge import evaluate
-from pipeline.ope.log import Log
-from pipeline.sample import ads
+from pipeline.decisions.ope.judge import evaluate
+from pipeline.decisions.ope.log import Log
+from pipeline.sources.sample import ads
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "open_bandit_women"
 ITEMS, POSITIONS = 46, 3

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import FeedbackError
-from pipeline.ope.judge import compare, evaluate
-from pipeline.ope.log import Log, check_probabilities
+from pipeline.decisions.ope.judge import compare, evaluate
+from pipeline.decisions.ope.log import Log, check_probabilities
+from pipeline.runtime.errors import FeedbackError
 
 ARMS = ("a", "b", "c")
 UNIFORM = np.full((1, 3), 1 / 3)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import CampaignError
-from pipeline.policy.bandits import RULES, probabilities, with_floor
-from pipeline.policy.best_arm import best_of_betas, best_of_normals
-from pipeline.policy.linear import LinearArms
-from pipeline.policy.specification import CONTEXTUAL, Policy
-from pipeline.policy.statistics import ArmStatistics, gather, memory_weights
+from pipeline.decisions.bandits.bandits import RULES, probabilities, with_floor
+from pipeline.decisions.bandits.best_arm import best_of_betas, best_of_normals
+from pipeline.decisions.bandits.linear import LinearArms
+from pipeline.decisions.bandits.specification import CONTEXTUAL, Policy
+from pipeline.decisions.bandits.statistics import ArmStatistics, gather, memory_weights
+from pipeline.runtime.errors import CampaignError
 
 
 def statistics(shown: list[float], reward: list[float]) -> ArmStatistics:

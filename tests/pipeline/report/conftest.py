@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from tests.pipeline.report.published import publish_rows, user
 
 HOSTILE = "<script>alert('x')</script> & \"手作り\" سجاد 🧘"

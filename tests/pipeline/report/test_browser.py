@@ -8,7 +8,7 @@ import pytest
 from pipeline.report.night import night_of
 from pipeline.report.pages import write_night
 from pipeline.report.shelf import nightly_folder
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from tests.pipeline.report.browser import CHROMIUM, Browser, open_browser
 from tests.pipeline.report.conftest import NIGHT
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.report.night import night_of
 from pipeline.report.pages import write_night
 from pipeline.report.shelf import listed, nights_written, render_start
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
 from tests.pipeline.report.conftest import BEFORE, HOSTILE, NIGHT
 from tests.pipeline.report.published import publish_rows, user
 
@@ -157,7 +157,7 @@ def test_again_gives_the_same_page(nights: Settings) -> None:
 @pytest.mark.parametrize(("ds", "code"), [(NIGHT, 0), ("yesterday", 2)])
 def test_by_hand(nights: Settings, monkeypatch, ds: str, code: int) -> None:
     monkeypatch.setenv("TIDEMARK_HOME", str(nights.home))
-    command = [sys.executable, "-m", "pipeline.build_report", "--ds", ds, "--run", "r1"]
+    command = [sys.executable, "-m", "pipeline.report.build", "--ds", ds, "--run", "r1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     if code == 0:

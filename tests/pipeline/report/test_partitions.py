@@ -4,9 +4,9 @@ import dataclasses
 
 from pipeline.report import partitions as p
 from pipeline.report.partitions import open_partitions
-from pipeline.settings import Settings
-from pipeline.table_schema import STRING, Column
-from pipeline.tables import table_named
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import table_named
+from pipeline.tables.schema import STRING, Column
 from tests.pipeline.report.conftest import BEFORE, NIGHT
 from tests.pipeline.report.published import publish_rows, user
 

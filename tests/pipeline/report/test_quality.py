@@ -2,12 +2,12 @@
 
 import pytest
 
-from pipeline.errors import ModelError
 from pipeline.report import quality as q
 from pipeline.report.night import night_of
 from pipeline.report.pages import render_night
 from pipeline.report.quality import Judged, quality
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
 from training import registry, tracking
 from training.hourly.serving import BASE
 

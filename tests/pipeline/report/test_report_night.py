@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from pipeline import staging
 from pipeline.report.findings import findings
 from pipeline.report.intake import Funnel, Reason
 from pipeline.report.migration import Flow, Week
 from pipeline.report.night import Night, night_of
 from pipeline.report.tiles import tiles
-from pipeline.settings import Settings
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
 from tests.pipeline.report.conftest import BEFORE, HOSTILE, NIGHT
 from tests.pipeline.report.published import publish_rows, user
 

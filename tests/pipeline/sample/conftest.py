@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from pipeline.sample import generate
+from pipeline.sources.sample import generate
 
 EVENTS, DAYS = 60_000, 60
 FIELDS = {

@@ -5,15 +5,15 @@ from datetime import date
 import numpy as np
 import pytest
 
-from pipeline.sample.ads import CAMPAIGNS, choose_campaign, policy
-from pipeline.sample.bots import plant_bots
-from pipeline.sample.clock import Clock
-from pipeline.sample.defects import break_lines, plant_defects
-from pipeline.sample.formats import user_ids
-from pipeline.sample.items import plant_items
-from pipeline.sample.people import plant_people
-from pipeline.sample.rows import Fate, Kind, Rows
-from pipeline.sample.visits import Visits, spread
+from pipeline.sources.sample.ads import CAMPAIGNS, choose_campaign, policy
+from pipeline.sources.sample.bots import plant_bots
+from pipeline.sources.sample.clock import Clock
+from pipeline.sources.sample.defects import break_lines, plant_defects
+from pipeline.sources.sample.formats import user_ids
+from pipeline.sources.sample.items import plant_items
+from pipeline.sources.sample.people import plant_people
+from pipeline.sources.sample.rows import Fate, Kind, Rows
+from pipeline.sources.sample.visits import Visits, spread
 
 HOUR_MS = 3_600_000
 CLOCK = Clock(days=10, last_day=date(2026, 3, 31))

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.sample import generate, world
-from pipeline.sample.formats import EventFormat
-from pipeline.sample.rows import Rows
+from pipeline.sources.sample import generate, world
+from pipeline.sources.sample.formats import EventFormat
+from pipeline.sources.sample.rows import Rows
 from tests.pipeline.sample.conftest import DAYS, EVENTS, truth
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.sample.items import (
+from pipeline.sources.sample.items import (
     ALWAYS,
     COMPANIONS,
     LARGEST_GROUP,
@@ -16,7 +16,7 @@ from pipeline.sample.items import (
     Catalogue,
     plant_items,
 )
-from pipeline.sample.topics import TOPICS
+from pipeline.sources.sample.topics import TOPICS
 from tests.pipeline.sample.conftest import truth
 
 

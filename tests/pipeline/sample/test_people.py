@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.sample.people import MARGIN_DAYS, NEVER, People, Shift, plant_people
+from pipeline.sources.sample.people import MARGIN_DAYS, NEVER, People, Shift, plant_people
 
 
 def person(shift: Shift, **changes: int | float) -> People:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.sample import generate
-from pipeline.sample.pictures import pixels_of
+from pipeline.sources.sample import generate
+from pipeline.sources.sample.pictures import pixels_of
 
 
 def files(out: Path) -> dict[str, bytes]:

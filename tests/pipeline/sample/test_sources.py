@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sample import generate
+from pipeline.sources.sample import generate
 
 WITH_PICTURES = {"image"}  # told only where pictures are drawn
 SOURCES = Path(__file__).parents[3] / "pipeline" / "sources"

@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from pipeline.policy.specification import Policy
-from pipeline.simulator.play import FLOOR, Player, oracle, play
-from pipeline.simulator.world import ARMS, EXAMINED, IMPRESSIONS, KINDS, ROUNDS, make_world
+from pipeline.decisions.bandits.specification import Policy
+from pipeline.decisions.simulator.play import FLOOR, Player, oracle, play
+from pipeline.decisions.simulator.world import (
+    ARMS,
+    EXAMINED,
+    IMPRESSIONS,
+    KINDS,
+    ROUNDS,
+    make_world,
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from pipeline.experiments.statistics import difference
-from pipeline.uplift.effects import (
+from pipeline.decisions.experiments.statistics import difference
+from pipeline.decisions.uplift.effects import (
     by_decile,
     decile_of,
     difference_in_means,
     difference_p_value,
     mean_score,
 )
-from pipeline.uplift.learners import doubly_robust
+from pipeline.decisions.uplift.learners import doubly_robust
 from tests.pipeline.uplift.trials import drawn, trial
 
 

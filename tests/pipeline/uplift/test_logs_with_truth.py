@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.sample import ads
-from pipeline.uplift.judge import judge
-from pipeline.uplift.trial import Trial
+from pipeline.decisions.uplift.judge import judge
+from pipeline.decisions.uplift.trial import Trial
+from pipeline.sources.sample import ads
 from tests.pipeline.campaigns.campaign_home import user
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "open_bandit_women"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.uplift.effects import difference_in_means
-from pipeline.uplift.qini import qini, ranked
+from pipeline.decisions.uplift.effects import difference_in_means
+from pipeline.decisions.uplift.qini import qini, ranked
 from tests.pipeline.uplift.trials import drawn, trial
 
 IN_ORDER = np.array([0.125, 0.375, 0.625, 0.875])

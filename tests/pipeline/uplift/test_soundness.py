@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.errors import UpliftError
-from pipeline.uplift.soundness import check, check_balance, check_weights
+from pipeline.decisions.uplift.soundness import check, check_balance, check_weights
+from pipeline.runtime.errors import UpliftError
 from tests.pipeline.uplift.trials import drawn
 
 MADE, _ = drawn(2_000, 21)

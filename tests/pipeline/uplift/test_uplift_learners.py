@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.uplift.base_models import ridge
-from pipeline.uplift.candidates import CANDIDATES
-from pipeline.uplift.judge import findings, judge
-from pipeline.uplift.prequential import judge_in_sequence
-from pipeline.uplift.scorers import cross_fit
-from pipeline.uplift.trial import fold_of, places
+from pipeline.decisions.uplift.base_models import ridge
+from pipeline.decisions.uplift.candidates import CANDIDATES
+from pipeline.decisions.uplift.judge import findings, judge
+from pipeline.decisions.uplift.prequential import judge_in_sequence
+from pipeline.decisions.uplift.scorers import cross_fit
+from pipeline.decisions.uplift.trial import fold_of, places
 from tests.pipeline.uplift.trials import drawn
 
 

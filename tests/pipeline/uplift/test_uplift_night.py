@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from pipeline import staging
-from pipeline.auditing.audit_table import audit
-from pipeline.build_uplift import build
-from pipeline.days import shift
-from pipeline.errors import ExperimentError, NotPublishedError
-from pipeline.publish import publish
-from pipeline.reading import read
-from pipeline.settings import Settings
-from pipeline.tables import table_named
+from pipeline.decisions.uplift.build import build
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import ExperimentError, NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.audit.audit_table import audit
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read
+from pipeline.tables.registry import table_named
 from tests.pipeline.campaigns.campaign_home import FILE, put, user
 from tests.pipeline.campaigns.campaign_home import declare as declare_campaign
 from tests.pipeline.staged_factory import EVENT, NOON, pass_audit
@@ -93,7 +93,7 @@ def test_of_a_large_trial_some_users_are_looked_at(home, monkeypatch) -> None:
     put_nights(home, USERS, (NIGHT, LAST))
     put_entries(home, USERS, effect=0.4)
     declare(home)
-    monkeypatch.setattr("pipeline.uplift.trial.MOST_USERS", 700)
+    monkeypatch.setattr("pipeline.decisions.uplift.trial.MOST_USERS", 700)
     judgement, rows = told(home)
     assert 600 < judgement["users"] < 800
     assert judgement["scored_users"] == len(rows) == USERS
@@ -153,7 +153,7 @@ def test_a_feature_that_knows_the_arm_is_found(home) -> None:
     put_entries(home, USERS, effect=0.4)
     declare(home)
     arms = {row["user_id"]: row for row in read("user_features", NIGHT, home).to_pylist()}
-    from pipeline.experiments.assignment import assign
+    from pipeline.decisions.experiments.assignment import assign
 
     arm = assign(list(arms), "banner", (0.5, 0.5))
     rows = [{**row, "views_28d": int(it) + 1} for row, it in zip(arms.values(), arm, strict=True)]

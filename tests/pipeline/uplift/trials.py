@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.experiments.assignment import assign
-from pipeline.settings import Settings
-from pipeline.uplift.trial import Trial
+from pipeline.decisions.experiments.assignment import assign
+from pipeline.decisions.uplift.trial import Trial
+from pipeline.runtime.settings import Settings
 from tests.pipeline.campaigns.campaign_home import put, user
 from tests.pipeline.staged_factory import EVENT, SOUND
 

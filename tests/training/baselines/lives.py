@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from pipeline.days import shift
-from pipeline.tables import TRAINING_EXAMPLES
+from pipeline.runtime.days import shift
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from tests.training.factory import DS, embeddings, event, example, item_rows, user_id
 from training.baselines.known import Known
 from training.catalogue import build_catalogue

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from pipeline.days import shift
-from pipeline.intraday_tables import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
-from pipeline.settings import Settings
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
+from pipeline.tables.intraday import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
 from tests.pipeline.staged_factory import SOUND
 from tests.training.factory import (
     DS,

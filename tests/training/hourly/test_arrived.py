@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from pipeline.days import shift
-from pipeline.intraday_tables import USER_HISTORY_INTRADAY
+from pipeline.runtime.days import shift
+from pipeline.tables.intraday import USER_HISTORY_INTRADAY
 from tests.training.factory import DS, daily, embeddings, event, user_id
 from training.catalogue import build_catalogue
 from training.examples import to_examples

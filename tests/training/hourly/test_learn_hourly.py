@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ModelError
-from pipeline.reading import read
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.reading import read
 from tests.training.factory import vouch
 from tests.training.hourly.day import DAY, Refreshes, crown, publish_night
 from training import champion

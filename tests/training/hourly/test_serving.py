@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings, load_settings
 from training.hourly.serving import BASE, HOURLY, serving
 from training.registry import CHAMPION, MODEL
 from training.tracking import open_client

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import ModelError
-from pipeline.settings import Settings
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
 from tests.training.factory import DS, embeddings
 from tests.training.hourly.day import DAY, ITEMS, untrained
 from training.catalogue import Catalogue, build_catalogue

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.days import shift
-from pipeline.tables import USER_HISTORY
+from pipeline.runtime.days import shift
+from pipeline.tables.registry import USER_HISTORY
 from training.arrow_columns import day_number
 from training.propensity.rhythm import RHYTHM, rhythm
 

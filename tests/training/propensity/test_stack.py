@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from training.examples import HEADS
 from training.metrics import auc, calibration_error
 from training.propensity.fitting import Window, fit_propensities

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError
+from pipeline.runtime.errors import ModelError
 from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import crowd, history, model
 from training.arrow_columns import day_number

@@ -5,14 +5,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import staging
-from pipeline.days import shift
-from pipeline.errors import NotPublishedError
-from pipeline.expectations import rules_of
-from pipeline.interest_tables import ITEM_TOPICS, TOPICS
-from pipeline.reading import published, read
-from pipeline.settings import Settings
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY, table_named
+from pipeline.runtime.days import shift
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.audit.expectations import rules_of
+from pipeline.storage.reading import published, read
+from pipeline.tables.interests import ITEM_TOPICS, TOPICS
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY, table_named
 from tests.training.factory import DS, embeddings, history, item_rows, publish_day, vouch
 from training.build_topics import build
 from training.item_texts import text_hash

@@ -6,7 +6,7 @@ import pyarrow.dataset as arrow_dataset
 import pytest
 from scipy import sparse
 
-from pipeline.tables import USER_HISTORY
+from pipeline.tables.registry import USER_HISTORY
 from tests.training.factory import DS, daily, event, user_id
 from training.topics import co_engagement as module
 from training.topics.co_engagement import NEAR, co_engagement, mutual_information

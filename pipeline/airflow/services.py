@@ -1,0 +1,94 @@
+"""Serve Airflow, MLflow, Data Docs and reports on loopback, until `down`.
+
+python -m pipeline.airflow.services up
+python -m pipeline.airflow.services down
+"""
+
+import os
+import sys
+import urllib.request
+
+from pipeline.airflow import servers
+from pipeline.airflow.environment import address
+from pipeline.airflow.servers import Server
+from pipeline.airflow.start import begin, pid_folder, wait
+from pipeline.orchestration.step_commands import environment
+from pipeline.runtime import program
+from pipeline.runtime.errors import OrchestrationError, UsageError
+from pipeline.runtime.settings import Settings, load_settings
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 120.0
+MLFLOW = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight idle processes of 200 MB
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def up(settings: Settings) -> None:
+    """Starts what does not run yet and prints where it is. Stops all of it when one fails."""
+    pages = page_servers(settings)
+    try:
+        begin(settings, scheduled=True)
+        for server in pages:
+            servers.start(pid_folder(settings), server)
+        wait(settings)
+        for server in pages:
+            _wait_for_page(settings, server)
+    except OrchestrationError:
+        servers.stop_all(pid_folder(settings))
+        raise
+    print(f"Airflow              {address(settings)}")
+    print(f"MLflow               http://{LOOPBACK}:{settings.mlflow_port}")
+    print(f"Data Docs, reports   http://{LOOPBACK}:{settings.docs_port}")
+    print("`make down` stops them")
+
+
+def down(settings: Settings) -> None:
+    """Stops exactly what was started for this home."""
+    stopped = servers.stop_all(pid_folder(settings))
+    print(f"stopped {', '.join(stopped)}" if stopped else "nothing was up")
+
+
+def page_servers(settings: Settings) -> list[Server]:
+    """MLflow's UI with one worker (four cost 2.2 GB), and the pages that are plain files."""
+    for folder in (settings.mlflow, settings.reports):
+        folder.mkdir(parents=True, exist_ok=True)
+    python = sys.executable
+    variables = {**os.environ, **environment(settings), **MLFLOW}
+    store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
+    artifacts = ["--artifacts-destination", str(settings.mlflow / "artifacts")]
+    mlflow_port = ["--host", LOOPBACK, "--port", str(settings.mlflow_port)]
+    pages = ["--bind", LOOPBACK, "--directory", str(settings.reports), str(settings.docs_port)]
+    return [
+        Server(
+            "mlflow", [python, "-m", "mlflow", "server", *mlflow_port, *store, *artifacts],
+            variables, settings.mlflow_port, "TIDEMARK_MLFLOW_PORT",
+        ),
+        Server(
+            "pages", [python, "-m", "http.server", *pages],
+            variables, settings.docs_port, "TIDEMARK_DOCS_PORT",
+        ),
+    ]  # fmt: skip
+
+
+def _wait_for_page(settings: Settings, server: Server) -> None:
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{server.port}/", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    servers.wait_until(answers, pid_folder(settings), [server.name], START_SECONDS)
+
+
+def main() -> None:
+    actions = {"up": up, "down": down}
+    if sys.argv[1:] not in (["up"], ["down"]):
+        raise UsageError(f"services: expected up or down, found {' '.join(sys.argv[1:])!r}")
+    actions[sys.argv[1]](load_settings())
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,1 @@
+"""What is decided from features: segments, campaigns, experiments, uplift, interventions."""

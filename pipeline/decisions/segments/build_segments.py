@@ -1,0 +1,104 @@
+"""Sort users into campaign segments.
+
+    python -m pipeline.decisions.segments.build_segments --ds 2026-03-31 --run R
+
+Reads `user_features` and `topics` of the day; writes staged partitions of `segments` and
+`segment_members`. Segments that would tell of fewer than TIDEMARK_SEGMENT_FLOOR users are named
+without a size, and none of their members is written.
+"""
+
+import argparse
+import time
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.decisions.segments.segment_members import exported, find_members
+from pipeline.decisions.segments.segments import Segment, with_topics
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.storage.reading import pinned_files, published, read
+from pipeline.tables.interests import SEGMENT_MEMBERS, SEGMENTS, TOPICS
+from pipeline.tables.registry import USER_FEATURES
+from pipeline.tables.schema import Table
+
+BATCH_ROWS = 128_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--ds", required=True, help="the day of the features")
+    parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
+    given = parser.parse_args()
+    build_segments(load_settings(), parse_day(given.ds), given.run)
+
+
+def build_segments(settings: Settings, ds: str, run: str) -> None:
+    """Stages the segments of `ds` and the members of those that may be exported."""
+    if ds not in published(USER_FEATURES.name, settings):
+        raise NotPublishedError(
+            f"{USER_FEATURES.name} ds={ds}: not published; run the steps that write it first"
+        )
+    snapshot, files = pinned_files(USER_FEATURES.name, ds, ds, settings)
+    assert snapshot is not None, "a published table has a snapshot"
+    segments = with_topics(_topics(settings, ds))
+    with duckdb.connect() as database:
+        if files:
+            find_members(database, files, segments)
+        shown = exported(database, segments, settings.segment_floor) if files else {}
+        members = _members(database, sorted(shown), ds) if files else None
+        for table, rows in ((SEGMENTS, _rows(segments, shown, ds)), (SEGMENT_MEMBERS, members)):
+            _stage(settings, table, rows, ds, run, {USER_FEATURES.name: snapshot})
+    print(f"segments ds={ds}: {len(segments)} segments, {len(shown)} exported")
+
+
+def _topics(settings: Settings, ds: str) -> list[tuple[str, str]]:
+    """Ids and names of the topics that are alive; none where the day has no topics."""
+    if ds not in published(TOPICS.name, settings):
+        return []
+    rows = read(TOPICS.name, ds, settings).select(["topic_id", "name", "ended_ds"]).to_pylist()
+    return [(row["topic_id"], row["name"]) for row in rows if row["ended_ds"] is None]
+
+
+def _rows(segments: list[Segment], shown: dict[str, int], ds: str) -> pa.RecordBatchReader:
+    rows = [
+        {"ds": ds, "segment": s.name, "meaning": s.meaning, "users": shown.get(s.name),
+         "is_exported": s.name in shown}
+        for s in sorted(segments, key=lambda s: s.name)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=SEGMENTS.schema).to_reader()
+
+
+def _members(
+    database: duckdb.DuckDBPyConnection, shown: list[str], ds: str
+) -> pa.RecordBatchReader:
+    query = """SELECT ? AS ds, segment, user_id FROM members WHERE list_contains(?, segment)
+        ORDER BY segment, user_id"""
+    return database.sql(query, params=[ds, shown]).to_arrow_reader(BATCH_ROWS)
+
+
+def _stage(
+    settings: Settings, table: Table, rows: pa.RecordBatchReader | None, ds: str, run: str,
+    inputs: dict[str, int],
+) -> None:  # fmt: skip
+    attempt = staging.begin(settings, table.name, run)
+    files: dict[str, list[str]] = {}
+    written = 0
+    if rows is not None:
+        file = DayFile(attempt.day(ds), file_schema(settings, table))
+        for batch in rows:
+            file.write(pa.Table.from_batches([batch]))
+        file.close()
+        written, files = file.rows, {ds: [file.path]} if file.rows else {}
+    staging.complete(attempt, [ds], files, inputs, {"rows": {ds: written}})
+
+
+if __name__ == "__main__":
+    program.run(main)

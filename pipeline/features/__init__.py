@@ -1,0 +1,1 @@
+"""What readers use: features as of a moment, the online store, Feast."""

@@ -1,0 +1,114 @@
+"""Join rows about users with their features as they were known then.
+
+    from pipeline import features
+    features.as_of(labels, columns=["recency_days", "p_purchase_7d"])    # Arrow
+
+`labels` is a pandas, Polars or Arrow frame with `user_id`, `event_timestamp` (with a time zone) and
+whatever else; its rows and their order stay. docs/reading.md tells what "known then" means.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.features.known_rows import FEATURE_DS, Found, known_rows
+from pipeline.runtime.errors import UsageError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.tables.registry import table_named
+from pipeline.tables.schema import STRING, Table
+
+MAX_AGE = timedelta(days=7)
+
+
+def as_of(
+    entity_df: Any,
+    columns: Sequence[str] | None = None,
+    *,
+    known: Literal["day", "publication"] = "day",
+    max_age: timedelta | None = MAX_AGE,
+    delay: timedelta = timedelta(0),
+    hindsight: bool = False,
+    time: str = "event_timestamp",
+    table: str = "user_features",
+    settings: Settings | None = None,
+) -> pa.Table:
+    """The entity frame with `feature_ds` and the features (all, or `columns`) of the newest day
+    that was known at each row's time; null where none was, or the user had no row.
+
+    known: "day" takes a day as known `delay` after its end, as it is published now; "publication"
+    takes what had been published by then, as it was published then.
+    max_age: from the end of the feature day to the row's time; older features are null.
+    hindsight: allow features of a model that was trained for a later day than they are of.
+
+    Raises UsageError for a frame or columns that do not fit, LeakError for hindsight that was not
+    asked for, NotPublishedError when nothing was published, or a snapshot needed has expired.
+    """
+    settings = settings or load_settings()
+    declared = table_named(table)
+    entities, wanted = _entities(entity_df, time), _wanted(declared, columns)
+    _refuse_collisions(entities, [FEATURE_DS, *wanted])
+    rows = known_rows(settings, declared, known, delay, hindsight)
+    states = rows.states(entities[time], max_age)
+    joined = _joined(
+        declared, wanted, states, rows.found(entities["user_id"].cast(STRING), states, wanted)
+    )
+    for name in joined.schema.names:
+        entities = entities.append_column(joined.field(name), joined[name])
+    return entities
+
+
+def _entities(entity_df: Any, time: str) -> pa.Table:
+    if isinstance(entity_df, pd.DataFrame):
+        entities = pa.Table.from_pandas(entity_df, preserve_index=False)
+    else:
+        entities = pa.table(entity_df)
+    lacking = [name for name in ("user_id", time) if name not in entities.schema.names]
+    if lacking:
+        raise UsageError(f"entity_df: expected the columns user_id and {time}, found no {lacking}")
+    kind = entities.schema.field(time).type
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        raise UsageError(
+            f"entity_df: expected {time} as timestamps with a time zone, found {kind}; without a "
+            "zone nobody can tell which day was over"
+        )
+    return entities.replace_schema_metadata(None)
+
+
+def _wanted(table: Table, columns: Sequence[str] | None) -> list[str]:
+    names = [c.name for c in table.columns if c.name not in ("ds", "user_id")]
+    if "user_id" not in table.schema.names or not table.snapshot:
+        raise UsageError(f"table: expected one with a state per user, found {table.name!r}")
+    unknown = sorted(set(columns or ()) - set(names))
+    if unknown:
+        raise UsageError(f"columns: {table.name} has no {', '.join(unknown)}; see docs/features.md")
+    return names if columns is None else list(dict.fromkeys(columns))
+
+
+def _refuse_collisions(entities: pa.Table, names: list[str]) -> None:
+    both = [name for name in names if name in entities.schema.names]
+    if both:
+        raise UsageError(
+            f"entity_df: has columns named as features: {', '.join(both)}; rename them, or leave "
+            "them out of `columns`"
+        )
+
+
+def _joined(
+    table: Table, wanted: list[str], states: np.ndarray, found: Iterable[Found]
+) -> pa.Table:
+    """[rows of the frame] `feature_ds` and the features, null where nothing was found."""
+    fields = [pa.field(FEATURE_DS, STRING), *(pa.field(n, table.column(n).type) for n in wanted)]
+    parts = [pa.schema(fields).empty_table()]
+    places, size = np.full(len(states), -1), 0
+    for part in found:
+        places[part.rows] = size + np.arange(len(part.rows))
+        size += len(part.rows)
+        days = pa.array([part.ds] * len(part.rows), STRING)
+        parts.append(
+            pa.table([days, *part.features.select(wanted).columns], names=parts[0].schema.names)
+        )
+    return pa.concat_tables(parts).take(pa.array(places, mask=places < 0))

@@ -1,0 +1,118 @@
+"""Which rows of a state table were known at an instant: by the days over then, or as published.
+
+Instants are microseconds since 1970 (UTC).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
+
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import active_sources
+from pipeline.storage.publish import publications, published_by
+
+MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+@dataclass(frozen=True)
+class State:
+    """What a day held. `snapshot` is None for what it holds now."""
+
+    ds: str
+    snapshot: int | None = None
+    is_lost: bool = False  # it was replaced since, and its snapshot has expired
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """`states[i]` is the newest from `since[i]` until `since[i + 1]`."""
+
+    since: list[int]
+    states: list[State]
+
+    def at(self, instants: np.ndarray) -> np.ndarray:
+        """Index of the state known at each instant; -1 before the first."""
+        return np.searchsorted(np.asarray(self.since, np.int64), instants, side="right") - 1
+
+
+def zones(settings: Settings) -> set[str]:
+    """The zones in which a day has to be over: of the schedule and of every source.
+
+    A file of day D holds events up to the end of D where its platform is.
+    """
+    return {settings.business_tz, *(source.timezone for source in active_sources(settings))}
+
+
+def day_end(ds: str, names: Iterable[str]) -> int:
+    """The instant at which `ds` is over in all zones. A midnight that a clock change skips or
+    repeats counts when it is first reached."""
+    midnight = datetime.combine(date.fromisoformat(shift(ds, 1)), time())
+    return max(microseconds(midnight.replace(tzinfo=ZoneInfo(name))) for name in names)
+
+
+def microseconds(instant: datetime) -> int:
+    return (instant - EPOCH) // MICROSECOND
+
+
+def by_day(iceberg: IcebergTable, names: set[str], delay: timedelta) -> Timeline:
+    """A day is known `delay` after it is over, as it is published now."""
+    days = list(publications(iceberg))
+    late = delay // MICROSECOND
+    return Timeline([day_end(ds, names) + late for ds in days], [State(ds) for ds in days])
+
+
+def by_publication(iceberg: IcebergTable) -> Timeline:
+    """What a reader would have read at each instant: the newest day published by then, as it was
+    published then."""
+    seen: dict[str, State] = {}
+    since, states = [], []
+    for instant, state in _history(iceberg):
+        seen[state.ds] = state
+        since.append(instant)
+        states.append(seen[max(seen)])
+    return Timeline(since, states)
+
+
+def _history(iceberg: IcebergTable) -> list[tuple[int, State]]:
+    """Every publication of every day, in order of time."""
+    found: dict[tuple[int, str], State] = {}
+    snapshots = sorted(iceberg.snapshots(), key=lambda it: it.sequence_number or 0)
+    for snapshot in snapshots:  # a publication is a delete and an append: the second counts
+        for ds, publication in published_by(snapshot).items():
+            instant = publication.published or snapshot.timestamp_ms * 1_000_000
+            found[_up(instant), ds] = State(ds, snapshot.snapshot_id)
+    gaps = _gaps(snapshots)
+    oldest = snapshots[0].timestamp_ms * 1000 if snapshots else 0
+    for ds, now in publications(iceberg).items():
+        times = [instant for instant, day in found if day == ds]
+        # Without a time of its own it was published before the oldest snapshot that is kept.
+        current = _up(now.published) if now.published else max(times, default=oldest)
+        found[current, ds] = State(ds)
+        first = _up(now.first_published)
+        if first and first < min([current, *times]):
+            found[first, ds] = State(ds, is_lost=True)
+        for gap in gaps:
+            if any(instant < gap for instant in times) and gap < current:
+                found.setdefault((gap, ds), State(ds, is_lost=True))
+    return [(instant, found[instant, ds]) for instant, ds in sorted(found)]
+
+
+def _gaps(snapshots: list[Snapshot]) -> list[int]:
+    """Just after each snapshot whose successor an erasure has taken: nobody knows what it held."""
+    return [
+        before.timestamp_ms * 1000 + 1
+        for before, after in pairwise(snapshots)
+        if after.parent_snapshot_id != before.snapshot_id
+    ]
+
+
+def _up(nanoseconds: int) -> int:
+    return -(-nanoseconds // 1000)

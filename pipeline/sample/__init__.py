@@ -1,5 +1,0 @@
-"""A made-up world of shoppers that writes the logs of two platforms (docs/sample.md)."""
-
-from pipeline.sample.generate import generate
-
-__all__ = ["generate"]

@@ -1,0 +1,1 @@
+"""What lands: source files, the landing folder, keys; `sample/` generates logs."""

@@ -1,0 +1,1 @@
+"""Staged, audited, published, read: the catalogue and its maintenance, rollback, `audit/`."""

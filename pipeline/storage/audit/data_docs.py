@@ -1,0 +1,129 @@
+"""Where Data Docs lie: a page per table and run, and the index. Light: DAG links import it.
+
+The validation results under `great_expectations/` are the record; the site under
+`reports/data_docs/` is made from them. Of each table the newest `KEPT` results stay.
+"""
+
+import fcntl
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from pipeline.report.shelf import nights_written
+from pipeline.runtime.settings import Settings
+
+NIGHTS_LINKED = 7
+KEPT = 20  # results per table; the index reads all of them at each audit
+BEACON = r"https://great-expectations-web-assets[^\"' ]*"
+OVERVIEW = """<!doctype html><meta charset="utf-8"><title>Reports and audits</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark }} td {{ padding: 2px 1em 2px 0 }}
+body {{ font: 15px sans-serif; margin: 5%; overflow-wrap: anywhere }}
+</style>
+<h1>Nightly reports</h1><p>{nights}</p>
+<h1>Audits</h1><p>The newest of each table, as Great Expectations tells them.
+<a href="{index}">Its own index</a> needs scripts from the net.</p>
+<table>
+{rows}
+</table>
+"""
+ROW = '<tr><td>{time} UTC<td>{table}<td><a href="{page}">{run}</a><td>{outcome}'
+REDIRECT = """<!doctype html><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="refresh" content="0; url={target}"><a href="{target}">{title}</a>
+"""
+
+
+def data_docs_page(settings: Settings, table: str, run: str) -> Path:
+    """The page of the newest audit of a table in a run; it leads to the page that GX named."""
+    return site_folder(settings) / "runs" / table / f"{run}.html"
+
+
+def data_docs_index(settings: Settings) -> Path:
+    """The index of all audits."""
+    return site_folder(settings) / "index.html"
+
+
+def site_folder(settings: Settings) -> Path:
+    return settings.reports / "data_docs"
+
+
+def results_folder(settings: Settings) -> Path:
+    """Validation results: <table>/<run>/<time>/<batch>.json."""
+    return settings.home / "great_expectations" / "validations"
+
+
+def suites_folder(settings: Settings) -> Path:
+    return settings.home / "great_expectations" / "suites"
+
+
+def link_page(settings: Settings, table: str, run: str, page: Path, outcome: str) -> None:
+    """Lets the stable address of (table, run) lead to the page that was just built."""
+    link = data_docs_page(settings, table, run)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = "../../" + page.relative_to(site_folder(settings)).as_posix()
+    link.write_text(REDIRECT.format(title=f"{table}, run {run}: {outcome}", target=target))
+
+
+def write_overview(settings: Settings) -> Path:
+    """A plain page that leads to every audit that is kept, the newest first; returns it."""
+    links = (site_folder(settings) / "runs").glob("*/*.html")
+    newest_first = sorted(links, key=lambda link: link.stat().st_mtime, reverse=True)
+    overview = settings.reports / "index.html"
+    index = data_docs_index(settings).relative_to(settings.reports)
+    rows = "\n".join(_row(link, settings.reports) for link in newest_first)
+    overview.write_text(OVERVIEW.format(index=index, rows=rows, nights=_nights(settings)))
+    return overview
+
+
+def _nights(settings: Settings) -> str:
+    """Links to the newest nightly reports and to the list of all."""
+    newest = nights_written(settings)[:NIGHTS_LINKED]
+    if not newest:
+        return "None yet: the last step of a night writes one."
+    links = [f'<a href="nightly/{ds}.html">{ds}</a>' for ds in newest]
+    return " · ".join([*links, '<a href="nightly/index.html">all nights</a>'])
+
+
+def _row(link: Path, folder: Path) -> str:
+    time = datetime.fromtimestamp(link.stat().st_mtime, UTC)
+    return ROW.format(
+        time=f"{time:%Y-%m-%d %H:%M}",
+        table=link.parent.name,
+        page=quote(link.relative_to(folder).as_posix()),
+        run=link.stem,
+        outcome="failed" if ": failed</title>" in link.read_text() else "passed",
+    )
+
+
+def prune(settings: Settings, table: str) -> None:
+    """Drops all but the newest results of a table, with their links; building drops their pages."""
+    folder = results_folder(settings) / table
+    newest_first = sorted(folder.glob("*/*"), key=lambda path: path.name, reverse=True)
+    for old in newest_first[KEPT:]:
+        shutil.rmtree(old)
+        if not any(old.parent.iterdir()):
+            old.parent.rmdir()
+            data_docs_page(settings, table, old.parent.name).unlink(missing_ok=True)
+
+
+def silence(*pages: Path) -> None:
+    """Cuts the pictures that would tell GX's server of every view of a page."""
+    for page in pages:
+        page.write_text(
+            re.sub(BEACON, "data:,", page.read_text(encoding="utf-8")), encoding="utf-8"
+        )
+
+
+@contextmanager
+def site_lock(settings: Settings) -> Iterator[None]:
+    """One builder at a time: two audits that end together must not write one index at once."""
+    folder = settings.home / "great_expectations"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "site.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

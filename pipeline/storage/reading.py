@@ -1,0 +1,82 @@
+"""Read published tables.
+
+    from pipeline.storage.reading import scan, read
+    scan("user_features").to_polars()              # Polars
+    scan("user_features", ds="2011-11-09").to_pandas()
+    read("user_features", ds="2011-11-09")         # Arrow
+
+A read sees one snapshot: a publish that happens meanwhile is not seen.
+"""
+
+import pyarrow as pa
+from pyiceberg.table import ALWAYS_TRUE, DataScan
+
+from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import Publication, publications
+from pipeline.tables.registry import table_named
+from pipeline.tables.schema import Table
+
+
+def scan(name: str, ds: str | None = None, settings: Settings | None = None) -> DataScan:
+    """A lazy scan of a table or of one day of it.
+
+    Raises NotPublishedError when the table or the day has not been published.
+    """
+    settings = settings or load_settings()
+    iceberg = load_table(settings, table_named(name))
+    days = publications(iceberg)
+    if iceberg is None or not days:
+        raise NotPublishedError(f"{name}: nothing has been published yet; see `status`")
+    if ds is not None and ds not in days:
+        raise NotPublishedError(
+            f"{name} ds={ds}: not published; published are {len(days)} days, "
+            f"{min(days)}..{max(days)}; see `python -m pipeline tables`"
+        )
+    return iceberg.scan(row_filter=f"ds = '{ds}'" if ds else ALWAYS_TRUE)
+
+
+def read(name: str, ds: str | None = None, settings: Settings | None = None) -> pa.Table:
+    """The rows as Arrow, in the declared column types."""
+    return as_declared(scan(name, ds, settings).to_arrow(), table_named(name))
+
+
+def as_declared(rows: pa.Table, table: Table) -> pa.Table:
+    """The rows with the declared columns and types.
+
+    A column that was declared after the rows were written is null, also where it is required now.
+    """
+    fields, columns = [], []
+    for field in table.schema:
+        known = field.name in rows.schema.names
+        column = rows[field.name].cast(field.type) if known else pa.nulls(len(rows), field.type)
+        columns.append(column)
+        fields.append(field.with_nullable(field.nullable or column.null_count > 0))
+    return pa.table(columns, schema=pa.schema(fields))
+
+
+def published(name: str, settings: Settings) -> dict[str, Publication]:
+    """The published days of a table with who published them, oldest first; empty when none."""
+    return publications(load_table(settings, table_named(name)))
+
+
+def pinned_files(
+    name: str, first: str, last: str, settings: Settings, snapshot_id: int | None = None
+) -> tuple[int | None, list[str]]:
+    """Snapshot id and data files of [first, last], for engines that read Parquet themselves.
+
+    Raises NotPublishedError when a snapshot is asked for that is not kept any more.
+    """
+    iceberg = load_table(settings, table_named(name))
+    if iceberg is None or iceberg.current_snapshot() is None:
+        return None, []
+    if snapshot_id and iceberg.snapshot_by_id(snapshot_id) is None:
+        raise NotPublishedError(
+            f"{name}: expected snapshot {snapshot_id}, which has expired: snapshots are kept for "
+            f"{settings.retention_days} days (TIDEMARK_RETENTION_DAYS); read the newest instead"
+        )
+    days = f"ds >= '{first}' and ds <= '{last}'"
+    planned = iceberg.scan(row_filter=days, snapshot_id=snapshot_id).plan_files()
+    snapshot = snapshot_id or iceberg.metadata.current_snapshot_id
+    return snapshot, sorted(task.file.file_path for task in planned)

@@ -1,0 +1,117 @@
+"""The tables of what happened: one partition per arrival day."""
+
+import pyarrow as pa
+
+from pipeline.tables.columns import DAY, DS, EVENT_TYPES, PLATFORM, USER, USER_ID
+from pipeline.tables.schema import (
+    BOOL,
+    DOUBLE,
+    INSTANT,
+    INT,
+    LONG,
+    STRING,
+    TEXTS,
+    Column,
+    Table,
+    list_of,
+)
+
+
+def _what_happened(required: bool) -> tuple[Column, ...]:
+    """The canonical columns of an event; raw events may still lack the required ones."""
+    return (
+        Column("event_id", STRING, "hash of the event's content", required, pattern=USER),
+        Column("user_id", STRING, "pseudonym of the user", required, pattern=USER),
+        Column("item_id", STRING, "`<platform>:<raw item id>`, null for a search"),
+        Column("event_type", STRING, "what the user did", required, values=EVENT_TYPES),
+        Column("event_time", INSTANT, "when it happened", required, "UTC"),
+        Column("arrival_ds", STRING, "day on which the row landed", True, pattern=DAY),
+        Column("quantity", DOUBLE, "pieces, positive also for returns", unit="pieces"),
+        Column("price", DOUBLE, "unit price", unit="platform currency"),
+        Column("query", STRING, "search text"),
+        Column("text", STRING, "review text"),
+        Column("rating", DOUBLE, "rating given", unit="stars"),
+        Column("campaign_id", STRING, "advertising campaign of an impression"),
+        Column("propensity", DOUBLE, "logging policy's probability of the impression"),
+        Column("attributes", pa.map_(STRING, STRING), "further fields of the source"),
+    )
+
+
+RAW_EVENTS = Table(
+    "raw_events",
+    "every landed row, mapped to canonical columns and pseudonymised; immutable",
+    (
+        DS,
+        PLATFORM,
+        *_what_happened(required=False),
+        Column("item_title", STRING, "title carried by the event row"),
+        Column("item_category", STRING, "category carried by the event row"),
+        Column("item_brand", STRING, "brand carried by the event row"),
+        Column("item_image_path", STRING, "image carried by the event row"),
+        Column("reject_reason", STRING, "why the row maps to no valid event; null when it does"),
+        Column("source_file", STRING, "landing file, relative to landing/", True),
+        Column("record", STRING, "what was understood of a rejected row, JSON without the user"),
+    ),
+    key=(),
+)
+
+EVENTS = Table(
+    "events",
+    "valid events, each once, owned by their arrival day",
+    (DS, PLATFORM, *_what_happened(required=True)),
+    key=("event_id",),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "landed rows that are no valid event, with the reason",
+    (
+        DS,
+        PLATFORM,
+        Column("reason", STRING, "why", True),
+        Column("source_file", STRING, "landing file, relative to landing/", True),
+        Column("user_id", STRING, "pseudonym, where the row had a user", pattern=USER),
+        Column("record", STRING, "what was understood of the row, as JSON, without the user"),
+    ),
+    key=(),
+)
+
+ACCOUNTING = Table(
+    "accounting",
+    "rows landed = events + duplicates + quarantined, per platform and day",
+    (
+        DS,
+        PLATFORM,
+        Column("rows_landed", LONG, "rows in the landing files", True, "rows", 0),
+        Column("events", LONG, "rows that became events", True, "rows", 0),
+        Column("duplicates", LONG, "exact and near duplicates", True, "rows", 0),
+        Column("quarantined", LONG, "rows in quarantine", True, "rows", 0),
+        Column("quarantine_reasons", list_of(reason=STRING, rows=LONG), "one per reason", True),
+    ),
+    key=("platform",),
+)
+
+SESSIONS = Table(
+    "sessions",
+    "unbroken activity of a user on a platform, owned by the day on which it closes",
+    (
+        DS,
+        PLATFORM,
+        Column("session_id", STRING, "hash of user, platform, start and lateness", True),
+        USER_ID,
+        Column("started_at", INSTANT, "first event", True, "UTC"),
+        Column("ended_at", INSTANT, "last event", True, "UTC"),
+        Column("duration_seconds", DOUBLE, "last minus first event", True, "s", 0, 86_400),
+        Column("events", INT, "events in the session", True, "events", 1),
+        Column("views", INT, "views", True, "events", 0),
+        Column("searches", INT, "searches", True, "events", 0),
+        Column("carts", INT, "carts", True, "events", 0),
+        Column("purchases", INT, "purchases", True, "events", 0),
+        Column("returns", INT, "returns", True, "events", 0),
+        Column("items", INT, "distinct items", True, "items", 0),
+        Column("value", DOUBLE, "sum of quantity x price of purchases", True, "currency"),
+        Column("item_ids", TEXTS, "items in order of time, without immediate repeats", True),
+        Column("is_late", BOOL, "made of events that arrived after their own day", True),
+    ),
+    key=("session_id",),
+)

@@ -1,0 +1,86 @@
+"""The tables of state and of training: items, users, examples."""
+
+from pipeline.tables.columns import (
+    DAILY_COUNTS,
+    DAY,
+    DS,
+    HISTORY_EVENTS,
+    ITEM_ID,
+    PLATFORM,
+    USER_ID,
+)
+from pipeline.tables.schema import BOOL, DOUBLE, STRING, TEXTS, VECTOR, Column, Table
+
+ITEMS = Table(
+    "items",
+    "every item known by `ds`, from catalogue drops and event rows",
+    (
+        DS,
+        ITEM_ID,
+        PLATFORM,
+        Column("title", STRING, "title; null where no source tells one"),
+        Column("category", STRING, "category of the platform"),
+        Column("brand", STRING, "brand"),
+        Column("price", DOUBLE, "last known unit price", unit="platform currency"),
+        Column("image_path", STRING, "image, relative to landing/"),
+        Column("first_ds", STRING, "day on which the item was first known", True, pattern=DAY),
+        Column("updated_ds", STRING, "day of the last change", True, pattern=DAY),
+    ),
+    key=("item_id",),
+    snapshot=True,
+)
+
+ITEM_EMBEDDINGS = Table(
+    "item_embeddings",
+    "text vector of every item known by `ds`",
+    (
+        DS,
+        ITEM_ID,
+        Column("encoder", STRING, "text encoder and its version", True),
+        Column("text_hash", STRING, "hash of the encoded text", True),
+        Column("embedding", VECTOR, "unit-length text embedding", True),
+    ),
+    key=("item_id",),
+    snapshot=True,
+)
+
+USER_HISTORY = Table(
+    "user_history",
+    "state of every user active in the last `active_days`, as known at the end of `ds`",
+    (
+        DS,
+        USER_ID,
+        Column("platforms", TEXTS, "platforms used, sorted", True),
+        Column("first_ds", STRING, "first arrival day within the window", True, pattern=DAY),
+        Column("last_ds", STRING, "last arrival day", True, pattern=DAY),
+        Column("events", HISTORY_EVENTS, "newest `history_events` events, oldest first", True),
+        Column("daily", DAILY_COUNTS, "counts per arrival day, platform and type, sorted", True),
+    ),
+    key=("user_id",),
+    snapshot=True,
+)
+
+TRAINING_EXAMPLES = Table(
+    "training_examples",
+    "users as known at a cut-off, with what they did in the 28 days after it",
+    (
+        DS,
+        Column("cutoff_ds", STRING, "last day that the history may contain", True, pattern=DAY),
+        Column("fold", STRING, "split by time", True, values=("train", "valid", "test")),
+        USER_ID,
+        Column("events", HISTORY_EVENTS, "newest events up to the cut-off, oldest first", True),
+        Column("daily", DAILY_COUNTS, "daily counts up to the cut-off", True),
+        Column("future", HISTORY_EVENTS, "events of (cut-off, cut-off + 28 days]", True),
+        Column("click_7d", BOOL, "a view within 7 days", True),
+        Column("click_28d", BOOL, "a view within 28 days", True),
+        Column("cart_7d", BOOL, "a cart within 7 days", True),
+        Column("cart_28d", BOOL, "a cart within 28 days", True),
+        Column("purchase_7d", BOOL, "a purchase within 7 days", True),
+        Column("purchase_28d", BOOL, "a purchase within 28 days", True),
+        Column("return_7d", BOOL, "a return within 7 days", True),
+        Column("return_28d", BOOL, "a return within 28 days", True),
+        Column("churn_7d", BOOL, "no event within 7 days", True),
+        Column("churn_28d", BOOL, "no event within 28 days", True),
+    ),
+    key=("user_id", "cutoff_ds"),
+)
