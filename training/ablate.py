@@ -19,14 +19,14 @@ from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.settings import load_settings
-from training.comparison import record, table
+from training.evaluation.trial_table import record, table
 from training.job import arguments
-from training.presets import Preset, preset_named
-from training.scope import Scope
-from training.starting import open_start
-from training.trained import TrainedModel
-from training.training_data import TrainingData
-from training.trial import Trial, Window, run_trial
+from training.network.presets import Preset, preset_named
+from training.data.scope import Scope
+from training.fitting.start import open_start
+from training.model.model import TrainedModel
+from training.fitting.data import TrainingData
+from training.evaluation.trials import Trial, Window, run_trial
 from training.trial_data import trial_data, trial_window
 
 AS_IS = "as_it_is"

@@ -17,9 +17,9 @@ from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from training.job import arguments, open_day
 from training.topics.co_engagement import co_engagement
 from training.topics.day_items import read_items
-from training.topics.earlier import read_earlier
+from training.topics.lineage import read_earlier
 from training.topics.item_vectors import item_vectors
-from training.topics.night import place_items
+from training.topics.placing import place_items
 from training.topics.topic_rows import both_tables
 
 

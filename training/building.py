@@ -11,27 +11,27 @@ import torch
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import TRAINING_EXAMPLES
-from training import distributed
-from training.batches import TargetDraws
+from training.fitting import distributed
+from training.fitting.targets import TargetDraws
 from training.ensemble import Ensemble
-from training.examples import HEADS, Examples, load_examples
+from training.data.users import HEADS, Examples, load_examples
 from training.job import open_day
-from training.objective import Batcher
-from training.prediction import CHUNK, Predictor
-from training.presets import Preset
-from training.propensity.fitting import Window, fit_propensities
+from training.fitting.objective import Batcher
+from training.model.predictor import CHUNK, Predictor
+from training.network.presets import Preset
+from training.propensity.fit_stack import Window, fit_propensities
 from training.propensity.inputs import stack_inputs
-from training.rankers.fitting import fit_rankers
-from training.rankers.market import Market
-from training.rankers.platforms import Part, shares
+from training.ranking.fit_blends import fit_rankers
+from training.ranking.market import Market
+from training.ranking.moments import Part, shares
 from training.replay import rows_to_learn
-from training.starting import new_model
+from training.fitting.start import new_model
 from training.states import UserStates
-from training.trained import Card, TrainedModel
-from training.trainer import Trainer
-from training.training_data import TrainingData
-from training.tuning import merge
-from training.vocabulary import Candidates
+from training.model.model import Card, TrainedModel
+from training.fitting.loop import Trainer
+from training.fitting.data import TrainingData
+from training.network.tuning import merge
+from training.network.vocabulary import Candidates
 
 WINDOWS = 5  # cut-offs that users are at most seen at before the test window
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipeline.runtime import program
 from pipeline.runtime.settings import Settings, load_settings
-from training.registry import CHAMPION, aliased, folder_of
-from training.tracking import open_client
+from training.registry.versions import CHAMPION, aliased, folder_of
+from training.registry.runs import open_client
 
 NO_CHAMPION = 3
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.sequences import Sequences
+from training.data.sequences import Sequences
 
 COLD_EVENTS = 3  # fewer events with an item than this make a cold start
 

@@ -17,13 +17,13 @@ from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.tables.registry import ITEMS
-from training.comparison import record, table
-from training.encoders import open_encoder
-from training.item_texts import embed_items, texts_of
+from training.evaluation.trial_table import record, table
+from training.texts.encoders import open_encoder
+from training.texts.item_texts import embed_items, texts_of
 from training.job import arguments, open_day
-from training.presets import Preset, preset_named
-from training.scope import EVERYTHING
-from training.trial import Trial, run_trial
+from training.network.presets import Preset, preset_named
+from training.data.scope import EVERYTHING
+from training.evaluation.trials import Trial, run_trial
 from training.trial_data import replaced_vectors, trial_data, trial_window
 
 ENCODERS = ("tfidf", "word2vec")

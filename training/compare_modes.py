@@ -15,12 +15,12 @@ from typing import Any
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import Settings, load_settings
-from training.comparison import record, table
+from training.evaluation.trial_table import record, table
 from training.job import arguments
-from training.presets import TUNINGS, Preset, preset_named
-from training.scope import Scope
-from training.starting import open_start
-from training.trial import Trial, run_trial
+from training.network.presets import TUNINGS, Preset, preset_named
+from training.data.scope import Scope
+from training.fitting.start import open_start
+from training.evaluation.trials import Trial, run_trial
 from training.trial_data import others, trial_data, trial_window
 
 SCRATCH = "scratch"

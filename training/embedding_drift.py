@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from pipeline.runtime.days import shift
-from training.arrow_columns import Column, kept, lengths, plain
-from training.prediction import Predictor
-from training.sequences import sequences
+from training.data.arrow import Column, kept, lengths, plain
+from training.model.predictor import Predictor
+from training.data.sequences import sequences
 
 DAYS = 28
 

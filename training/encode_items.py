@@ -16,8 +16,8 @@ from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
 from pipeline.storage.reading import published
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
-from training.encoders import open_encoder
-from training.item_texts import embed_items, known_vectors, texts_of
+from training.texts.encoders import open_encoder
+from training.texts.item_texts import embed_items, known_vectors, texts_of
 from training.job import add_range, arguments, open_day, wanted_days
 
 

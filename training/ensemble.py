@@ -8,7 +8,7 @@ of an item is that of all members, end to end, and `embedding` is as many times 
 import torch
 from torch import Tensor, nn
 
-from training.model import Inputs, InterestModel
+from training.network.network import Inputs, InterestModel
 
 
 def together(members: list[InterestModel]) -> "InterestModel | Ensemble":

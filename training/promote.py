@@ -11,11 +11,11 @@ from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import load_settings
 from training.job import arguments
-from training.promotion import decide
-from training.registry import CHAMPION, MODEL, aliased, day_of, register
-from training.report import kept
+from training.evaluation.promotion import decide
+from training.registry.versions import CHAMPION, MODEL, aliased, day_of, register
+from training.evaluation.report import kept
 from training.rollback import ROLLED_BACK
-from training.tracking import needed_run, open_client
+from training.registry.runs import needed_run, open_client
 
 
 def main() -> None:

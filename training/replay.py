@@ -6,10 +6,10 @@ rows again holds it (replay: Robins 1995).
 
 import numpy as np
 
-from training.draws import uniform
-from training.examples import Examples
-from training.presets import Preset
-from training.training_data import TrainingData
+from training.data.draws import uniform
+from training.data.users import Examples
+from training.network.presets import Preset
+from training.fitting.data import TrainingData
 
 REPLAY = 6  # purpose of the draw
 

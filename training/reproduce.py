@@ -20,8 +20,8 @@ from pipeline.orchestration.steps import EVALUATE, TRAIN, Step
 from pipeline.runtime import program
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings, load_settings
-from training.reproduction import Origin, check_inputs, code_differs, differences, origin_of
-from training.tracking import needed_run, open_client, run_with_id
+from training.registry.origins import Origin, check_inputs, code_differs, differences, origin_of
+from training.registry.runs import needed_run, open_client, run_with_id
 
 TOLERANCE = 0.01
 

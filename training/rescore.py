@@ -22,13 +22,13 @@ from pipeline.storage.files import DayFile
 from pipeline.tables.intraday import USER_FEATURES_INTRADAY
 from pipeline.tables.registry import USER_HISTORY
 from training import champion
-from training.catalogue import Catalogue
+from training.data.catalogue import Catalogue
 from training.hourly.serving import serving
-from training.prediction import Predictor
-from training.refreshed_users import RefreshedUsers
-from training.score_bucket import Bucket, list_lengths, scored_share
-from training.trained import load
-from training.training_data import load_catalogue
+from training.model.predictor import Predictor
+from training.scoring.refresh import RefreshedUsers
+from training.scoring.bucket import Bucket, list_lengths, scored_share
+from training.model.model import load
+from training.fitting.data import load_catalogue
 
 EVERY_USER = Bucket(0, 1)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pipeline.runtime import program
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import load_settings
-from training.registry import CHAMPION, MODEL, aliased, day_of, folder_of
-from training.tracking import open_client
+from training.registry.versions import CHAMPION, MODEL, aliased, day_of, folder_of
+from training.registry.runs import open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

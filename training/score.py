@@ -13,7 +13,7 @@ from pipeline.runtime.errors import UsageError
 from pipeline.runtime.settings import load_settings
 from training.champion import load, version
 from training.job import arguments
-from training.score_bucket import Bucket, score_bucket
+from training.scoring.bucket import Bucket, score_bucket
 
 
 def main() -> None:

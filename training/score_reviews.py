@@ -21,7 +21,7 @@ from pipeline.storage.reading import pinned_files
 from pipeline.tables.interests import REVIEW_SENTIMENTS
 from pipeline.tables.registry import EVENTS
 from training.job import add_range, arguments, open_day, wanted_days
-from training.sentiment import cross_sentiments, later_quality, on_scale
+from training.texts.sentiment import cross_sentiments, later_quality, on_scale
 
 COLUMNS = ["ds", "platform", "event_id", "user_id", "item_id", "rating", "text"]
 

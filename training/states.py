@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training.arrow_columns import codes, lengths, plain
-from training.catalogue import Catalogue
-from training.propensity.rhythm import rhythm
-from training.sequences import Sequences, sequences
-from training.windowed_counts import WindowedCounts, windowed_counts
+from training.data.arrow import codes, lengths, plain
+from training.data.catalogue import Catalogue
+from training.data.rhythm import rhythm
+from training.data.sequences import Sequences, sequences
+from training.data.windowed_counts import WindowedCounts, windowed_counts
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ import torch
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import TRAINING_EXAMPLES
-from training.catalogue import build_catalogue
-from training.examples import load_examples
+from training.data.catalogue import build_catalogue
+from training.data.users import load_examples
 from training.job import open_day
-from training.presets import Preset
-from training.scope import EVERYTHING, Scope
-from training.trained import TrainedModel
-from training.training_data import TrainingData, load_catalogue, load_training_data, with_texts
-from training.trial import Window
+from training.network.presets import Preset
+from training.data.scope import EVERYTHING, Scope
+from training.model.model import TrainedModel
+from training.fitting.data import TrainingData, load_catalogue, load_training_data, with_texts
+from training.evaluation.trials import Window
 
 
 def trial_data(

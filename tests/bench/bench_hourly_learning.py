@@ -41,14 +41,14 @@ from hourly_line import (
 )
 from hourly_world import shop_of
 
-from training.bootstrap import interval
-from training.examples import Examples, to_examples
-from training.hourly.answers import K, Pairs, quality
+from training.evaluation.intervals import interval
+from training.data.users import Examples, to_examples
+from training.hourly.foretold import K, Pairs, quality
 from training.hourly.trend import item_trend
 from training.hourly.update import Steps
-from training.prediction import Predictor
-from training.rankers.platforms import markets
-from training.trained import TrainedModel
+from training.model.predictor import Predictor
+from training.ranking.moments import markets
+from training.model.model import TrainedModel
 
 VARIANTS = ("frozen", "nightly", "history", "learning")
 Made = TypeVar("Made")

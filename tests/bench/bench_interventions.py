@@ -29,10 +29,10 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import pinned_files, published, scan
 from pipeline.tables.registry import TRAINING_EXAMPLES
 from training import champion
-from training.examples import HEADS, load_examples
-from training.prediction import Predictor
-from training.trained import load
-from training.training_data import NO_PINS, load_catalogue, open_table
+from training.data.users import HEADS, load_examples
+from training.model.predictor import Predictor
+from training.model.model import load
+from training.fitting.data import NO_PINS, load_catalogue, open_table
 
 COOL_DOWN, SILENT, SOON, HORIZON = 28, 84, 14, 28  # days
 FADING, CHANCES = (0.8, 0.9, 0.95), (0.1, 0.2, 0.3)

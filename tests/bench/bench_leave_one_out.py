@@ -20,18 +20,18 @@ import polars as pl
 
 from pipeline.runtime.settings import load_settings
 from pipeline.tables.registry import EVENT_TYPES
-from training.baselines import als, markov
-from training.baselines.item_item import item_knn, plain_ease
-from training.baselines.known import Known
-from training.baselines.known import Ranker as Baseline
+from training.evaluation.baselines import als, markov
+from training.evaluation.baselines.neighbours import item_knn, plain_ease
+from training.evaluation.baselines.known import Known
+from training.evaluation.baselines.known import Ranker as Baseline
 from training.baselines.popular import Popular
-from training.metrics import ndcg, recall
-from training.rankers.engagements import Engagements, engagements
-from training.rankers.market import Market, Sizes, market
-from training.rankers.ranker import NEW_ONLY, Finished, Moment, fit_ranker
-from training.ranking import NEVER, top
-from training.sequences import Sequences
-from training.text_encoder import TextEncoder
+from training.model.lists import NEVER, top
+from training.evaluation.metrics import ndcg, recall
+from training.ranking.engagements import Engagements, engagements
+from training.ranking.market import Market, Sizes, market
+from training.ranking.order import NEW_ONLY, Finished, Moment, fit_ranker
+from training.data.sequences import Sequences
+from training.texts.language_model import TextEncoder
 
 DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data"))
 SETS = {

@@ -18,18 +18,18 @@ from pipeline.runtime.settings import load_settings
 from pipeline.tables.registry import USER_HISTORY
 from tests.bench.head_deletions import head_deletions
 from tests.bench.list_deletions import PLACES, Lists, list_deletions
-from training.arrow_columns import day_number
-from training.bootstrap import interval
+from training.data.arrow import day_number
+from training.evaluation.intervals import interval
 from training.champion import load as model_folder
 from training.champion import version
 from training.embedding_drift import embedding_drift
 from training.job import open_day
-from training.lists import LISTS
-from training.prediction import Predictor
-from training.reasons.columns import because, propensity_reasons
-from training.score_bucket import ENGAGED, Bucket, batches, everyone
-from training.trained import load
-from training.training_data import load_catalogue
+from training.model.lists import LISTS
+from training.model.predictor import Predictor
+from training.scoring.reasons.columns import because, propensity_reasons
+from training.scoring.bucket import ENGAGED, Bucket, batches, everyone
+from training.model.model import load
+from training.fitting.data import load_catalogue
 
 
 def main() -> None:

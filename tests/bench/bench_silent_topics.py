@@ -19,7 +19,7 @@ from training.topics.clusters import assign, fit
 from training.topics.co_engagement import co_engagement
 from training.topics.day_items import HALF
 from training.topics.item_vectors import item_vectors
-from training.topics.night import APART, FIRST_WORTH, wanted_topics
+from training.topics.placing import APART, FIRST_WORTH, wanted_topics
 
 KINDS = {"buy": "purchase", "fav": "favorite"}
 TRAINED = 0.8

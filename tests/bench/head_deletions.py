@@ -5,12 +5,12 @@ import pyarrow as pa
 from torch import Tensor
 
 from tests.bench.list_deletions import Lists, Moved
-from training.examples import HEADS
+from training.data.users import HEADS
 from training.propensity.inputs import stack_inputs
 from training.propensity.stack import sources
-from training.reasons.columns import EVENTS, EXPLAINED, FEATURES
-from training.reasons.features import feature_effects
-from training.reasons.occlusion import newest, occlusion, without
+from training.scoring.reasons.columns import EVENTS, EXPLAINED, FEATURES
+from training.scoring.reasons.effects import feature_effects
+from training.scoring.reasons.occlusion import newest, occlusion, without
 from training.reasons.strongest import strongest
 from training.states import user_states
 

@@ -10,24 +10,24 @@ import polars as pl
 import torch
 from hourly_world import WEEK, Shop
 
-from training.bootstrap import Interval
+from training.evaluation.intervals import Interval
 from training.building import _model_scores
-from training.catalogue import Catalogue
-from training.examples import Examples, to_examples
-from training.fitting import fit
-from training.hourly.answers import Quality, quality
+from training.data.catalogue import Catalogue
+from training.data.users import Examples, to_examples
+from training.fitting.fit_model import fit
+from training.hourly.foretold import Quality, quality
 from training.hourly.guard import decide, gain
 from training.hourly.update import Rows, Steps, candidate
-from training.prediction import Predictor
-from training.presets import PRESETS, Preset
+from training.model.predictor import Predictor
+from training.network.presets import PRESETS, Preset
 from training.propensity.stack import plain_propensities
-from training.rankers.engagements import Engagements, engagements, merged
-from training.rankers.fitting import fit_rankers
-from training.rankers.market import Sizes
-from training.sequences import ENGAGED_KINDS
-from training.trained import Card, TrainedModel
-from training.training_data import TrainingData
-from training.vocabulary import count_items, vocabulary_of
+from training.ranking.engagements import Engagements, engagements, merged
+from training.ranking.fit_blends import fit_rankers
+from training.ranking.market import Sizes
+from training.data.sequences import ENGAGED_KINDS
+from training.model.model import Card, TrainedModel
+from training.fitting.data import TrainingData
+from training.network.vocabulary import count_items, vocabulary_of
 
 PRESET = replace(
     PRESETS["quick"], targets=8, steps_per_epoch=60, epochs=3, reads_text=False, blend_users=400,

@@ -17,10 +17,10 @@ from pipeline.sources.sample.rows import EVENT_FATES, Kind, Rows
 from pipeline.sources.sample.topics import TOPIC_NAMES
 from pipeline.sources.sample.world import World, plant_world
 from pipeline.tables.registry import TRAINING_EXAMPLES
-from training.arrow_columns import day_number
-from training.catalogue import Catalogue, build_catalogue
-from training.encoders import fit
-from training.examples import HEADS
+from training.data.arrow import day_number
+from training.data.catalogue import Catalogue, build_catalogue
+from training.texts.encoders import fit
+from training.data.users import HEADS
 
 ACTS = {"click": "view", "cart": "cart", "purchase": "purchase", "return": "return"}
 WEEK = 7  # days that an example looks ahead

@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from training.arrow_columns import kept, plain
-from training.lists import Ranked
-from training.prediction import Asked, Predictor
-from training.rankers.mixture import LEAST
-from training.reasons.columns import ENTRIES, ITEMS
-from training.reasons.own_items import effects
+from training.data.arrow import kept, plain
+from training.model.lists import Ranked
+from training.model.predictor import Asked, Predictor
+from training.ranking.mixture import LEAST
+from training.scoring.reasons.columns import ENTRIES, ITEMS
+from training.scoring.reasons.own_items import effects
 from training.reasons.strongest import strongest
-from training.sequences import Sequences, sequences
+from training.data.sequences import Sequences, sequences
 from training.states import UserStates, user_states
 
 PLACES = (0, 4, 9)  # entries of a list that are tried

@@ -6,9 +6,9 @@ import pyarrow as pa
 from pipeline.runtime.days import shift
 from pipeline.tables.registry import TRAINING_EXAMPLES
 from tests.training.factory import DS, embeddings, event, example, item_rows, user_id
-from training.answers import answers_of, rows_with_answers
-from training.catalogue import build_catalogue
-from training.examples import Examples, to_examples
+from training.data.answers import answers_of, rows_with_answers
+from training.data.catalogue import build_catalogue
+from training.data.users import Examples, to_examples
 
 CUT = shift(DS, -28)
 

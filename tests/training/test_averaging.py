@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.averaging import MovingAverage
+from training.fitting.learner import MovingAverage
 
 
 def one_weight(value: float) -> nn.Module:

@@ -22,16 +22,17 @@ from tests.training.factory import (
     publish_day,
     user_id,
 )  # fmt: skip
-from training import distributed, train
+from training.fitting import distributed
+from training import train
 from training.building import build_trainer
-from training.catalogue import build_catalogue
-from training.examples import HEADS
-from training.model import InterestModel
-from training.presets import PRESETS
-from training.starting import new_model
-from training.trained import Card, TrainedModel
-from training.training_data import TrainingData, load_training_data
-from training.vocabulary import Vocabulary
+from training.data.catalogue import build_catalogue
+from training.data.users import HEADS
+from training.network.network import InterestModel
+from training.network.presets import PRESETS
+from training.fitting.start import new_model
+from training.model.model import Card, TrainedModel
+from training.fitting.data import TrainingData, load_training_data
+from training.network.vocabulary import Vocabulary
 
 CPU = torch.device("cpu")
 ITEMS = 8

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.training.factory import embeddings, examples
-from training.batches import TargetDraws, tokens
-from training.catalogue import Catalogue, build_catalogue
-from training.draws import uniform
-from training.examples import Examples, to_examples
-from training.presets import PRESETS
+from training.fitting.targets import TargetDraws, tokens
+from training.data.catalogue import Catalogue, build_catalogue
+from training.data.draws import uniform
+from training.data.users import Examples, to_examples
+from training.network.presets import PRESETS
 
 PRESET = replace(PRESETS["tiny"], events=6, targets=16)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training import bootstrap
-from training.bootstrap import gain_of_metric, interval, intervals, of_metric
-from training.metrics import auc
+from training.evaluation import intervals as bootstrap
+from training.evaluation.intervals import gain_of_metric, interval, intervals, of_metric
+from training.evaluation.metrics import auc
 
 
 def test_the_mean_stands_in_its_interval_and_nan_is_left_out() -> None:

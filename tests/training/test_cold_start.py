@@ -9,9 +9,9 @@ from pipeline.tables.registry import ITEMS as ITEM_ROWS
 from tests.training.factory import DS, embeddings, event, item_rows
 from tests.training.reasons.shop import predictor as with_blend
 from tests.training.test_scoring import history, listed, predictor
-from training.catalogue import build_catalogue
-from training.examples import HEADS
-from training.scoring import score_users
+from training.data.catalogue import build_catalogue
+from training.data.users import HEADS
+from training.scoring.feature_rows import score_users
 
 ITEMS = 60
 VIEW = event("shop:001", "view", DS)

@@ -13,12 +13,12 @@ from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import ITEMS, TRAINING_EXAMPLES
 from tests.training.factory import DS, embeddings, examples, item_rows, publish_day
 from training import compare_encoders, compare_modes
-from training.comparison import KIND, table
-from training.presets import TUNINGS
-from training.scope import Scope
-from training.tracking import find_run, local_folder, open_client
-from training.training_data import load_training_data
-from training.trial import Quality, Trial
+from training.evaluation.trial_table import KIND, table
+from training.network.presets import TUNINGS
+from training.data.scope import Scope
+from training.registry.runs import find_run, local_folder, open_client
+from training.fitting.data import load_training_data
+from training.evaluation.trials import Quality, Trial
 from training.trial_data import others
 
 CPU = torch.device("cpu")

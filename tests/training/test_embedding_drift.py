@@ -8,11 +8,11 @@ import torch
 from pipeline.runtime.days import shift
 from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import history, predictor
-from training.catalogue import Catalogue, build_catalogue
+from training.data.catalogue import Catalogue, build_catalogue
 from training.embedding_drift import embedding_drift, known_by
-from training.prediction import Predictor
-from training.scoring import score_users
-from training.sequences import sequences
+from training.model.predictor import Predictor
+from training.scoring.feature_rows import score_users
+from training.data.sequences import sequences
 
 LONG_AGO, THEN, LATER = shift(DS, -60), shift(DS, -28), shift(DS, -27)
 

@@ -12,8 +12,8 @@ from pipeline.storage.reading import published, read
 from pipeline.tables.registry import ITEMS
 from tests.training.factory import DS, publish_day, vouch
 from training.encode_items import encode
-from training.item_texts import embed_items, item_text, known_vectors, text_hash
-from training.text_encoder import TextEncoder
+from training.texts.item_texts import embed_items, item_text, known_vectors, text_hash
+from training.texts.language_model import TextEncoder
 
 NEXT = shift(DS, 1)
 TITLES = ["red mug", "Tea light holder", None, "", "red mug", "lamp " * 200, "Ünïcode ☕ 漢字"]

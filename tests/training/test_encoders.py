@@ -11,7 +11,7 @@ from pipeline.runtime.settings import Settings
 from tests.training.factory import DS, publish_day
 from tests.training.test_encode_items import items
 from training.encode_items import encode
-from training.encoders import FittedEncoder, fit, keep, kept, open_encoder, publish_with
+from training.texts.encoders import FittedEncoder, fit, keep, kept, open_encoder, publish_with
 
 COLORS, THINGS = ("red", "blue", "green", "white"), ("mug", "lamp", "scarf", "drill", "kettle")
 TEXTS = [

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from training.ensemble import Ensemble
-from training.examples import HEADS
-from training.model import Inputs, InterestModel, Shape
-from training.presets import PRESETS
+from training.data.users import HEADS
+from training.network.network import Inputs, InterestModel, Shape
+from training.network.presets import PRESETS
 
 ROWS, ITEMS, POSITIONS, FEATURES = 3, 7, 5, 4
 

@@ -21,15 +21,15 @@ from tests.training.factory import (
     publish_day,
     user_id,
 )  # fmt: skip
-from training import event_texts
-from training.batches import tokens
+from training.texts import event_texts
+from training.fitting.targets import tokens
 from training.building import build_trainer
-from training.catalogue import Catalogue, build_catalogue
-from training.event_texts import EventTexts
-from training.examples import to_examples
-from training.objective import inputs_of, with_texts
-from training.presets import PRESETS
-from training.training_data import TrainingData, load_training_data
+from training.data.catalogue import Catalogue, build_catalogue
+from training.texts.event_texts import EventTexts
+from training.data.users import to_examples
+from training.fitting.objective import inputs_of, with_texts
+from training.network.presets import PRESETS
+from training.fitting.data import TrainingData, load_training_data
 
 CPU = torch.device("cpu")
 PRESET = replace(PRESETS["tiny"], epochs=2, steps_per_epoch=3)
@@ -117,7 +117,7 @@ def test_events_know_what_was_said(catalogue: Catalogue) -> None:
 
 
 def test_a_query_changes_the_user_and_a_review_adds_to_its_item(catalogue: Catalogue) -> None:
-    from training.model import InterestModel, Shape
+    from training.network.network import InterestModel, Shape
 
     sizes = {"text_width": TEXT_WIDTH, "ids": 0, "platforms": 1, "features": 2, "heads": 6}
     model = InterestModel(Shape.of(PRESET, **sizes)).eval()

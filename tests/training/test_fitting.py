@@ -11,14 +11,14 @@ import torch
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
-from training.arrow_columns import day_number
+from training.data.arrow import day_number
 from training.building import finish
 from training.ensemble import Ensemble
-from training.fitting import Fitted, fit
-from training.presets import PRESETS, Preset
+from training.fitting.fit_model import Fitted, fit
+from training.network.presets import PRESETS, Preset
 from training.replay import rows_to_learn, with_news
-from training.trained import TrainedModel, load, save
-from training.training_data import TrainingData, load_training_data
+from training.model.model import TrainedModel, load, save
+from training.fitting.data import TrainingData, load_training_data
 
 CPU = torch.device("cpu")
 PRESET = replace(PRESETS["tiny"], epochs=1, steps_per_epoch=3)

@@ -16,10 +16,10 @@ from pipeline.storage.reading import published, read
 from tests.training.factory import DS, publish_shop, vouch
 from training import champion, evaluate, promote, rollback, score, train
 from training.champion import load
-from training.presets import PRESETS
-from training.registry import CHALLENGER, CHAMPION, aliased
-from training.report import kept
-from training.tracking import needed_run, open_client
+from training.network.presets import PRESETS
+from training.registry.versions import CHALLENGER, CHAMPION, aliased
+from training.evaluation.report import kept
+from training.registry.runs import needed_run, open_client
 
 Run = Callable[..., None]
 

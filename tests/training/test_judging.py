@@ -7,13 +7,13 @@ import pytest
 
 from tests.training.baselines.lives import Life, window
 from tests.training.factory import embeddings, item_rows
-from training import judging
-from training.baselines.known import LISTS, Known, Ranker
-from training.catalogue import Catalogue, build_catalogue
-from training.examples import Examples
-from training.judging import Judged, judge
-from training.slices import Slice, judge_slice, slices_of
-from training.staleness import staleness, weekly_labels
+from training.evaluation import judging
+from training.evaluation.baselines.known import LISTS, Known, Ranker
+from training.data.catalogue import Catalogue, build_catalogue
+from training.data.users import Examples
+from training.evaluation.judging import Judged, judge
+from training.evaluation.slices import Slice, judge_slice, slices_of
+from training.evaluation.staleness import staleness, weekly_labels
 
 ITEMS = 6
 # User 0 knows item 0, and turns to 0 and 3. User 1 knows 1, turns to 5. User 2 comes back for none.

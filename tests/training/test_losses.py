@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.losses import head_loss, item_loss
+from training.network.losses import head_loss, item_loss
 
 
 def test_with_all_candidates_it_is_the_cross_entropy() -> None:

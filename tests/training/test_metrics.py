@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from training.metrics import (
+from training.evaluation.metrics import (
     auc,
     average_precision,
     calibration_error,

@@ -2,10 +2,10 @@
 
 import torch
 
-from training.backbone import like_lengths
-from training.examples import HEADS
-from training.model import Inputs, InterestModel, Shape
-from training.presets import PRESETS
+from training.network.backbone import like_lengths
+from training.data.users import HEADS
+from training.network.network import Inputs, InterestModel, Shape
+from training.network.presets import PRESETS
 
 ITEMS, EVENTS = 7, 16
 

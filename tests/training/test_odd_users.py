@@ -7,10 +7,10 @@ import pytest
 from pipeline.runtime.days import shift
 from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import history, predictor
-from training.catalogue import build_catalogue
-from training.examples import HEADS
-from training.prediction import Predictor
-from training.scoring import score_users
+from training.data.catalogue import build_catalogue
+from training.data.users import HEADS
+from training.model.predictor import Predictor
+from training.scoring.feature_rows import score_users
 
 NEXT = shift(DS, 1)
 MILLION = 1_000_000

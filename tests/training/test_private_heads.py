@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from pipeline.runtime.errors import ModelError
-from training.examples import HEADS
-from training.presets import PRESETS
-from training.private_heads import (
+from training.data.users import HEADS
+from training.network.presets import PRESETS
+from training.fitting.private_heads import (
     Users,
     clipped_sums,
     fit_private_heads,

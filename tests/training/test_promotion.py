@@ -2,8 +2,8 @@
 
 import pytest
 
-from training.promotion import decide
-from training.report import Interval, Report
+from training.evaluation.promotion import decide
+from training.evaluation.report import Interval, Report
 
 NOISE, LOSS, GAIN = (-0.01, -0.03, 0.01), (-0.05, -0.08, -0.02), (0.05, 0.02, 0.08)
 NOTHING = (float("nan"),) * 3

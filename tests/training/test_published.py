@@ -6,10 +6,10 @@ import pytest
 from tests.training.baselines.lives import window
 from tests.training.factory import embeddings, item_rows
 from tests.training.test_scoring import model
-from training.baselines.known import LISTS, Known
-from training.catalogue import build_catalogue
-from training.published import answering, blind
-from training.ranking import NEVER
+from training.evaluation.baselines.known import LISTS, Known
+from training.data.catalogue import build_catalogue
+from training.model.lists import NEVER
+from training.evaluation.answering import answering, blind
 
 ITEMS = 8
 

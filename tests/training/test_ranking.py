@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.ranking import NEVER, top
+from training.model.lists import NEVER, top
 
 
 @given(

@@ -12,9 +12,9 @@ from pipeline.runtime.errors import ModelError, NotPublishedError
 from pipeline.runtime.settings import Settings, load_settings
 from tests.training.factory import DS, publish_shop
 from training import reproduce, train
-from training.registry import CHALLENGER, aliased
-from training.reproduction import Origin, origin_of
-from training.tracking import needed_run, open_client
+from training.registry.versions import CHALLENGER, aliased
+from training.registry.origins import Origin, origin_of
+from training.registry.runs import needed_run, open_client
 
 START = reproduce.start  # the real one
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_done_again_is_refused(
 
 
 def test_a_private_run_is_refused(home: Settings, run_id: str) -> None:
-    from training.reproduction import check_inputs
+    from training.registry.origins import check_inputs
 
     origin = origin_of(open_client(home).get_run(run_id))
     private = replace(origin, preset=replace(origin.preset, epsilon=2.0))

@@ -6,8 +6,8 @@ from math import inf, nan
 import pytest
 
 from pipeline.runtime.errors import ModelError
-from training.presets import PRESETS
-from training.reproduction import differences, preset_of
+from training.network.presets import PRESETS
+from training.registry.origins import differences, preset_of
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -31,10 +31,10 @@ from tests.training.factory import (
 from tests.training.known_users import interests, signals
 from tests.training.test_scoring import model
 from training import champion, rescore
-from training.catalogue import build_catalogue
-from training.refreshed_users import RefreshedUsers
-from training.score_bucket import Bucket, score_bucket
-from training.trained import save
+from training.data.catalogue import build_catalogue
+from training.scoring.refresh import RefreshedUsers
+from training.scoring.bucket import Bucket, score_bucket
+from training.model.model import save
 
 BASE, ITEMS, USERS = shift(DS, -1), 60, 12
 TEN, ELEVEN = f"{DS}T10", f"{DS}T11"

@@ -16,7 +16,7 @@ from pipeline.tables.interests import REVIEW_SENTIMENTS
 from pipeline.tables.registry import EVENTS
 from tests.training.factory import DS, publish_day, vouch
 from training.score_reviews import score_reviews
-from training.sentiment import FEWEST, later_quality, on_scale
+from training.texts.sentiment import FEWEST, later_quality, on_scale
 
 GOOD = ("very good mug", "とても良いカップ", "كوب رائع جدا", "👍 lovely 🎉")
 BAD = ("broken and bad", "壊れていて最悪", "سيء ومكسور", "👎 awful 💔")

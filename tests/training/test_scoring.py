@@ -10,22 +10,22 @@ import torch
 from pipeline.runtime.errors import ModelError
 from pipeline.tables.registry import EVENT_TYPES, USER_HISTORY
 from tests.training.factory import DS, TOPICS, daily, embeddings, event, user_id
-from training.arrow_columns import day_number
-from training.catalogue import Catalogue, build_catalogue
-from training.examples import HEADS
-from training.model import InterestModel, Shape
-from training.prediction import Predictor
-from training.presets import PRESETS
+from training.data.arrow import day_number
+from training.data.catalogue import Catalogue, build_catalogue
+from training.data.users import HEADS
+from training.network.network import InterestModel, Shape
+from training.model.predictor import Predictor
+from training.network.presets import PRESETS
 from training.propensity.stack import plain_propensities
-from training.rankers.engagements import Engagements, engagements
-from training.rankers.features import feature_names
-from training.rankers.fitting import plain_rankers
-from training.score_bucket import Bucket, batches, list_lengths
-from training.scoring import score_users
-from training.sequences import sequences
-from training.trained import Card, TrainedModel, load, save
-from training.vocabulary import Vocabulary
-from training.windowed_counts import FEATURES
+from training.ranking.engagements import Engagements, engagements
+from training.ranking.features import feature_names
+from training.ranking.fit_blends import plain_rankers
+from training.scoring.bucket import Bucket, batches, list_lengths
+from training.scoring.feature_rows import score_users
+from training.data.sequences import sequences
+from training.model.model import Card, TrainedModel, load, save
+from training.network.vocabulary import Vocabulary
+from training.data.windowed_counts import FEATURES
 
 ITEMS = 60
 

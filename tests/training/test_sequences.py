@@ -6,10 +6,10 @@ import pytest
 
 from pipeline.tables.registry import EVENT_TYPES, USER_HISTORY
 from tests.training.factory import daily, embeddings, event
-from training.arrow_columns import day_number
-from training.catalogue import Catalogue, build_catalogue
-from training.sequences import sequences
-from training.windowed_counts import FEATURES, windowed_counts
+from training.data.arrow import day_number
+from training.data.catalogue import Catalogue, build_catalogue
+from training.data.sequences import sequences
+from training.data.windowed_counts import FEATURES, windowed_counts
 
 EVENTS = USER_HISTORY.column("events").type
 DAILY = USER_HISTORY.column("daily").type

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from training.signature import describe, schema_of
+from training.registry.signature import describe, schema_of
 
 
 def test_arrow_types_have_their_counterparts() -> None:

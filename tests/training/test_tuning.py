@@ -14,16 +14,16 @@ from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, T5Confi
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
-from training.backbone import read_pretrained
+from training.network.backbone import read_pretrained
 from training.building import build_trainer, finish
-from training.checkpoints import Progress
-from training.presets import PRESETS, TUNINGS, Preset
-from training.starting import new_model
-from training.trained import TrainedModel, load, save
-from training.trainer import Trainer
-from training.training_data import TrainingData, load_training_data
-from training.tuning import trainable
-from training.vocabulary import Vocabulary, vocabulary_of
+from training.fitting.checkpoints import Progress
+from training.network.presets import PRESETS, TUNINGS, Preset
+from training.fitting.start import new_model
+from training.model.model import TrainedModel, load, save
+from training.fitting.loop import Trainer
+from training.fitting.data import TrainingData, load_training_data
+from training.network.tuning import trainable
+from training.network.vocabulary import Vocabulary, vocabulary_of
 
 CPU = torch.device("cpu")
 PRESET = replace(PRESETS["tiny"], epochs=1, steps_per_epoch=6)
@@ -161,8 +161,8 @@ def test_the_future_is_not_seen_through_any_backbone(pretrained: Path, data: Tra
     model = new_model(data, replace(PRESET, backbone=str(pretrained)), CPU).eval()
     trained = TrainedModel(model, data.vocabulary, None)  # type: ignore[arg-type]
     items, _ = model.item_vectors(torch.from_numpy(data.catalogue.text), torch.arange(80))
-    from training.batches import tokens
-    from training.objective import inputs_of
+    from training.fitting.targets import tokens
+    from training.fitting.objective import inputs_of
 
     rows = np.flatnonzero(np.diff(data.examples.past.offsets) >= 5)[:8]
     read = tokens(data.examples.past, rows, data.catalogue, 16)
@@ -223,7 +223,7 @@ def test_an_earlier_model_goes_on_where_it_was(
     kept = 30
     state = start.model.state_dict()
     shape = replace(start.model.shape, ids=kept)
-    from training.model import InterestModel
+    from training.network.network import InterestModel
 
     model = InterestModel(shape)
     cut = {

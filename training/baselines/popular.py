@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.baselines.known import LISTS, Known
+from training.evaluation.baselines.known import LISTS, Known
 
 WINDOWS = {"popular_7d": 7, "popular_14d": 14, "popular_30d": 30, "popular_all": 10_000}
 

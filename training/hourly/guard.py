@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.bootstrap import UNKNOWN, Interval, interval
+from training.evaluation.intervals import UNKNOWN, Interval, interval
 
 LEAST_USERS, RECENT = 50, 6
 MARGIN, FORGETS = 0.02, 0.05  # nats

@@ -13,12 +13,12 @@ from pipeline.storage.reading import published, read
 from pipeline.tables.intraday import INTRADAY_REFRESHES
 from pipeline.tables.registry import USER_HISTORY
 from training import champion
-from training.arrow_columns import day_number
-from training.bootstrap import UNKNOWN, Interval
-from training.catalogue import Catalogue
-from training.examples import Examples, to_examples
-from training.hourly.answers import Quality, quality
-from training.hourly.arrived import arrived
+from training.data.arrow import day_number
+from training.evaluation.intervals import UNKNOWN, Interval
+from training.data.catalogue import Catalogue
+from training.data.users import Examples, to_examples
+from training.hourly.foretold import Quality, quality
+from training.hourly.hour_rows import arrived
 from training.hourly.guard import Decision, decide, gain
 from training.hourly.judgements import judgement, recent_gains
 from training.hourly.line import Line, Row
@@ -26,10 +26,10 @@ from training.hourly.older import Older
 from training.hourly.trend import item_trend
 from training.hourly.update import Rows, Steps, candidate
 from training.job import open_day
-from training.rankers.engagements import Engagements
-from training.score_bucket import ENGAGED, everyone
-from training.trained import TrainedModel, load, save
-from training.training_data import load_catalogue
+from training.ranking.engagements import Engagements
+from training.scoring.bucket import ENGAGED, everyone
+from training.model.model import TrainedModel, load, save
+from training.fitting.data import load_catalogue
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
 from pipeline.storage.reading import published, read
-from training.bootstrap import Interval, intervals
-from training.hourly.answers import Quality
+from training.evaluation.intervals import Interval, intervals
+from training.hourly.foretold import Quality
 from training.hourly.guard import Decision
 from training.hourly.line import Row
 

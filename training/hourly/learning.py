@@ -10,8 +10,8 @@ from training import champion
 from training.hourly.hour import Hour, Versions, champion_of, judge, learn, nothing
 from training.hourly.judgements import judged_since, stage
 from training.hourly.line import Line, Row, forget
-from training.hourly.record import Record
-from training.tracking import open_client
+from training.hourly.day_record import Record
+from training.registry.runs import open_client
 
 
 def run(settings: Settings, hour: str, run: str) -> Row:

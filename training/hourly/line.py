@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.hourly.serving import BASE, CANDIDATE, HOUR, HOURLY, of_line
-from training.registry import MODEL, aliased, day_of
+from training.registry.versions import MODEL, aliased, day_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

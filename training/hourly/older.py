@@ -9,10 +9,10 @@ import pyarrow.dataset as arrow_dataset
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import published
 from pipeline.tables.registry import TRAINING_EXAMPLES
-from training.arrow_columns import day_number
-from training.catalogue import Catalogue
-from training.draws import uniform
-from training.examples import Examples, to_examples
+from training.data.arrow import day_number
+from training.data.catalogue import Catalogue
+from training.data.draws import uniform
+from training.data.users import Examples, to_examples
 from training.job import open_day
 
 TABLE = TRAINING_EXAMPLES

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.runtime.settings import Settings
 from training import champion
-from training.registry import MODEL, aliased
-from training.tracking import open_client
+from training.registry.versions import MODEL, aliased
+from training.registry.runs import open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from training.catalogue import Catalogue
-from training.prediction import TREND_DAYS, log_trend
-from training.rankers.engagements import Engagements
-from training.trained import TrainedModel
+from training.data.catalogue import Catalogue
+from training.model.predictor import TREND_DAYS, log_trend
+from training.ranking.engagements import Engagements
+from training.model.model import TrainedModel
 
 
 def item_trend(trained: TrainedModel, catalogue: Catalogue, known: Engagements) -> np.ndarray:

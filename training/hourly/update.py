@@ -17,17 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.runtime.errors import ModelError
-from training.catalogue import Catalogue
-from training.draws import uniform
+from training.data.catalogue import Catalogue
+from training.data.draws import uniform
 from training.ensemble import Ensemble
-from training.examples import Examples
-from training.hourly.answers import Pairs
-from training.losses import head_loss, item_loss
-from training.model import InterestModel
-from training.presets import Preset
-from training.trained import TrainedModel
-from training.tuning import merge, tune
-from training.vocabulary import Candidates
+from training.data.users import Examples
+from training.hourly.foretold import Pairs
+from training.network.losses import head_loss, item_loss
+from training.network.network import InterestModel
+from training.network.presets import Preset
+from training.model.model import TrainedModel
+from training.network.tuning import merge, tune
+from training.network.vocabulary import Candidates
 
 PARTS = ("bias", "user", "heads", "lora")
 TUNINGS = ("lora", "adalora")

@@ -6,9 +6,9 @@ left out: a model that met a few cut-offs learns their levels by it, and misses 
 
 import numpy as np
 
-from training.propensity.rhythm import RHYTHM
+from training.data.rhythm import RHYTHM
 from training.states import UserStates
-from training.windowed_counts import FEATURES
+from training.data.windowed_counts import FEATURES
 
 INPUTS = (*FEATURES, *RHYTHM)
 

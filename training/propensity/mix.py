@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from training.metrics import log_loss
+from training.evaluation.metrics import log_loss
 
 SOURCES = ("transformer", "linear", "trees")
 USUAL = (0.0, 0.5, 0.5)  # weights where the window tells nothing

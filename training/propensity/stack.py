@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.runtime.errors import ModelError
-from training.examples import HEADS
+from training.data.users import HEADS
 from training.propensity.inputs import INPUTS
 from training.propensity.mix import Mix
 from training.propensity.plain_models import PlainModels, Scale

@@ -9,9 +9,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pipeline.runtime.errors import ModelError
-from training.rankers.listwise import Blend
-from training.rankers.mixture import Mixture
-from training.rankers.ranker import Ranker
+from training.ranking.blend import Blend
+from training.ranking.mixture import Mixture
+from training.ranking.order import Ranker
 
 ANY = "*"  # platforms with too few finished windows of their own
 FILE = "ranking.safetensors"

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 from scipy import sparse
 
-from training.arrow_columns import buckets, day_number
-from training.catalogue import Catalogue
-from training.rankers.engagements import Engagements, engagements
-from training.rankers.platforms import shares
-from training.sequences import sequences
+from training.data.arrow import buckets, day_number
+from training.data.catalogue import Catalogue
+from training.ranking.engagements import Engagements, engagements
+from training.ranking.moments import shares
+from training.data.sequences import sequences
 
 NEAR = 4  # steps of a user's path within which two items are neighbours
 OTHER_DAY = 0.3  # what a pair of different days counts, beside one of the same day

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from training.arrow_columns import Column, plain, vectors
-from training.item_texts import text_hash
+from training.data.arrow import Column, plain, vectors
+from training.texts.item_texts import text_hash
 
 NO_TEXT = text_hash("")  # of an item of which nothing is written (or pictured)
 HALF = np.float16  # rounding of 0.001 moves no item; a million items take half the memory

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from training.topics import clusters
 from training.topics.day_items import DayItems
-from training.topics.earlier import Earlier
+from training.topics.lineage import Earlier
 from training.topics.names import IN_NAME, commonest, name_topics, telling_words
-from training.topics.night import Placed
+from training.topics.placing import Placed
 
 
 def both_tables(

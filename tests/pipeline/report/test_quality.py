@@ -8,7 +8,7 @@ from pipeline.report.pages import render_night
 from pipeline.report.quality import Judged, quality
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
-from training import registry, tracking
+from training.registry import versions, runs
 from training.hourly.serving import BASE
 
 METRICS = {
@@ -29,24 +29,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Three versions: promoted, not promoted, and one of a later day; one of an hour, which is no
     training; a run without a version."""
     settings = Settings(home=tmp_path_factory.mktemp("trained"))
-    client = tracking.open_client(settings)
+    client = runs.open_client(settings)
     for number, (ds, promoted) in enumerate(
         [("2024-03-01", "true"), ("2024-03-05", "false"), ("2024-03-09", "true")], 1
     ):
-        run = tracking.start_run(client, f"night-{ds}", ds)
+        run = runs.start_run(client, f"night-{ds}", ds)
         for name, value in METRICS.items():
             client.log_metric(run, name, value + number / 100 if value == 0.25 else value)
         client.set_terminated(run)
-        version = registry.register(client, run, ds)
-        client.set_model_version_tag(registry.MODEL, version, "promotion.promoted", promoted)
-    client.create_model_version(registry.MODEL, "x", run, tags={"ds": "2024-03-04", BASE: "1"})
-    tracking.start_run(client, "unfinished", "2024-03-01")
+        version = versions.register(client, run, ds)
+        client.set_model_version_tag(versions.MODEL, version, "promotion.promoted", promoted)
+    client.create_model_version(versions.MODEL, "x", run, tags={"ds": "2024-03-04", BASE: "1"})
+    runs.start_run(client, "unfinished", "2024-03-01")
     return settings
 
 
 def test_names_are_those_of_training() -> None:
-    assert registry.MODEL == q.MODEL
-    assert q.RUN_TAG == tracking.RUN_TAG
+    assert versions.MODEL == q.MODEL
+    assert q.RUN_TAG == runs.RUN_TAG
     assert q.HOURLY == BASE
 
 

@@ -5,10 +5,10 @@ import pyarrow.dataset as arrow_dataset
 import pytest
 
 from tests.training.factory import examples
-from training.baselines import propensities
-from training.baselines.propensities import CLASSIFIERS, baseline_chances, windowed_rows
-from training.examples import HEADS
-from training.metrics import auc
+from training.evaluation.baselines import classifiers
+from training.evaluation.baselines.classifiers import CLASSIFIERS, baseline_chances, windowed_rows
+from training.data.users import HEADS
+from training.evaluation.metrics import auc
 
 
 def test_they_learn_what_can_be_learned_and_give_the_rate_of_one_class() -> None:
@@ -35,6 +35,6 @@ def test_rows_come_from_the_folds_before_the_judged_one() -> None:
 def test_many_rows_are_sampled_by_user(monkeypatch: pytest.MonkeyPatch) -> None:
     table = arrow_dataset.dataset(examples(40, 8))
     whole, _ = windowed_rows(table)
-    monkeypatch.setattr(propensities, "ROWS", len(whole) // 2 + 1)
+    monkeypatch.setattr(classifiers, "ROWS", len(whole) // 2 + 1)
     half, _ = windowed_rows(table)
     assert 0 < len(half) < len(whole)

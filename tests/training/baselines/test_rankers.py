@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from tests.training.baselines.lives import known
-from training.baselines import als, item_item, markov, own, tifu
+from training.evaluation.baselines import als, neighbours, markov, counts as own, tifu
 from training.baselines.popular import Popular
-from training.baselines.roster import fit_rankers
+from training.evaluation.baselines.roster import fit_rankers
 
 ALL = np.arange(2)
 # User 0: item 0 on three days, item 1 yesterday. User 1: items 1 and 2 together, 20 days ago.
@@ -65,33 +65,33 @@ def test_tifu_leans_on_the_nearest_user(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_item_knn_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_item, "SHRINK", 1e-9)
+    monkeypatch.setattr(neighbours, "SHRINK", 1e-9)
     shop = known([[(0, 1), (1, 1)], [(0, 2)], [(1, 2), (2, 2)], [(1, 5)]], 4)
     # Item 0 has users 0, 1; item 1 users 0, 2, 3: one in common, 1 / sqrt(2 x 3).
-    scores = item_item.item_knn(shop).scores(np.array([1]))[0]
+    scores = neighbours.item_knn(shop).scores(np.array([1]))[0]
     assert scores[1] == pytest.approx(1 / np.sqrt(6), abs=1e-5)
     assert scores[2] == pytest.approx(0, abs=1e-5)
 
 
 def test_ease_is_the_closed_form_and_the_trend_a_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_item, "L2", 1.0)
+    monkeypatch.setattr(neighbours, "L2", 1.0)
     shop = known([[(0, 1), (1, 100)], [(0, 2), (1, 100)], [(0, 50)]], 2)
-    fitted = item_item.plain_ease(shop)
+    fitted = neighbours.plain_ease(shop)
     # G + 1 = [[4, 2], [2, 3]]; inverse [[3, -2], [-2, 4]] / 8: weights 2/4 into 1, 2/3 into 0.
     assert fitted.weights == pytest.approx(np.array([[0, 0.5], [2 / 3, 0]]), abs=1e-6)
     # Lift: item 1 has no user of late, two ever; item 0 two of late, three ever.
-    lifted = item_item.with_trend(fitted).scores(np.array([0, 2]))
+    lifted = neighbours.with_trend(fitted).scores(np.array([0, 2]))
     assert lifted[1] == pytest.approx([0, 0.5 * 0.5 / 7], abs=1e-5)
     assert lifted[0] == pytest.approx([2 / 3 * 2.5 / 8, 0.5 * 0.5 / 7], abs=1e-5)
 
 
 def test_the_mix_with_repeats_adds_own_days_to_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_item, "L2", 1.0)
+    monkeypatch.setattr(neighbours, "L2", 1.0)
     shop = known([[(0, 0), (1, 0)], [(0, 180)]], 3)
-    mixed = item_item.with_repeats(item_item.with_trend(item_item.plain_ease(shop)))
+    mixed = neighbours.with_repeats(neighbours.with_trend(neighbours.plain_ease(shop)))
     scores = mixed.scores(np.array([1]))[0]
     # Half of one day after one half-life; the best item-item score counts SHARE.
-    assert scores[:2] == pytest.approx([0.5, item_item.SHARE], abs=1e-4)
+    assert scores[:2] == pytest.approx([0.5, neighbours.SHARE], abs=1e-4)
 
 
 def test_markov_follows_from_the_newest_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_als_likes_what_alike_users_like() -> None:
 def test_outside_of_the_core_popularity_decides() -> None:
     shop = known([[(0, 1), (1, 1)], [(0, 1), (1, 1)], [(2, 1)], [(2, 3)], [(3, 400)]], 5, core=2)
     assert shop.core.tolist() == [0, 1]
-    scores = item_item.plain_ease(shop).scores(np.array([0]))[0]
+    scores = neighbours.plain_ease(shop).scores(np.array([0]))[0]
     assert order(scores)[2:] == [2, 3, 4]
 
 

@@ -21,18 +21,18 @@ from tests.training.factory import (
     publish_day,
     user_id,
 )
-from training.catalogue import build_catalogue
-from training.examples import HEADS
-from training.model import InterestModel, Shape
-from training.presets import PRESETS
+from training.data.catalogue import build_catalogue
+from training.data.users import HEADS
+from training.network.network import InterestModel, Shape
+from training.network.presets import PRESETS
 from training.propensity.stack import plain_propensities
-from training.rankers.features import feature_names
-from training.rankers.fitting import plain_rankers
-from training.registry import CHAMPION, MODEL
-from training.tracking import open_client
-from training.trained import Card, TrainedModel, save
-from training.vocabulary import Vocabulary
-from training.windowed_counts import FEATURES
+from training.ranking.features import feature_names
+from training.ranking.fit_blends import plain_rankers
+from training.registry.versions import CHAMPION, MODEL
+from training.registry.runs import open_client
+from training.model.model import Card, TrainedModel, save
+from training.network.vocabulary import Vocabulary
+from training.data.windowed_counts import FEATURES
 
 DAY = shift(DS, 1)
 USERS, ITEMS = 120, 80

@@ -5,9 +5,9 @@ import pyarrow as pa
 from pipeline.runtime.days import shift
 from pipeline.tables.intraday import USER_HISTORY_INTRADAY
 from tests.training.factory import DS, daily, embeddings, event, user_id
-from training.catalogue import build_catalogue
-from training.examples import to_examples
-from training.hourly.arrived import news
+from training.data.catalogue import build_catalogue
+from training.data.users import to_examples
+from training.hourly.hour_rows import news
 from training.hourly.older import Older
 
 DAY = shift(DS, 1)

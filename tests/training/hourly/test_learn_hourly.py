@@ -15,8 +15,8 @@ from training.hourly import learning
 from training.hourly import line as registry
 from training.hourly.line import Line
 from training.hourly.serving import CANDIDATE, HOURLY, serving
-from training.registry import CHAMPION, MODEL, aliased, folder_of
-from training.tracking import open_client
+from training.registry.versions import CHAMPION, MODEL, aliased, folder_of
+from training.registry.runs import open_client
 
 EARLY, LATE, EVERYBODY = range(0, 60), range(60, 120), range(0, 120)
 HONEST, POISON = [0, 1], [78, 79]  # what is turned to

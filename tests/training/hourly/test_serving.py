@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.runtime.settings import Settings, load_settings
 from training.hourly.serving import BASE, HOURLY, serving
-from training.registry import CHAMPION, MODEL
-from training.tracking import open_client
+from training.registry.versions import CHAMPION, MODEL
+from training.registry.runs import open_client
 
 
 @pytest.fixture(scope="module")

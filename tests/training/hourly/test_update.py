@@ -10,13 +10,13 @@ from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from tests.training.factory import DS, embeddings
 from tests.training.hourly.day import DAY, ITEMS, untrained
-from training.catalogue import Catalogue, build_catalogue
+from training.data.catalogue import Catalogue, build_catalogue
 from training.ensemble import Ensemble
-from training.examples import Examples
-from training.hourly.answers import K, Pairs, quality
+from training.data.users import Examples
+from training.hourly.foretold import K, Pairs, quality
 from training.hourly.older import Older
 from training.hourly.update import Rows, Steps, candidate, moving
-from training.trained import TrainedModel
+from training.model.model import TrainedModel
 
 FLAT = np.zeros(ITEMS, dtype=np.float32)
 

@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.runtime.days import shift
 from pipeline.tables.registry import USER_HISTORY
-from training.arrow_columns import day_number
-from training.propensity.rhythm import RHYTHM, rhythm
+from training.data.arrow import day_number
+from training.data.rhythm import RHYTHM, rhythm
 
 DS = "2024-06-01"
 DAILY = USER_HISTORY.schema.field("daily").type

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.runtime.errors import ModelError
-from training.examples import HEADS
-from training.metrics import auc, calibration_error
-from training.propensity.fitting import Window, fit_propensities
+from training.data.users import HEADS
+from training.evaluation.metrics import auc, calibration_error
+from training.propensity.fit_stack import Window, fit_propensities
 from training.propensity.inputs import INPUTS
 from training.propensity.mix import ALONE, fit_mix, sigmoid
 from training.propensity.plain_models import Scale

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.rankers.crowd import AS_OF, ITEMS, past
-from training.rankers.engagements import engagements, mean_by, merged
+from training.ranking.engagements import engagements, mean_by, merged
 
 # user 0 turns to item 1 on days 9, 5 and 5 again, and to item 0 on day 5; user 1 to item 1 on day 2
 EVENTS = [(0, 1, 9), (0, 1, 5), (0, 1, 5), (0, 0, 5), (1, 1, 2)]

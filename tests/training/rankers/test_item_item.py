@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from training.rankers.item_item import (
+from training.ranking.item_item import (
     carried,
     cosine,
     ease,

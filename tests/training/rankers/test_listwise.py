@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from training.rankers.listwise import Effort, fit_blend, groups, linear_blend, listwise_loss
+from training.ranking.blend import Effort, fit_blend, groups, linear_blend, listwise_loss
 
 EFFORT = Effort(hidden=8, epochs=6, weight_decay=0.05, kept=10, seeds=2)
 

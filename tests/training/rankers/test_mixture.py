@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from training.rankers.listwise import FAR
-from training.rankers.mixture import Mixture, fit_mixture, user_groups
+from training.ranking.blend import FAR
+from training.ranking.mixture import Mixture, fit_mixture, user_groups
 
 USERS, CANDIDATES = 300, 12
 

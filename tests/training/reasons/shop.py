@@ -7,14 +7,14 @@ import pyarrow as pa
 
 from tests.training.factory import DS, TOPICS, embeddings, event
 from tests.training.test_scoring import crowd, history, model
-from training.arrow_columns import day_number
-from training.catalogue import Catalogue, build_catalogue
-from training.lists import LISTS
-from training.prediction import Predictor
-from training.rankers.features import feature_names
-from training.rankers.listwise import plain_blend
-from training.rankers.mixture import Mixture
-from training.rankers.ranker import Ranker
+from training.data.arrow import day_number
+from training.data.catalogue import Catalogue, build_catalogue
+from training.model.lists import LISTS
+from training.model.predictor import Predictor
+from training.ranking.features import feature_names
+from training.ranking.blend import plain_blend
+from training.ranking.mixture import Mixture
+from training.ranking.order import Ranker
 from training.rankers.rankers import ANY, Fitted, Rankers
 from training.states import UserStates, user_states
 

@@ -1,8 +1,8 @@
 """Nights in a row: items with hand-made vectors in, rows of both tables out."""
 
 from tests.training.topics.worlds import WIDTH, around, day_items
-from training.topics.earlier import Earlier, earlier
-from training.topics.night import place_items
+from training.topics.lineage import Earlier, earlier
+from training.topics.placing import place_items
 from training.topics.topic_rows import both_tables
 
 MONDAY, TUESDAY, NEXT_MONDAY = "2024-06-03", "2024-06-04", "2024-06-10"

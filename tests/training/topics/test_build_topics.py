@@ -15,10 +15,10 @@ from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY, table_named
 from tests.training.factory import DS, embeddings, history, item_rows, publish_day, vouch
 from training.build_topics import build
-from training.item_texts import text_hash
+from training.texts.item_texts import text_hash
 from training.topics.day_items import NO_TEXT
-from training.topics.earlier import Earlier, refresh_reason
-from training.topics.night import wanted_topics
+from training.topics.lineage import Earlier, refresh_reason
+from training.topics.placing import wanted_topics
 
 from tests.training.topics.worlds import day_items  # isort: skip
 

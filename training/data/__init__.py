@@ -1,0 +1,1 @@
+"""What training reads: users, sequences, counts, the catalogue of items."""

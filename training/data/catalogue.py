@@ -1,0 +1,84 @@
+"""The items that can be ranked, with their text vectors: what `item_embeddings` says on one day."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.runtime.errors import ModelError
+from training.data.arrow import day_numbers, vectors
+from training.texts.event_texts import EventTexts
+
+PICTURE_COLUMNS = re.compile(r" \+ .*:(\d+)$")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Items in order of `item_id`: so position breaks ties between scores, and -1 is no item.
+
+    `platform` indexes `platforms`; `first_day` counts days since 1970 (0 where unknown).
+    """
+
+    item_ids: pa.Array
+    text: np.ndarray  # [items, text width] float32
+    platforms: tuple[str, ...]
+    platform: np.ndarray  # [items] int64
+    first_day: np.ndarray  # [items] int32
+    encoder: str  # who wrote `text`
+    texts: EventTexts | None = None  # vectors of other texts by the same encoder
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    @property
+    def picture_columns(self) -> int:
+        """How many last columns of `text` tell of the picture: the encoder's name ends with it."""
+        found = PICTURE_COLUMNS.search(self.encoder)
+        return int(found[1]) if found else 0
+
+    def vectors_of(self, texts: list[str]) -> np.ndarray:
+        """[texts, text width] vectors of texts, in the space of the items."""
+        if not texts:
+            return np.zeros((0, self.text.shape[1]), np.float32)
+        assert self.texts is not None, "a catalogue that reads texts was made with an encoder"
+        return self.texts.vectors(texts)
+
+    def positions(self, item_ids: pa.Array) -> np.ndarray:
+        """Positions of items, -1 for those that are null or unknown."""
+        found = pc.index_in(item_ids, value_set=self.item_ids)
+        return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int32)
+
+
+def build_catalogue(embeddings: pa.Table, items: pa.Table | None = None) -> Catalogue:
+    """The catalogue of one day; `items` tells when an item was first known.
+
+    Raises ModelError when there is no item, or when two encoders wrote the vectors.
+    """
+    if not embeddings.num_rows:
+        raise ModelError("item_embeddings: expected items, found none; encode a day with items")
+    encoders = pc.unique(embeddings["encoder"]).to_pylist()
+    if len(encoders) > 1:
+        raise ModelError(f"item_embeddings: expected one encoder, found {', '.join(encoders)}")
+    ordered = embeddings.sort_by("item_id")
+    item_ids = ordered["item_id"].combine_chunks()
+    names = pc.list_element(pc.split_pattern(item_ids, ":", max_splits=1), 0).dictionary_encode()
+    platforms = sorted(names.dictionary.to_pylist())
+    rank = np.array([platforms.index(name) for name in names.dictionary.to_pylist()])
+    return Catalogue(
+        item_ids,
+        vectors(ordered["embedding"]),
+        tuple(platforms),
+        rank[names.indices.to_numpy()].astype(np.int64),
+        _first_days(item_ids, items),
+        encoders[0],
+    )
+
+
+def _first_days(item_ids: pa.Array, items: pa.Table | None) -> np.ndarray:
+    if items is None:
+        return np.zeros(len(item_ids), dtype=np.int32)
+    days = np.append(day_numbers(items["first_ds"]), 0).astype(np.int32)
+    found = pc.index_in(item_ids, value_set=items["item_id"].combine_chunks())
+    return days[pc.fill_null(found, -1).to_numpy(zero_copy_only=False)]

@@ -1,0 +1,84 @@
+"""Training examples in memory: one row per user and cut-off, as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
+
+from pipeline.runtime.errors import ModelError
+from training.data.arrow import buckets, day_numbers, plain
+from training.data.catalogue import Catalogue
+from training.data.sequences import Sequences, sequences
+from training.states import UserStates, user_states
+
+HEADS = (
+    "click_7d", "click_28d", "cart_7d", "cart_28d", "purchase_7d", "purchase_28d",
+    "return_7d", "return_28d", "churn_7d", "churn_28d",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Examples(UserStates):
+    """Users at their cut-offs, in order of both, with what they did after them.
+
+    `key` is a number of the row's user and cut-off, for draws; `labels` is [rows, HEADS] in {0, 1},
+    NaN where unknown.
+    """
+
+    key: np.ndarray
+    is_train: np.ndarray
+    future: Sequences
+    labels: np.ndarray
+
+
+def load_examples(
+    rows: arrow_dataset.Dataset,
+    catalogue: Catalogue,
+    folds: tuple[str, ...],
+    shard: int = 0,
+    shards: int = 1,
+    users: int | None = None,
+) -> Examples:
+    """The rows of `folds` whose users fall to `shard`; only those of the first `users` users.
+
+    A shard is cut by user while the rows are read, so a process holds its own share only.
+    """
+    kept = []
+    for batch in rows.to_batches(filter=pc.is_in(pc.field("fold"), pa.array(folds))):
+        mine = buckets(batch["user_id"], shards) == shard
+        kept.append(batch.filter(pa.array(mine)))
+    table = pa.Table.from_batches(kept, schema=rows.schema)
+    ordered = table.take(
+        pc.sort_indices(table, [(k, "ascending") for k in ("user_id", "cutoff_ds")])
+    )
+    if users is not None:
+        first = pc.unique(ordered["user_id"])[:users]
+        ordered = ordered.filter(pc.is_in(ordered["user_id"], first))
+    return to_examples(ordered, catalogue)
+
+
+def to_examples(table: pa.Table, catalogue: Catalogue) -> Examples:
+    """From rows of `training_examples`."""
+    as_of = day_numbers(table["cutoff_ds"])
+    numbers = [int(user[:12], 16) for user in table["user_id"].to_pylist()]
+    labels = [pc.cast(table[head], pa.float32()).to_numpy() for head in HEADS]
+    return Examples(
+        **vars(user_states(table, as_of, catalogue)),
+        key=np.array(numbers, dtype=np.int64) * 65_536 + as_of,
+        is_train=plain(pc.equal(table["fold"], "train")).to_numpy(zero_copy_only=False),
+        future=sequences(table["future"], catalogue),
+        labels=np.stack(labels, axis=1)
+        if table.num_rows
+        else np.zeros((0, len(HEADS)), np.float32),
+    )
+
+
+def check_trainable(train_rows: int, valid_rows: int, ds: str) -> None:
+    """Raises ModelError when a fold that training needs is empty."""
+    if not train_rows or not valid_rows:
+        raise ModelError(
+            f"training_examples ds={ds}: expected rows of the folds train and valid, found "
+            f"{train_rows} and {valid_rows}; the log is too short for this day, take a later one"
+        )

@@ -1,0 +1,113 @@
+"""From an evaluation to what is kept of it in MLflow: metrics, tables, plots, the report."""
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.runtime.errors import ModelError
+from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
+from training.evaluation.challenger import Evaluation, Window, compare, evaluate_model
+from training.data.users import HEADS
+from training.evaluation.plots import (
+    calibration_figure,
+    ranking_figure,
+    slice_figure,
+    staleness_figure,
+)
+from training.registry.versions import CHAMPION, aliased, folder_of, version_of_run
+from training.evaluation.report import REPORT, Interval, Report, lists_of, of_list
+from training.evaluation.pages import html, markdown
+from training.evaluation.staleness import staleness
+from training.model.model import load
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+METRICS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Reign:
+    """The champion at the time, and what the challenger gains over it."""
+
+    champion: str | None = None
+    gains: dict[str, Interval] = field(default_factory=dict)
+    fails: str = ""
+
+
+def against_champion(
+    client: "MlflowClient", run_id: str, evaluation: Evaluation, window: Window
+) -> Reign:
+    """Judges the champion, where there is one, on the same users as the challenger."""
+    champion = aliased(client, CHAMPION)
+    if champion is None or champion == version_of_run(client, run_id):
+        return Reign(champion)
+    try:
+        users = len(evaluation.judged.rows)
+        trained = load(folder_of(client, champion))
+        reigning = evaluate_model(trained, window, users, baselines=False)
+    except ModelError as error:  # it reads another text encoder, or its folder is gone
+        return Reign(champion, fails=str(error))
+    return Reign(champion, compare(evaluation, reigning))
+
+
+def report_of(window: Window, evaluation: Evaluation, reign: Reign) -> Report:
+    """All figures of an evaluation."""
+    verdicts, slices = list_verdicts(evaluation, window.examples)
+    followed = best_rankers(verdicts)
+    aged = staleness(evaluation.judged, window.examples, evaluation.chances, followed)
+    return Report(
+        window.ds, len(window.examples), len(evaluation.judged.rows), evaluation.rankings(),
+        evaluation.propensities(), reign.champion, reign.gains, reign.fails,
+        evaluation.propensity_baselines(), verdicts + head_verdicts(evaluation), slices,
+        aged.weeks, aged.days,
+    )  # fmt: skip
+
+
+def keep(client: "MlflowClient", run_id: str, report: Report, evaluation: Evaluation) -> None:
+    """Logs metrics, plots, tables and the report itself."""
+    log_metrics(client, run_id, metrics_of(report))
+    known = ~np.isnan(evaluation.labels)
+    pairs = {head: (evaluation.labels[known[:, c], c], evaluation.chances[known[:, c], c])
+             for c, head in enumerate(HEADS)}  # fmt: skip
+    figures = {"calibration": calibration_figure(pairs), "staleness": staleness_figure(report)}
+    for name in lists_of(report):
+        figures[name] = ranking_figure(name, of_list(report, name))
+        figures[f"{name}_slices"] = slice_figure(report, name)
+    for name, figure in figures.items():
+        client.log_figure(run_id, figure, f"plots/{name}.png")
+    client.log_text(run_id, markdown(report), "evaluation/report.md")
+    client.log_text(run_id, html(report), "evaluation/report.html")
+    client.log_text(run_id, json.dumps(asdict(report), indent=1), REPORT)
+
+
+def metrics_of(report: Report) -> dict[str, float]:
+    """Every figure of all users; bounds of the published ones, and gains, by name."""
+    found: dict[str, float] = {}
+    every = {**report.rankings, **report.propensities, **report.propensity_baselines}
+    for name, (middle, low, high) in every.items():
+        found[f"test/{name}"] = middle
+        if "/published/" in name or name in report.propensities:
+            found |= {f"test/{name}/low": low, f"test/{name}/high": high}
+    for verdict in report.verdicts:
+        part = f"{verdict.question}/{verdict.slice}/{verdict.metric}"
+        found[f"gain over best baseline/{part}"] = verdict.gain[0]
+    found |= {f"slice/{path}": x[0] for path, x in report.slices.items() if "/published/" in path}
+    for path, weeks in report.weeks.items():
+        found |= {f"staleness/{path}/week_{n}": x[0] for n, x in enumerate(weeks, 1)}
+    found |= {f"gain over champion/{name}": gain[0] for name, gain in report.gains.items()}
+    return {name: value for name, value in found.items() if not math.isnan(value)}
+
+
+def log_metrics(client: "MlflowClient", run_id: str, metrics: dict[str, float]) -> None:
+    """In few calls: one for each metric would take longer than the evaluation."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    entities = [Metric(name, value, now, 0) for name, value in metrics.items()]
+    for start in range(0, len(entities), METRICS_AT_ONCE):
+        client.log_batch(run_id, entities[start : start + METRICS_AT_ONCE])

@@ -1,0 +1,156 @@
+"""A training that is compared with others: what it cost, and how well the model alone does.
+
+No blend and no calibration: a comparison of models must not be one of rankings that repair them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.data.answers import answers_of, rows_with_answers
+from training.data.catalogue import Catalogue
+from training.data.users import HEADS, Examples
+from training.fitting.fit_model import fit
+from training.model.lists import NEVER, allowed_items, top
+from training.evaluation.metrics import auc, log_loss, ndcg, recall
+from training.network.presets import Preset
+from training.propensity.mix import sigmoid
+from training.model.model import Card, TrainedModel
+from training.fitting.data import TrainingData
+
+K, COLD_K = 10, 50
+CELLS = 4_000_000  # users x items held at once
+CHUNK = 512  # users that are encoded at once
+
+
+@dataclass(frozen=True)
+class Window:
+    """Users at a later cut-off, and what they did after it."""
+
+    examples: Examples
+    catalogue: Catalogue
+    users: int  # at most so many are ranked
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Per user with an answer, and per head."""
+
+    ndcg: np.ndarray  # at 10
+    recall: np.ndarray  # at 10
+    cold: np.ndarray  # recall at 50 of items without an id of their own, NaN where none was wanted
+    auc: dict[str, float]
+    log_loss: dict[str, float]  # before calibration
+
+    @property
+    def wanted_cold(self) -> int:
+        """Users who turned to an item without an id of its own."""
+        return int((~np.isnan(self.cold)).sum())
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`seconds` are CPU seconds of training; those of tries before this one count."""
+
+    name: str
+    parameters: int
+    trainable: int
+    seconds: float
+    epochs: int
+    quality: Quality
+    forgetting: dict[str, float]  # of a start from an earlier model: losses on its oldest rows
+
+    def figures(self) -> dict[str, float]:
+        """What is logged."""
+        quality = self.quality
+        found = {
+            "trainable": float(self.trainable),
+            "cpu_seconds": self.seconds,
+            "epochs": float(self.epochs),
+            "ndcg_10": _mean(quality.ndcg),
+            "recall_10": _mean(quality.recall),
+            "cold_recall_50": _mean(quality.cold),
+            "cold_users": float(quality.wanted_cold),
+        }
+        found |= {f"forgetting_{name}": value for name, value in self.forgetting.items()}
+        return found | {
+            f"{metric}_{head}": value
+            for metric, heads in (("auc", quality.auc), ("log_loss", quality.log_loss))
+            for head, value in heads.items()
+        }
+
+
+def run_trial(
+    name: str, data: TrainingData, preset: Preset, window: Window, folder: Path
+) -> tuple[Trial, TrainedModel]:
+    """Trains in this process and judges on the window."""
+    fitted = fit(data, preset, folder / name, torch.device("cpu"))
+    seconds = sum(progress.cpu_seconds for progress in fitted.progress)
+    model = fitted.model.eval()
+    card = Card(
+        data.ds, name, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
+        list(data.catalogue.platforms), data.inputs, learned_to=data.last_day,
+    )  # fmt: skip
+    trained = TrainedModel(model, data.vocabulary, card)
+    epochs = sum(progress.epoch for progress in fitted.progress)
+    print(f"{name}: {epochs} epochs, {seconds:.0f} CPU s", flush=True)
+    counts = (sum(weights.numel() for weights in model.parameters()), fitted.trainable)
+    quality = judge_alone(trained, window)
+    return Trial(name, *counts, seconds, epochs, quality, fitted.forgetting), trained
+
+
+def judge_alone(trained: TrainedModel, window: Window) -> Quality:
+    """How the model ranks the next items, repeats allowed, and how it orders users by each head."""
+    items, bias = trained.item_vectors(window.catalogue)
+    rows = rows_with_answers(window.examples)[: window.users]
+    size = max(1, min(CHUNK, CELLS // len(window.catalogue)))
+    cold = trained.vocabulary.ids(window.catalogue) == 0
+    found: dict[str, list[np.ndarray]] = {"ndcg": [], "recall": [], "cold": []}
+    for part in _parts(rows, size):
+        users = trained.user_vectors(window.examples.past, part, window.catalogue, items)
+        asked = answers_of(window.examples, part, len(window.catalogue))
+        relevant = asked.dense(0, len(part))
+        states = window.examples
+        allowed = allowed_items(window.catalogue, states.platforms[part], states.as_of[part])
+        scores = trained.item_probabilities(users, items, bias, allowed)
+        places, _ = top(np.where(allowed, scores, NEVER), COLD_K)
+        hits = np.take_along_axis(relevant, np.maximum(places, 0), axis=1) & (places >= 0)
+        number = relevant.sum(axis=1)
+        found["ndcg"].append(ndcg(hits, number, K))
+        found["recall"].append(recall(hits, number, K))
+        found["cold"].append(recall(hits & cold[places], (relevant & cold).sum(axis=1), COLD_K))
+    metrics = {name: np.concatenate([np.zeros(0), *values]) for name, values in found.items()}
+    areas, losses = _heads(trained, window, items)
+    return Quality(**metrics, auc=areas, log_loss=losses)
+
+
+def _heads(
+    trained: TrainedModel, window: Window, items: torch.Tensor
+) -> tuple[dict[str, float], dict[str, float]]:
+    """AUC and log-loss of each head whose label has two classes."""
+    examples, logits = window.examples, []
+    for part in _parts(np.arange(len(examples)), CHUNK):
+        users = trained.user_vectors(examples.past, part, window.catalogue, items)
+        logits.append(trained.head_logits(users, examples.features[part]))
+    scores = np.concatenate(logits)
+    areas, losses = {}, {}
+    for column, head in enumerate(HEADS):
+        labels = examples.labels[:, column]
+        known = ~np.isnan(labels)
+        if len(np.unique(labels[known])) == 2:
+            areas[head] = float(auc(labels[known], scores[known, column]))
+            chances = sigmoid(scores[known, column])
+            losses[head] = float(log_loss(labels[known], chances).mean())
+    return areas, losses
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -1,0 +1,1 @@
+"""Fitting a model: the loop, processes side by side, checkpoints."""

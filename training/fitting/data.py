@@ -1,0 +1,145 @@
+"""Everything that one process of a training job reads, and what all of them agree on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pyarrow.dataset as arrow_dataset
+import torch
+
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES
+from pipeline.tables.schema import Table
+from training.fitting import distributed
+from training.data.catalogue import Catalogue, build_catalogue
+from training.texts.encoders import open_encoder
+from training.texts.event_texts import EventTexts
+from training.data.users import HEADS, Examples, load_examples
+from training.job import open_day
+from training.data.scope import EVERYTHING, Scope
+from training.model.model import TrainedModel
+from training.network.vocabulary import Vocabulary, count_items, vocabulary_of
+
+Pins = Mapping[str, int]  # table -> snapshot that is read, instead of the newest
+NO_PINS: Pins = {}
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """`examples` are this process's share; all else is the same in every process.
+
+    `last_day` (since 1970) is the validation cut-off: training looks at nothing after it.
+    """
+
+    ds: str
+    examples: Examples
+    catalogue: Catalogue
+    vocabulary: Vocabulary
+    last_day: int
+    inputs: dict[str, int]
+    constant_heads: dict[str, float]  # heads without two classes in training, with their rate
+    mean: np.ndarray  # of the features of training rows
+    spread: np.ndarray
+    start: TrainedModel | None = None  # whose weights and ids training goes on from
+    scope: Scope = EVERYTHING
+
+
+def open_table(
+    settings: Settings, table: Table, ds: str, pins: Pins
+) -> tuple[int, arrow_dataset.Dataset]:
+    """One published day, of the pinned snapshot or of the one that all processes agree on."""
+    pinned = pins.get(table.name)
+    return open_day(settings, table, ds, lambda newest: pinned or distributed.agreed(newest))
+
+
+def load_catalogue(
+    settings: Settings, ds: str, scope: Scope = EVERYTHING, pins: Pins = NO_PINS
+) -> tuple[Catalogue, dict[str, int]]:
+    """The items of a day and the snapshots that tell of them."""
+    inputs = {}
+    inputs[ITEM_EMBEDDINGS.name], embeddings = open_table(settings, ITEM_EMBEDDINGS, ds, pins)
+    inputs[ITEMS.name], items = open_table(settings, ITEMS, ds, pins)
+    rows = scope.items(embeddings), items.to_table(["item_id", "first_ds"])
+    return with_texts(settings, build_catalogue(*rows)), inputs
+
+
+def with_texts(settings: Settings, catalogue: Catalogue) -> Catalogue:
+    """The catalogue with an encoder for what users say."""
+    file = settings.home / "encoders" / "texts.db"
+    width = catalogue.text.shape[1]
+    texts = EventTexts(catalogue.encoder, width, file, partial(open_encoder, settings))
+    return replace(catalogue, texts=texts)
+
+
+def load_training_data(
+    settings: Settings,
+    ds: str,
+    device: torch.device,
+    start: TrainedModel | None = None,
+    scope: Scope = EVERYTHING,
+    pins: Pins = NO_PINS,
+) -> TrainingData:
+    """The folds train and valid. Raises ModelError when the day cannot be trained on."""
+    catalogue, inputs = load_catalogue(settings, ds, scope, pins)
+    inputs[TRAINING_EXAMPLES.name], rows = open_table(settings, TRAINING_EXAMPLES, ds, pins)
+    shard, shards = distributed.rank(), distributed.world()
+    rows = scope.examples(rows)
+    examples = load_examples(rows, catalogue, ("train", "valid"), shard, shards)
+    is_train = examples.is_train
+    counts = [is_train.sum(), (~is_train).sum(), shards if not len(examples) else 0]
+    _check_folds(distributed.total_of(np.array(counts), device), ds, shards)
+    last_day = distributed.largest(int(examples.as_of[~is_train].max(initial=0)), device)
+    seen = distributed.total_of(count_items(examples, last_day, len(catalogue)), device)
+    vocabulary = vocabulary_of(
+        catalogue, seen.astype(np.int64), start.vocabulary if start else None
+    )
+    if not seen.any():
+        raise ModelError(f"training_examples ds={ds}: expected events with items, found none")
+    constant = _constant_heads(examples, device)
+    mean, spread = _scale(examples.features[is_train], device)
+    return TrainingData(
+        ds,
+        examples,
+        catalogue,
+        vocabulary,
+        last_day,
+        inputs,
+        constant,
+        mean,
+        spread,
+        start,
+        scope,
+    )
+
+
+def _check_folds(counts: np.ndarray, ds: str, shards: int) -> None:
+    train, valid, empty = (int(count) for count in counts)
+    if not train or not valid:
+        raise ModelError(
+            f"training_examples ds={ds}: expected rows of the folds train and valid, found {train} "
+            f"and {valid}; the log is too short for this day, train on a later one"
+        )
+    if empty:
+        raise ModelError(
+            f"training_examples ds={ds}: expected users for each of {shards} processes, found "
+            f"{train + valid} rows that leave one without any; use fewer processes"
+        )
+
+
+def _constant_heads(examples: Examples, device: torch.device) -> dict[str, float]:
+    labels = examples.labels[examples.is_train]
+    known = distributed.total_of((~np.isnan(labels)).sum(axis=0), device)
+    positive = distributed.total_of(np.nansum(labels, axis=0), device)
+    rates = positive / np.maximum(known, 1)
+    return {head: float(rate) for head, rate in zip(HEADS, rates, strict=True) if rate in (0, 1)}
+
+
+def _scale(features: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each feature over all processes; 1 where it never varies."""
+    rows = distributed.total_of(np.array([len(features)]), device)[0]
+    mean = distributed.total_of(features.astype(np.float64).sum(axis=0), device) / rows
+    squares = distributed.total_of(((features - mean) ** 2).sum(axis=0), device) / rows
+    spread = np.sqrt(squares)
+    return mean, np.where(spread > 1e-6, spread, 1.0)

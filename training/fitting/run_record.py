@@ -1,0 +1,129 @@
+"""What an MLflow run keeps of a training job: parameters, metrics, plots, inputs and the model."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import torch
+
+from training.fitting import distributed
+from training.fitting.checkpoints import Progress
+from training.fitting.fit_model import Fitted
+from training.fitting.plan import Plan
+from training.evaluation.plots import loss_figure
+from training.registry.origins import REPRODUCES, SNAPSHOT
+from training.registry.signature import describe
+from training.fitting.data import TrainingData
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SYSTEM_SECONDS = 5
+BATCH = 1000  # metrics that MLflow takes at once
+
+
+class RunRecord:
+    """Writes to one MLflow run while a job trains."""
+
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
+        self.client, self.run_id = client, run_id
+        self._logged_steps: dict[int, int] = {}  # of each member
+        self._began = time.monotonic()
+
+    def describe(self, data: TrainingData, plan: Plan) -> None:
+        """Parameters and inputs: enough to run the job again."""
+        known = {f"preset.{name}": value for name, value in asdict(plan.preset).items()}
+        known |= {
+            "data.ds": data.ds,
+            "data.items": len(data.catalogue),
+            "data.vocabulary": len(data.vocabulary.item_ids),
+            "data.encoder": data.catalogue.encoder,
+            "job.init": plan.init,
+            "job.platforms": ",".join(plan.scope.platforms),
+            "job.processes": distributed.world(),
+            "job.device": "cuda" if torch.cuda.is_available() else "cpu",
+            "job.threads": torch.get_num_threads(),
+        }
+        # A run that is taken up again keeps what it began with: it may have fewer threads now.
+        begun = self.client.get_run(self.run_id).data.params
+        for name, value in known.items():
+            if name not in begun:
+                self.client.log_param(self.run_id, name, value)
+        for table, snapshot in data.inputs.items():
+            self.client.set_tag(self.run_id, f"{SNAPSHOT}{table}", snapshot)
+        if plan.reproduces:
+            self.client.set_tag(self.run_id, REPRODUCES, plan.reproduces)
+        for head, rate in data.constant_heads.items():
+            self.client.set_tag(self.run_id, f"tidemark.constant.{head}", rate)
+
+    def epoch(self, member: int, progress: Progress) -> None:
+        """The steps and the validation of an epoch of one member of the ensemble."""
+        prefix = f"member_{member}/" if member else ""
+        if member not in self._logged_steps:  # an earlier try may have logged some
+            known = self.client.get_metric_history(self.run_id, f"{prefix}train/loss")
+            self._logged_steps[member] = len(known)
+        new = list(enumerate(progress.steps))[self._logged_steps[member] :]
+        self._logged_steps[member] = len(progress.steps)
+        self.metrics({}, [(f"{prefix}train/loss", loss, step) for step, loss in new])
+        last = progress.curve[-1]
+        valid = {f"{prefix}valid/{name}": x for name, x in last.items() if name != "epoch"}
+        memory = psutil.Process().memory_info().rss / 2**30
+        seconds = time.monotonic() - self._began
+        self.metrics(
+            {**valid, "job/memory_gb": memory, "job/seconds": seconds}, step=len(progress.steps)
+        )
+        train = sum(loss for _, loss in new) / max(1, len(new))
+        print(
+            f"{prefix}epoch {progress.epoch}: train {train:.4f}, valid items {last['items']:.4f}, "
+            f"heads {last['heads']:.4f}, {seconds:.0f} s",
+            flush=True,
+        )
+
+    def metrics(
+        self, values: dict[str, float], series: list[tuple[str, float, int]] | None = None,
+        step: int = 0,
+    ) -> None:  # fmt: skip
+        """Logs values at `step`, or a series of (name, value, step)."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        points = [(name, value, step) for name, value in values.items()] + (series or [])
+        entries: list[Metric] = [Metric(name, value, now, at) for name, value, at in points]
+        for start in range(0, len(entries), BATCH):
+            self.client.log_batch(self.run_id, metrics=entries[start : start + BATCH])
+
+    def finish(self, fitted: Fitted, folder: Path) -> None:
+        """The model folder, and what came out of training besides it."""
+        for member, progress in enumerate(fitted.progress):
+            prefix, suffix = (f"member_{member}/", f"_{member}") if member else ("", "")
+            best = {"best_epoch": progress.best_epoch, "best_valid_loss": progress.best_loss}
+            self.metrics({f"{prefix}{name}": value for name, value in best.items()})
+            self.client.log_figure(self.run_id, loss_figure(progress), f"plots/loss{suffix}.png")
+        self.metrics({f"forgetting/{name}": value for name, value in fitted.forgetting.items()})
+        for name, value in asdict(fitted.privacy).items() if fitted.privacy else ():
+            self.metrics({f"privacy/{name}": value})
+        parameters = sum(weights.numel() for weights in fitted.model.parameters())
+        self.client.log_param(self.run_id, "model.parameters", parameters)
+        describe(folder, self.run_id)
+        self.client.log_artifacts(self.run_id, str(folder), "model")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Samples CPU, memory, disk and GPU while the job runs; marks the run by how it ends."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        monitor = SystemMetricsMonitor(
+            self.run_id, sampling_interval=SYSTEM_SECONDS, resume_logging=True
+        )
+        monitor.start()
+        outcome = "FAILED"
+        try:
+            yield
+            outcome = "FINISHED"
+        finally:
+            monitor.finish()
+            self.client.set_terminated(self.run_id, outcome)

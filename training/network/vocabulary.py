@@ -1,0 +1,73 @@
+"""Which items have an id of their own, and how often training met them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from training.data.catalogue import Catalogue
+from training.data.draws import uniform
+from training.data.users import Examples
+from training.network.presets import Preset
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Item ids in the order of the model's ids 1, 2, ...; id 0 is every other item."""
+
+    item_ids: pa.Array
+    frequency: np.ndarray
+
+    def ids(self, catalogue: Catalogue) -> np.ndarray:
+        """[items] id of each item of a catalogue."""
+        found = pc.index_in(catalogue.item_ids, value_set=self.item_ids)
+        return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+
+
+def count_items(examples: Examples, last_day: int, items: int) -> np.ndarray:
+    """[items] events with each item that training may know of: none after `last_day`."""
+    past, future = examples.past, examples.future
+    seen = np.zeros(items, dtype=np.int64)
+    for events, row_counts in ((past, True), (future, examples.is_train[future.rows])):
+        known = (events.item >= 0) & (events.day <= last_day) & row_counts
+        seen += np.bincount(events.item[known], minlength=items)
+    return seen
+
+
+def vocabulary_of(
+    catalogue: Catalogue, seen: np.ndarray, before: Vocabulary | None = None
+) -> Vocabulary:
+    """The items that were met at least once, after those of an earlier vocabulary.
+
+    An item keeps the id that it has; one that is no longer met keeps it too, with frequency 0.
+    """
+    met = np.flatnonzero(seen > 0)
+    if before is not None:
+        met = met[before.ids(catalogue)[met] == 0]
+    item_ids = catalogue.item_ids.take(pa.array(met))
+    if before is not None:
+        item_ids = pa.concat_arrays([before.item_ids, item_ids])
+    return Vocabulary(item_ids, np.append(seen, 0)[catalogue.positions(item_ids)])
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a target competes with: all known items where there are few, else a draw."""
+
+    positions: np.ndarray  # catalogue positions of the known items
+    frequency: np.ndarray
+    preset: Preset
+
+    def of_step(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Catalogue positions, and the log of how often each was expected (0 when none is drawn).
+
+        Half are drawn by frequency (hard), half uniformly (also rare items): mixed negatives.
+        """
+        known, drawn = len(self.positions), self.preset.negatives
+        if known <= self.preset.full_softmax:
+            return self.positions, np.zeros(known, dtype=np.float32)
+        share = 0.5 * self.frequency / self.frequency.sum() + 0.5 / known
+        draws = uniform(self.preset.seed, 4, epoch, step, np.arange(drawn))
+        chosen = np.minimum(np.searchsorted(np.cumsum(share), draws, side="right"), known - 1)
+        return self.positions[chosen], np.log(drawn * share[chosen]).astype(np.float32)

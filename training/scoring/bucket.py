@@ -1,0 +1,140 @@
+"""Score a bucket of users, share by share, in batches: memory does not grow with their number."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
+
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.tables.registry import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
+from training.data.arrow import buckets, day_number
+from training.data.catalogue import Catalogue
+from training.job import open_day
+from training.scoring.joined_tables import JoinedTables
+from training.model.predictor import Predictor
+from training.ranking.engagements import Engagements, engagements, merged
+from training.ranking.moments import shares
+from training.scoring.feature_rows import score_users
+from training.data.sequences import sequences
+from training.model.model import load
+from training.fitting.data import load_catalogue
+
+ENGAGED = ["user_id", "events"]
+MOST_USERS = 1024
+SHARE_USERS = 100_000  # whose rows of other tables are held in memory at once; some 1 KB each
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One of `of` shares of the users."""
+
+    number: int
+    of: int
+
+    def users(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Those rows whose users are in the bucket."""
+        return rows.filter(pa.array(buckets(rows["user_id"], self.of) == self.number))
+
+    def shares(self, users: int) -> "list[Bucket]":
+        """Buckets of at most some SHARE_USERS that make up this one, when there are `users`."""
+        number = max(1, -(-users // (self.of * SHARE_USERS)))
+        return [Bucket(self.number + self.of * n, self.of * number) for n in range(number)]
+
+
+def score_bucket(
+    settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path
+) -> int:
+    """Stages the bucket's part of `user_features`; returns its rows.
+
+    What the audit holds the rows against is counted from the ids of `user_history` alone.
+    """
+    catalogue, inputs = load_catalogue(settings, ds)
+    inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
+    joined = JoinedTables.open(settings, ds)
+    engaged = everyone(history.to_batches(columns=ENGAGED), history.count_rows(), ds, catalogue)
+    predictor = Predictor.of(load(folder), catalogue, engaged)
+    attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}")
+    file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
+    expected = 0
+    for share in bucket.shares(history.count_rows()):
+        for rows in scored_share(predictor, history, joined, share, version):
+            file.write(rows)
+        expected += _expected_users(history, share)
+    file.close()
+    if file.rows != expected:
+        raise ModelError(
+            f"user_features ds={ds} bucket {bucket.number}: expected {expected} users of "
+            f"user_history, scored {file.rows}; run the bucket again"
+        )
+    files = {ds: [file.path]} if file.rows else {}
+    facts = {"rows": {ds: expected}, **list_lengths(catalogue, settings.history_events)}
+    staging.complete(attempt, [ds], files, inputs | joined.inputs, facts)
+    return file.rows
+
+
+def list_lengths(catalogue: Catalogue, history_events: int) -> dict[str, int]:
+    """How long every list is at least: a platform may be small, and a user know it all."""
+    smallest = int(np.bincount(catalogue.platform).min())
+    new = max(0, smallest - history_events)
+    return {"next_items": min(NEXT_ITEMS, smallest), "next_new_items": min(NEXT_ITEMS, new)}
+
+
+def scored_share(
+    predictor: Predictor,
+    history: arrow_dataset.Dataset,
+    joined: JoinedTables,
+    share: Bucket,
+    version: str,
+) -> Iterator[pa.Table]:
+    """Rows of `user_features` of a share of the users, some at a time."""
+    known = joined.of(share.users)
+    for users in batches(history, share, MOST_USERS):
+        rows = known.with_columns(score_users(users, joined.ds, version, predictor))
+        yield rows.cast(USER_FEATURES.schema)
+
+
+def everyone(
+    history: Iterable[pa.RecordBatch], number: int, ds: str, catalogue: Catalogue
+) -> Engagements:
+    """What all users (a share of a `number` that is very large) did up to `ds`, from the columns
+    ENGAGED of their histories: it tells about items.
+    """
+    share, found = Bucket(0, shares(number)), []
+    for batch in history:
+        users = share.users(batch)
+        events = sequences(users["events"], catalogue)
+        rows = np.arange(users.num_rows)
+        found.append(engagements(events, rows, day_number(ds), len(catalogue)))
+    return merged(found, len(catalogue))
+
+
+def batches(history: arrow_dataset.Dataset, bucket: Bucket, size: int) -> Iterator[pa.Table]:
+    """The bucket's rows, `size` at a time."""
+    columns = ["user_id", "platforms", "first_ds", "last_ds", "events", "daily"]
+    kept, rows = [], 0
+    for batch in history.to_batches(columns=columns, batch_size=4 * size):
+        mine = bucket.users(batch)
+        kept.append(mine)
+        rows += mine.num_rows
+        if rows >= size:
+            table = pa.Table.from_batches(kept)
+            for start in range(0, rows - rows % size, size):
+                yield table.slice(start, size).combine_chunks()
+            kept, rows = table.slice(rows - rows % size).to_batches(), rows % size
+    if rows:
+        yield pa.Table.from_batches(kept).combine_chunks()
+
+
+def _expected_users(history: arrow_dataset.Dataset, bucket: Bucket) -> int:
+    """Distinct users of the bucket."""
+    users: set[str] = set()
+    for batch in history.to_batches(columns=["user_id"]):
+        users.update(bucket.users(batch)["user_id"].to_pylist())
+    return len(users)

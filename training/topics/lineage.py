@@ -1,0 +1,80 @@
+"""The topics of the newest earlier night that had any, and whether to cluster anew."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import published
+from pipeline.tables.interests import ITEM_TOPICS, TOPICS
+from training.data.arrow import plain
+from training.job import open_day
+from training.topics.day_items import DayItems, positions
+
+NEW_ITEMS = 0.1  # share of new items from which on clusters are made anew
+LOST_SIMILARITY = 0.05  # share of the mean similarity
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Rows of `topics` of one earlier night, and the topic of each item of today."""
+
+    ds: str
+    rows: list[dict]  # all, those that ended included
+    living: list[dict]
+    label: np.ndarray  # [items of today] place in `living`, -1 = none
+    similarity: float  # mean of that night
+
+    @classmethod
+    def none(cls, items: DayItems) -> "Earlier":
+        return cls("", [], [], np.full(len(items), -1), 0.0)
+
+
+def read_earlier(settings: Settings, ds: str, items: DayItems) -> tuple[Earlier, dict[str, int]]:
+    """The newest night before `ds` that has topics, and the snapshots read.
+
+    A night without items has none: the ids given before it must not be given again.
+    """
+    nights = published(TOPICS.name, settings), published(ITEM_TOPICS.name, settings)
+    days = [day for day, it in nights[0].items() if day < ds and it.rows and day in nights[1]]
+    if not days:
+        return Earlier.none(items), {}
+    inputs = {}
+    inputs[TOPICS.name], topics = open_day(settings, TOPICS, days[-1])
+    inputs[ITEM_TOPICS.name], placed = open_day(settings, ITEM_TOPICS, days[-1])
+    rows = topics.to_table().sort_by("topic_id").to_pylist()
+    return earlier(days[-1], rows, placed.to_table(), items), inputs
+
+
+def earlier(ds: str, rows: list[dict], placed: pa.Table, items: DayItems) -> Earlier:
+    """From rows of `topics` in order of id, and `item_topics` of the same night."""
+    living = [row for row in rows if row["ended_ds"] is None]
+    ids = pa.array([row["topic_id"] for row in living], pa.string())
+    topic = positions(placed["topic_id"], ids)
+    label = np.append(topic, -1)[positions(items.ids, plain(placed["item_id"]))]
+    similarity = placed["similarity"].to_numpy()
+    return Earlier(ds, rows, living, label, float(similarity.mean()) if len(similarity) else 0.0)
+
+
+def refresh_reason(past: Earlier, ds: str, items: DayItems, mean: float, setting: int) -> str:
+    """Why clusters are made anew on `ds`, "" where items are only assigned to those there are."""
+    if not past.living:
+        return "no topics yet"
+    if any(row["encoder"] != items.encoder for row in past.living):
+        return "another text encoder"
+    if _monday(ds) > past.ds:
+        return "a new week"
+    if (past.label < 0).mean() > NEW_ITEMS:
+        return "many new items"
+    if mean < (1 - LOST_SIMILARITY) * past.similarity:
+        return "items fit their topics less"
+    if setting and len(past.living) != setting:
+        return "another number of topics is set"
+    return ""
+
+
+def _monday(ds: str) -> str:
+    day = date.fromisoformat(ds)
+    return (day - timedelta(days=day.weekday())).isoformat()
