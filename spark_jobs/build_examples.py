@@ -10,8 +10,8 @@ from pipeline.runtime.days import shift
 from pipeline.runtime.errors import NotPublishedError
 from pipeline.storage.reading import published
 from pipeline.tables.registry import EVENTS, TRAINING_EXAMPLES
-from spark_jobs.job import SparkJob, run_job
-from spark_jobs.transforms.make_examples import choose_cutoffs, make_examples
+from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.states.examples import choose_cutoffs, make_examples
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from pipeline.sources.landing import active_sources
 from pipeline.tables.registry import EVENTS, SESSIONS
-from spark_jobs.job import SparkJob, run_job
-from spark_jobs.transforms.sessionize import LOOKBACK_DAYS, sessionize
+from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.events.sessions import LOOKBACK_DAYS, sessionize
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from pipeline.sources.landing import active_sources, delivers
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
-from spark_jobs.job import SparkJob, run_job
-from spark_jobs.transforms.account import account, due_days, expected_rows
-from spark_jobs.transforms.clean import judge, keep_events, placed, quarantine
+from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.events.account import account, due_days, expected_rows
+from spark_jobs.events.clean import judge, keep_events, placed, quarantine
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from pipeline.runtime.settings import load_settings
-from spark_jobs.job import run_job
-from spark_jobs.landed_users import find_landed
-from spark_jobs.session import open_session
+from spark_jobs.engine.job import run_job
+from spark_jobs.landing.records_of import find_landed
+from spark_jobs.engine.session import open_session
 
 
 def main() -> None:

@@ -13,10 +13,10 @@ from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import load_settings
 from pipeline.sources.landed_file import LandedFile, inspect
 from pipeline.sources.landing import find_source
-from spark_jobs.job import run_job
-from spark_jobs.session import open_session
+from spark_jobs.engine.job import run_job
+from spark_jobs.engine.session import open_session
 from spark_jobs.transforms.split_days import split_days
-from spark_jobs.write_landing import write_landing
+from spark_jobs.landing.history_files import write_landing
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipeline.runtime.settings import Settings
-from spark_jobs.session import open_session
+from spark_jobs.engine.session import open_session
 
 COLUMNS = "id long, text string, price double"
 LINES = [(1, '[{"user": "a", "day": "2026-01-01"}]', 1.5), (2, "b,2026-01-02 10:00:00", None)]

@@ -14,10 +14,10 @@ from pipeline.intraday.hour import arguments, day_of, parse_hour
 from pipeline.intraday.taken import drop_profiles, finished, plan_refresh, publisher
 from pipeline.runtime.settings import load_settings
 from pipeline.sources.landing import active_sources
-from spark_jobs.job import SparkJob, run_job
-from spark_jobs.landed_days import inspect_so_far
-from spark_jobs.refresh import Refresh
-from spark_jobs.session import open_session
+from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.landing.inspect import inspect_so_far
+from spark_jobs.refresh.steps import Refresh
+from spark_jobs.engine.session import open_session
 
 
 def main() -> None:

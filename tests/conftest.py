@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("unhurried")
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:  # noqa: F821
     """The session that all tests of a worker share: two cores, 1 GiB, two shuffle partitions."""
-    from spark_jobs.session import open_session
+    from spark_jobs.engine.session import open_session
 
     os.environ["SPARK_LOCAL_DIRS"] = str(tmp_path_factory.mktemp("spark"))
     settings = Settings(spark_master="local[2]", spark_memory="1g", spark_partitions=2)

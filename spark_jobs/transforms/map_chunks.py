@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from spark_jobs.transforms.whole_groups import Kernel, in_schema
+from spark_jobs.engine.kernels import Kernel, in_schema
 
 CHUNK_BYTES = 32 << 20  # Arrow bytes handed to a kernel at once
 

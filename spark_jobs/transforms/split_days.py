@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 from pipeline.runtime.errors import LandingError
 from pipeline.sources.landed_file import LandedFile
 from pipeline.sources.source import Source
-from spark_jobs.transforms.map_source import event_time
-from spark_jobs.transforms.read_landing import read_landing
+from spark_jobs.landing.map_source import event_time
+from spark_jobs.landing.read import read_landing
 
 DAY = "_ds"
 

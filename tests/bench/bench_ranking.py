@@ -16,8 +16,8 @@ import polars as pl
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import load_settings
 from pipeline.storage.reading import scan
-from spark_jobs.transforms.history import as_known, daily_counts, listed_events, with_list
-from spark_jobs.transforms.make_examples import first_events
+from spark_jobs.states.history import as_known, daily_counts, listed_events, with_list
+from spark_jobs.states.examples import first_events
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue
 from training.evaluation.metrics import ndcg, recall

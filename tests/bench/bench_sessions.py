@@ -21,8 +21,8 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.schema import INSTANT
-from spark_jobs.session import open_session
-from spark_jobs.transforms.sessionize import sessionize
+from spark_jobs.engine.session import open_session
+from spark_jobs.events.sessions import sessionize
 
 GAP, LONGEST = timedelta(minutes=30), timedelta(hours=24)
 DAY_MICROS = 86_400_000_000

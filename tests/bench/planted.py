@@ -22,7 +22,7 @@ from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage.reading import read
 from pipeline.tables.interests import ITEM_TOPICS
 from pipeline.tables.registry import USER_HISTORY
-from spark_jobs.transforms.interests.touches import LISTS
+from spark_jobs.interests.touches import LISTS
 
 PERSON = ("kind", "start_ds", "churned_ds", "to_topic", "topics", "weights")
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.runtime.settings import Settings
 from pipeline.sources.user_key import load_user_key, pseudonym
-from spark_jobs.transforms.history import EVENT_FIELDS
+from spark_jobs.states.history import EVENT_FIELDS
 
 EACH = 10  # accounts of a kind
 STEADY, LATELY = 15, 20  # events, and days since the last, of users whose account is taken over

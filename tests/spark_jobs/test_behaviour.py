@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives_of_users import DS, ITEMS, act, history, moment
 
-from spark_jobs.transforms.behaviour.cycles import due_again, learn_cycles
+from spark_jobs.behaviour.cycles import due_again, learn_cycles
 from spark_jobs.transforms.behaviour.habits import FEATURES
-from spark_jobs.transforms.behaviour.intents import learn_words
-from spark_jobs.transforms.behaviour.prices import UsualReturns, usual_prices
-from spark_jobs.transforms.behaviour.rhythm import Rhythm, rhythm
-from spark_jobs.transforms.behaviour.unpacked import Unpacked, unpack
-from spark_jobs.transforms.behaviour.unusual import learn_usual
+from spark_jobs.behaviour.intents import learn_words
+from spark_jobs.behaviour.prices import UsualReturns, usual_prices
+from spark_jobs.behaviour.rhythm import Rhythm, rhythm
+from spark_jobs.behaviour.unpacked import Unpacked, unpack
+from spark_jobs.behaviour.unusual import learn_usual
 
 
 def on_days(*agos: int) -> Unpacked:

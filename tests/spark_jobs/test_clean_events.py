@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import RAW_EVENTS
-from spark_jobs.transforms.account import account, due_days, expected_rows
-from spark_jobs.transforms.clean import judge, keep_events, quarantine
+from spark_jobs.events.account import account, due_days, expected_rows
+from spark_jobs.events.clean import judge, keep_events, quarantine
 
 pytestmark = pytest.mark.spark
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-03", "2011-03-04"]

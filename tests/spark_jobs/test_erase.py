@@ -21,7 +21,7 @@ from pipeline.storage.publish import publish
 from pipeline.storage.reading import read
 from pipeline.storage.rollback import rollback
 from pipeline.tables.registry import table_named
-from spark_jobs.landed_users import find_landed
+from spark_jobs.landing.records_of import find_landed
 from tests.pipeline.staged_factory import SOUND, pass_audit, stage
 
 __all__ = ["lived_in"]

@@ -57,7 +57,7 @@ def test_another_encoding_is_read(shop: Settings, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_large_file_is_shared_by_tasks(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spark_jobs.transforms.read_lines.PART_BYTES", 10)
+    monkeypatch.setattr("spark_jobs.landing.lines.PART_BYTES", 10)
     lines = [LINE.replace("mug", f"mug{number:06}") for number in range(120_000)]
     land(shop, f"shop/{DAY}.csv", HEADER + "".join(lines))
     run_ingest(monkeypatch, DAY, DAY)

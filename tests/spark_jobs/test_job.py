@@ -8,7 +8,7 @@ from pyspark.errors import PythonException
 from pyspark.sql import SparkSession
 
 from pipeline.runtime.errors import LandingError, UsageError
-from spark_jobs.job import SparkJob, run_job
+from spark_jobs.engine.job import SparkJob, run_job
 
 
 def ends_with(error: Exception) -> str | int | None:

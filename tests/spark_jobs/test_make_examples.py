@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import ModelError
-from spark_jobs.transforms.make_examples import choose_cutoffs
+from spark_jobs.states.examples import choose_cutoffs
 
 LAST = "2011-11-09"
 

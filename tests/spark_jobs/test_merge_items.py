@@ -7,7 +7,7 @@ from published_rows import Row, as_polars
 
 from pipeline.runtime.days import day_range
 from pipeline.tables.registry import ITEMS
-from spark_jobs.transforms.merge_items import DROP, EVENT_ROWS, PAST, catalogue
+from spark_jobs.states.items import DROP, EVENT_ROWS, PAST, catalogue
 
 DAYS = day_range("2011-03-01", "2011-03-05")
 

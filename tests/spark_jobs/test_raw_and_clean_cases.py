@@ -19,10 +19,10 @@ from pipeline.runtime.settings import Settings
 from pipeline.sources.source import load_source
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.tables.registry import RAW_EVENTS
-from spark_jobs.landed_days import inspect_drop
-from spark_jobs.transforms.clean import judge, keep_events, quarantine
-from spark_jobs.transforms.ingest import ingest
-from spark_jobs.transforms.pseudonymise import name_events
+from spark_jobs.landing.inspect import inspect_drop
+from spark_jobs.events.clean import judge, keep_events, quarantine
+from spark_jobs.landing.ingest import ingest
+from spark_jobs.landing.pseudonymise import name_events
 
 pytestmark = pytest.mark.spark
 CASES = Path(__file__).resolve().parents[1] / "cases"

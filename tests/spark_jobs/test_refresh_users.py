@@ -31,8 +31,8 @@ from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
 from pipeline.tables.intraday import USER_HISTORY_INTRADAY
 from pipeline.tables.registry import USER_FEATURES, USER_HISTORY
 from spark_jobs import profile_users, refresh_users
-from spark_jobs.job import SparkJob
-from spark_jobs.landed_days import Landed
+from spark_jobs.engine.job import SparkJob
+from spark_jobs.landing.inspect import Landed
 from spark_jobs.transforms.intraday.everyone import everyone
 from tests.pipeline.staged_factory import SOUND
 

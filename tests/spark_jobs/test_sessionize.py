@@ -12,7 +12,7 @@ from published_rows import Row, as_polars, event
 from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.errors import SourceError
 from pipeline.tables.registry import EVENTS
-from spark_jobs.transforms.sessionize import LOOKBACK_DAYS, user_sessions
+from spark_jobs.events.sessions import LOOKBACK_DAYS, user_sessions
 
 GAP, LONGEST = timedelta(minutes=30), timedelta(hours=24)
 ZONES = {"shop": "UTC", "london": "Europe/London", "shanghai": "Asia/Shanghai"}

@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_SIGNALS
 from pipeline.tables.registry import ITEMS as ITEM_TABLE
 from pipeline.tables.registry import USER_HISTORY
-from spark_jobs.transforms import profile_signals as signals_module
-from spark_jobs.transforms.behaviour.prices import usual_prices
+from spark_jobs.behaviour import signals as signals_module
+from spark_jobs.behaviour.prices import usual_prices
 from spark_jobs.transforms.behaviour.profile import learn_norms, profile
 
 PLAIN = plain_users(120)

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from touched import history, touches
 
-from spark_jobs.transforms.interests.touches import Touches, find_touches
+from spark_jobs.interests.touches import Touches, find_touches
 
 LISTS = {name: pl.List(pl.String) for name in ("items", "kinds", "days")}
 TOPICS = pl.DataFrame({"item_id": ["a1", "a2", "b1"], "topic": [0, 0, 1]})

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_jobs.transforms.whole_groups import whole_groups
+from spark_jobs.engine.kernels import whole_groups
 
 sizes = st.lists(st.integers(1, 5), max_size=12)
 

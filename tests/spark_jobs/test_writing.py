@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spark_jobs.writing import _write_partition
+from spark_jobs.engine.writing import _write_partition
 
 SCHEMA = pa.schema([("ds", pa.string()), ("number", pa.int64())])
 # Two chunks of rows, each day by day: what a kernel hands out.

@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from spark_jobs.transforms.interests.population import Population
-from spark_jobs.transforms.interests.touches import Touches
+from spark_jobs.interests.population import Population
+from spark_jobs.interests.touches import Touches
 
 FIRST = date(2011, 1, 3)  # a Monday
 DAY0 = (FIRST - date(1970, 1, 1)).days

@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from spark_jobs.transforms.behaviour.changes import CHANGES, changes, timed
-from spark_jobs.transforms.behaviour.unpacked import Unpacked
+from spark_jobs.behaviour.changes import CHANGES, changes, timed
+from spark_jobs.behaviour.unpacked import Unpacked
 
 HABITS = (
     "many_events_a_day", "busiest_day", "fast_pace", "all_hours", "many_items", "never_buys",

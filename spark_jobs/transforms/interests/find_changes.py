@@ -15,10 +15,10 @@ path over the days is append-only: tomorrow's history finds today's changes agai
 """
 
 from spark_jobs.transforms.interests.changes import Changes
-from spark_jobs.transforms.interests.day_paths import DayPaths
-from spark_jobs.transforms.interests.population import Population
-from spark_jobs.transforms.interests.touches import Touches
-from spark_jobs.transforms.interests.watch_days import Watch
+from spark_jobs.interests.day_paths import DayPaths
+from spark_jobs.interests.population import Population
+from spark_jobs.interests.touches import Touches
+from spark_jobs.interests.watch import Watch
 
 
 def find_changes(touches: Touches, population: Population) -> Changes:

@@ -6,7 +6,7 @@ Banerjee and Mooney 2002): so clusters follow the users, and a name means the sa
 
 import numpy as np
 
-from spark_jobs.transforms.interests.trajectories import WeeklyPaths, path_traits
+from spark_jobs.interests.paths import WeeklyPaths, path_traits
 
 LEAST_WEEKS = 4  # paths shorter than this have no pattern
 ROUNDS = 10

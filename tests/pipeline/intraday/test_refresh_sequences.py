@@ -1,7 +1,7 @@
 """Whatever lands, changes or fails: after each refresh the rows say what has landed.
 
 A model of a day: a file is the set of users it tells of, a row which files told of its user when
-it was written. What a refresh does with its plan is what `spark_jobs/refresh.py` does.
+it was written. What a refresh does with its plan is what `spark_jobs/refresh/steps.py` does.
 """
 
 from dataclasses import dataclass, field

@@ -1,0 +1,1 @@
+"""What every Spark job needs: session, arguments, writing, grouped kernels."""

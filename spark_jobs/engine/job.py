@@ -1,0 +1,154 @@
+"""What every Spark job has: its days, pinned reads of published tables, staged writes."""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from pyspark.errors import PythonException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from pipeline.runtime import program
+from pipeline.runtime.days import day_range, parse_day, shift
+from pipeline.runtime.errors import NotPublishedError, TidemarkError, UsageError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.reading import pinned_files, published
+from pipeline.tables.schema import Table
+from spark_jobs.engine.session import open_session
+from spark_jobs.engine.writing import write_days
+
+
+@dataclass
+class SparkJob:
+    """One run of one job over `days`. Snapshots that it read are kept with what it stages."""
+
+    settings: Settings
+    spark: SparkSession
+    days: list[str]
+    run: str
+    inputs: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_args(cls, doc: str | None, argv: list[str] | None = None) -> "SparkJob":
+        """Parses `--ds D` or `--from D1 --to D2`, and `--run R`."""
+        parser = argparse.ArgumentParser(
+            description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parser.add_argument("--ds", help="one day")
+        parser.add_argument("--from", dest="first", help="first day of a range")
+        parser.add_argument("--to", dest="last", help="last day of a range")
+        parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
+        arguments = parser.parse_args(argv)
+        first, last = arguments.ds or arguments.first, arguments.ds or arguments.last
+        if not first or not last:
+            raise UsageError("days: expected --ds D or --from D1 --to D2")
+        settings = load_settings()
+        name = (doc or "tidemark").splitlines()[0].rstrip(".")
+        days = day_range(parse_day(first), parse_day(last))
+        return cls(settings, open_session(settings, name), days, arguments.run)
+
+    @property
+    def first(self) -> str:
+        return self.days[0]
+
+    @property
+    def last(self) -> str:
+        return self.days[-1]
+
+    @property
+    def snapshot_days(self) -> list[str]:
+        """The days that a table of full states is written for: the last few of a range."""
+        return self.days[-self.settings.snapshot_days :]
+
+    def read(self, table: Table, lookback_days: int = 0) -> DataFrame:
+        """The published rows of the job's days and of `lookback_days` before them.
+
+        Raises NotPublishedError when one of the job's own days is missing. Days before may be
+        missing: the log begins somewhere, and the DAG waits for those that are under way.
+        """
+        self.require(table)
+        return self.read_range(table, shift(self.first, -lookback_days), self.last)
+
+    def require(self, table: Table) -> None:
+        """Raises NotPublishedError unless every day of the job is published."""
+        missing = sorted(set(self.days) - set(published(table.name, self.settings)))
+        if missing:
+            raise NotPublishedError(
+                f"{table.name}: expected every day of {self.first}..{self.last}, missing are "
+                f"{len(missing)}, the first ds={missing[0]}; run the steps that write it first"
+            )
+
+    def read_range(self, table: Table, first: str, last: str) -> DataFrame:
+        """The published rows of [first, last], from one pinned snapshot; maybe none."""
+        snapshot, files = pinned_files(
+            table.name, first, last, self.settings, self.inputs.get(table.name)
+        )
+        if snapshot is not None:
+            self.inputs[table.name] = snapshot
+        return self._parquet(table, files)
+
+    def read_staged(self, table: Table, ds: str) -> DataFrame:
+        """What this run has staged of `ds`, as it will be published."""
+        files = [
+            file
+            for manifest in staging.current(self.settings, table.name, self.run)
+            for file in manifest.days.get(ds, [])
+        ]
+        return self._parquet(table, files)
+
+    def no_rows(self, table: Table) -> DataFrame:
+        """The table's columns without a row."""
+        return self.spark.createDataFrame([], from_arrow_schema(table.schema))
+
+    def has_day(self, table: Table, ds: str) -> bool:
+        """Whether `ds` of `table` is published."""
+        return ds in published(table.name, self.settings)
+
+    def stage(
+        self,
+        table: Table,
+        rows: DataFrame,
+        days: list[str] | None = None,
+        facts: dict[str, object] | None = None,
+        before_complete: Callable[[], None] = lambda: None,
+        gather: bool = True,
+    ) -> staging.Manifest:
+        """Writes `rows` (with a `ds` column) as one whole staged attempt of `days`.
+
+        `before_complete` may raise once the rows are written: then the attempt counts for nothing.
+        `gather` brings the rows of each day together first (see `write_days`).
+        """
+        days = days or self.days
+        attempt = staging.begin(self.settings, table.name, self.run)
+        schema = file_schema(self.settings, table)
+        written = write_days(rows, attempt.path, schema, days, gather)
+        before_complete()
+        files: dict[str, list[str]] = {}
+        for row in written.to_pylist():
+            files.setdefault(row["ds"], []).append(row["path"])
+        print(f"{table.name}: staged {sum(written['rows'].to_pylist())} rows of {len(days)} days")
+        return staging.complete(attempt, days, files, self.inputs, facts)
+
+    def _parquet(self, table: Table, files: list[str]) -> DataFrame:
+        if not files:
+            return self.no_rows(table)
+        return self.spark.read.schema(from_arrow_schema(table.schema)).parquet(*files)
+
+
+def run_job(main: Callable[[], None]) -> None:
+    """Runs a job's `main`; a typed error that a worker raised ends it like one of our own."""
+    program.run(partial(_unwrap, main))
+
+
+def _unwrap(main: Callable[[], None]) -> None:
+    try:
+        main()
+    except PythonException as error:
+        kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
+        if not kind.startswith(f"{TidemarkError.__module__}."):
+            raise
+        raise TidemarkError(message) from error

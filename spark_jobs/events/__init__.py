@@ -1,0 +1,1 @@
+"""From raw rows to events and sessions: duplicates, bots, accounting."""

@@ -1,0 +1,1 @@
+"""From landed files to raw rows: reading, mapping, rejecting, pseudonymising."""

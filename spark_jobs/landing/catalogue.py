@@ -1,0 +1,64 @@
+"""Landed catalogue drops → rows of items. A row that cannot be read refuses the day.
+
+An event that cannot be read is one event less, and is kept with its reason. An item that cannot be
+read would keep its old title and price without anyone noticing.
+"""
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.runtime.errors import LandingError
+from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.source import ITEMS, Items, Source
+from spark_jobs.landing.map_source import checked_type
+from spark_jobs.landing.read import read_landing
+
+
+def read_catalogue(
+    spark: SparkSession, source: Source, items: Items, files: list[LandedFile], max_bytes: int
+) -> DataFrame:
+    """One row per line of `files`: ds, platform, item_id, attributes, source_file, line.
+
+    Raises LandingError naming file and line of the first row that is no item, SourceError for an
+    expression that cannot be evaluated.
+    """
+    frames = read_landing(spark, items, files, max_bytes)
+    for key, sql in items.expressions.items():
+        checked_type(frames[0], source, f"items.{key}", sql)
+    rows = reduce(DataFrame.unionByName, [_mapped(rows, source, items) for rows in frames])
+    rows = rows.persist()  # looked at twice: for what cannot be read, then for what can
+    _refuse(rows.where("problem is not null"))
+    return rows.drop("problem")
+
+
+def _mapped(rows: DataFrame, source: Source, items: Items) -> DataFrame:
+    raw_id = F.nullif(F.expr(items.expressions["item_id"]).cast("string"), F.lit(""))
+    item_id = F.concat(F.lit(f"{source.platform}:"), raw_id)
+    return rows.select(
+        F.col("_landed.ds").alias("ds"),
+        F.lit(source.platform).alias("platform"),
+        item_id.alias("item_id"),
+        *[_attribute(items, name) for name in ITEMS],
+        F.col("_landed.source_file").alias("source_file"),
+        F.col("_landed.line").alias("line"),
+        F.coalesce("_landed.problem", F.when(item_id.isNull(), "no item_id")).alias("problem"),
+    )
+
+
+def _attribute(items: Items, name: str) -> Column:
+    """An attribute; an empty text, or a price that is no number from 0, tells nothing."""
+    found = F.expr(items.expressions.get(name, "NULL"))
+    if name == "price":
+        price = found.cast("double")
+        return F.when((price >= 0) & (price < float("inf")), price).alias(name)
+    return F.nullif(F.trim(found.cast("string")), F.lit("")).alias(name)
+
+
+def _refuse(rows: DataFrame) -> None:
+    for row in rows.orderBy("source_file", "line").limit(1).collect():
+        raise LandingError(
+            f"{row.source_file}, line {row.line}: expected an item of the catalogue, found "
+            f"{row.problem}; deliver the file again"
+        )

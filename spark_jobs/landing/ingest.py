@@ -1,0 +1,40 @@
+"""Landed records of all sources → rows of `raw_events`."""
+
+from functools import reduce
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.landing import IDENTITY
+from pipeline.sources.source import Source
+from pipeline.sources.user_key import load_user_key
+from pipeline.tables.registry import RAW_EVENTS
+from spark_jobs.landing.map_source import map_source
+from spark_jobs.landing.pseudonymise import forget_erased, name_events, pseudonymise
+from spark_jobs.landing.read import read_landing
+from spark_jobs.transforms.read_people import read_people
+from spark_jobs.landing.reject_rows import reject_rows
+
+
+def ingest(
+    spark: SparkSession, landed: list[tuple[Source, list[LandedFile]]], settings: Settings
+) -> DataFrame:
+    """One row per landed record, of all sources and days."""
+    frames = [
+        reject_rows(
+            map_source(rows, source), source.timezone, source.max_late_days, settings.max_price
+        )
+        for source, files in landed
+        if files
+        for rows in read_landing(spark, source.delivery, files, settings.max_record_bytes)
+    ]
+    if not frames:
+        return spark.createDataFrame([], from_arrow_schema(RAW_EVENTS.schema))
+    load_user_key(settings.home)  # made once here, not by racing workers
+    people = read_people(spark, settings.landing / IDENTITY)
+    rows = pseudonymise(reduce(DataFrame.unionByName, frames), people, settings.home)
+    named = name_events(forget_erased(rows)).withColumn("arrival_ds", F.col("ds"))
+    return named.select(*RAW_EVENTS.schema.names)

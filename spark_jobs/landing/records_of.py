@@ -1,0 +1,60 @@
+"""The landed records of users, found the way ingest reads them."""
+
+from collections.abc import Iterator
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import inspect
+from pipeline.sources.landing import IDENTITY, active_sources
+from pipeline.sources.source import Source
+from pipeline.storage.suppression import ERASED
+from spark_jobs.landing.map_source import map_source
+from spark_jobs.landing.pseudonymise import pseudonymise
+from spark_jobs.landing.read import read_landing
+from spark_jobs.transforms.read_people import read_people
+
+
+def find_landed(
+    spark: SparkSession, settings: Settings, users: list[str], names: set[str]
+) -> Iterator[dict[str, object]]:
+    """File, line, platform and raw id of each record of the users in those files."""
+    for source in active_sources(settings):
+        for rows in _records(spark, settings, source, names):
+            for found in _of_users(spark, settings, rows, users).collect():
+                yield found.asDict()
+
+
+def _records(
+    spark: SparkSession, settings: Settings, source: Source, names: set[str]
+) -> list[DataFrame]:
+    """The mapped records of the source's files among `names`."""
+    paths = settings.landing.glob(source.delivery.path.replace("{ds}", "*").replace("**", "*"))
+    files = [
+        inspect(path, name, "", source.delivery, allow_empty=True)
+        for path in sorted(paths)
+        if (name := path.relative_to(settings.landing).as_posix()) in names
+    ]
+    if not files:
+        return []
+    landed = read_landing(spark, source.delivery, files, settings.max_record_bytes)
+    return [map_source(rows, source) for rows in landed]
+
+
+def _of_users(
+    spark: SparkSession, settings: Settings, rows: DataFrame, users: list[str]
+) -> DataFrame:
+    identified = rows.where("user_id IS NOT NULL").select(
+        "platform",
+        F.col("source_file").alias("file"),
+        F.col("evidence.line").alias("line"),
+        F.col("user_id").alias("own_id"),
+        "user_id",
+    )
+    people = read_people(spark, settings.landing / IDENTITY)
+    joined = pseudonymise(identified, people, settings.home)
+    alone = pseudonymise(identified, people.limit(0), settings.home)
+    # Of persons erased before, nothing new may stay either.
+    either = joined.unionByName(alone).where(F.col("user_id").isin(*users, ERASED))
+    return either.drop("user_id").withColumnRenamed("own_id", "raw_id").distinct()

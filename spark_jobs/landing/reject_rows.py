@@ -1,0 +1,52 @@
+"""Which mapped rows are no valid event, and why.
+
+A rejected row keeps its place, its user and a reason. Its canonical columns are null, because what
+is in them is not to be trusted; `record` tells what was understood of it.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.tables.registry import EVENT_TYPES, ITEMLESS_EVENT_TYPES
+from spark_jobs.landing.map_source import TYPES
+
+MAX_QUANTITY = 1e9
+
+
+def reject_rows(
+    mapped: DataFrame, timezone: str, max_late_days: int, max_price: float
+) -> DataFrame:
+    """Adds `reject_reason` (the row's problem, else the first check that fails) and `record`."""
+    checks = _checks(timezone, max_late_days, max_price)
+    failed = [F.when(failure, reason) for reason, failure in checks.items()]
+    rows = mapped.withColumn("reject_reason", F.coalesce("problem", *failed))
+    valid = F.col("reject_reason").isNull()
+    understood = F.to_json(F.struct("evidence.*", *[n for n in TYPES if n != "user_id"]))
+    return rows.select(
+        *["ds", "platform", "source_file", "user_id", "reject_reason"],
+        *[F.when(valid, F.col(name)).alias(name) for name in TYPES if name != "user_id"],
+        F.when(~valid, understood).alias("record"),
+    )
+
+
+def _checks(timezone: str, max_late_days: int, max_price: float) -> dict[str, Column]:
+    """Reason → condition, in order. Days are those of the platform's zone."""
+    item, kind, time = F.col("item_id"), F.col("event_type"), F.col("event_time")
+    itemless = kind.isin(*ITEMLESS_EVENT_TYPES)
+    return {
+        "missing_user_id": F.col("user_id").isNull(),
+        "bad_event_type": kind.isNull() | ~kind.isin(*EVENT_TYPES),
+        "missing_item_id": item.isNull() & ~itemless,
+        "bad_event_time": time.isNull(),
+        "event_time_in_future": time >= _midnight(2, timezone),
+        "event_time_too_old": time < _midnight(-max_late_days, timezone),
+        "bad_quantity": ~F.col("quantity").between(0, MAX_QUANTITY) | (F.col("quantity") == 0),
+        "bad_price": ~F.col("price").between(0, max_price),
+        "bad_rating": ~F.col("rating").between(-MAX_QUANTITY, MAX_QUANTITY),
+        "bad_propensity": ~F.col("propensity").between(0, 1) | (F.col("propensity") == 0),
+    }
+
+
+def _midnight(days: int, timezone: str) -> Column:
+    """The start of the platform's day `days` after the arrival day."""
+    return F.to_utc_timestamp(F.date_add(F.to_date("ds"), days).cast("timestamp"), timezone)

@@ -1,0 +1,1 @@
+"""States carried from day to day: histories, items, training examples."""
