@@ -15,9 +15,9 @@ from pipeline.runtime.days import shift
 from pipeline.sources.landing import active_sources
 from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.landing.catalogue import read_catalogue
 from spark_jobs.landing.inspect import Landed, check_unchanged, inspect_catalogues
 from spark_jobs.states.items import last_of_day, merge_items, seen_items
-from spark_jobs.landing.catalogue import read_catalogue
 
 LOG_BEGINS = "0001-01-01"
 

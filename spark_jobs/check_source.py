@@ -15,10 +15,10 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.sources.landing import source_days
 from pipeline.sources.source import Source, load_source
 from spark_jobs.engine.job import run_job
-from spark_jobs.landing.inspect import inspect_drop
 from spark_jobs.engine.session import open_session
-from spark_jobs.landing.show import show_rows
 from spark_jobs.landing.ingest import ingest
+from spark_jobs.landing.inspect import inspect_drop
+from spark_jobs.landing.show import show_rows
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pipeline.runtime.settings import load_settings
 from spark_jobs.engine.job import run_job
-from spark_jobs.landing.records_of import find_landed
 from spark_jobs.engine.session import open_session
+from spark_jobs.landing.records_of import find_landed
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from functools import partial
 from pipeline.sources.landing import active_sources
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
-from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day
 from spark_jobs.landing.ingest import ingest
+from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day
 
 
 def main() -> None:

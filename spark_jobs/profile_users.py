@@ -17,10 +17,10 @@ from pipeline.tables.interests import (
     USER_SIGNALS,
 )
 from pipeline.tables.registry import ITEMS, USER_HISTORY
+from spark_jobs.behaviour.signals import signals
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.interests.migrations import migration_patterns, migrations
 from spark_jobs.interests.profile import user_interests
-from spark_jobs.behaviour.signals import signals
 
 
 def main() -> None:

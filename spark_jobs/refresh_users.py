@@ -15,9 +15,9 @@ from pipeline.intraday.taken import drop_profiles, finished, plan_refresh, publi
 from pipeline.runtime.settings import load_settings
 from pipeline.sources.landing import active_sources
 from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.engine.session import open_session
 from spark_jobs.landing.inspect import inspect_so_far
 from spark_jobs.refresh.steps import Refresh
-from spark_jobs.engine.session import open_session
 
 
 def main() -> None:

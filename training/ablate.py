@@ -18,16 +18,15 @@ from typing import Any
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import UsageError
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
-from training.evaluation.trial_table import record, table
-from training.job import arguments
-from training.network.presets import Preset, preset_named
 from training.data.scope import Scope
+from training.evaluation.trial_table import record, table
+from training.evaluation.trials import Trial, Window, run_trial, trial_data, trial_window
+from training.fitting.data import TrainingData
 from training.fitting.start import open_start
 from training.model.model import TrainedModel
-from training.fitting.data import TrainingData
-from training.evaluation.trials import Trial, Window, run_trial
-from training.trial_data import trial_data, trial_window
+from training.network.presets import Preset, preset_named
 
 AS_IS = "as_it_is"
 SWITCHES: dict[str, dict[str, Any]] = {

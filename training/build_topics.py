@@ -8,17 +8,17 @@ night of a week and where they have changed much; else new ones join the topics 
 """
 
 from pipeline.runtime import program
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
+from pipeline.storage.reading import open_day
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
-from training.job import arguments, open_day
 from training.topics.co_engagement import co_engagement
-from training.topics.day_items import read_items
+from training.topics.day_items import item_vectors, read_items
 from training.topics.lineage import read_earlier
-from training.topics.item_vectors import item_vectors
 from training.topics.placing import place_items
 from training.topics.topic_rows import both_tables
 

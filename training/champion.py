@@ -5,26 +5,12 @@ python -m training.champion --print      prints its version; exit code 3 when th
 
 import argparse
 import sys
-from pathlib import Path
 
 from pipeline.runtime import program
-from pipeline.runtime.settings import Settings, load_settings
-from training.registry.versions import CHAMPION, aliased, folder_of
-from training.registry.runs import open_client
+from pipeline.runtime.settings import load_settings
+from training.registry.versions import version
 
 NO_CHAMPION = 3
-
-
-def version(settings: Settings) -> str | None:
-    """The champion's version, None when there is none; a home without models is left as it is."""
-    if not settings.mlflow_uri and not (settings.mlflow / "mlflow.db").exists():
-        return None
-    return aliased(open_client(settings), CHAMPION)
-
-
-def load(settings: Settings, wanted: str) -> Path:
-    """The model folder of a version. Raises ModelError when it is not registered."""
-    return folder_of(open_client(settings), wanted)
 
 
 def main() -> None:

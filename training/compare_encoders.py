@@ -15,16 +15,16 @@ import numpy as np
 
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.reading import open_day
 from pipeline.tables.registry import ITEMS
+from training.data.scope import EVERYTHING
 from training.evaluation.trial_table import record, table
+from training.evaluation.trials import Trial, replaced_vectors, run_trial, trial_data, trial_window
+from training.network.presets import Preset, preset_named
 from training.texts.encoders import open_encoder
 from training.texts.item_texts import embed_items, texts_of
-from training.job import arguments, open_day
-from training.network.presets import Preset, preset_named
-from training.data.scope import EVERYTHING
-from training.evaluation.trials import Trial, run_trial
-from training.trial_data import replaced_vectors, trial_data, trial_window
 
 ENCODERS = ("tfidf", "word2vec")
 NO_EVENT_TEXT, IDS_ALONE = "no_event_text", "ids_alone"

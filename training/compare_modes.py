@@ -14,14 +14,13 @@ from typing import Any
 
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import Settings, load_settings
-from training.evaluation.trial_table import record, table
-from training.job import arguments
-from training.network.presets import TUNINGS, Preset, preset_named
 from training.data.scope import Scope
+from training.evaluation.trial_table import record, table
+from training.evaluation.trials import Trial, others, run_trial, trial_data, trial_window
 from training.fitting.start import open_start
-from training.evaluation.trials import Trial, run_trial
-from training.trial_data import others, trial_data, trial_window
+from training.network.presets import TUNINGS, Preset, preset_named
 
 SCRATCH = "scratch"
 # A share of the users is few steps an epoch.

@@ -10,15 +10,15 @@ import pyarrow as pa
 
 from pipeline.runtime import program
 from pipeline.runtime.errors import NotPublishedError
+from pipeline.runtime.program import add_range, arguments, wanted_days
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
-from pipeline.storage.reading import published
+from pipeline.storage.reading import open_day, published
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
 from training.texts.encoders import open_encoder
 from training.texts.item_texts import embed_items, known_vectors, texts_of
-from training.job import add_range, arguments, open_day, wanted_days
 
 
 def main() -> None:

@@ -8,14 +8,14 @@ Reads the test fold of `training_examples` and the run's model; writes metrics, 
 
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
 from training.evaluation.challenger import evaluate_model, load_window
-from training.evaluation.report_record import against_champion, keep, report_of
-from training.job import arguments
 from training.evaluation.pages import lines
+from training.evaluation.report_record import against_champion, keep, report_of
+from training.model.model import load
 from training.registry.origins import pins_of
 from training.registry.runs import artifact_folder, needed_run, open_client
-from training.model.model import load
 
 
 def main() -> None:

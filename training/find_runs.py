@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.runtime import program
 from pipeline.runtime.settings import Settings, load_settings
-from training.registry.versions import version_of_run
 from training.registry.origins import SNAPSHOT
 from training.registry.runs import DS_TAG, EXPERIMENT, open_client
+from training.registry.versions import version_of_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

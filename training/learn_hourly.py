@@ -12,7 +12,7 @@ Hours that are learned out of order are left out: what came later has been learn
 from pipeline.intraday.hour import arguments, parse_hour
 from pipeline.runtime import program
 from pipeline.runtime.settings import load_settings
-from training.hourly.learning import one_at_a_time, run
+from training.hourly.hour import one_at_a_time, run
 
 
 def main() -> None:

@@ -9,13 +9,12 @@ Exits with 0 also when the challenger is turned down: then the champion stays.
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import ModelError
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
-from training.job import arguments
 from training.evaluation.promotion import decide
-from training.registry.versions import CHAMPION, MODEL, aliased, day_of, register
 from training.evaluation.report import kept
-from training.rollback import ROLLED_BACK
 from training.registry.runs import needed_run, open_client
+from training.registry.versions import CHAMPION, MODEL, ROLLED_BACK, aliased, day_of, register
 
 
 def main() -> None:

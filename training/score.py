@@ -10,9 +10,9 @@ the bucket.
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import UsageError
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
-from training.champion import load, version
-from training.job import arguments
+from training.registry.versions import load, version
 from training.scoring.bucket import Bucket, score_bucket
 
 

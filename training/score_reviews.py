@@ -13,14 +13,14 @@ import pyarrow.dataset as arrow_dataset
 
 from pipeline.runtime import program
 from pipeline.runtime.days import shift
+from pipeline.runtime.program import add_range, arguments, wanted_days
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
-from pipeline.storage.reading import pinned_files
+from pipeline.storage.reading import open_day, pinned_files
 from pipeline.tables.interests import REVIEW_SENTIMENTS
 from pipeline.tables.registry import EVENTS
-from training.job import add_range, arguments, open_day, wanted_days
 from training.texts.sentiment import cross_sentiments, later_quality, on_scale
 
 COLUMNS = ["ds", "platform", "event_id", "user_id", "item_id", "rating", "text"]

@@ -10,19 +10,18 @@ registers its model as challenger. Tried again with the same run, it goes on fro
 """
 
 from pipeline.runtime import program
+from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
 from training.fitting import distributed
-from training.building import finish
-from training.texts.encoders import publish_with
-from training.ensemble import Ensemble
-from training.fitting.fit_model import fit
-from training.job import arguments
-from training.fitting.plan import planned
-from training.registry.versions import register
-from training.fitting.run_record import RunRecord
-from training.registry.runs import open_client, start_run
-from training.model.model import save
 from training.fitting.data import load_training_data
+from training.fitting.fit_model import finish, fit
+from training.fitting.plan import planned
+from training.fitting.run_record import RunRecord
+from training.model.model import save
+from training.network.network import Ensemble
+from training.registry.runs import open_client, start_run
+from training.registry.versions import register
+from training.texts.encoders import publish_with
 
 
 def main() -> None:

@@ -4,13 +4,16 @@ Exit code 2 is wrong usage, 1 any other failure. A program imports this module b
 ones, because it also keeps Python from searching for garbage among what they bring.
 """
 
+import argparse
 import atexit
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.runtime.days import day_range
 from pipeline.runtime.errors import TidemarkError, UsageError
 
 DISK_FULL = "No space left on device"
@@ -72,3 +75,27 @@ def _leave() -> None:
 if _is_program():
     gc.disable()
     atexit.register(_leave)  # the first to register is the last to run
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """A parser with `--run`; its description is the job's docstring."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
+    return parser
+
+
+def add_range(parser: argparse.ArgumentParser) -> None:
+    """`--ds D`, or `--from D1 --to D2`."""
+    parser.add_argument("--ds", help="one day")
+    parser.add_argument("--from", dest="first", help="first day of a range")
+    parser.add_argument("--to", dest="last", help="last day of a range")
+
+
+def wanted_days(given: argparse.Namespace) -> list[str]:
+    """The days that `add_range`'s options name. Raises UsageError when they name none."""
+    first, last = given.ds or given.first, given.ds or given.last
+    if not first or not last:
+        raise UsageError("days: expected --ds D or --from D1 --to D2")
+    return day_range(first, last)

@@ -8,11 +8,15 @@
 A read sees one snapshot: a publish that happens meanwhile is not seen.
 """
 
+from collections.abc import Callable
+
 import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
 from pyiceberg.table import ALWAYS_TRUE, DataScan
 
 from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
 from pipeline.storage.publish import Publication, publications
 from pipeline.tables.registry import table_named
@@ -80,3 +84,34 @@ def pinned_files(
     planned = iceberg.scan(row_filter=days, snapshot_id=snapshot_id).plan_files()
     snapshot = snapshot_id or iceberg.metadata.current_snapshot_id
     return snapshot, sorted(task.file.file_path for task in planned)
+
+
+def open_day(
+    settings: Settings, table: Table, ds: str, agree: Callable[[int], int] = lambda own: own
+) -> tuple[int, arrow_dataset.Dataset]:
+    """The snapshot id and the rows of one published day, to be read in batches.
+
+    `agree` turns this process's snapshot id into the one that all processes of a job read.
+
+    Raises NotPublishedError when the day is not published.
+    """
+    days = published(table.name, settings)
+    if ds not in days:
+        found = f"{len(days)} days, {min(days)}..{max(days)}" if days else "none"
+        raise NotPublishedError(
+            f"{table.name} ds={ds}: not published; published are {found}; "
+            "run the steps that write it first"
+        )
+    newest, _ = pinned_files(table.name, ds, ds, settings)
+    assert newest is not None, "a published table has a snapshot"
+    snapshot = agree(newest)
+    _, files = pinned_files(table.name, ds, ds, settings, snapshot)
+    paths = [path.removeprefix("file://") for path in files]
+    return snapshot, arrow_dataset.dataset(paths, schema=table.schema, format="parquet")
+
+
+def open_staged(settings: Settings, table: Table, ds: str, run: str) -> arrow_dataset.Dataset:
+    """The rows that a run has staged of one day. Raises StagingError when it has staged nothing."""
+    parts = staging.current(settings, table.name, run)
+    paths = [path for part in parts for path in part.days.get(ds, [])]
+    return arrow_dataset.dataset(paths, schema=table.schema, format="parquet")

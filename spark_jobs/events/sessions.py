@@ -21,9 +21,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.tables.registry import SESSIONS
+from spark_jobs.engine.kernels import map_groups
 from spark_jobs.transforms.exact_sum import exact_sum
 from spark_jobs.transforms.local_day import local_day, require_zones
-from spark_jobs.engine.kernels import map_groups
 
 # Two local days hold 48 h of a chain; the third, rows that arrived a day before their own.
 LOOKBACK_DAYS = 3

@@ -3,9 +3,9 @@
 import numpy as np
 
 from pipeline.interest_rules import ALARM
-from spark_jobs.transforms.interests.changes import Changes
 from spark_jobs.interests.day_paths import DayPaths
 from spark_jobs.interests.population import Population
+from spark_jobs.transforms.interests.changes import Changes
 
 MOVED = 0.4  # share of the days that go to the new topic
 STICKY = 0.1  # share of the days that repeat the last one's topics

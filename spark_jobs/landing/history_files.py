@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame
 
 from pipeline.runtime.errors import LandingError
 from pipeline.sources.source import Drop
-from spark_jobs.transforms.split_days import DAY
 from spark_jobs.engine.writing import by_day
+from spark_jobs.transforms.split_days import DAY
 
 WRITTEN = "ds string, path string, rows long"
 

@@ -14,15 +14,15 @@ from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_INTER
 from pipeline.tables.intraday import USER_HISTORY_INTRADAY
 from pipeline.tables.registry import ITEMS, RAW_EVENTS, USER_HISTORY
 from pipeline.tables.schema import Table
-from spark_jobs.engine.job import SparkJob
-from spark_jobs.landing.inspect import Landed, check_unchanged
-from spark_jobs.transforms.accumulate import accumulate
-from spark_jobs.events.clean import judge, keep_events, placed
-from spark_jobs.landing.ingest import ingest
-from spark_jobs.transforms.intraday.everyone import everyone
-from spark_jobs.refresh.touched import expected_rows, hold, of_users, tally, touched_users
-from spark_jobs.interests.profile import user_interests
 from spark_jobs.behaviour.signals import signals
+from spark_jobs.engine.job import SparkJob
+from spark_jobs.events.clean import judge, keep_events, placed
+from spark_jobs.interests.profile import user_interests
+from spark_jobs.landing.ingest import ingest
+from spark_jobs.landing.inspect import Landed, check_unchanged
+from spark_jobs.refresh.touched import expected_rows, hold, of_users, tally, touched_users
+from spark_jobs.transforms.accumulate import accumulate
+from spark_jobs.transforms.intraday.everyone import everyone
 
 
 @dataclass(frozen=True)

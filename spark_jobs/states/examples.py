@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pipeline.runtime.days import days_between, shift
 from pipeline.runtime.errors import ModelError
 from pipeline.tables.registry import TRAINING_EXAMPLES
+from spark_jobs.engine.kernels import map_groups
 from spark_jobs.states.history import (
     as_known,
     daily_counts,
@@ -17,7 +18,6 @@ from spark_jobs.states.history import (
     listed_events,
     with_list,
 )
-from spark_jobs.engine.kernels import map_groups
 
 HORIZON = 28  # days after a cut-off that belong to its example
 TEST, VALID = 28, 56  # days before the last one: two windows that do not overlap

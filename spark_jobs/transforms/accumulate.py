@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.days import shift
 from pipeline.tables.registry import USER_HISTORY
+from spark_jobs.engine.kernels import map_groups
 from spark_jobs.states.history import (
     DAILY_FIELDS,
     EVENT_FIELDS,
@@ -16,7 +17,6 @@ from spark_jobs.states.history import (
     history_rows,
     listed_events,
 )
-from spark_jobs.engine.kernels import map_groups
 
 COLUMNS = USER_HISTORY.schema.names
 STATE = [name for name in COLUMNS if name not in ("ds", "user_id")]

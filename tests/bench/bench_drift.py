@@ -23,12 +23,12 @@ from planted import Planted, arguments, generated, in_home
 from pipeline.runtime.days import days_since_1970
 from pipeline.runtime.settings import load_settings
 from spark_jobs.interests.calibrate import calibrate
-from spark_jobs.transforms.interests.changes import NEVER
 from spark_jobs.interests.drift_stages import REVIVING, STABLE, find_stages
-from spark_jobs.transforms.interests.find_changes import find_changes
 from spark_jobs.interests.population import fit_population
-from spark_jobs.interests.touches import Touches, find_touches
 from spark_jobs.interests.profile import numbered
+from spark_jobs.interests.touches import Touches, find_touches
+from spark_jobs.transforms.interests.changes import NEVER
+from spark_jobs.transforms.interests.find_changes import find_changes
 
 ACTIVE = (1, 5, 10, 20)  # active days before and after the shift, at least
 KINDS = ("abrupt", "gradual", "revival")

@@ -22,9 +22,9 @@ from pipeline.sources.sample.people import NOISE, People, Shift
 from pipeline.sources.sample.topics import TOPIC_NAMES
 from spark_jobs.interests.day_paths import DayPaths
 from spark_jobs.interests.population import Population, fit_population
+from spark_jobs.interests.profile import numbered
 from spark_jobs.interests.touches import Touches, find_touches
 from spark_jobs.interests.watch import Watch
-from spark_jobs.interests.profile import numbered
 
 CERTAIN = 1e9  # days of evidence that the true tastes weigh
 STRENGTH = 0.85  # of a shift, on average

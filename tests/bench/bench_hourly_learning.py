@@ -41,14 +41,13 @@ from hourly_line import (
 )
 from hourly_world import shop_of
 
-from training.evaluation.intervals import interval
 from training.data.users import Examples, to_examples
-from training.hourly.foretold import K, Pairs, quality
-from training.hourly.trend import item_trend
+from training.evaluation.intervals import interval
+from training.hourly.predicted import K, Pairs, item_trend, quality
 from training.hourly.update import Steps
+from training.model.model import TrainedModel
 from training.model.predictor import Predictor
 from training.ranking.moments import markets
-from training.model.model import TrainedModel
 
 VARIANTS = ("frozen", "nightly", "history", "learning")
 Made = TypeVar("Made")

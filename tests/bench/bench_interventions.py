@@ -28,11 +28,11 @@ from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import pinned_files, published, scan
 from pipeline.tables.registry import TRAINING_EXAMPLES
-from training import champion
+from training.data.catalogue import NO_PINS, load_catalogue, open_table
 from training.data.users import HEADS, load_examples
-from training.model.predictor import Predictor
 from training.model.model import load
-from training.fitting.data import NO_PINS, load_catalogue, open_table
+from training.model.predictor import Predictor
+from training.registry import versions
 
 COOL_DOWN, SILENT, SOON, HORIZON = 28, 84, 14, 28  # days
 FADING, CHANCES = (0.8, 0.9, 0.95), (0.1, 0.2, 0.3)
@@ -147,9 +147,9 @@ def returns(settings: Settings) -> None:
 
 def chances_then(settings: Settings) -> list[tuple[str, str, pl.DataFrame]]:
     """Per cut-off of the valid and the test fold, users with p_return_28d and what came."""
-    ds, version = min(published("training_examples", settings)), champion.version(settings)
+    ds, version = min(published("training_examples", settings)), versions.version(settings)
     assert version, "a champion is needed"
-    model = load(champion.load(settings, version))
+    model = load(versions.load(settings, version))
     catalogue, _ = load_catalogue(settings, ds)
     _, rows = open_table(settings, TRAINING_EXAMPLES, ds, NO_PINS)
     known = pl.DataFrame(rows.to_table(columns=["user_id", "cutoff_ds", "fold", "return_28d"]))

@@ -20,17 +20,17 @@ import polars as pl
 
 from pipeline.runtime.settings import load_settings
 from pipeline.tables.registry import EVENT_TYPES
+from training.data.sequences import Sequences
 from training.evaluation.baselines import als, markov
-from training.evaluation.baselines.neighbours import item_knn, plain_ease
+from training.evaluation.baselines.counts import Popular
 from training.evaluation.baselines.known import Known
 from training.evaluation.baselines.known import Ranker as Baseline
-from training.baselines.popular import Popular
-from training.model.lists import NEVER, top
+from training.evaluation.baselines.neighbours import item_knn, plain_ease
 from training.evaluation.metrics import ndcg, recall
+from training.model.lists import NEVER, top
 from training.ranking.engagements import Engagements, engagements
 from training.ranking.market import Market, Sizes, market
 from training.ranking.order import NEW_ONLY, Finished, Moment, fit_ranker
-from training.data.sequences import Sequences
 from training.texts.language_model import TextEncoder
 
 DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data"))

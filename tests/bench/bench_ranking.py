@@ -16,18 +16,17 @@ import polars as pl
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import load_settings
 from pipeline.storage.reading import scan
-from spark_jobs.states.history import as_known, daily_counts, listed_events, with_list
 from spark_jobs.states.examples import first_events
+from spark_jobs.states.history import as_known, daily_counts, listed_events, with_list
 from training.data.arrow import day_number
-from training.data.catalogue import Catalogue
+from training.data.catalogue import Catalogue, load_catalogue
+from training.data.sequences import sequences
+from training.data.users import user_states
 from training.evaluation.metrics import ndcg, recall
 from training.ranking.engagements import engagements
 from training.ranking.market import Sizes
 from training.ranking.moments import markets, parts
 from training.ranking.order import NEW_ONLY, REPEATS, Finished, Ranker, fit_ranker
-from training.data.sequences import sequences
-from training.states import user_states
-from training.fitting.data import load_catalogue
 
 CUTS = ("2011-10-10", "2011-09-10", "2011-08-11", "2011-07-12")
 # For tuning: --cuts 2011-06-12 2011-05-13, whose windows end before those of CUTS begin.

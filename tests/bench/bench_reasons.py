@@ -15,21 +15,21 @@ import numpy as np
 import torch
 
 from pipeline.runtime.settings import load_settings
+from pipeline.storage.reading import open_day
 from pipeline.tables.registry import USER_HISTORY
 from tests.bench.head_deletions import head_deletions
 from tests.bench.list_deletions import PLACES, Lists, list_deletions
 from training.data.arrow import day_number
+from training.data.catalogue import load_catalogue
 from training.evaluation.intervals import interval
-from training.champion import load as model_folder
-from training.champion import version
-from training.embedding_drift import embedding_drift
-from training.job import open_day
 from training.model.lists import LISTS
-from training.model.predictor import Predictor
-from training.scoring.reasons.columns import because, propensity_reasons
-from training.scoring.bucket import ENGAGED, Bucket, batches, everyone
 from training.model.model import load
-from training.fitting.data import load_catalogue
+from training.model.predictor import Predictor
+from training.registry.versions import load as model_folder
+from training.registry.versions import version
+from training.scoring.bucket import ENGAGED, Bucket, batches, everyone
+from training.scoring.feature_rows import embedding_drift
+from training.scoring.reasons.columns import because, propensity_reasons
 
 
 def main() -> None:

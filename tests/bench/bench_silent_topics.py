@@ -17,8 +17,7 @@ import pyarrow.dataset as arrow_dataset
 from pipeline.tables.registry import USER_HISTORY
 from training.topics.clusters import assign, fit
 from training.topics.co_engagement import co_engagement
-from training.topics.day_items import HALF
-from training.topics.item_vectors import item_vectors
+from training.topics.day_items import HALF, item_vectors
 from training.topics.placing import APART, FIRST_WORTH, wanted_topics
 
 KINDS = {"buy": "purchase", "fav": "favorite"}

@@ -16,14 +16,13 @@ import polars as pl
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from pipeline.runtime.settings import load_settings
+from pipeline.storage.reading import open_day
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from training.texts.encoders import open_encoder
-from training.job import open_day
 from training.topics.clusters import assign, fit
 from training.topics.co_engagement import co_engagement
-from training.topics.day_items import HALF, DayItems, read_items
+from training.topics.day_items import HALF, DayItems, item_vectors, read_items
 from training.topics.lineage import Earlier, earlier
-from training.topics.item_vectors import item_vectors
 from training.topics.placing import FIRST_WORTH, place_items
 from training.topics.topic_rows import both_tables
 

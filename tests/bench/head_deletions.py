@@ -5,14 +5,12 @@ import pyarrow as pa
 from torch import Tensor
 
 from tests.bench.list_deletions import Lists, Moved
-from training.data.users import HEADS
-from training.propensity.inputs import stack_inputs
+from training.data.users import HEADS, user_states
+from training.propensity.plain_models import stack_inputs
 from training.propensity.stack import sources
-from training.scoring.reasons.columns import EVENTS, EXPLAINED, FEATURES
+from training.scoring.reasons.columns import EVENTS, EXPLAINED, FEATURES, strongest
 from training.scoring.reasons.effects import feature_effects
 from training.scoring.reasons.occlusion import newest, occlusion, without
-from training.reasons.strongest import strongest
-from training.states import user_states
 
 MOST_TRIED = 100_000  # kinds and days of a user that random ones are drawn from: all
 

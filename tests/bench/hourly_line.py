@@ -10,24 +10,23 @@ import polars as pl
 import torch
 from hourly_world import WEEK, Shop
 
-from training.evaluation.intervals import Interval
-from training.building import _model_scores
 from training.data.catalogue import Catalogue
+from training.data.sequences import ENGAGED_KINDS
 from training.data.users import Examples, to_examples
-from training.fitting.fit_model import fit
-from training.hourly.foretold import Quality, quality
+from training.evaluation.intervals import Interval
+from training.fitting.data import TrainingData
+from training.fitting.fit_model import _model_scores, fit
 from training.hourly.guard import decide, gain
+from training.hourly.predicted import Quality, quality
 from training.hourly.update import Rows, Steps, candidate
+from training.model.model import Card, TrainedModel
 from training.model.predictor import Predictor
 from training.network.presets import PRESETS, Preset
+from training.network.vocabulary import count_items, vocabulary_of
 from training.propensity.stack import plain_propensities
 from training.ranking.engagements import Engagements, engagements, merged
 from training.ranking.fit_blends import fit_rankers
 from training.ranking.market import Sizes
-from training.data.sequences import ENGAGED_KINDS
-from training.model.model import Card, TrainedModel
-from training.fitting.data import TrainingData
-from training.network.vocabulary import count_items, vocabulary_of
 
 PRESET = replace(
     PRESETS["quick"], targets=8, steps_per_epoch=60, epochs=3, reads_text=False, blend_users=400,

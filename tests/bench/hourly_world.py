@@ -19,8 +19,8 @@ from pipeline.sources.sample.world import World, plant_world
 from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue, build_catalogue
-from training.texts.encoders import fit
 from training.data.users import HEADS
+from training.texts.encoders import fit
 
 ACTS = {"click": "view", "cart": "cart", "purchase": "purchase", "return": "return"}
 WEEK = 7  # days that an example looks ahead

@@ -7,14 +7,13 @@ import pyarrow as pa
 from torch import Tensor
 
 from training.data.arrow import kept, plain
+from training.data.sequences import Sequences, sequences
+from training.data.users import UserStates, user_states
 from training.model.lists import Ranked
 from training.model.predictor import Asked, Predictor
 from training.ranking.mixture import LEAST
-from training.scoring.reasons.columns import ENTRIES, ITEMS
+from training.scoring.reasons.columns import ENTRIES, ITEMS, strongest
 from training.scoring.reasons.own_items import effects
-from training.reasons.strongest import strongest
-from training.data.sequences import Sequences, sequences
-from training.states import UserStates, user_states
 
 PLACES = (0, 4, 9)  # entries of a list that are tried
 LEAST_CHANCE = 1e-6  # an entry that falls out of the short list counts as that

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from lives_of_users import DS, ITEMS, act, history, moment
 
 from spark_jobs.behaviour.cycles import due_again, learn_cycles
-from spark_jobs.transforms.behaviour.habits import FEATURES
 from spark_jobs.behaviour.intents import learn_words
 from spark_jobs.behaviour.prices import UsualReturns, usual_prices
 from spark_jobs.behaviour.rhythm import Rhythm, rhythm
 from spark_jobs.behaviour.unpacked import Unpacked, unpack
 from spark_jobs.behaviour.unusual import learn_usual
+from spark_jobs.transforms.behaviour.habits import FEATURES
 
 
 def on_days(*agos: int) -> Unpacked:

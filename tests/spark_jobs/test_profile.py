@@ -12,11 +12,11 @@ from touched import history
 
 from pipeline.tables.interests import MIGRATION_PATTERNS, MIGRATIONS, USER_INTERESTS
 from pipeline.tables.registry import USER_HISTORY
-from spark_jobs.states.history import as_known, daily_counts, listed_events
 from spark_jobs.interests import population
-from spark_jobs.interests.touches import LISTS, Touches, find_touches
 from spark_jobs.interests.migrations import migration_patterns, migrations
 from spark_jobs.interests.profile import learn, numbered, profiles, user_interests
+from spark_jobs.interests.touches import LISTS, Touches, find_touches
+from spark_jobs.states.history import as_known, daily_counts, listed_events
 
 DS = "2011-11-09"
 ITEM_TOPICS = pa.table(

@@ -19,9 +19,9 @@ from pipeline.runtime.settings import Settings
 from pipeline.sources.source import load_source
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.tables.registry import RAW_EVENTS
-from spark_jobs.landing.inspect import inspect_drop
 from spark_jobs.events.clean import judge, keep_events, quarantine
 from spark_jobs.landing.ingest import ingest
+from spark_jobs.landing.inspect import inspect_drop
 from spark_jobs.landing.pseudonymise import name_events
 
 pytestmark = pytest.mark.spark

@@ -8,8 +8,8 @@ from pyspark.sql import SparkSession
 from pipeline.runtime.errors import LandingError, SourceError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import find_source
-from spark_jobs.landing.inspect import inspect_catalogues
 from spark_jobs.landing.catalogue import read_catalogue
+from spark_jobs.landing.inspect import inspect_catalogues
 
 pytestmark = pytest.mark.spark
 TOML = """

@@ -10,11 +10,10 @@ from pipeline.runtime.errors import UsageError
 from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
 from training import ablate
-from training.evaluation.trial_table import table
-from training.network.presets import PRESETS
 from training.data.scope import EVERYTHING
-from training.evaluation.trials import Trial, Window
-from training.trial_data import trial_data, trial_window
+from training.evaluation.trial_table import table
+from training.evaluation.trials import Trial, Window, trial_data, trial_window
+from training.network.presets import PRESETS
 
 PRESET = replace(PRESETS["tiny"], epochs=1, steps_per_epoch=2, dp_steps=3, dp_users=30, delta=1e-3)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from training.adversarial import worst_shift
+from training.network.losses import worst_shift
 
 
 def test_it_goes_along_the_gradient_by_a_share_of_the_norm() -> None:

@@ -22,16 +22,16 @@ from tests.training.factory import (
     publish_day,
     user_id,
 )  # fmt: skip
-from training.fitting import distributed
 from training import train
-from training.building import build_trainer
 from training.data.catalogue import build_catalogue
 from training.data.users import HEADS
-from training.network.network import InterestModel
-from training.network.presets import PRESETS
+from training.fitting import distributed
+from training.fitting.data import TrainingData, load_training_data
+from training.fitting.fit_model import build_trainer
 from training.fitting.start import new_model
 from training.model.model import Card, TrainedModel
-from training.fitting.data import TrainingData, load_training_data
+from training.network.network import InterestModel
+from training.network.presets import PRESETS
 from training.network.vocabulary import Vocabulary
 
 CPU = torch.device("cpu")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.training.factory import embeddings, examples
-from training.fitting.targets import TargetDraws, tokens
 from training.data.catalogue import Catalogue, build_catalogue
 from training.data.draws import uniform
 from training.data.users import Examples, to_examples
+from training.fitting.targets import TargetDraws
+from training.network.inputs import tokens
 from training.network.presets import PRESETS
 
 PRESET = replace(PRESETS["tiny"], events=6, targets=16)

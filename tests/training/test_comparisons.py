@@ -13,13 +13,12 @@ from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import ITEMS, TRAINING_EXAMPLES
 from tests.training.factory import DS, embeddings, examples, item_rows, publish_day
 from training import compare_encoders, compare_modes
-from training.evaluation.trial_table import KIND, table
-from training.network.presets import TUNINGS
 from training.data.scope import Scope
-from training.registry.runs import find_run, local_folder, open_client
+from training.evaluation.trial_table import KIND, table
+from training.evaluation.trials import Quality, Trial, others
 from training.fitting.data import load_training_data
-from training.evaluation.trials import Quality, Trial
-from training.trial_data import others
+from training.network.presets import TUNINGS
+from training.registry.runs import find_run, local_folder, open_client
 
 CPU = torch.device("cpu")
 ITEM_COUNT = 40

@@ -7,10 +7,10 @@ import pytest
 
 from tests.training.baselines.lives import window
 from tests.training.test_judging import FALLING, ITEMS, LIVES, Fixed, catalogue
-from training.evaluation.baselines.known import Known
-from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
-from training.evaluation.challenger import Evaluation, compare
 from training.data.users import HEADS
+from training.evaluation.baselines.known import Known
+from training.evaluation.challenger import Evaluation, compare
+from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
 from training.evaluation.judging import judge
 
 # User 0 turns to items 0 and 3, user 1 to item 5: over both, the higher numbers are better.

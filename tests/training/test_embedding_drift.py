@@ -9,10 +9,9 @@ from pipeline.runtime.days import shift
 from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import history, predictor
 from training.data.catalogue import Catalogue, build_catalogue
-from training.embedding_drift import embedding_drift, known_by
-from training.model.predictor import Predictor
-from training.scoring.feature_rows import score_users
 from training.data.sequences import sequences
+from training.model.predictor import Predictor
+from training.scoring.feature_rows import embedding_drift, known_by, score_users
 
 LONG_AGO, THEN, LATER = shift(DS, -60), shift(DS, -28), shift(DS, -27)
 

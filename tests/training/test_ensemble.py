@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from training.ensemble import Ensemble
 from training.data.users import HEADS
-from training.network.network import Inputs, InterestModel, Shape
+from training.network.inputs import Inputs
+from training.network.network import Ensemble, InterestModel, Shape
 from training.network.presets import PRESETS
 
 ROWS, ITEMS, POSITIONS, FEATURES = 3, 7, 5, 4

@@ -21,15 +21,14 @@ from tests.training.factory import (
     publish_day,
     user_id,
 )  # fmt: skip
-from training.texts import event_texts
-from training.fitting.targets import tokens
-from training.building import build_trainer
 from training.data.catalogue import Catalogue, build_catalogue
-from training.texts.event_texts import EventTexts
 from training.data.users import to_examples
-from training.fitting.objective import inputs_of, with_texts
-from training.network.presets import PRESETS
 from training.fitting.data import TrainingData, load_training_data
+from training.fitting.fit_model import build_trainer
+from training.network.inputs import inputs_of, tokens, with_texts
+from training.network.presets import PRESETS
+from training.texts import event_texts
+from training.texts.event_texts import EventTexts
 
 CPU = torch.device("cpu")
 PRESET = replace(PRESETS["tiny"], epochs=2, steps_per_epoch=3)

@@ -12,13 +12,11 @@ from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
 from training.data.arrow import day_number
-from training.building import finish
-from training.ensemble import Ensemble
-from training.fitting.fit_model import Fitted, fit
-from training.network.presets import PRESETS, Preset
-from training.replay import rows_to_learn, with_news
+from training.fitting.data import TrainingData, load_training_data, rows_to_learn, with_news
+from training.fitting.fit_model import Fitted, finish, fit
 from training.model.model import TrainedModel, load, save
-from training.fitting.data import TrainingData, load_training_data
+from training.network.network import Ensemble
+from training.network.presets import PRESETS, Preset
 
 CPU = torch.device("cpu")
 PRESET = replace(PRESETS["tiny"], epochs=1, steps_per_epoch=3)

@@ -14,13 +14,13 @@ from pipeline.runtime.errors import LandingError, SettingsError
 from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import ITEMS
 from tests.training.factory import DS as FACTORY_DS
-from training.building import build_trainer
 from training.data.catalogue import build_catalogue
+from training.fitting.data import load_training_data
+from training.fitting.fit_model import build_trainer
+from training.network.presets import PRESETS
 from training.texts.encoders import open_encoder
 from training.texts.images import ImageEncoder, JointEncoder
 from training.texts.item_texts import embed_items, known_vectors
-from training.network.presets import PRESETS
-from training.fitting.data import load_training_data
 
 DS, WIDTH, TEXT = "2026-03-31", 16, 4
 CPU = torch.device("cpu")

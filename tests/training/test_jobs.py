@@ -14,12 +14,12 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.reading import published, read
 from tests.training.factory import DS, publish_shop, vouch
-from training import champion, evaluate, promote, rollback, score, train
-from training.champion import load
-from training.network.presets import PRESETS
-from training.registry.versions import CHALLENGER, CHAMPION, aliased
+from training import evaluate, promote, rollback, score, train
 from training.evaluation.report import kept
+from training.network.presets import PRESETS
+from training.registry import versions
 from training.registry.runs import needed_run, open_client
+from training.registry.versions import CHALLENGER, CHAMPION, aliased, load
 
 Run = Callable[..., None]
 
@@ -38,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         patch.setenv("TIDEMARK_TRAIN_PRESET", "tiny")
         settings = load_settings()
         publish_shop(settings)
-        assert champion.version(settings) is None
+        assert versions.version(settings) is None
         for job in (train, evaluate, promote):
             call(job, "--ds", DS, "--run", "first")
         yield settings
@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 def test_the_first_challenger_becomes_champion(home: Settings) -> None:
     client = open_client(home)
-    assert champion.version(home) == "1"
+    assert versions.version(home) == "1"
     tags = client.get_model_version("tidemark", "1").tags
     assert tags["promotion.promoted"] == "true"
     assert tags["promotion.reason.1"] == "there was no champion"

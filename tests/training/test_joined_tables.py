@@ -23,11 +23,11 @@ from tests.training.factory import (
 )  # fmt: skip
 from tests.training.known_users import interests, signals
 from tests.training.test_scoring import history, model
-from training.scoring import bucket as score_bucket
 from training.data.catalogue import build_catalogue
-from training.scoring.joined_tables import JoinedRows
-from training.scoring.bucket import Bucket
 from training.model.model import save
+from training.scoring import bucket as score_bucket
+from training.scoring.bucket import Bucket
+from training.scoring.joined_tables import JoinedRows
 
 ITEMS, USERS = 60, 9
 

@@ -7,10 +7,10 @@ import pytest
 
 from tests.training.baselines.lives import Life, window
 from tests.training.factory import embeddings, item_rows
-from training.evaluation import judging
-from training.evaluation.baselines.known import LISTS, Known, Ranker
 from training.data.catalogue import Catalogue, build_catalogue
 from training.data.users import Examples
+from training.evaluation import judging
+from training.evaluation.baselines.known import LISTS, Known, Ranker
 from training.evaluation.judging import Judged, judge
 from training.evaluation.slices import Slice, judge_slice, slices_of
 from training.evaluation.staleness import staleness, weekly_labels

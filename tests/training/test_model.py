@@ -2,9 +2,10 @@
 
 import torch
 
-from training.network.backbone import like_lengths
 from training.data.users import HEADS
-from training.network.network import Inputs, InterestModel, Shape
+from training.network.backbone import like_lengths
+from training.network.inputs import Inputs
+from training.network.network import InterestModel, Shape
 from training.network.presets import PRESETS
 
 ITEMS, EVENTS = 7, 16

@@ -10,7 +10,6 @@ from torch import nn
 
 from pipeline.runtime.errors import ModelError
 from training.data.users import HEADS
-from training.network.presets import PRESETS
 from training.fitting.private_heads import (
     Users,
     clipped_sums,
@@ -18,6 +17,7 @@ from training.fitting.private_heads import (
     noise_for,
     spent_epsilon,
 )  # fmt: skip
+from training.network.presets import PRESETS
 
 NAN = float("nan")
 

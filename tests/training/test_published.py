@@ -6,10 +6,10 @@ import pytest
 from tests.training.baselines.lives import window
 from tests.training.factory import embeddings, item_rows
 from tests.training.test_scoring import model
-from training.evaluation.baselines.known import LISTS, Known
 from training.data.catalogue import build_catalogue
-from training.model.lists import NEVER
 from training.evaluation.answering import answering, blind
+from training.evaluation.baselines.known import LISTS, Known
+from training.model.lists import NEVER
 
 ITEMS = 8
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from training.evaluation.report_record import metrics_of
-from training.evaluation.report import REPORT, Report, Verdict, kept, of_list
 from training.evaluation.pages import html, lines, markdown
+from training.evaluation.report import REPORT, Report, Verdict, kept, of_list
+from training.evaluation.report_record import metrics_of
 
 NAN = float("nan")
 HEAD = {"rate": 0.2, "auc": 0.7, "pr_auc": 0.4, "log_loss": 0.5, "ece": 0.01}

@@ -12,9 +12,9 @@ from pipeline.runtime.errors import ModelError, NotPublishedError
 from pipeline.runtime.settings import Settings, load_settings
 from tests.training.factory import DS, publish_shop
 from training import reproduce, train
-from training.registry.versions import CHALLENGER, aliased
 from training.registry.origins import Origin, origin_of
 from training.registry.runs import needed_run, open_client
+from training.registry.versions import CHALLENGER, aliased
 
 START = reproduce.start  # the real one
 

@@ -30,11 +30,12 @@ from tests.training.factory import (
 )  # fmt: skip
 from tests.training.known_users import interests, signals
 from tests.training.test_scoring import model
-from training import champion, rescore
 from training.data.catalogue import build_catalogue
-from training.scoring.refresh import RefreshedUsers
-from training.scoring.bucket import Bucket, score_bucket
 from training.model.model import save
+from training.registry import versions
+from training.scoring import refresh as scoring_refresh
+from training.scoring.bucket import Bucket, score_bucket
+from training.scoring.refresh import RefreshedUsers
 
 BASE, ITEMS, USERS = shift(DS, -1), 60, 12
 TEN, ELEVEN = f"{DS}T10", f"{DS}T11"
@@ -102,8 +103,8 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Set
     before = {number: life(number) for number in range(USERS)}
     publish_day(home, "user_history", histories(before, BASE), BASE, run="base")
     save(model(build_catalogue(embeddings(ITEMS)).item_ids, ["shop"]), tmp_path / "model")
-    monkeypatch.setattr(rescore, "serving", lambda settings: "1")
-    monkeypatch.setattr(champion, "load", lambda settings, version: tmp_path / "model")
+    monkeypatch.setattr(scoring_refresh, "serving", lambda settings: "1")
+    monkeypatch.setattr(versions, "load", lambda settings, version: tmp_path / "model")
     return home
 
 
@@ -128,7 +129,7 @@ def test_it_agrees_with_the_night(shop: Settings, tmp_path: Path) -> None:
     """
     touched = [0, 3, 7, NEW]
     refresh(shop, TEN, touched, [], "r")
-    assert rescore.rescore(RefreshedUsers.of(shop, TEN, "r")) == (4, "1")
+    assert scoring_refresh.rescore(RefreshedUsers.of(shop, TEN, "r")) == (4, "1")
     lives = {n: [*life(n), *(today(n) if n in touched else [])] for n in range(USERS + 1)}
     publish_users(shop, histories(lives, DS), run="night")
     score_bucket(shop, DS, "night", Bucket(0, 1), "1", tmp_path / "model")
@@ -146,11 +147,11 @@ def test_it_agrees_with_the_night(shop: Settings, tmp_path: Path) -> None:
 
 def test_a_later_refresh_leaves_the_others_as_they_were(shop: Settings) -> None:
     refresh(shop, TEN, [0, 3, 7], [], "one")
-    rescore.rescore(RefreshedUsers.of(shop, TEN, "one"))
+    scoring_refresh.rescore(RefreshedUsers.of(shop, TEN, "one"))
     vouch(shop, "user_features_intraday", "one")
     first = staged(shop, "user_features_intraday", "one")
     refresh(shop, ELEVEN, [3, NEW], [0, 7], "two")
-    assert rescore.rescore(RefreshedUsers.of(shop, ELEVEN, "two")) == (4, "1")
+    assert scoring_refresh.rescore(RefreshedUsers.of(shop, ELEVEN, "two")) == (4, "1")
     second = staged(shop, "user_features_intraday", "two")
     assert {row["hour"] for row in second.values()} == {TEN, ELEVEN}
     for number in (0, 7):
@@ -163,7 +164,7 @@ def test_a_refresh_of_everybody_leaves_no_part_of_a_file_empty(shop: Settings) -
     """A row group without rows has no statistics, and the audit would refuse the file."""
     for hour, run in ((TEN, "one"), (ELEVEN, "two")):
         refresh(shop, hour, [0, 3], [], run)
-        rescore.rescore(RefreshedUsers.of(shop, hour, run))
+        scoring_refresh.rescore(RefreshedUsers.of(shop, hour, run))
         vouch(shop, "user_features_intraday", run)
     (manifest,) = staging.current(shop, "user_features_intraday", "two")
     groups = pq.read_metadata(manifest.days[DS][0])
@@ -172,21 +173,21 @@ def test_a_refresh_of_everybody_leaves_no_part_of_a_file_empty(shop: Settings) -
 
 def test_nobody_touched_needs_no_model(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     refresh(shop, TEN, [0, 3], [], "one")
-    rescore.rescore(RefreshedUsers.of(shop, TEN, "one"))
+    scoring_refresh.rescore(RefreshedUsers.of(shop, TEN, "one"))
     vouch(shop, "user_features_intraday", "one")
-    monkeypatch.setattr(rescore, "serving", lambda settings: None)
+    monkeypatch.setattr(scoring_refresh, "serving", lambda settings: None)
     refresh(shop, ELEVEN, [], [0, 3], "two")
-    assert rescore.rescore(RefreshedUsers.of(shop, ELEVEN, "two")) == (2, None)
+    assert scoring_refresh.rescore(RefreshedUsers.of(shop, ELEVEN, "two")) == (2, None)
     refresh(shop, ELEVEN, [5], [0, 3], "three")
     with pytest.raises(ModelError, match="champion: expected one, found none"):
-        rescore.rescore(RefreshedUsers.of(shop, ELEVEN, "three"))
+        scoring_refresh.rescore(RefreshedUsers.of(shop, ELEVEN, "three"))
 
 
 def test_a_user_who_was_never_scored_is_missed(shop: Settings) -> None:
     """The rows that are to stay are not there: the refresh before did not get that far."""
     refresh(shop, TEN, [3], [0], "r")
     with pytest.raises(ModelError, match="expected 2 users of user_history_intraday, scored or"):
-        rescore.rescore(RefreshedUsers.of(shop, TEN, "r"))
+        scoring_refresh.rescore(RefreshedUsers.of(shop, TEN, "r"))
 
 
 def test_an_overtaken_refresh_stops(shop: Settings) -> None:

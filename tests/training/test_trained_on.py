@@ -1,8 +1,8 @@
 """Which runs learned from a person, by the snapshots that they recorded."""
 
 from pipeline.runtime.settings import Settings
-from training.registry.runs import DS_TAG, EXPERIMENT, open_client
 from training.find_runs import trained_on
+from training.registry.runs import DS_TAG, EXPERIMENT, open_client
 
 
 def test_runs_by_their_inputs(home: Settings) -> None:

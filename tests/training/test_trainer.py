@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
-from training.building import build_trainer
 from training.fitting.checkpoints import Progress
-from training.network.presets import PRESETS, Preset
-from training.fitting.loop import Trainer
 from training.fitting.data import TrainingData, load_training_data
+from training.fitting.fit_model import build_trainer
+from training.fitting.loop import Trainer
+from training.network.presets import PRESETS, Preset
 
 PRESET = replace(PRESETS["tiny"], epochs=4, steps_per_epoch=3, patience=4)
 PROJECT = Path(__file__).resolve().parents[2]

@@ -14,14 +14,14 @@ from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, T5Confi
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from tests.training.factory import DS
-from training.network.backbone import read_pretrained
-from training.building import build_trainer, finish
 from training.fitting.checkpoints import Progress
-from training.network.presets import PRESETS, TUNINGS, Preset
+from training.fitting.data import TrainingData, load_training_data
+from training.fitting.fit_model import build_trainer, finish
+from training.fitting.loop import Trainer
 from training.fitting.start import new_model
 from training.model.model import TrainedModel, load, save
-from training.fitting.loop import Trainer
-from training.fitting.data import TrainingData, load_training_data
+from training.network.backbone import read_pretrained
+from training.network.presets import PRESETS, TUNINGS, Preset
 from training.network.tuning import trainable
 from training.network.vocabulary import Vocabulary, vocabulary_of
 
@@ -161,8 +161,7 @@ def test_the_future_is_not_seen_through_any_backbone(pretrained: Path, data: Tra
     model = new_model(data, replace(PRESET, backbone=str(pretrained)), CPU).eval()
     trained = TrainedModel(model, data.vocabulary, None)  # type: ignore[arg-type]
     items, _ = model.item_vectors(torch.from_numpy(data.catalogue.text), torch.arange(80))
-    from training.fitting.targets import tokens
-    from training.fitting.objective import inputs_of
+    from training.network.inputs import inputs_of, tokens
 
     rows = np.flatnonzero(np.diff(data.examples.past.offsets) >= 5)[:8]
     read = tokens(data.examples.past, rows, data.catalogue, 16)

@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 
 from pipeline.runtime.settings import load_settings
 from tests.training.factory import DS
-from training.fitting import distributed
 from training.data.arrow import buckets
-from training.building import build_trainer
-from training.network.presets import PRESETS
+from training.fitting import distributed
 from training.fitting.data import load_training_data
+from training.fitting.fit_model import build_trainer
+from training.network.presets import PRESETS
 
 SHARDS = 2
 # Without dropout, which draws from each process's own generator.

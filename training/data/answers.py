@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from training.data.users import Examples
 from training.data.sequences import Sequences
+from training.data.users import Examples
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,30 @@
 """The items that can be ranked, with their text vectors: what `item_embeddings` says on one day."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as arrow_dataset
 
 from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import open_day
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
+from pipeline.tables.schema import Table
 from training.data.arrow import day_numbers, vectors
+from training.data.scope import EVERYTHING, Scope
+from training.fitting import distributed
+from training.texts.encoders import open_encoder
 from training.texts.event_texts import EventTexts
 
 PICTURE_COLUMNS = re.compile(r" \+ .*:(\d+)$")
+
+Pins = Mapping[str, int]  # table -> snapshot that is read, instead of the newest
+NO_PINS: Pins = {}
 
 
 @dataclass(frozen=True)
@@ -82,3 +95,30 @@ def _first_days(item_ids: pa.Array, items: pa.Table | None) -> np.ndarray:
     days = np.append(day_numbers(items["first_ds"]), 0).astype(np.int32)
     found = pc.index_in(item_ids, value_set=items["item_id"].combine_chunks())
     return days[pc.fill_null(found, -1).to_numpy(zero_copy_only=False)]
+
+
+def open_table(
+    settings: Settings, table: Table, ds: str, pins: Pins
+) -> tuple[int, arrow_dataset.Dataset]:
+    """One published day, of the pinned snapshot or of the one that all processes agree on."""
+    pinned = pins.get(table.name)
+    return open_day(settings, table, ds, lambda newest: pinned or distributed.agreed(newest))
+
+
+def load_catalogue(
+    settings: Settings, ds: str, scope: Scope = EVERYTHING, pins: Pins = NO_PINS
+) -> tuple[Catalogue, dict[str, int]]:
+    """The items of a day and the snapshots that tell of them."""
+    inputs = {}
+    inputs[ITEM_EMBEDDINGS.name], embeddings = open_table(settings, ITEM_EMBEDDINGS, ds, pins)
+    inputs[ITEMS.name], items = open_table(settings, ITEMS, ds, pins)
+    rows = scope.items(embeddings), items.to_table(["item_id", "first_ds"])
+    return with_texts(settings, build_catalogue(*rows)), inputs
+
+
+def with_texts(settings: Settings, catalogue: Catalogue) -> Catalogue:
+    """The catalogue with an encoder for what users say."""
+    file = settings.home / "encoders" / "texts.db"
+    width = catalogue.text.shape[1]
+    texts = EventTexts(catalogue.encoder, width, file, partial(open_encoder, settings))
+    return replace(catalogue, texts=texts)

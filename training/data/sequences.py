@@ -17,6 +17,8 @@ ENGAGED_KINDS = np.array([EVENT_TYPES.index(kind) for kind in ENGAGED])
 GAPS = 28  # buckets of log2 seconds, the last from a year on
 PRICES = 20  # 0 = no price; buckets of log2 price
 
+COLD_EVENTS = 3  # fewer events with an item than this make a cold start
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -106,3 +108,22 @@ def _gaps(seconds: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 def _log2_bucket(values: np.ndarray, buckets: int) -> np.ndarray:
     """floor(log2(1 + value)), at most `buckets` - 1."""
     return np.minimum(np.floor(np.log2(1 + values)), buckets - 1)
+
+
+def cold_starts(past: Sequences) -> np.ndarray:
+    """[rows] why a user is a cold start, None for one who is not.
+
+    The lists are made of what users turn to: returns, reviews and impressions alone tell them
+    nothing, however many there are.
+    """
+    found = np.full(len(past), None, dtype=object)
+    read = items_read(past)
+    found[read < COLD_EVENTS] = "few_events"
+    found[np.bincount(past.rows[past.engaged], minlength=len(past)) == 0] = "no_engagement"
+    found[read == 0] = "no_known_item"
+    return found
+
+
+def items_read(past: Sequences) -> np.ndarray:
+    """[rows] events with an item of the catalogue."""
+    return np.bincount(past.rows[past.item >= 0], minlength=len(past))

@@ -1,6 +1,7 @@
 """Training examples in memory: one row per user and cut-off, as arrays."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -8,15 +9,35 @@ import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
 from pipeline.runtime.errors import ModelError
-from training.data.arrow import buckets, day_numbers, plain
+from training.data.arrow import buckets, codes, day_numbers, lengths, plain
 from training.data.catalogue import Catalogue
+from training.data.rhythm import rhythm
 from training.data.sequences import Sequences, sequences
-from training.states import UserStates, user_states
+from training.data.windowed_counts import WindowedCounts, windowed_counts
 
 HEADS = (
     "click_7d", "click_28d", "cart_7d", "cart_28d", "purchase_7d", "purchase_28d",
     "return_7d", "return_28d", "churn_7d", "churn_28d",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class UserStates:
+    """One row per user and moment. `as_of` is the day (since 1970) up to which all is known."""
+
+    users: pa.Array
+    as_of: np.ndarray
+    past: Sequences
+    counts: WindowedCounts
+    rhythm: np.ndarray  # [rows, propensity.rhythm.RHYTHM]
+    platforms: np.ndarray  # [rows, platforms of the catalogue] whether the user uses it
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        return self.counts.features()
 
 
 @dataclass(frozen=True)
@@ -82,3 +103,25 @@ def check_trainable(train_rows: int, valid_rows: int, ds: str) -> None:
             f"training_examples ds={ds}: expected rows of the folds train and valid, found "
             f"{train_rows} and {valid_rows}; the log is too short for this day, take a later one"
         )
+
+
+def user_states(
+    table: pa.Table | pa.RecordBatch, as_of: np.ndarray, catalogue: Catalogue
+) -> UserStates:
+    """From rows with `user_id`, `events` and `daily`."""
+    return UserStates(
+        plain(table["user_id"]),
+        as_of,
+        sequences(table["events"], catalogue),
+        windowed_counts(table["daily"], as_of),
+        rhythm(table["daily"], as_of),
+        _platforms_used(plain(table["daily"]), catalogue),
+    )
+
+
+def _platforms_used(daily: pa.Array, catalogue: Catalogue) -> np.ndarray:
+    used = np.zeros((len(daily), len(catalogue.platforms)), dtype=bool)
+    rows = np.repeat(np.arange(len(daily)), lengths(daily))
+    platform = codes(pc.struct_field(daily.flatten(), "platform"), catalogue.platforms)
+    used[rows[platform >= 0], platform[platform >= 0]] = True
+    return used

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.evaluation.baselines.known import LISTS, Known, Ranker
 from training.data.catalogue import Catalogue
 from training.data.users import Examples
+from training.evaluation.baselines.known import LISTS, Known, Ranker
 from training.model.lists import NEVER
-from training.model.predictor import Predictor
 from training.model.model import TrainedModel
+from training.model.predictor import Predictor
 
 
 @dataclass(frozen=True)

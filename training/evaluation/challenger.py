@@ -8,17 +8,16 @@ import pyarrow.dataset as arrow_dataset
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import TRAINING_EXAMPLES
-from training.evaluation.baselines.known import LISTS, Known
+from training.data.catalogue import NO_PINS, Catalogue, Pins, load_catalogue, open_table
+from training.data.users import HEADS, Examples, load_examples
+from training.evaluation.answering import answering
 from training.evaluation.baselines.classifiers import Chances, baseline_chances, windowed_rows
+from training.evaluation.baselines.known import LISTS, Known
 from training.evaluation.baselines.roster import fit_rankers
 from training.evaluation.intervals import Interval, gain_of_metric, interval, intervals, of_metric
-from training.data.catalogue import Catalogue
-from training.data.users import HEADS, Examples, load_examples
 from training.evaluation.judging import Judged, judge
 from training.evaluation.metrics import auc, average_precision, calibration_error, log_loss
-from training.evaluation.answering import answering
 from training.model.model import TrainedModel
-from training.fitting.data import NO_PINS, Pins, load_catalogue, open_table
 
 METRIC_DRAWS = 200  # of metrics that are no mean over users
 GATED = "ndcg_10"

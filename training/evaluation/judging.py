@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.data.answers import Answers, answers_of, rows_with_answers
-from training.evaluation.baselines.known import LISTS, Ranker
 from training.data.catalogue import Catalogue
 from training.data.users import Examples
-from training.model.lists import NEVER, allowed_items, top, touched_items
+from training.evaluation.baselines.known import LISTS, Ranker
 from training.evaluation.metrics import diversity, hit_rate, ndcg, novelty, recall, reciprocal_rank
+from training.model.lists import NEVER, allowed_items, top, touched_items
 
 CUTS = (10, 20)
 K = 10

@@ -3,21 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from training.fitting.checkpoints import Progress
 from training.evaluation.metrics import calibration_bins
 from training.evaluation.report import Interval, Report, Verdict
-
-
-def loss_figure(progress: Progress) -> Figure:
-    """Training loss of each step, validation loss of each epoch."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(progress.steps, linewidth=0.7, color="0.6", label="training step")
-    ends = np.arange(1, len(progress.curve) + 1) * len(progress.steps) / max(1, len(progress.curve))
-    axes.plot(ends, [record["total"] for record in progress.curve], "o-", label="validation")
-    axes.set(xlabel="step", ylabel="loss (nats)", title=f"best epoch {progress.best_epoch}")
-    axes.legend()
-    return figure
 
 
 def calibration_figure(heads: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.runtime.errors import ModelError
-from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
-from training.evaluation.challenger import Evaluation, Window, compare, evaluate_model
 from training.data.users import HEADS
+from training.evaluation.challenger import Evaluation, Window, compare, evaluate_model
+from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
+from training.evaluation.pages import html, markdown
 from training.evaluation.plots import (
     calibration_figure,
     ranking_figure,
     slice_figure,
     staleness_figure,
 )
-from training.registry.versions import CHAMPION, aliased, folder_of, version_of_run
 from training.evaluation.report import REPORT, Interval, Report, lists_of, of_list
-from training.evaluation.pages import html, markdown
 from training.evaluation.staleness import staleness
 from training.model.model import load
+from training.registry.versions import CHAMPION, aliased, folder_of, version_of_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.data.sequences import cold_starts
+from training.data.users import Examples
 from training.evaluation.baselines.known import Known
 from training.evaluation.intervals import DRAWS, Interval, intervals
-from training.cold_start import cold_starts
-from training.data.users import Examples
 from training.evaluation.judging import Judged, quality
 from training.ranking.engagements import OLDEST
 from training.ranking.mixture import HEAVY

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.tables.registry import EVENT_TYPES
-from training.evaluation.intervals import Interval, interval, of_metric
 from training.data.users import HEADS, Examples
+from training.evaluation.intervals import Interval, interval, of_metric
 from training.evaluation.judging import Judged, quality
 from training.evaluation.metrics import auc, log_loss
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from pipeline.runtime.settings import Settings
 from training.evaluation.intervals import interval
-from training.registry.runs import open_client, start_run
 from training.evaluation.trials import Trial
+from training.registry.runs import open_client, start_run
 
 HEADINGS = (
     "", "trained / all parameters", "NDCG@10", "gain [95%]", "Recall@10", "cold Recall@50",

@@ -4,22 +4,28 @@ No blend and no calibration: a comparison of models must not be one of rankings 
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 
+from pipeline.runtime.errors import ModelError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import open_day
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.data.answers import answers_of, rows_with_answers
-from training.data.catalogue import Catalogue
-from training.data.users import HEADS, Examples
+from training.data.catalogue import Catalogue, build_catalogue, load_catalogue, with_texts
+from training.data.scope import EVERYTHING, Scope
+from training.data.users import HEADS, Examples, load_examples
+from training.evaluation.metrics import auc, log_loss, ndcg, recall
+from training.fitting.data import TrainingData, load_training_data
 from training.fitting.fit_model import fit
 from training.model.lists import NEVER, allowed_items, top
-from training.evaluation.metrics import auc, log_loss, ndcg, recall
-from training.network.presets import Preset
-from training.propensity.mix import sigmoid
 from training.model.model import Card, TrainedModel
-from training.fitting.data import TrainingData
+from training.network.presets import Preset
+from training.propensity.stack import sigmoid
 
 K, COLD_K = 10, 50
 CELLS = 4_000_000  # users x items held at once
@@ -154,3 +160,42 @@ def _mean(values: np.ndarray) -> float:
 
 def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def trial_data(
+    settings: Settings, ds: str, scope: Scope, start: TrainedModel | None = None
+) -> TrainingData:
+    """The folds train and valid of a scope."""
+    return load_training_data(settings, ds, torch.device("cpu"), start, scope)
+
+
+def trial_window(settings: Settings, ds: str, scope: Scope, preset: Preset) -> Window:
+    """The test fold of all users of the scope's platforms. Raises ModelError when it is empty."""
+    whole = replace(scope, users=1.0)
+    catalogue, _ = load_catalogue(settings, ds, whole)
+    rows = whole.examples(open_day(settings, TRAINING_EXAMPLES, ds)[1])
+    examples = load_examples(rows, catalogue, ("test",))
+    if not len(examples):
+        raise ModelError(
+            f"training_examples ds={ds}: expected rows of the fold test for {whole}, found none; "
+            "take a later day"
+        )
+    return Window(examples, catalogue, preset.judged_users)
+
+
+def others(settings: Settings, ds: str, scope: Scope) -> Scope:
+    """All platforms but the scope's; all where there are no others."""
+    catalogue, _ = load_catalogue(settings, ds, EVERYTHING)
+    rest = tuple(name for name in catalogue.platforms if name not in scope.platforms)
+    return Scope(rest)
+
+
+def replaced_vectors(
+    data: TrainingData, window: Window, embeddings: pa.Table, settings: Settings
+) -> tuple[TrainingData, Window]:
+    """The same items, users and events with the text vectors of another encoder."""
+    other = build_catalogue(embeddings)
+    assert other.item_ids == data.catalogue.item_ids == window.catalogue.item_ids
+    catalogue = replace(data.catalogue, text=other.text, encoder=other.encoder)
+    catalogue = with_texts(settings, catalogue)
+    return replace(data, catalogue=catalogue), replace(window, catalogue=catalogue)

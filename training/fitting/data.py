@@ -1,29 +1,23 @@
 """Everything that one process of a training job reads, and what all of them agree on."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.dataset as arrow_dataset
 import torch
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
-from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES
-from pipeline.tables.schema import Table
-from training.fitting import distributed
-from training.data.catalogue import Catalogue, build_catalogue
-from training.texts.encoders import open_encoder
-from training.texts.event_texts import EventTexts
-from training.data.users import HEADS, Examples, load_examples
-from training.job import open_day
+from pipeline.tables.registry import TRAINING_EXAMPLES
+from training.data.catalogue import NO_PINS, Catalogue, Pins, load_catalogue, open_table
+from training.data.draws import uniform
 from training.data.scope import EVERYTHING, Scope
+from training.data.users import HEADS, Examples, load_examples
+from training.fitting import distributed
 from training.model.model import TrainedModel
+from training.network.presets import Preset
 from training.network.vocabulary import Vocabulary, count_items, vocabulary_of
 
-Pins = Mapping[str, int]  # table -> snapshot that is read, instead of the newest
-NO_PINS: Pins = {}
+REPLAY = 6  # purpose of the draw
 
 
 @dataclass(frozen=True)
@@ -44,33 +38,6 @@ class TrainingData:
     spread: np.ndarray
     start: TrainedModel | None = None  # whose weights and ids training goes on from
     scope: Scope = EVERYTHING
-
-
-def open_table(
-    settings: Settings, table: Table, ds: str, pins: Pins
-) -> tuple[int, arrow_dataset.Dataset]:
-    """One published day, of the pinned snapshot or of the one that all processes agree on."""
-    pinned = pins.get(table.name)
-    return open_day(settings, table, ds, lambda newest: pinned or distributed.agreed(newest))
-
-
-def load_catalogue(
-    settings: Settings, ds: str, scope: Scope = EVERYTHING, pins: Pins = NO_PINS
-) -> tuple[Catalogue, dict[str, int]]:
-    """The items of a day and the snapshots that tell of them."""
-    inputs = {}
-    inputs[ITEM_EMBEDDINGS.name], embeddings = open_table(settings, ITEM_EMBEDDINGS, ds, pins)
-    inputs[ITEMS.name], items = open_table(settings, ITEMS, ds, pins)
-    rows = scope.items(embeddings), items.to_table(["item_id", "first_ds"])
-    return with_texts(settings, build_catalogue(*rows)), inputs
-
-
-def with_texts(settings: Settings, catalogue: Catalogue) -> Catalogue:
-    """The catalogue with an encoder for what users say."""
-    file = settings.home / "encoders" / "texts.db"
-    width = catalogue.text.shape[1]
-    texts = EventTexts(catalogue.encoder, width, file, partial(open_encoder, settings))
-    return replace(catalogue, texts=texts)
 
 
 def load_training_data(
@@ -143,3 +110,23 @@ def _scale(features: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.n
     squares = distributed.total_of(((features - mean) ** 2).sum(axis=0), device) / rows
     spread = np.sqrt(squares)
     return mean, np.where(spread > 1e-6, spread, 1.0)
+
+
+def rows_to_learn(data: TrainingData, preset: Preset) -> np.ndarray:
+    """Rows of this process's examples; of those without news the preset's share, drawn by day."""
+    examples = data.examples
+    if data.start is None or preset.replay >= 1:
+        return np.arange(len(examples))
+    news = with_news(examples, data.start.card.learned_to, data.last_day)
+    drawn = uniform(preset.seed, REPLAY, data.last_day, examples.key) < preset.replay
+    return np.flatnonzero(news | drawn)
+
+
+def with_news(examples: Examples, after: int, last_day: int) -> np.ndarray:
+    """[rows] whether training sees an event in the row that arrived later than `after`."""
+    found = np.zeros(len(examples), dtype=bool)
+    past, future = examples.past, examples.future
+    for events, counts in ((past, True), (future, examples.is_train[future.rows])):
+        fresh = (events.arrival > after) & (events.arrival <= last_day) & counts
+        found[events.rows[fresh]] = True
+    return found

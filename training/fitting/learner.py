@@ -6,9 +6,13 @@ forgets the random start.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from training.network.network import InterestModel
+from training.network.presets import Preset
 
 
 class MovingAverage:
@@ -59,3 +63,22 @@ class MovingAverage:
     def _put(self, values: dict[str, Tensor]) -> None:
         for name, weights in self._weights.items():
             weights.copy_(values[name])
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What changes the weights after each step: the optimizer, and the average that follows it."""
+
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage
+
+    @classmethod
+    def of(cls, model: InterestModel, preset: Preset) -> "Learner":
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
+        )
+        return cls(optimizer, MovingAverage(model, preset.average))
+
+    def set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate

@@ -15,34 +15,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.runtime.errors import ModelError
 from training.fitting import distributed
-from training.fitting.learner import MovingAverage
-from training.fitting.targets import TargetDraws
 from training.fitting.checkpoints import Checkpoint, Progress, load_checkpoint, save_checkpoint
-from training.network.network import InterestModel
+from training.fitting.learner import Learner
 from training.fitting.objective import Batch, Batcher, Objective
-from training.network.presets import Preset
-from training.network.vocabulary import Candidates
+from training.fitting.targets import Candidates, TargetDraws
+from training.network.network import InterestModel
 
 Loss = TypeVar("Loss", float, Tensor)
-
-
-@dataclass(frozen=True)
-class Learner:
-    """What changes the weights after each step: the optimizer, and the average that follows it."""
-
-    optimizer: torch.optim.Optimizer
-    average: MovingAverage
-
-    @classmethod
-    def of(cls, model: InterestModel, preset: Preset) -> "Learner":
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
-        )
-        return cls(optimizer, MovingAverage(model, preset.average))
-
-    def set_rate(self, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
 
 
 @dataclass

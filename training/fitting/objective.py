@@ -1,21 +1,19 @@
 """One forward pass: from rows of examples to the sums of their losses."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from training.adversarial import worst_shift
-from training.fitting.targets import Targets, Tokens, tokens
 from training.data.catalogue import Catalogue
 from training.data.draws import uniform
 from training.data.users import Examples
-from training.network.losses import head_loss, item_loss
-from training.network.network import Inputs, InterestModel
+from training.fitting.targets import Targets
+from training.network.inputs import Inputs, inputs_of, tokens, with_texts
+from training.network.losses import head_loss, item_loss, worst_shift
+from training.network.network import InterestModel
 from training.network.presets import Preset
-from training.data.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -87,23 +85,6 @@ class Batcher:
         vectors[pictured & (luck < share), -columns:] = 0
         vectors[pictured & (luck >= 1 - share), :-columns] = 0
         return vectors
-
-
-def inputs_of(read: Tokens, touched: np.ndarray, device: torch.device) -> Inputs:
-    """Tensors of tokens; `touched` are the sorted catalogue positions whose vectors are at hand."""
-    local = np.where(read.item >= 0, np.searchsorted(touched, read.item) + 1, 0)
-    arrays = (local, read.kind, read.platform, read.gap, read.price)
-    return Inputs(*(torch.from_numpy(array).to(device) for array in arrays))
-
-
-def with_texts(inputs: Inputs, read: Tokens, past: Sequences, catalogue: Catalogue) -> Inputs:
-    """Inputs with what the tokens' events say."""
-    distinct = np.unique(read.said[read.said >= 0])
-    texts = catalogue.vectors_of(past.texts.take(pa.array(distinct)).to_pylist())
-    said = np.where(read.said >= 0, np.searchsorted(distinct, read.said) + 1, 0)
-    device = inputs.item.device
-    tensors = (torch.from_numpy(array).to(device) for array in (said, texts))
-    return replace(inputs, **dict(zip(("said", "texts"), tensors, strict=True)))
 
 
 class Objective(nn.Module):

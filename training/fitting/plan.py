@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import Settings
-from training.network.presets import Preset, preset_named
-from training.registry.versions import CHAMPION, aliased
-from training.registry.origins import origin_of
+from training.data.catalogue import NO_PINS, Pins
 from training.data.scope import EVERYTHING, Scope, scope_of
 from training.fitting.start import open_start
-from training.registry.runs import find_run, open_client, run_with_id
 from training.model.model import TrainedModel
-from training.fitting.data import NO_PINS, Pins
+from training.network.presets import Preset, preset_named
+from training.registry.origins import origin_of
+from training.registry.runs import find_run, open_client, run_with_id
+from training.registry.versions import CHAMPION, aliased
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

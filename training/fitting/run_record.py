@@ -12,15 +12,16 @@ import torch
 
 from training.fitting import distributed
 from training.fitting.checkpoints import Progress
+from training.fitting.data import TrainingData
 from training.fitting.fit_model import Fitted
 from training.fitting.plan import Plan
-from training.evaluation.plots import loss_figure
 from training.registry.origins import REPRODUCES, SNAPSHOT
 from training.registry.signature import describe
-from training.fitting.data import TrainingData
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+import numpy as np
+from matplotlib.figure import Figure
 
 SYSTEM_SECONDS = 5
 BATCH = 1000  # metrics that MLflow takes at once
@@ -127,3 +128,15 @@ class RunRecord:
         finally:
             monitor.finish()
             self.client.set_terminated(self.run_id, outcome)
+
+
+def loss_figure(progress: Progress) -> Figure:
+    """Training loss of each step, validation loss of each epoch."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(progress.steps, linewidth=0.7, color="0.6", label="training step")
+    ends = np.arange(1, len(progress.curve) + 1) * len(progress.steps) / max(1, len(progress.curve))
+    axes.plot(ends, [record["total"] for record in progress.curve], "o-", label="validation")
+    axes.set(xlabel="step", ylabel="loss (nats)", title=f"best epoch {progress.best_epoch}")
+    axes.legend()
+    return figure

@@ -11,15 +11,14 @@ from torch import Tensor
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
-from training.network.backbone import Pretrained, read_pretrained
-from training.ensemble import Ensemble
 from training.data.users import HEADS
-from training.network.network import InterestModel, Shape
-from training.network.presets import Preset
-from training.registry.versions import aliased, folder_of
-from training.model.model import TrainedModel, load
 from training.fitting.data import TrainingData
+from training.model.model import TrainedModel, load
+from training.network.backbone import Pretrained, read_pretrained
+from training.network.network import Ensemble, InterestModel, Shape
+from training.network.presets import Preset
 from training.network.tuning import tune
+from training.registry.versions import aliased, folder_of
 
 HEAD_WEIGHTS = ("heads.", "mean", "spread")
 

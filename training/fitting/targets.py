@@ -4,30 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from training.data.catalogue import Catalogue
 from training.data.draws import uniform
+from training.data.sequences import Sequences
 from training.data.users import Examples
 from training.network.presets import Preset
-from training.data.sequences import Sequences
 
 _DAYS = 100_000  # more than there are days, to order (row, day) by one number
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """[rows, 1 + events] inputs; position 0 opens every sequence, so that no user is without one.
-
-    `item` is a catalogue position, `said` a position in the texts of the sequences, -1 where there
-    is none; `last` is the position of the newest event.
-    """
-
-    item: np.ndarray
-    kind: np.ndarray  # 1 + index of EVENT_TYPES
-    platform: np.ndarray  # 1 + index of the catalogue's platforms
-    gap: np.ndarray
-    price: np.ndarray
-    last: np.ndarray
-    said: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -105,27 +87,6 @@ class _Engaged:
         return self.item[np.minimum(chosen, len(self.item) - 1)]
 
 
-def tokens(past: Sequences, rows: np.ndarray, catalogue: Catalogue, events: int) -> Tokens:
-    """The newest `events` events of the rows, left-aligned after the opening position."""
-    end = past.offsets[rows + 1]
-    last = np.minimum(end - past.offsets[rows], events)
-    slots = np.arange(1, events + 1)[None, :]
-    inside = slots <= last[:, None]
-    place = np.where(inside, (end - last)[:, None] + slots - 1, 0)
-
-    def column(values: np.ndarray, empty: int) -> np.ndarray:
-        read = values[place] if len(values) else np.full(place.shape, empty)
-        filled = np.where(inside, read, empty).astype(np.int64)
-        return np.concatenate([np.full((len(rows), 1), empty), filled], axis=1)
-
-    item = column(past.item, -1)
-    platform = np.where(item >= 0, catalogue.platform[item] + 1, 0)
-    return Tokens(
-        item, column(past.kind + 1, 0), platform, column(past.gap, 0), column(past.price, 0), last,
-        column(past.said, -1),
-    )  # fmt: skip
-
-
 def _engaged(events: Sequences) -> _Engaged:
     keep = events.engaged
     key = events.rows[keep] * _DAYS + events.day[keep]
@@ -137,3 +98,25 @@ def _choose(low: np.ndarray, high: np.ndarray, draw: np.ndarray) -> tuple[np.nda
     """A place in [low, high) for each draw, and whether there is one."""
     span = np.maximum(high - low, 0)
     return low + np.floor(draw * span).astype(np.int64), np.broadcast_to(span > 0, draw.shape)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a target competes with: all known items where there are few, else a draw."""
+
+    positions: np.ndarray  # catalogue positions of the known items
+    frequency: np.ndarray
+    preset: Preset
+
+    def of_step(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Catalogue positions, and the log of how often each was expected (0 when none is drawn).
+
+        Half are drawn by frequency (hard), half uniformly (also rare items): mixed negatives.
+        """
+        known, drawn = len(self.positions), self.preset.negatives
+        if known <= self.preset.full_softmax:
+            return self.positions, np.zeros(known, dtype=np.float32)
+        share = 0.5 * self.frequency / self.frequency.sum() + 0.5 / known
+        draws = uniform(self.preset.seed, 4, epoch, step, np.arange(drawn))
+        chosen = np.minimum(np.searchsorted(np.cumsum(share), draws, side="right"), known - 1)
+        return self.positions[chosen], np.log(drawn * share[chosen]).astype(np.float32)

@@ -1,7 +1,10 @@
 """One hour: what served and the candidate are judged on it, then the next candidate learns it."""
 
+import fcntl
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,27 +12,25 @@ import numpy as np
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
-from pipeline.storage.reading import published, read
+from pipeline.storage.reading import open_day, published, read
 from pipeline.tables.intraday import INTRADAY_REFRESHES
 from pipeline.tables.registry import USER_HISTORY
-from training import champion
 from training.data.arrow import day_number
-from training.evaluation.intervals import UNKNOWN, Interval
-from training.data.catalogue import Catalogue
+from training.data.catalogue import Catalogue, load_catalogue
 from training.data.users import Examples, to_examples
-from training.hourly.foretold import Quality, quality
-from training.hourly.hour_rows import arrived
+from training.evaluation.intervals import UNKNOWN, Interval
+from training.hourly.day_record import Record
 from training.hourly.guard import Decision, decide, gain
-from training.hourly.judgements import judgement, recent_gains
-from training.hourly.line import Line, Row
-from training.hourly.older import Older
-from training.hourly.trend import item_trend
+from training.hourly.hour_rows import Older, arrived
+from training.hourly.judgements import judged_since, judgement, recent_gains, stage
+from training.hourly.line import Line, Row, forget
+from training.hourly.predicted import Quality, item_trend, quality
 from training.hourly.update import Rows, Steps, candidate
-from training.job import open_day
-from training.ranking.engagements import Engagements
-from training.scoring.bucket import ENGAGED, everyone
 from training.model.model import TrainedModel, load, save
-from training.fitting.data import load_catalogue
+from training.ranking.engagements import Engagements
+from training.registry import versions as champion
+from training.registry.runs import open_client
+from training.scoring.bucket import ENGAGED, everyone
 
 
 @dataclass(frozen=True)
@@ -170,3 +171,47 @@ def _distinct(*names: str) -> list[str]:
 def _bounds(name: str, found: Interval | None) -> Row:
     told = (None, None, None) if found is None or np.isnan(found[0]) else found
     return dict(zip((name, f"{name}_low", f"{name}_high"), told, strict=True))
+
+
+def run(settings: Settings, hour: str, run: str) -> Row:
+    """The hour's row, staged, with the aliases where it says."""
+    line = Line(open_client(settings), champion_of(settings))
+    row = line.judged(hour)
+    inputs: dict[str, int] = {}
+    if row is None:
+        row, inputs = first_time(settings, line, hour)
+    stage(settings, run, row, inputs)
+    if line.newest_hour <= hour and not judged_since(settings, line.base, hour):
+        waiting = row["candidate"] if row["decision"] == "wait" else None
+        candidate = row["next_candidate"] or waiting
+        line.move(str(row["serves"]), None if candidate is None else str(candidate))
+    forget(line.client)
+    return row
+
+
+def first_time(settings: Settings, line: Line, hour: str) -> tuple[Row, dict[str, int]]:
+    """Judges and learns an hour that was not learned from yet."""
+    if line.newest_hour > hour:
+        return nothing(line, hour, f"{line.newest_hour} was learned before"), {}
+    versions = Versions(settings)
+    found = Hour.of(settings, hour, versions[line.base])
+    if found is None:
+        return nothing(line, hour, "nothing came in"), {}
+    with Record(line.client, hour[:10]).running() as record:
+        row = judge(settings, line, found, versions)
+        record.judged(row, found.inputs)
+        try:
+            folder = champion.load(settings, line.base)
+            row["next_candidate"] = learn(line, found, row, versions, record.run_id, folder)
+        except ModelError as error:  # of an hour that cannot be learned from: what serves stays
+            row["reason"] = f"{row['reason']}; nothing was learned: {error}"
+    return row, found.inputs
+
+
+@contextmanager
+def one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Hours of a home are learned one after the other."""
+    settings.mlflow.mkdir(parents=True, exist_ok=True)
+    with (settings.mlflow / ".hourly.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

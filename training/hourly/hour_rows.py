@@ -5,6 +5,8 @@ the base night and stands in no earlier refresh of the day: those are what the h
 not know, and what a model is asked to foretell.
 """
 
+from dataclasses import dataclass
+
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,14 +15,19 @@ import pyarrow.dataset as arrow_dataset
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
 from pipeline.storage.publish import published_by
-from pipeline.storage.reading import pinned_files, published
+from pipeline.storage.reading import open_day, pinned_files, published
 from pipeline.tables.intraday import USER_HISTORY_INTRADAY
 from pipeline.tables.registry import TRAINING_EXAMPLES
-from training.data.users import HEADS
-from training.job import open_day
+from training.data.arrow import day_number
+from training.data.catalogue import Catalogue
+from training.data.draws import uniform
+from training.data.users import HEADS, Examples, to_examples
 
-TABLE = USER_HISTORY_INTRADAY
 MOST_USERS = 4096  # of an hour that are learned from: those with the smallest ids
+
+HELD = "4"  # users below it are judged on and never replayed: a quarter
+MOST_HELD, MOST_REPLAYED = 512, 1024  # rows
+REPLAY_DRAW = 9  # purpose of the draw
 
 
 def arrived(settings: Settings, hour: str, base: str) -> tuple[dict[str, int], pa.Table]:
@@ -28,13 +35,13 @@ def arrived(settings: Settings, hour: str, base: str) -> tuple[dict[str, int], p
 
     Labels are null: none of them is complete within the hour. Empty when nothing came in.
     """
-    if hour[:10] not in published(TABLE.name, settings):
+    if hour[:10] not in published(USER_HISTORY_INTRADAY.name, settings):
         return {}, _examples(pl.DataFrame(schema=["user_id", "events", "daily", "future"]), hour)
-    snapshot, rows = open_day(settings, TABLE, hour[:10])
+    snapshot, rows = open_day(settings, USER_HISTORY_INTRADAY, hour[:10])
     users = rows.filter(pc.field("hour") == hour)
     after = users.head(MOST_USERS, columns=["user_id", "events", "daily"])
     seen = _seen(settings, hour, after["user_id"].combine_chunks())
-    return {TABLE.name: snapshot}, news(after, seen, base, hour)
+    return {USER_HISTORY_INTRADAY.name: snapshot}, news(after, seen, base, hour)
 
 
 def news(after: pa.Table, seen: pa.Table, base: str, hour: str) -> pa.Table:
@@ -60,20 +67,22 @@ def news(after: pa.Table, seen: pa.Table, base: str, hour: str) -> pa.Table:
 
 def _seen(settings: Settings, hour: str, users: pa.Array) -> pa.Table:
     """These users as the day's refresh before the hour left them; nothing without one."""
-    iceberg, ds = load_table(settings, TABLE), hour[:10]
+    iceberg, ds = load_table(settings, USER_HISTORY_INTRADAY), hour[:10]
     assert iceberg is not None, "a published table"
     columns = ["user_id", "events"]
     for snapshot in sorted(iceberg.snapshots(), key=lambda it: -(it.sequence_number or 0)):
         if ds not in published_by(snapshot):
             continue
-        _, files = pinned_files(TABLE.name, ds, ds, settings, snapshot.snapshot_id)
+        _, files = pinned_files(USER_HISTORY_INTRADAY.name, ds, ds, settings, snapshot.snapshot_id)
         paths = [path.removeprefix("file://") for path in files]
         if not paths:  # a publish deletes first
             continue
-        rows = arrow_dataset.dataset(paths, schema=TABLE.schema, format="parquet")
+        rows = arrow_dataset.dataset(paths, schema=USER_HISTORY_INTRADAY.schema, format="parquet")
         if not rows.head(1, filter=pc.field("hour") >= hour, columns=["hour"]).num_rows:
             return rows.to_table(columns, filter=pc.field("user_id").isin(users))
-    return pa.table({name: pa.array([], TABLE.schema.field(name).type) for name in columns})
+    return pa.table(
+        {name: pa.array([], USER_HISTORY_INTRADAY.schema.field(name).type) for name in columns}
+    )
 
 
 def _events(rows: pa.Table, after: str) -> pl.DataFrame:
@@ -100,3 +109,37 @@ def _examples(rows: pl.DataFrame, hour: str) -> pa.Table:
     columns |= {"ds": pa.repeat(ds, number), "cutoff_ds": pa.repeat(ds, number)}
     columns |= {"fold": pa.repeat("train", number)}
     return pa.table(columns | {head: pa.nulls(number, pa.bool_()) for head in HEADS})
+
+
+@dataclass(frozen=True)
+class Older:
+    """Rows of the examples that the champion was trained on: their labels are complete."""
+
+    inputs: dict[str, int]
+    held: Examples
+    replayed: Examples
+
+    @classmethod
+    def of(cls, settings: Settings, ds: str, hour: str, catalogue: Catalogue) -> "Older":
+        """No rows where the examples of `ds`, the champion's day, are not published."""
+        if ds not in published(TRAINING_EXAMPLES.name, settings):
+            none = to_examples(TRAINING_EXAMPLES.schema.empty_table(), catalogue)
+            return cls({}, none, none)
+        snapshot, rows = open_day(settings, TRAINING_EXAMPLES, ds)
+        held = rows.filter((pc.field("fold") == "valid") & (pc.field("user_id") < HELD))
+        return cls(
+            {TRAINING_EXAMPLES.name: snapshot},
+            to_examples(held.head(MOST_HELD), catalogue),
+            to_examples(_drawn(rows, hour), catalogue),
+        )
+
+
+def _drawn(rows: arrow_dataset.Dataset, hour: str) -> pa.Table:
+    """Rows of the fold train from a user on that the hour draws; then from the first user on."""
+    luck = float(uniform(REPLAY_DRAW, day_number(hour[:10]) * 24 + int(hour[-2:])))
+    first = int(HELD, 16) * 16**3
+    start = f"{first + int(luck * (16**4 - first)):04x}"
+    learned, user = pc.field("fold") == "train", pc.field("user_id")
+    found = rows.filter(learned & (user >= start)).head(MOST_REPLAYED)
+    more = rows.filter(learned & (user >= HELD) & (user < start))
+    return pa.concat_tables([found, more.head(MOST_REPLAYED - len(found))])

@@ -11,9 +11,9 @@ from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
 from pipeline.storage.reading import published, read
 from training.evaluation.intervals import Interval, intervals
-from training.hourly.foretold import Quality
 from training.hourly.guard import Decision
 from training.hourly.line import Row
+from training.hourly.predicted import Quality
 
 TABLE = HOURLY_JUDGEMENTS
 GAIN = ("serving_gain", "serving_gain_low", "serving_gain_high")

@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.hourly.serving import BASE, CANDIDATE, HOUR, HOURLY, of_line
-from training.registry.versions import MODEL, aliased, day_of
+from training.registry.versions import (
+    BASE,
+    CANDIDATE,
+    HOUR,
+    HOURLY,
+    MODEL,
+    aliased,
+    day_of,
+    of_line,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

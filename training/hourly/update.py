@@ -19,15 +19,14 @@ from torch import Tensor, nn
 from pipeline.runtime.errors import ModelError
 from training.data.catalogue import Catalogue
 from training.data.draws import uniform
-from training.ensemble import Ensemble
 from training.data.users import Examples
-from training.hourly.foretold import Pairs
-from training.network.losses import head_loss, item_loss
-from training.network.network import InterestModel
-from training.network.presets import Preset
+from training.fitting.targets import Candidates
+from training.hourly.predicted import Pairs
 from training.model.model import TrainedModel
+from training.network.losses import head_loss, item_loss
+from training.network.network import Ensemble, InterestModel
+from training.network.presets import Preset
 from training.network.tuning import merge, tune
-from training.network.vocabulary import Candidates
 
 PARTS = ("bias", "user", "heads", "lora")
 TUNINGS = ("lora", "adalora")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.data.catalogue import Catalogue
+from training.data.sequences import Sequences
 from training.ranking.features import SOURCES
 from training.ranking.mixture import LEAST
 from training.ranking.moments import Part
-from training.rankers.rankers import Rankers
-from training.data.sequences import Sequences
+from training.ranking.order import Rankers
 
 LISTS = ("next_items", "next_new_items")
 REASONS = (*SOURCES, "model")  # what moves a score: see Ranked.reasons

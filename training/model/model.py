@@ -22,19 +22,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.runtime.errors import ModelError
-from training.fitting.targets import tokens
 from training.data.catalogue import Catalogue
-from training.ensemble import Ensemble, together
-from training.network.network import InterestModel, Shape
-from training.fitting.objective import inputs_of, with_texts
-from training.network.presets import BASE, Preset
-from training.propensity import stack
-from training.propensity.inputs import stack_inputs
-from training.propensity.stack import Propensities, load_propensities, save_propensities
-from training.rankers.rankers import FILE, Rankers, load_rankers, save_rankers
 from training.data.sequences import Sequences
-from training.states import UserStates
+from training.data.users import UserStates
+from training.network.inputs import inputs_of, tokens, with_texts
+from training.network.network import Ensemble, InterestModel, Shape, together
+from training.network.presets import BASE, Preset
 from training.network.vocabulary import Vocabulary
+from training.propensity import stack
+from training.propensity.plain_models import stack_inputs
+from training.propensity.stack import Propensities, load_propensities, save_propensities
+from training.ranking.order import FILE, Rankers, load_rankers, save_rankers
 
 CARD, WEIGHTS, VOCABULARY = "card.json", "weights.safetensors", "vocabulary.parquet"
 CELLS = 16_000_000  # users x items held at once

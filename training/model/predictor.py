@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 
 from training.data.catalogue import Catalogue
-from training.data.users import HEADS
+from training.data.sequences import Sequences
+from training.data.users import HEADS, UserStates
 from training.model.lists import Ranked, allowed_items, listed
+from training.model.model import TrainedModel
 from training.ranking.engagements import Engagements
 from training.ranking.market import Market, Sizes
 from training.ranking.moments import Part, markets, parts
-from training.data.sequences import Sequences
-from training.states import UserStates
-from training.model.model import TrainedModel
 
 TREND_DAYS = 14
 SMOOTHING = 3.0  # users

@@ -30,3 +30,15 @@ def head_loss(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits.float(), torch.nan_to_num(labels), reduction="none"
     )
     return (losses * known).sum(), known.sum()
+
+
+def worst_shift(events: Tensor, loss: Tensor, size: float) -> Tensor:
+    """[rows, positions, width] `size` x the norm of a row's events, along the loss's gradient.
+
+    Rows are shifted on their own; one that the loss does not depend on stays where it is.
+    """
+    (gradient,) = torch.autograd.grad(loss, events, retain_graph=True)
+    steepness = gradient.flatten(1).norm(dim=1)
+    reach = size * events.detach().flatten(1).norm(dim=1)
+    scale = torch.where(steepness > 0, reach / steepness.clamp(min=1e-30), 0.0)
+    return gradient * scale[:, None, None]

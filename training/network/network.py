@@ -7,17 +7,17 @@ An item without an id of its own (id 0: unknown) has a vector from its text, on 
 """
 
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from training.data.sequences import GAPS, KINDS, PRICES
 from training.network import backbone
 from training.network.adapter import Adapter
+from training.network.inputs import Inputs
 from training.network.presets import Preset
-from training.data.sequences import GAPS, KINDS, PRICES
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,6 @@ class Shape:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Tensors of `batches.Tokens`, with items counted in the rows of the item vectors at hand.
-
-    `item` is 0 where there is none, else 1 + the row in `item_vectors`' result. In the same way
-    `said` counts the rows of `texts`, vectors of what the events say. None: nothing is read.
-    """
-
-    item: Tensor
-    kind: Tensor
-    platform: Tensor
-    gap: Tensor
-    price: Tensor
-    said: Tensor | None = None
-    texts: Tensor | None = None
-
-    @cached_property
-    def last(self) -> Tensor:
-        """[rows] the position of each row's newest event: padding has no kind, as position 0."""
-        return (self.kind > 0).sum(dim=1)
-
-
 class InterestModel(nn.Module):
     """Weights of everything that is learned by gradient."""
 
@@ -98,7 +76,9 @@ class InterestModel(nn.Module):
         if shape.prefix:
             sizes = backbone.prefix_shape(self.backbone, shape.prefix)
             self.prefix = nn.Parameter(0.02 * torch.randn(sizes))
-        self.adapter: Adapter | None = None  # while an added part is trained: training/network/tuning.py
+        self.adapter: Adapter | None = (
+            None  # while an added part is trained: training/network/tuning.py
+        )
         self.register_buffer("mean", torch.zeros(shape.features))
         self.register_buffer("spread", torch.ones(shape.features))
         self.heads = nn.Sequential(
@@ -162,3 +142,41 @@ def _backbone(shape: Shape) -> nn.Module:
     if shape.backbone is not None:
         return backbone.built(shape.backbone)
     return backbone.llama(shape.width, shape.layers, shape.attention_heads, shape.events + 1)
+
+
+def together(members: list[InterestModel]) -> "InterestModel | Ensemble":
+    """One model: the only member, or the ensemble of several."""
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
+class Ensemble(nn.Module):
+    """Asked as one `InterestModel` is. The members have one shape and one vocabulary."""
+
+    def __init__(self, members: list[InterestModel]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self._members = members  # the same, as what they are
+        self.shape = members[0].shape
+
+    def item_vectors(self, text: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """[n, members x width] vectors and [n] mean biases."""
+        vectors, biases = zip(*(m.item_vectors(text, ids) for m in self._members), strict=True)
+        return torch.cat(vectors, dim=1), torch.stack(biases).mean(dim=0)
+
+    def hidden(self, inputs: Inputs, items: Tensor) -> Tensor:
+        """[rows, positions, members x width] user vectors, so that a product is a mean."""
+        read = zip(self._members, self._shares(items), strict=True)
+        hidden = [member.hidden(inputs, share) for member, share in read]
+        return torch.cat(hidden, dim=-1) / len(self._members)
+
+    def propensity_logits(self, users: Tensor, features: Tensor) -> Tensor:
+        """[rows, heads] mean logits."""
+        read = zip(self._members, self._shares(users * len(self._members)), strict=True)
+        return torch.stack([m.propensity_logits(own, features) for m, own in read]).mean(dim=0)
+
+    def member(self, number: int) -> InterestModel:
+        """One of the models; counted in circles, so that any number names one."""
+        return self._members[number % len(self._members)]
+
+    def _shares(self, vectors: Tensor) -> tuple[Tensor, ...]:
+        return vectors.chunk(len(self._members), dim=-1)

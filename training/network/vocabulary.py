@@ -7,9 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from training.data.catalogue import Catalogue
-from training.data.draws import uniform
 from training.data.users import Examples
-from training.network.presets import Preset
 
 
 @dataclass(frozen=True)
@@ -49,25 +47,3 @@ def vocabulary_of(
     if before is not None:
         item_ids = pa.concat_arrays([before.item_ids, item_ids])
     return Vocabulary(item_ids, np.append(seen, 0)[catalogue.positions(item_ids)])
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """What a target competes with: all known items where there are few, else a draw."""
-
-    positions: np.ndarray  # catalogue positions of the known items
-    frequency: np.ndarray
-    preset: Preset
-
-    def of_step(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Catalogue positions, and the log of how often each was expected (0 when none is drawn).
-
-        Half are drawn by frequency (hard), half uniformly (also rare items): mixed negatives.
-        """
-        known, drawn = len(self.positions), self.preset.negatives
-        if known <= self.preset.full_softmax:
-            return self.positions, np.zeros(known, dtype=np.float32)
-        share = 0.5 * self.frequency / self.frequency.sum() + 0.5 / known
-        draws = uniform(self.preset.seed, 4, epoch, step, np.arange(drawn))
-        chosen = np.minimum(np.searchsorted(np.cumsum(share), draws, side="right"), known - 1)
-        return self.positions[chosen], np.log(drawn * share[chosen]).astype(np.float32)

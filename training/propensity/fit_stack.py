@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.data.users import HEADS
-from training.propensity.mix import ALONE, USUAL, fit_mix
 from training.propensity.plain_models import PlainModels, Scale, fit_plain_models
-from training.propensity.stack import Head, Propensities, sources
+from training.propensity.stack import ALONE, USUAL, Head, Propensities, fit_mix, sources
 
 HALF_LIFE = 60.0  # days: how fast the rows of an older cut-off count less
 

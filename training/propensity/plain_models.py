@@ -12,6 +12,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from lightgbm import Booster
+from training.data.rhythm import RHYTHM
+from training.data.users import UserStates
+from training.data.windowed_counts import FEATURES
 
 STRENGTH = 1e-3  # of the data against the penalty: inputs are many and tell the same
 ROUNDS = 250
@@ -21,6 +24,8 @@ TREES = {
     "num_threads": 1, "deterministic": True, "force_row_wise": True, "seed": 7,
 }  # fmt: skip
 LEAF_ROWS = 300  # at least, or a twentieth of all rows where that is less
+
+INPUTS = (*FEATURES, *RHYTHM)
 
 
 @dataclass(frozen=True)
@@ -89,3 +94,8 @@ def fit_plain_models(
     return PlainModels(
         linear.coef_[0].tolist(), float(linear.intercept_[0]), trees.model_to_string()
     )
+
+
+def stack_inputs(states: UserStates, rows: np.ndarray) -> np.ndarray:
+    """[rows, INPUTS] float32; NaN where something is undefined."""
+    return np.concatenate([states.features[rows], states.rhythm[rows]], axis=1)

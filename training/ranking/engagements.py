@@ -11,6 +11,8 @@ from training.data.sequences import Sequences
 OLDEST = 1023  # days; what is older counts as that old
 COLUMNS = ("item", "age", "place", "log_price", "log_quantity")
 
+MARKET_USERS = 100_000
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -141,3 +143,8 @@ def mean_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
     number = np.bincount(group[known], minlength=groups)
     total = np.bincount(group[known], values[known], groups)
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def shares(users: int) -> int:
+    """Of how many shares of the users one is enough to tell about items: memory stays bounded."""
+    return max(1, -(-users // MARKET_USERS))

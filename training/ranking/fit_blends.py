@@ -9,14 +9,22 @@ from training.data.answers import answers_of, rows_with_answers
 from training.data.catalogue import Catalogue
 from training.data.users import Examples
 from training.network.presets import Preset
+from training.ranking.blend import Effort, plain_blend
 from training.ranking.engagements import engagements
 from training.ranking.features import feature_names
-from training.ranking.blend import Effort, plain_blend
 from training.ranking.market import Market, Sizes
 from training.ranking.mixture import Mixture, fit_mixture
 from training.ranking.moments import Part, markets, parts
-from training.ranking.order import NEW_ONLY, REPEATS, Finished, Ranker, fit_ranker
-from training.rankers.rankers import ANY, Fitted, Rankers
+from training.ranking.order import (
+    ANY,
+    NEW_ONLY,
+    REPEATS,
+    Finished,
+    Fitted,
+    Ranker,
+    Rankers,
+    fit_ranker,
+)
 
 LISTS = {"next_items": REPEATS, "next_new_items": NEW_ONLY}  # list -> how it is fitted
 LEAST_USERS = 100  # with answers in the windows of a platform, for a blend of its own

@@ -7,13 +7,12 @@ import numpy as np
 from scipy import sparse
 
 from training.data.catalogue import Catalogue
+from training.data.users import UserStates
 from training.ranking.engagements import OLDEST, Engagements, engagements
 from training.ranking.market import Market, Sizes, market
 from training.ranking.mixture import user_groups
 from training.ranking.order import Moment
-from training.states import UserStates
 
-MARKET_USERS = 100_000
 SHARE_HALF_LIFE = 30.0  # days, of how a user divides itself between platforms
 SHARE_PRIOR = 0.1  # engagements on each platform that a user uses
 
@@ -28,11 +27,6 @@ class Part:
     group: np.ndarray  # [users] index of mixture.GROUPS
     moment: Moment
     own: Engagements  # what these users did on the platform
-
-
-def shares(users: int) -> int:
-    """Of how many shares of the users one is enough to tell about items: memory stays bounded."""
-    return max(1, -(-users // MARKET_USERS))
 
 
 def markets(known: Engagements, catalogue: Catalogue, sizes: Sizes) -> dict[str, Market]:

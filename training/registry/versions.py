@@ -8,9 +8,19 @@ from training.registry.runs import local_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+from datetime import UTC, datetime
+
+from pipeline.runtime.settings import Settings
+from training.registry import versions
+from training.registry.runs import open_client
 
 MODEL = "tidemark"
 CHAMPION, CHALLENGER = "champion", "challenger"
+
+AGAINST, ROLLED_BACK = "promotion.against", "promotion.rolled_back"
+
+HOURLY, CANDIDATE = "hourly", "hourly_candidate"  # aliases
+BASE, HOUR = "hourly.base_version", "hourly.hour"  # tags of an hourly version
 
 
 def register(client: "MlflowClient", run_id: str, ds: str) -> str:
@@ -55,3 +65,60 @@ def folder_of(client: "MlflowClient", version: str) -> Path:
 def day_of(client: "MlflowClient", version: str) -> str:
     """The day that a version was trained for."""
     return str(client.get_model_version(MODEL, version).tags["ds"])
+
+
+def version(settings: Settings) -> str | None:
+    """The champion's version, None when there is none; a home without models is left as it is."""
+    if not settings.mlflow_uri and not (settings.mlflow / "mlflow.db").exists():
+        return None
+    return aliased(open_client(settings), CHAMPION)
+
+
+def load(settings: Settings, wanted: str) -> Path:
+    """The model folder of a version. Raises ModelError when it is not registered."""
+    return folder_of(open_client(settings), wanted)
+
+
+def roll_back(client: "MlflowClient") -> tuple[str, str]:
+    """The version that was champion, and the one that is now.
+
+    Raises ModelError when there is nothing to go back to.
+    """
+    champion = aliased(client, CHAMPION)
+    if champion is None:
+        raise ModelError(f"model {MODEL}: expected a champion, found none; nothing to roll back")
+    before = client.get_model_version(MODEL, champion).tags.get(AGAINST, "none")
+    if before == "none":
+        raise ModelError(
+            f"model {MODEL}: expected a version before champion {champion}, found none; "
+            "it was the first"
+        )
+    folder = folder_of(client, before)
+    if not folder.exists():
+        raise ModelError(
+            f"model {MODEL}: expected the folder of version {before}, found no {folder}; "
+            "train again instead"
+        )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    client.set_model_version_tag(MODEL, champion, ROLLED_BACK, now)
+    client.set_registered_model_alias(MODEL, CHAMPION, before)
+    return champion, before
+
+
+def serving(settings: Settings) -> str | None:
+    """The version to score with between two nights, None when there is no champion.
+
+    Without TIDEMARK_HOURLY_LEARNING it is the champion, whatever was learned before.
+    """
+    base = versions.version(settings)
+    if base is None or not settings.hourly_learning:
+        return base
+    return of_line(open_client(settings), HOURLY, base) or base
+
+
+def of_line(client: "MlflowClient", alias: str, base: str) -> str | None:
+    """The version with the alias, None when there is none or it goes on from another champion."""
+    found = aliased(client, alias)
+    if found is None:
+        return None
+    return found if client.get_model_version(MODEL, found).tags.get(BASE) == base else None

@@ -13,18 +13,16 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile
+from pipeline.storage.reading import open_day
 from pipeline.tables.registry import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
 from training.data.arrow import buckets, day_number
-from training.data.catalogue import Catalogue
-from training.job import open_day
-from training.scoring.joined_tables import JoinedTables
-from training.model.predictor import Predictor
-from training.ranking.engagements import Engagements, engagements, merged
-from training.ranking.moments import shares
-from training.scoring.feature_rows import score_users
+from training.data.catalogue import Catalogue, load_catalogue
 from training.data.sequences import sequences
 from training.model.model import load
-from training.fitting.data import load_catalogue
+from training.model.predictor import Predictor
+from training.ranking.engagements import Engagements, engagements, merged, shares
+from training.scoring.feature_rows import score_users
+from training.scoring.joined_tables import JoinedTables
 
 ENGAGED = ["user_id", "events"]
 MOST_USERS = 1024

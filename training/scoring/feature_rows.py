@@ -2,19 +2,23 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
 
+from pipeline.runtime.days import shift
 from pipeline.tables.features import SCORED_USERS
 from pipeline.tables.registry import NEXT_ITEMS
-from training.data.arrow import day_number
-from training.cold_start import COLD_EVENTS, cold_starts, items_read
-from training.embedding_drift import embedding_drift
-from training.data.users import HEADS
+from training.data.arrow import Column, day_number, kept, lengths, plain
+from training.data.sequences import COLD_EVENTS, cold_starts, items_read, sequences
+from training.data.users import HEADS, UserStates, user_states
 from training.model.lists import LISTS, REASONS, Ranked
 from training.model.predictor import Predictor
 from training.scoring.reasons.columns import because, propensity_reasons
-from training.states import UserStates, user_states
 
 SCORED = pa.struct([("item_id", pa.string()), ("score", pa.float32())])
+
+DAYS = 28
 
 
 def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) -> pa.Table:
@@ -90,3 +94,28 @@ def _vectors(vectors: np.ndarray) -> pa.Array:
     rows, width = vectors.shape
     offsets = pa.array(np.arange(rows + 1) * width, pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))
+
+
+def embedding_drift(history: pa.Table, ds: str, predictor: Predictor, users: Tensor) -> pa.Array:
+    """[rows] cosine distances; `users` are the vectors of the rows of `user_history` at `ds`.
+
+    0 where nothing came since, null where no listed event was known then.
+    """
+    then = known_by(history["events"], shift(ds, -DAYS))
+    size, was = lengths(history["events"]), lengths(then)
+    found = np.zeros(len(then), dtype=np.float32)
+    moved = np.flatnonzero((was > 0) & (was < size))
+    if len(moved):
+        past = sequences(then.take(pa.array(moved)), predictor.catalogue)
+        before = predictor.vectors(past, np.arange(len(moved)))
+        now = users[torch.from_numpy(moved).to(users.device)]
+        cosine = torch.cosine_similarity(now.double(), before.double(), dim=1)
+        found[moved] = (1 - cosine).clamp(0, 2).cpu().numpy()
+    return pa.array(found, mask=was == 0)
+
+
+def known_by(events: Column, ds: str) -> pa.ListArray:
+    """A list column of events, without those that arrived after `ds`."""
+    lists = plain(events)
+    known = pc.less_equal(pc.struct_field(lists.flatten(), "arrival_ds"), ds)
+    return kept(lists, known.to_numpy(zero_copy_only=False))

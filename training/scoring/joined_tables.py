@@ -13,9 +13,9 @@ import pyarrow.dataset as arrow_dataset
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.reading import open_day, open_staged
 from pipeline.tables.features import JOINED, joined_columns
 from pipeline.tables.schema import Table
-from training.job import open_day, open_staged
 
 Share = Callable[[pa.RecordBatch], pa.RecordBatch]  # keeps the rows of some users
 

@@ -12,17 +12,26 @@ import pyarrow.dataset as arrow_dataset
 from pipeline.intraday.overtaken import check_own
 from pipeline.intraday.taken import staged_row
 from pipeline.runtime.days import shift
+from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
-from pipeline.storage.reading import published
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import DayFile
+from pipeline.storage.reading import open_day, open_staged, published
 from pipeline.tables.intraday import USER_FEATURES_INTRADAY, USER_HISTORY_INTRADAY
 from pipeline.tables.registry import USER_HISTORY
-from training.data.catalogue import Catalogue
-from training.job import open_day, open_staged
-from training.scoring.joined_tables import JoinedTables
+from training.data.catalogue import Catalogue, load_catalogue
+from training.model.model import load
+from training.model.predictor import Predictor
 from training.ranking.engagements import Engagements
-from training.scoring.bucket import ENGAGED, everyone
+from training.registry import versions
+from training.registry.versions import serving
+from training.scoring.bucket import ENGAGED, Bucket, everyone, list_lengths, scored_share
+from training.scoring.joined_tables import JoinedTables
 
 BATCH_ROWS = 4096
+
+EVERY_USER = Bucket(0, 1)
 
 
 @dataclass(frozen=True)
@@ -78,3 +87,49 @@ class RefreshedUsers:
         stays = pc.field("user_id").isin(self.heard) & ~pc.field("user_id").isin(self.touched)
         for batch in rows.to_batches(filter=stays, batch_size=BATCH_ROWS):
             yield pa.Table.from_batches([batch])
+
+
+def rescore(users: RefreshedUsers) -> tuple[int, str | None]:
+    """Stages the rows of the day; returns their number, and the model that scored if any did."""
+    settings, ds = users.settings, users.ds
+    version = needed_version(settings) if len(users.touched) else None
+    catalogue, inputs = load_catalogue(settings, users.base)
+    attempt = staging.begin(settings, USER_FEATURES_INTRADAY.name, users.run)
+    file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES_INTRADAY))
+    for rows in scored(users, catalogue, inputs, version) if version else ():
+        file.write(rows)
+    for rows in users.others():
+        file.write(rows)
+    file.close()
+    expected = users.history.count_rows()
+    if file.rows != expected:
+        raise ModelError(
+            f"{USER_FEATURES_INTRADAY.name} ds={ds}: expected {expected} users of "
+            f"user_history_intraday, scored or kept {file.rows}; run the refresh again"
+        )
+    facts: dict[str, object] = {"rows": {ds: file.rows}, "model_version": version}
+    lengths = list_lengths(catalogue, settings.history_events)
+    files = {ds: [file.path]} if file.rows else {}
+    staging.complete(attempt, [ds], files, inputs, facts | lengths)
+    return file.rows, version
+
+
+def needed_version(settings: Settings) -> str:
+    """The version that scores within the day. Raises ModelError when there is none."""
+    found = serving(settings)
+    if found is None:
+        raise ModelError("champion: expected one, found none; train, evaluate and promote one")
+    return found
+
+
+def scored(
+    users: RefreshedUsers, catalogue: Catalogue, inputs: dict[str, int], version: str
+) -> Iterator[pa.Table]:
+    """The rows of the touched users, some at a time."""
+    trained = load(versions.load(users.settings, version))
+    inputs[USER_HISTORY.name], engaged = users.everyone(catalogue)
+    predictor = Predictor.of(trained, catalogue, engaged)
+    for share in EVERY_USER.shares(len(users.touched)):
+        for rows in scored_share(predictor, users.touched_history(), users.joined, share, version):
+            hours, bases = (pa.repeat(it, len(rows)) for it in (users.hour, users.base))
+            yield rows.append_column("hour", hours).append_column("base_ds", bases)

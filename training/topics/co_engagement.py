@@ -13,9 +13,8 @@ from scipy import sparse
 
 from training.data.arrow import buckets, day_number
 from training.data.catalogue import Catalogue
-from training.ranking.engagements import Engagements, engagements
-from training.ranking.moments import shares
 from training.data.sequences import sequences
+from training.ranking.engagements import Engagements, engagements, shares
 
 NEAR = 4  # steps of a user's path within which two items are neighbours
 OTHER_DAY = 0.3  # what a pair of different days counts, beside one of the same day

@@ -7,8 +7,7 @@ import numpy as np
 
 from training.topics import clusters
 from training.topics.day_items import DayItems
-from training.topics.lineage import Earlier, refresh_reason
-from training.topics.identities import Lineage, trace
+from training.topics.lineage import Earlier, Lineage, refresh_reason, trace
 
 SAMPLE = 50_000  # items that clusters are fitted on
 FIRST_WORTH, LATER_WORTH = 1.05, 1.5  # gain over loss of a move; later ones keep what there is

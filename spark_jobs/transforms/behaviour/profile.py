@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 
 from spark_jobs.behaviour import cycles, intents, prices
-from spark_jobs.transforms.behaviour.habits import habits
 from spark_jobs.behaviour.rhythm import Rhythm, active_days, gaps, rhythm
 from spark_jobs.behaviour.unpacked import Unpacked, unpack
 from spark_jobs.behaviour.unusual import Usual, learn_usual
+from spark_jobs.transforms.behaviour.habits import habits
 
 
 @dataclass(frozen=True)

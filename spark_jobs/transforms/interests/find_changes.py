@@ -14,11 +14,11 @@ Once a change is found the days from its beginning on are the new past, and watc
 path over the days is append-only: tomorrow's history finds today's changes again.
 """
 
-from spark_jobs.transforms.interests.changes import Changes
 from spark_jobs.interests.day_paths import DayPaths
 from spark_jobs.interests.population import Population
 from spark_jobs.interests.touches import Touches
 from spark_jobs.interests.watch import Watch
+from spark_jobs.transforms.interests.changes import Changes
 
 
 def find_changes(touches: Touches, population: Population) -> Changes:

@@ -8,8 +8,8 @@ from pipeline.report.pages import render_night
 from pipeline.report.quality import Judged, quality
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
-from training.registry import versions, runs
-from training.hourly.serving import BASE
+from training.registry import runs, versions
+from training.registry.versions import BASE
 
 METRICS = {
     "test/next_items/published/ndcg_10": 0.25,

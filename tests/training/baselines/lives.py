@@ -5,9 +5,9 @@ import pyarrow as pa
 from pipeline.runtime.days import shift
 from pipeline.tables.registry import TRAINING_EXAMPLES
 from tests.training.factory import DS, embeddings, event, example, item_rows, user_id
-from training.evaluation.baselines.known import Known
 from training.data.catalogue import build_catalogue
 from training.data.users import Examples, to_examples
+from training.evaluation.baselines.known import Known
 
 CUT = shift(DS, -28)
 Life = list[tuple[int, int]]  # item, days before the cut-off (negative: after it)

@@ -5,9 +5,9 @@ import pyarrow.dataset as arrow_dataset
 import pytest
 
 from tests.training.factory import examples
+from training.data.users import HEADS
 from training.evaluation.baselines import classifiers
 from training.evaluation.baselines.classifiers import CLASSIFIERS, baseline_chances, windowed_rows
-from training.data.users import HEADS
 from training.evaluation.metrics import auc
 
 

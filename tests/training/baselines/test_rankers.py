@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from tests.training.baselines.lives import known
-from training.evaluation.baselines import als, neighbours, markov, counts as own, tifu
-from training.baselines.popular import Popular
+from training.evaluation.baselines import als, markov, neighbours, tifu
+from training.evaluation.baselines import counts as own
+from training.evaluation.baselines.counts import Popular
 from training.evaluation.baselines.roster import fit_rankers
 
 ALL = np.arange(2)

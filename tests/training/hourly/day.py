@@ -23,16 +23,16 @@ from tests.training.factory import (
 )
 from training.data.catalogue import build_catalogue
 from training.data.users import HEADS
+from training.data.windowed_counts import FEATURES
+from training.model.model import Card, TrainedModel, save
 from training.network.network import InterestModel, Shape
 from training.network.presets import PRESETS
+from training.network.vocabulary import Vocabulary
 from training.propensity.stack import plain_propensities
 from training.ranking.features import feature_names
 from training.ranking.fit_blends import plain_rankers
-from training.registry.versions import CHAMPION, MODEL
 from training.registry.runs import open_client
-from training.model.model import Card, TrainedModel, save
-from training.network.vocabulary import Vocabulary
-from training.data.windowed_counts import FEATURES
+from training.registry.versions import CHAMPION, MODEL
 
 DAY = shift(DS, 1)
 USERS, ITEMS = 120, 80

@@ -7,8 +7,7 @@ from pipeline.tables.intraday import USER_HISTORY_INTRADAY
 from tests.training.factory import DS, daily, embeddings, event, user_id
 from training.data.catalogue import build_catalogue
 from training.data.users import to_examples
-from training.hourly.hour_rows import news
-from training.hourly.older import Older
+from training.hourly.hour_rows import Older, news
 
 DAY = shift(DS, 1)
 HOUR = f"{DAY}T10"

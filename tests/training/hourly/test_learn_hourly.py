@@ -10,13 +10,20 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import read
 from tests.training.factory import vouch
 from tests.training.hourly.day import DAY, Refreshes, crown, publish_night
-from training import champion
-from training.hourly import learning
+from training.hourly import hour as learning
 from training.hourly import line as registry
 from training.hourly.line import Line
-from training.hourly.serving import CANDIDATE, HOURLY, serving
-from training.registry.versions import CHAMPION, MODEL, aliased, folder_of
+from training.registry import versions as champion
 from training.registry.runs import open_client
+from training.registry.versions import (
+    CANDIDATE,
+    CHAMPION,
+    HOURLY,
+    MODEL,
+    aliased,
+    folder_of,
+    serving,
+)
 
 EARLY, LATE, EVERYBODY = range(0, 60), range(60, 120), range(0, 120)
 HONEST, POISON = [0, 1], [78, 79]  # what is turned to

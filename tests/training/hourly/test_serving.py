@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.runtime.settings import Settings, load_settings
-from training.hourly.serving import BASE, HOURLY, serving
-from training.registry.versions import CHAMPION, MODEL
 from training.registry.runs import open_client
+from training.registry.versions import BASE, CHAMPION, HOURLY, MODEL, serving
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from pipeline.runtime.settings import Settings
 from tests.training.factory import DS, embeddings
 from tests.training.hourly.day import DAY, ITEMS, untrained
 from training.data.catalogue import Catalogue, build_catalogue
-from training.ensemble import Ensemble
 from training.data.users import Examples
-from training.hourly.foretold import K, Pairs, quality
-from training.hourly.older import Older
+from training.hourly.hour_rows import Older
+from training.hourly.predicted import K, Pairs, quality
 from training.hourly.update import Rows, Steps, candidate, moving
 from training.model.model import TrainedModel
+from training.network.network import Ensemble
 
 FLAT = np.zeros(ITEMS, dtype=np.float32)
 

@@ -9,15 +9,16 @@ from pipeline.runtime.errors import ModelError
 from training.data.users import HEADS
 from training.evaluation.metrics import auc, calibration_error
 from training.propensity.fit_stack import Window, fit_propensities
-from training.propensity.inputs import INPUTS
-from training.propensity.mix import ALONE, fit_mix, sigmoid
-from training.propensity.plain_models import Scale
+from training.propensity.plain_models import INPUTS, Scale
 from training.propensity.stack import (
+    ALONE,
     FILE,
     Propensities,
+    fit_mix,
     in_order,
     load_propensities,
     save_propensities,
+    sigmoid,
 )
 
 PURCHASE = HEADS.index("purchase_28d")

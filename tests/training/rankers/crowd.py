@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.tables.registry import EVENT_TYPES
-from training.ranking.engagements import Engagements, engagements
 from training.data.sequences import Sequences
+from training.ranking.engagements import Engagements, engagements
 
 AS_OF, ITEMS = 20_000, 3
 PURCHASE = EVENT_TYPES.index("purchase")

@@ -10,13 +10,13 @@ from tests.training.factory import DS, embeddings, event
 from tests.training.test_scoring import crowd, history, model
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue, build_catalogue
+from training.data.users import UserStates, user_states
 from training.model.lists import LISTS, REASONS, Ranked
 from training.model.predictor import Predictor
 from training.ranking.features import SOURCES, feature_names, source
 from training.ranking.fit_blends import plain_rankers
 from training.ranking.moments import parts
-from training.rankers.rankers import ANY, Rankers, load_rankers, save_rankers
-from training.states import UserStates, user_states
+from training.ranking.order import ANY, Rankers, load_rankers, save_rankers
 
 ITEMS = 60
 

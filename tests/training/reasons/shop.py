@@ -9,14 +9,13 @@ from tests.training.factory import DS, TOPICS, embeddings, event
 from tests.training.test_scoring import crowd, history, model
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue, build_catalogue
+from training.data.users import UserStates, user_states
 from training.model.lists import LISTS
 from training.model.predictor import Predictor
-from training.ranking.features import feature_names
 from training.ranking.blend import plain_blend
+from training.ranking.features import feature_names
 from training.ranking.mixture import Mixture
-from training.ranking.order import Ranker
-from training.rankers.rankers import ANY, Fitted, Rankers
-from training.states import UserStates, user_states
+from training.ranking.order import ANY, Fitted, Ranker, Rankers
 
 ITEMS = 60
 

@@ -12,15 +12,13 @@ from tests.training.reasons.shop import mixed_users, predictor, states_of
 from tests.training.test_scoring import history
 from training.data.arrow import day_number
 from training.data.users import HEADS
+from training.data.windowed_counts import FEATURES
 from training.model.predictor import Predictor
-from training.propensity.inputs import INPUTS, stack_inputs
-from training.propensity.mix import Mix
-from training.propensity.plain_models import Scale, fit_plain_models
-from training.propensity.stack import Head, Propensities, sources
+from training.propensity.plain_models import INPUTS, Scale, fit_plain_models, stack_inputs
+from training.propensity.stack import Head, Mix, Propensities, sources
 from training.scoring.reasons.columns import EXPLAINED, propensity_reasons
 from training.scoring.reasons.effects import feature_effects, feature_names, readable
 from training.scoring.reasons.occlusion import newest, occlusion, without
-from training.data.windowed_counts import FEATURES
 
 PURCHASE = HEADS.index("purchase_28d")
 

@@ -8,12 +8,12 @@ from tests.training.factory import event
 from tests.training.reasons.shop import mixed_users, predictor, states_of
 from tests.training.test_scoring import history
 from training.data.arrow import kept, plain
+from training.data.sequences import sequences
 from training.model.lists import LISTS, Ranked
 from training.model.predictor import Asked, Predictor
 from training.ranking.features import ALIKE, feature_names
 from training.scoring.reasons.columns import because
 from training.scoring.reasons.own_items import Effects, effects
-from training.data.sequences import sequences
 
 COLUMNS = {name: f"share_{name}" for name in ALIKE} | {"text": "text_share"}
 

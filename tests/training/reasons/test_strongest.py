@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.reasons.strongest import LEAST, strongest
+from training.scoring.reasons.columns import LEAST, strongest
 
 
 def picked(group: list[int], tie: list[int], effect: list[float], most: int) -> list[int]:

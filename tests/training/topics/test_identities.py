@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.topics.nights import MONDAY, NEXT_MONDAY, TUESDAY, Town, kinds, of_kind
-from training.topics.identities import trace
+from training.topics.lineage import trace
 
 
 def traced(before: list[int], now: list[int]) -> tuple[dict, dict, dict]:

@@ -6,9 +6,9 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from tests.training.topics.worlds import around
-from training.topics import item_vectors as module
+from training.topics import day_items as module
 from training.topics.clusters import assign, fit
-from training.topics.item_vectors import AROUND, USUAL, item_vectors
+from training.topics.day_items import AROUND, USUAL, item_vectors
 
 
 def weights(size: int, pairs: dict[tuple[int, int], float]) -> sparse.csr_matrix:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.evaluation.baselines.known import TIE, Known
+from training.evaluation.baselines.known import LISTS, TIE, Known
 from training.ranking.engagements import OLDEST, Engagements
 
 MOST_DAYS = 400  # more days of engagement with one item count as that many
+
+WINDOWS = {"popular_7d": 7, "popular_14d": 14, "popular_30d": 30, "popular_all": 10_000}
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,18 @@ def decayed_days(engaged: Engagements, half_life: float) -> sparse.csr_matrix:
     value = (0.5 ** (engaged.age / half_life)).astype(np.float32)
     where = (engaged.row, engaged.item)
     return sparse.csr_matrix((value, where), (engaged.users, engaged.items))
+
+
+@dataclass(frozen=True)
+class Popular:
+    """By distinct users in a window of days, ties by 14 days and then by all time."""
+
+    counts: np.ndarray
+    lists: tuple[str, ...] = LISTS
+
+    @classmethod
+    def fit(cls, known: Known, days: int) -> "Popular":
+        return cls((known.buyers(days) + 0.5 * known.popular).astype(np.float32))
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        return np.tile(self.counts, (len(rows), 1))

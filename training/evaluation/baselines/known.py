@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
-from training.ranking.engagements import Engagements, engagements
 from training.data.sequences import Sequences
-from training.states import UserStates
+from training.data.users import UserStates
+from training.ranking.engagements import Engagements, engagements
 
 LISTS = ("next_items", "next_new_items")
 CORE = 4096  # most engaged items that item-item weights are made of

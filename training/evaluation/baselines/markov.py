@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from training.data.sequences import Sequences
 from training.evaluation.baselines.known import LISTS, Known
 from training.ranking.item_item import cosine, dense
-from training.data.sequences import Sequences
 
 SHRINK = 3.0
 SMOOTHING = 5.0  # transitions that the cosine counts for

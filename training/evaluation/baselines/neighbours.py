@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.evaluation.baselines.known import LISTS, Known
 from training.evaluation.baselines.counts import decayed_days
+from training.evaluation.baselines.known import LISTS, Known
 from training.ranking.item_item import cosine, dense, ease
 
 NEIGHBOURS, SHRINK = 100, 3.0

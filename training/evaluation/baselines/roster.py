@@ -1,9 +1,9 @@
 """The baselines of an evaluation, fitted from what all users of a fold did up to the cut-off."""
 
-from training.evaluation.baselines import als, markov, counts, tifu
-from training.evaluation.baselines.neighbours import item_knn, plain_ease, with_repeats, with_trend
+from training.evaluation.baselines import als, counts, markov, tifu
+from training.evaluation.baselines.counts import WINDOWS, Popular
 from training.evaluation.baselines.known import Known, Ranker
-from training.baselines.popular import WINDOWS, Popular
+from training.evaluation.baselines.neighbours import item_knn, plain_ease, with_repeats, with_trend
 
 
 def fit_rankers(known: Known) -> dict[str, Ranker]:

@@ -6,21 +6,22 @@ from torch import Tensor
 
 from pipeline.tables.columns import BECAUSE, PROPENSITY_REASONS
 from pipeline.tables.registry import EVENT_TYPES
-from training.data.users import HEADS
+from training.data.users import HEADS, UserStates
 from training.model.lists import Ranked
 from training.model.predictor import Asked, Predictor
-from training.propensity.inputs import stack_inputs
+from training.propensity.plain_models import stack_inputs
 from training.scoring.reasons.effects import feature_effects, feature_names
 from training.scoring.reasons.occlusion import occlusion
 from training.scoring.reasons.own_items import effects
-from training.reasons.strongest import strongest
-from training.states import UserStates
 
 ENTRIES = 10  # of a list that are explained
 ITEMS = 3  # own items per entry
 # A week's reasons are hardly other than those of four weeks, and trees take time to explain.
 EXPLAINED = [HEADS.index(head) for head in HEADS if head.endswith("_28d")]
 FEATURES, EVENTS = 3, 2  # per head
+
+LEAST = 0.005  # log-odds: less is no reason
+DIGITS = 5  # that count when effects are ordered: further ones are rounding
 
 
 def because(predictor: Predictor, asked: Asked, ranked: Ranked, name: str) -> pa.Array:
@@ -91,3 +92,13 @@ def _listed(rows: np.ndarray, users: int, columns: list[pa.Array], kind: pa.List
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=users))])
     entries = pa.StructArray.from_arrays(columns, fields=list(kind.value_type))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries)
+
+
+def strongest(group: np.ndarray, tie: np.ndarray, effect: np.ndarray, most: int) -> np.ndarray:
+    """Places of the `most` largest effects of each group, by group, then size; ties by `tie`."""
+    size = np.round(np.abs(effect), DIGITS)
+    kept = np.flatnonzero(size >= LEAST)
+    order = kept[np.lexsort((tie[kept], -size[kept], group[kept]))]
+    ordered = group[order]
+    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return order[place < most]

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from pipeline.tables.columns import HISTORY_EVENTS
-from training.model.predictor import Predictor
-from training.propensity.inputs import INPUTS
-from training.propensity.stack import Head
 from training.data.sequences import sequences
 from training.data.windowed_counts import FEATURES
+from training.model.predictor import Predictor
+from training.propensity.plain_models import INPUTS
+from training.propensity.stack import Head
 
 STEPS = 16  # of the path that gradients are integrated along
 PLURAL = {"search": "searches"}

@@ -14,11 +14,10 @@ from torch import Tensor
 
 from pipeline.tables.registry import EVENT_TYPES
 from training.data.arrow import Column, codes, day_numbers, kept, lengths, plain
+from training.data.users import user_states
 from training.model.predictor import Predictor
-from training.propensity.inputs import stack_inputs
-from training.propensity.mix import SOURCES
-from training.propensity.stack import sources
-from training.states import user_states
+from training.propensity.plain_models import stack_inputs
+from training.propensity.stack import SOURCES, sources
 
 NEWEST = 6  # kinds and days of a user that are tried
 # Weight from which on a head's transformer reads the history again; below, its share is left out.

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from training.ranking.blend import Blend
 from training.ranking.candidates import Reading, readings
 from training.ranking.features import is_of_own_use
 from training.ranking.item_item import cells
-from training.ranking.blend import Blend
 from training.ranking.market import Market
 from training.ranking.moments import Part
-from training.ranking.order import Moment
-from training.rankers.rankers import Fitted
+from training.ranking.order import Fitted, Moment
 
 PAIRS = 200_000  # entries x own items that are held at once
 FLOOR = 0.02  # of the logs of shares, as in features.py

@@ -13,8 +13,10 @@ from torch import Tensor
 from training.data.catalogue import Catalogue
 from training.data.users import Examples
 from training.evaluation.metrics import log_loss
-from training.propensity.mix import sigmoid
 from training.model.model import TrainedModel
+from training.model.predictor import TREND_DAYS, log_trend
+from training.propensity.stack import sigmoid
+from training.ranking.engagements import Engagements
 
 K = 10
 CELLS = 8_000_000  # users x items held at once
@@ -108,3 +110,13 @@ def _items(
 
 def _share(total: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def item_trend(trained: TrainedModel, catalogue: Catalogue, known: Engagements) -> np.ndarray:
+    """[items] the trend within each item's platform, from the engagements of all users."""
+    late = np.bincount(known.pairs.item[known.pairs.newest < TREND_DAYS], minlength=len(catalogue))
+    then, found = trained.frequency(catalogue), np.zeros(len(catalogue), dtype=np.float32)
+    for code in range(len(catalogue.platforms)):
+        here = catalogue.platform == code
+        found[here] = log_trend(late * here, then * here)[here]
+    return found
