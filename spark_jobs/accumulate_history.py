@@ -10,7 +10,7 @@ Reads `user_history` of the day before and the day's `events`, or, where that da
 from pipeline.runtime.days import shift
 from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.engine.job import SparkJob, run_job
-from spark_jobs.transforms.accumulate import accumulate
+from spark_jobs.states.history import accumulate
 
 
 def main() -> None:

@@ -15,8 +15,7 @@ from pipeline.sources.landed_file import LandedFile, inspect
 from pipeline.sources.landing import find_source
 from spark_jobs.engine.job import run_job
 from spark_jobs.engine.session import open_session
-from spark_jobs.landing.history_files import write_landing
-from spark_jobs.transforms.split_days import split_days
+from spark_jobs.landing.history_files import split_days, write_landing
 
 
 def main() -> None:

@@ -1,11 +1,15 @@
 """The night that a refresh goes on from, and whether a later one has made it needless."""
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pipeline.intraday.hour import arguments, day_of, parse_hour
+from pipeline.orchestration.step_commands import SUPERSEDED
+from pipeline.runtime import program
 from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.errors import NotPublishedError
-from pipeline.runtime.settings import Settings
+from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import published
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_FEATURES, USER_HISTORY
@@ -49,3 +53,16 @@ def superseded_by(settings: Settings, day: str) -> str:
 def instant(nanoseconds: int) -> datetime:
     """A time since 1970 as tables hold it: UTC, in microseconds."""
     return EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
+def main() -> None:
+    given, settings = arguments(__doc__), load_settings()
+    hour = parse_hour(given.hour, settings.business_tz)
+    if night := superseded_by(settings, day_of(hour)):
+        print(f"{hour}: nothing to do, user_features ds={night} is published and knows more")
+        sys.exit(SUPERSEDED)
+    print(f"{hour}: goes on from ds={find_base(settings, day_of(hour)).ds}")
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pipeline.features.online import open_backend
 from pipeline.features.online.patch import patch_night
 from pipeline.intraday.hour import arguments, day_of, parse_hour
-from pipeline.intraday.overtaken import check_own
 from pipeline.intraday.refreshes import scored_by, stage, step_seconds
-from pipeline.intraday.taken import Row, finished, staged_row
+from pipeline.intraday.taken import Row, check_own, finished, staged_row
 from pipeline.runtime import program
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.tables.intraday import USER_FEATURES_INTRADAY

@@ -11,12 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.intraday.base import Base, instant
+from pipeline.runtime.errors import FencedError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile
 from pipeline.storage import staging
+from pipeline.storage.catalog import load_table
+from pipeline.storage.publish import publications
 from pipeline.storage.reading import published, read
 from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
 from pipeline.tables.intraday import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY
+from pipeline.tables.schema import Table
 
 Row = dict[str, object]
 TIMES = ("base_published_at", "first_landed_at", "last_landed_at")
@@ -132,3 +136,15 @@ def _files(row: Row) -> list[dict[str, Any]]:
     files = row["files"]
     assert isinstance(files, list)
     return files
+
+
+def check_own(settings: Settings, table: Table, ds: str, run: str) -> None:
+    """Raises FencedError unless readers of `ds` see what `run` staged."""
+    _, receipt = staging.audited(settings, table.name, run)
+    seen = publications(load_table(settings, table)).get(ds)
+    if seen is None or seen.digest != receipt.days[ds]["digest"]:
+        raise FencedError(
+            f"{table.name} ds={ds}: expected the rows of run {run!r}, found "
+            f"{f'those of run {seen.run!r}' if seen else 'none'} published; a newer refresh takes "
+            "the same files, so that nothing is to be done; without one, run the hour again"
+        )

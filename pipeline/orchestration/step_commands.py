@@ -10,7 +10,7 @@ from pipeline.runtime.settings import Settings
 PROJECT = Path(__file__).resolve().parents[2]
 BINARIES = Path(sys.executable).parent
 NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
-SUPERSEDED = 3  # exit code of `python -m pipeline.find_base --hour H`
+SUPERSEDED = 3  # exit code of `python -m pipeline.intraday.base --hour H`
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
 
 
@@ -89,7 +89,7 @@ def summary(ds: str) -> list[str]:
 
 def base_night(hour: str) -> list[str]:
     """Prints what the refresh of an hour goes on from; exit code SUPERSEDED when there is none."""
-    return [*_python("pipeline.find_base"), "--hour", hour]
+    return [*_python("pipeline.intraday.base"), "--hour", hour]
 
 
 def maintenance() -> list[str]:

@@ -2,7 +2,16 @@
 
 import pyarrow as pa
 
-from pipeline.tables.columns import DAY, DS, EVENT_TYPES, PLATFORM, USER, USER_ID
+from pipeline.runtime.settings import Settings
+from pipeline.tables.columns import (
+    DAY,
+    DS,
+    EVENT_TYPES,
+    ITEMLESS_EVENT_TYPES,
+    PLATFORM,
+    USER,
+    USER_ID,
+)
 from pipeline.tables.schema import (
     BOOL,
     DOUBLE,
@@ -12,9 +21,13 @@ from pipeline.tables.schema import (
     STRING,
     TEXTS,
     Column,
+    RowRule,
     Table,
     list_of,
 )
+
+# The end of a day in the westernmost zone (UTC-12), and one day for clocks that run ahead.
+LATEST_HOURS_AFTER_DAY_BEGINS = 24 + 12 + 24
 
 
 def _what_happened(required: bool) -> tuple[Column, ...]:
@@ -37,6 +50,23 @@ def _what_happened(required: bool) -> tuple[Column, ...]:
     )
 
 
+def _same_day() -> RowRule:
+    return ("arrival_ds = ds", "arrival_ds = ds", ("event_id", "arrival_ds"))
+
+
+def _raw_events(settings: Settings) -> list[RowRule]:
+    required = ("event_id", "user_id", "event_type", "event_time")
+    present = " AND ".join(f"{name} IS NOT NULL" for name in required)
+    return [
+        _same_day(),
+        (
+            "a row without reject_reason is a whole event",
+            f"reject_reason IS NOT NULL OR ({present})",
+            ("reject_reason", *required, "source_file"),
+        ),
+    ]
+
+
 RAW_EVENTS = Table(
     "raw_events",
     "every landed row, mapped to canonical columns and pseudonymised; immutable",
@@ -53,14 +83,53 @@ RAW_EVENTS = Table(
         Column("record", STRING, "what was understood of a rejected row, JSON without the user"),
     ),
     key=(),
+    rules=_raw_events,
 )
+
+
+def _midnight(column: str) -> str:
+    return f"(try_cast({column} AS DATE)::TIMESTAMP AT TIME ZONE 'UTC')"
+
+
+def _events(settings: Settings) -> list[RowRule]:
+    itemless = ", ".join(f"'{name}'" for name in ITEMLESS_EVENT_TYPES)
+    return [
+        _same_day(),
+        (
+            f"item_id is null for {', '.join(ITEMLESS_EVENT_TYPES)} only",
+            f"item_id IS NOT NULL OR event_type IN ({itemless})",
+            ("event_id", "event_type", "item_id"),
+        ),
+        (
+            f"price is between 0 and {settings.max_price:.0f}",
+            f"price IS NULL OR price BETWEEN 0 AND {settings.max_price}",
+            ("event_id", "price"),
+        ),
+        (
+            "quantity is positive",
+            "quantity IS NULL OR (quantity > 0 AND isfinite(quantity))",
+            ("event_id", "quantity"),
+        ),
+        (
+            "event_time is at most a day after the arrival day",
+            f"event_time < {_midnight('ds')} + INTERVAL {LATEST_HOURS_AFTER_DAY_BEGINS} HOUR",
+            ("event_id", "event_time"),
+        ),
+    ]
+
 
 EVENTS = Table(
     "events",
     "valid events, each once, owned by their arrival day",
     (DS, PLATFORM, *_what_happened(required=True)),
     key=("event_id",),
+    rules=_events,
 )
+
+
+def _quarantine(settings: Settings) -> list[RowRule]:
+    return [("reason is not empty", "trim(reason) <> ''", ("reason", "source_file"))]
+
 
 QUARANTINE = Table(
     "quarantine",
@@ -74,7 +143,26 @@ QUARANTINE = Table(
         Column("record", STRING, "what was understood of the row, as JSON, without the user"),
     ),
     key=(),
+    rules=_quarantine,
 )
+
+
+def _accounting(settings: Settings) -> list[RowRule]:
+    counts = ("platform", "rows_landed", "events", "duplicates", "quarantined")
+    by_reason = "coalesce(list_sum(list_transform(quarantine_reasons, lambda r: r.rows)), 0)"
+    return [
+        (
+            "rows_landed = events + duplicates + quarantined",
+            "rows_landed = events + duplicates + quarantined",
+            counts,
+        ),
+        (
+            "quarantine_reasons sum to quarantined",
+            f"{by_reason} = quarantined",
+            ("platform", "quarantined", "quarantine_reasons"),
+        ),
+    ]
+
 
 ACCOUNTING = Table(
     "accounting",
@@ -89,7 +177,37 @@ ACCOUNTING = Table(
         Column("quarantine_reasons", list_of(reason=STRING, rows=LONG), "one per reason", True),
     ),
     key=("platform",),
+    rules=_accounting,
 )
+
+
+def _sessions(settings: Settings) -> list[RowRule]:
+    kinds = ("views", "searches", "carts", "purchases", "returns")
+    times = ("session_id", "started_at", "ended_at", "duration_seconds")
+    return [
+        ("ended_at is not before started_at", "ended_at >= started_at", times),
+        (
+            "duration_seconds = ended_at - started_at",
+            "abs(epoch(ended_at) - epoch(started_at) - duration_seconds) < 0.001",
+            times,
+        ),
+        (
+            f"a session lasts at most {settings.session_max_hours} hours",
+            f"duration_seconds <= {settings.session_max_hours * 3600}",
+            times,
+        ),
+        (
+            "events by type are at most all events",
+            f"{' + '.join(kinds)} <= events",
+            ("session_id", "events", *kinds),
+        ),
+        (
+            "items = distinct item_ids, at most one per event",
+            "items = len(list_distinct(item_ids)) AND items <= events",
+            ("session_id", "events", "items", "item_ids"),
+        ),
+    ]
+
 
 SESSIONS = Table(
     "sessions",
@@ -114,4 +232,5 @@ SESSIONS = Table(
         Column("is_late", BOOL, "made of events that arrived after their own day", True),
     ),
     key=("session_id",),
+    rules=_sessions,
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import (
     BECAUSE,
     DAY,
@@ -13,7 +14,22 @@ from pipeline.tables.columns import (
     USER_ID,
 )
 from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
-from pipeline.tables.schema import BOOL, DOUBLE, FLOAT, INT, STRING, TEXTS, VECTOR, Column, Table
+from pipeline.tables.schema import (
+    BOOL,
+    DOUBLE,
+    FLOAT,
+    INT,
+    STRING,
+    TEXTS,
+    VECTOR,
+    Column,
+    RowRule,
+    Table,
+    none_of,
+)
+from pipeline.tables.state import ACTS
+
+TOLERANCE = 1e-6
 
 
 def _probability(name: str, meaning: str) -> Column:
@@ -172,6 +188,57 @@ SCORED_USERS = Table(
     snapshot=True,
 )
 
+
+def _user_features(settings: Settings) -> list[RowRule]:
+    less, more = "p_{}_7d", "p_{}_28d"
+    ordered = [(less.format(act), more.format(act)) for act in ACTS]
+    ordered.append((more.format("churn"), less.format("churn")))
+    rules: list[RowRule] = [
+        *[
+            (f"{low} is at most {high}", f"{low} <= {high} + {TOLERANCE}", ("user_id", low, high))
+            for low, high in ordered
+        ],
+        ("embedding is finite", "isfinite(list_sum(embedding))", ("user_id",)),
+        (
+            "first_ds <= last_ds <= ds",
+            "first_ds <= last_ds AND last_ds <= ds",
+            ("user_id", "first_ds", "last_ds"),
+        ),
+    ]
+    for name in ("next_items", "next_new_items"):
+        scores = f"list_transform({name}, lambda x: x.score)"
+        items = f"list_transform({name}, lambda x: x.item_id)"
+        rules += [
+            (f"{name} are best first", f"{scores} = list_reverse_sort({scores})", ("user_id",)),
+            (f"{name} are distinct", f"len(list_distinct({items})) = len({name})", ("user_id",)),
+            (
+                f"{name}_reasons match {name}",
+                f"len({name}_reasons) = len({name})",
+                ("user_id",),
+            ),
+            (
+                f"{name}_because tells of entries of {name}",
+                none_of(f"{name}_because", f"NOT list_contains({items}, e.item_id)"),
+                ("user_id",),
+            ),
+            (
+                f"{name}_cold is at most the entries of {name}",
+                f"{name}_cold <= len({name})",
+                ("user_id", f"{name}_cold"),
+            ),
+        ]
+    rules.append(
+        (
+            "a cold start says why",
+            "NOT is_cold_start OR cold_start IS NOT NULL",
+            ("user_id", "cold_start"),
+        )
+    )
+    for table in JOINED:
+        rules += table.rules(settings)
+    return rules
+
+
 USER_FEATURES = Table(
     "user_features",
     "what recommenders and ad targeting read: one row per user active in the last `active_days`",
@@ -182,4 +249,5 @@ USER_FEATURES = Table(
     key=("user_id",),
     snapshot=True,
     version="1.1",
+    rules=_user_features,
 )

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.runtime import program
-from pipeline.table_elements import elements
 from pipeline.tables.contract import columns, release, releases
 from pipeline.tables.registry import USER_FEATURES
 from pipeline.tables.schema import Table
-from pipeline.tables.texts import null_text, range_text, type_text
+from pipeline.tables.texts import elements, null_text, range_text, type_text
 
 PAGE = Path("docs/features.md")
 INTRODUCTION = """# {name}, version {version}

@@ -1,5 +1,6 @@
 """The tables of interests: topics, where each user stands and moves to, signals, segments."""
 
+from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import DAY, DS, ITEM_ID, USER_ID
 from pipeline.tables.schema import (
     BOOL,
@@ -11,6 +12,7 @@ from pipeline.tables.schema import (
     TEXTS,
     VECTOR,
     Column,
+    RowRule,
     Table,
     list_of,
 )
@@ -22,12 +24,49 @@ DUE_AGAIN = list_of(topic_id=STRING, item_id=STRING, due_ds=STRING, cycle_days=F
 SEARCH_INTENTS = list_of(query=STRING, topic_id=STRING, weight=FLOAT)
 
 
+TOLERANCE = 1e-6
+
+
 def _topic(name: str, meaning: str, required: bool = False, nulls: str = "") -> Column:
     return Column(name, STRING, meaning, required, pattern=TOPIC, nulls=nulls)
 
 
 def _share(name: str, meaning: str, required: bool = True, nulls: str = "") -> Column:
     return Column(name, FLOAT, meaning, required, "share", 0, 1, nulls=nulls)
+
+
+def _topics(settings: Settings) -> list[RowRule]:
+    squares = "list_sum(list_transform(centroid, lambda x: x::DOUBLE * x))"
+    days, heirs = ("topic_id", "born_ds", "ended_ds"), ("topic_id", "ended_how", "merged_into")
+    return [
+        ("born_ds <= ds", "born_ds <= ds", days),
+        (
+            "born_ds <= ended_ds <= ds",
+            "ended_ds IS NULL OR ended_ds BETWEEN born_ds AND ds",
+            days,
+        ),
+        (
+            "ended_how tells of topics with ended_ds",
+            "(ended_how IS NULL) = (ended_ds IS NULL)",
+            ("topic_id", "ended_ds", "ended_how"),
+        ),
+        (
+            "merged_into tells of merged topics",
+            "(merged_into IS NOT NULL) = coalesce(ended_how = 'merged', false)",
+            heirs,
+        ),
+        (
+            "a topic has items until it ends",
+            "(items > 0) = (ended_ds IS NULL)",
+            ("topic_id", "items", "ended_ds"),
+        ),
+        (
+            "a topic neither comes out of itself nor goes into itself",
+            "topic_id IS DISTINCT FROM merged_into AND topic_id IS DISTINCT FROM split_from",
+            (*heirs, "split_from"),
+        ),
+        ("centroid has length 1", f"abs({squares} - 1) < 0.001", ("topic_id",)),
+    ]
 
 
 TOPICS = Table(
@@ -52,6 +91,7 @@ TOPICS = Table(
     ),
     key=("topic_id",),
     snapshot=True,
+    rules=_topics,
 )  # fmt: skip
 
 ITEM_TOPICS = Table(
@@ -66,6 +106,67 @@ ITEM_TOPICS = Table(
     key=("item_id",),
     snapshot=True,
 )
+
+DRIFT = ("drift_from_topic", "drift_to_topic", "drift_since_ds", "drift_found_ds")
+
+
+ALARM = 0.05  # p-value up to which a change is told
+
+
+def _shares(name: str) -> list[RowRule]:
+    shares = f"list_transform({name}, lambda x: x.share::DOUBLE)"
+    topics = f"list_transform({name}, lambda x: x.topic_id)"
+    return [
+        (
+            f"shares of {name} sum to 1, or there are none",
+            f"len({name}) = 0 OR abs(list_sum({shares}) - 1) < 0.001",
+            ("user_id", name),
+        ),
+        (f"{name} are most first", f"{shares} = list_reverse_sort({shares})", ("user_id",)),
+        (f"{name} are distinct", f"len(list_distinct({topics})) = len({name})", ("user_id",)),
+    ]
+
+
+def _user_interests(settings: Settings) -> list[RowRule]:
+    who = ("user_id", "drift_stage")
+    nulls = " AND ".join(f"({name} IS NULL) = (drift_stage = 'stable')" for name in DRIFT)
+    rules: list[RowRule] = [
+        ("the columns of a drift are null while stable, and only then", nulls, (*who, *DRIFT)),
+        (
+            "drift_since_ds <= drift_found_ds <= ds",
+            "drift_stage = 'stable' OR (drift_since_ds <= drift_found_ds AND drift_found_ds <= ds)",
+            (*who, "drift_since_ds", "drift_found_ds"),
+        ),
+        (
+            "a drift goes from one topic to another",
+            "drift_stage = 'stable' OR drift_from_topic IS DISTINCT FROM drift_to_topic",
+            (*who, *DRIFT),
+        ),
+        (
+            f"a drift that is told has a drift_p_value of at most {ALARM}",
+            f"drift_stage = 'stable' OR drift_p_value <= {ALARM}",
+            (*who, "drift_p_value"),
+        ),
+        (
+            "interest_events_short is at most interest_events_long",
+            "interest_events_short <= interest_events_long + 0.001",
+            ("user_id", "interest_events_short", "interest_events_long"),
+        ),
+        (
+            "weeks match weekly_topics",
+            "len(weeks) = len(weekly_topics)",
+            ("user_id", "weeks", "weekly_topics"),
+        ),
+        (
+            "weeks are distinct, oldest first, up to ds",
+            "weeks = list_sort(list_distinct(weeks)) AND coalesce(weeks[-1] <= ds, true)",
+            ("user_id", "weeks"),
+        ),
+    ]
+    for name in ("interests_long", "interests_short"):
+        rules += _shares(name)
+    return rules
+
 
 USER_INTERESTS = Table(
     "user_interests",
@@ -97,7 +198,14 @@ USER_INTERESTS = Table(
     ),
     key=("user_id",),
     snapshot=True,
+    rules=_user_interests,
 )  # fmt: skip
+
+
+def _migrations(settings: Settings) -> list[RowRule]:
+    monday = "coalesce(isodow(try_cast(week AS DATE)) = 1, false)"
+    return [("week is a Monday up to ds", f"{monday} AND week <= ds", ("week",))]
+
 
 MIGRATIONS = Table(
     "migrations",
@@ -113,7 +221,16 @@ MIGRATIONS = Table(
     ),
     key=("week", "from_topic", "to_topic"),
     snapshot=True,
+    rules=_migrations,
 )  # fmt: skip
+
+
+def _migration_patterns(settings: Settings) -> list[RowRule]:
+    return [
+        ("share is 0 without users, and only then", "(share > 0) = (users > 0)", ("pattern",)),
+        ("switches need two topics", "switches = 0 OR topics > 1", ("pattern", "switches")),
+    ]
+
 
 MIGRATION_PATTERNS = Table(
     "migration_patterns",
@@ -129,7 +246,45 @@ MIGRATION_PATTERNS = Table(
     ),
     key=("pattern",),
     snapshot=True,
+    rules=_migration_patterns,
 )
+
+REASON_FROM = 0.5  # the anomaly score of one user of a thousand
+
+
+def _user_signals(settings: Settings) -> list[RowRule]:
+    who = ("user_id",)
+    due = "list_transform(due_again, lambda e: e.due_ds)"
+    weights = "list_transform(search_intents, lambda e: e.weight)"
+    endless = "lambda e: NOT e.cycle_days > 0"
+    stages = "segment NOT IN ('regular', 'fading') OR is_regular"
+    return [
+        ("regular and fading users are regulars", stages, (*who, "segment", "is_regular")),
+        ("only regulars fade", "is_regular OR fading = 0", (*who, "fading")),
+        (
+            f"anomaly_reason is null below {REASON_FROM} and not above",
+            f"abs(anomaly_score - {REASON_FROM}) <= {TOLERANCE} "
+            f"OR (anomaly_reason IS NOT NULL) = (anomaly_score > {REASON_FROM})",
+            (*who, "anomaly_score", "anomaly_reason"),
+        ),
+        ("due_again is soonest first", f"{due} = list_sort({due})", who),
+        (
+            "cycles last longer than 0 days",
+            f"len(list_filter(due_again, {endless})) = 0",
+            who,
+        ),
+        (
+            "search_intents are most first",
+            f"{weights} = list_reverse_sort({weights})",
+            who,
+        ),
+        (
+            "sentiment is null without reviews and not with",
+            "(sentiment IS NULL) = (reviews = 0)",
+            (*who, "sentiment", "reviews"),
+        ),
+    ]
+
 
 USER_SIGNALS = Table(
     "user_signals",
@@ -159,6 +314,7 @@ USER_SIGNALS = Table(
     ),
     key=("user_id",),
     snapshot=True,
+    rules=_user_signals,
 )  # fmt: skip
 
 REVIEW_SENTIMENTS = Table(
@@ -176,6 +332,15 @@ REVIEW_SENTIMENTS = Table(
     snapshot=True,
 )
 
+
+def _segments(settings: Settings) -> list[RowRule]:
+    floor, shown = settings.segment_floor, ("segment", "users", "is_exported")
+    return [
+        ("users is null unless exported", "(users IS NOT NULL) = is_exported", shown),
+        (f"users is null or at least {floor}", f"users IS NULL OR users >= {floor}", shown),
+    ]
+
+
 SEGMENTS = Table(
     "segments",
     "named groups of users for campaigns, with their sizes, as of `ds`",
@@ -189,6 +354,7 @@ SEGMENTS = Table(
     ),
     key=("segment",),
     snapshot=True,
+    rules=_segments,
 )  # fmt: skip
 
 SEGMENT_MEMBERS = Table(

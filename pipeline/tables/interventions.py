@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import DAY, DS, USER_ID
-from pipeline.tables.schema import BOOL, DOUBLE, FLOAT, INT, STRING, Column, Table
+from pipeline.tables.schema import BOOL, DOUBLE, FLOAT, INT, STRING, Column, RowRule, Table
 
 KINDS = ("fading_regular", "return_risk", "price_drop", "due_again")
 LOOKS = ("view", "cart", "favorite")
@@ -14,6 +15,48 @@ _return = partial(Column, nulls="unless return_risk")
 _drop = partial(Column, nulls="unless price_drop")
 _price = partial(_drop, type=DOUBLE, unit="platform currency", minimum=0)
 _due = partial(Column, nulls="unless due_again")
+
+EVIDENCE = {
+    "fading_regular": ("usual_gap_days", "days_silent", "fading"),
+    "return_risk": ("item_id", "p_return_28d", "bought_ds"),
+    "price_drop": ("item_id", "looked_as", "looked_ds", "price_seen", "price_before", "price_now"),
+    "due_again": ("item_id", "due_ds", "cycle_days", "p_purchase_7d"),
+}
+
+
+WHO = ("user_id", "kind")
+
+
+def _interventions(settings: Settings) -> list[RowRule]:
+    drop = "price_now > 0 AND price_now < price_seen AND price_now < price_before"
+    return [
+        *[
+            (
+                f"{kind} has its evidence",
+                f"kind <> '{kind}' OR ({' AND '.join(f'{name} IS NOT NULL' for name in seen)})",
+                (*WHO, *seen),
+            )
+            for kind, seen in EVIDENCE.items()
+        ],
+        (
+            "a price drop is below what was seen and what was before",
+            f"kind <> 'price_drop' OR ({drop})",
+            (*WHO, "price_seen", "price_before", "price_now"),
+        ),
+        (
+            "who is held out has no action, everybody else has one",
+            "held_out = (suggested_action IS NULL)",
+            (*WHO, "held_out", "suggested_action"),
+        ),
+        ("expires_ds is after ds", "expires_ds > ds", (*WHO, "expires_ds")),
+        ("reason is not empty", "trim(reason) <> ''", (*WHO, "reason")),
+        (
+            "nothing was seen later than ds",
+            "coalesce(greatest(bought_ds, looked_ds) <= ds, true)",
+            (*WHO, "bought_ds", "looked_ds"),
+        ),
+    ]
+
 
 INTERVENTIONS = Table(
     "interventions",
@@ -53,6 +96,7 @@ INTERVENTIONS = Table(
     ),
     key=("user_id", "kind"),
     snapshot=True,
+    rules=_interventions,
 )  # fmt: skip
 
 INTERVENTION_TABLES = (INTERVENTIONS,)

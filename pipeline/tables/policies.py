@@ -1,13 +1,35 @@
 """The tables of campaigns: who is shown what tomorrow, and why this policy decides it."""
 
+from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import DS, USER_ID
-from pipeline.tables.schema import DOUBLE, FLOAT, INT, LONG, STRING, TEXTS, Column, Table, list_of
+from pipeline.tables.schema import (
+    DOUBLE,
+    FLOAT,
+    INT,
+    LONG,
+    STRING,
+    TEXTS,
+    Column,
+    RowRule,
+    Table,
+    list_of,
+)
 
 ARM_CHANCES = list_of(arm=STRING, probability=FLOAT)
 CAMPAIGN_NAME = r"^[a-z][a-z0-9_]*$"
 DECISIONS = ("unchallenged", "kept", "replaced", "experiment", "refused")
 
 CAMPAIGN = Column("campaign", STRING, "name of the campaign", True, pattern=CAMPAIGN_NAME)
+
+
+def _ad_policy(settings: Settings) -> list[RowRule]:
+    who = ("campaign", "user_id", "policy")
+    return [
+        ("probabilities sum to 1", f"abs(list_sum({CHANCES}) - 1) < {SUM_TOLERANCE}", who),
+        ("no probability is negative", f"list_min({CHANCES}) >= 0", who),
+        ("arms are distinct", f"list_unique({ARMS}) = len(arms)", who),
+    ]
+
 
 AD_POLICY = Table(
     "ad_policy",
@@ -31,11 +53,32 @@ AD_POLICY = Table(
     ),
     key=("campaign", "user_id"),
     snapshot=True,
+    rules=_ad_policy,
 )  # fmt: skip
+
+SUM_TOLERANCE = 1e-4  # of 32-bit probabilities
+ARMS = "list_transform(arms, lambda a: a.arm)"
+CHANCES = "list_transform(arms, lambda a: a.probability)"
 
 
 def _gain(name: str, meaning: str) -> Column:
     return Column(name, DOUBLE, meaning, nulls="where nothing was judged")
+
+
+def _policy_judgements(settings: Settings) -> list[RowRule]:
+    why = ("campaign", "decision", "gain_low")
+    return [
+        (
+            "a challenger takes over only where its gain is certain",
+            "decision <> 'replaced' OR gain_low > 0",
+            why,
+        ),
+        (
+            "gain_low <= gain <= gain_high",
+            "gain IS NULL OR (gain_low <= gain AND gain <= gain_high)",
+            why,
+        ),
+    ]
 
 
 POLICY_JUDGEMENTS = Table(
@@ -62,6 +105,7 @@ POLICY_JUDGEMENTS = Table(
     ),
     key=("campaign",),
     snapshot=True,
+    rules=_policy_judgements,
 )  # fmt: skip
 
 POLICY_TABLES = (AD_POLICY, POLICY_JUDGEMENTS)

@@ -1,6 +1,5 @@
 """Every table, declared once: writers, readers, expectations and the docs come from here."""
 
-from pipeline.hourly_tables import HOURLY_TABLES
 from pipeline.runtime.errors import UsageError
 from pipeline.tables.columns import (
     DAILY_COUNTS,
@@ -15,7 +14,7 @@ from pipeline.tables.events import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, S
 from pipeline.tables.features import USER_FEATURES
 from pipeline.tables.interests import INTEREST_TABLES
 from pipeline.tables.interventions import INTERVENTION_TABLES
-from pipeline.tables.intraday import INTRADAY_TABLES
+from pipeline.tables.intraday import HOURLY_TABLES, INTRADAY_TABLES
 from pipeline.tables.policies import POLICY_TABLES
 from pipeline.tables.schema import Table
 from pipeline.tables.state import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES, USER_HISTORY

@@ -1,8 +1,11 @@
 """How a table is declared: columns with type, unit, meaning and rules."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
+
+from pipeline.runtime.settings import Settings
 
 STRING, LONG, INT, DOUBLE, FLOAT, BOOL = (
     pa.string(),
@@ -15,7 +18,9 @@ STRING, LONG, INT, DOUBLE, FLOAT, BOOL = (
 INSTANT = pa.timestamp("us", tz="UTC")
 VECTOR = pa.list_(pa.float32())
 TEXTS = pa.list_(pa.string())
-RowRule = tuple[str, str, tuple[str, ...]]  # what it says, SQL that holds, columns to show
+# A rule across the columns of a row: what it says, SQL that holds, columns to show. The SQL is
+# DuckDB's; it must not raise on any row, so text is cast with `try_cast`.
+RowRule = tuple[str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,16 @@ class Column:
     by_model: bool = False  # made by the model, so it knows what the model learned from
 
 
+def no_rules(settings: Settings) -> list[RowRule]:
+    """Where the columns say it all."""
+    return []
+
+
 @dataclass(frozen=True)
 class Table:
     """One table, partitioned by `ds`. `key` is unique within a partition.
 
+    `rules` hold across the columns of each row, under the settings of the home.
     `snapshot` tables hold the full state as of `ds`; the others hold what happened on `ds`.
     `version` is MAJOR.MINOR: columns are only added within a major version.
     """
@@ -51,6 +62,7 @@ class Table:
     key: tuple[str, ...]
     snapshot: bool = False
     version: str = "1.0"
+    rules: Callable[[Settings], list[RowRule]] = no_rules
 
     @property
     def schema(self) -> pa.Schema:
@@ -64,3 +76,14 @@ class Table:
 def list_of(**fields: pa.DataType) -> pa.DataType:
     """A list of structs."""
     return pa.list_(pa.struct([pa.field(name, kind) for name, kind in fields.items()]))
+
+
+def none_of(events: str, condition: str) -> str:
+    """SQL: no element of a list meets the condition."""
+    return f"len(list_filter({events}, lambda e: {condition})) = 0"
+
+
+def is_sorted(events: str, column: str) -> str:
+    """SQL: the elements of a list stand in order of one of their fields."""
+    values = f"list_transform({events}, lambda e: e.{column})"
+    return f"{values} = list_sort({values})"

@@ -1,5 +1,6 @@
 """The tables of state and of training: items, users, examples."""
 
+from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import (
     DAILY_COUNTS,
     DAY,
@@ -9,7 +10,24 @@ from pipeline.tables.columns import (
     PLATFORM,
     USER_ID,
 )
-from pipeline.tables.schema import BOOL, DOUBLE, STRING, TEXTS, VECTOR, Column, Table
+from pipeline.tables.schema import (
+    BOOL,
+    DOUBLE,
+    STRING,
+    TEXTS,
+    VECTOR,
+    Column,
+    RowRule,
+    Table,
+    is_sorted,
+    none_of,
+)
+
+
+def _items(settings: Settings) -> list[RowRule]:
+    days = "first_ds <= updated_ds AND updated_ds <= ds"
+    return [("first_ds <= updated_ds <= ds", days, ("item_id", "first_ds", "updated_ds"))]
+
 
 ITEMS = Table(
     "items",
@@ -28,7 +46,14 @@ ITEMS = Table(
     ),
     key=("item_id",),
     snapshot=True,
+    rules=_items,
 )
+
+
+def _item_embeddings(settings: Settings) -> list[RowRule]:
+    squares = "list_sum(list_transform(embedding, lambda x: x::DOUBLE * x))"
+    return [("embedding has length 1", f"abs({squares} - 1) < 0.001", ("item_id", "text_hash"))]
+
 
 ITEM_EMBEDDINGS = Table(
     "item_embeddings",
@@ -42,7 +67,24 @@ ITEM_EMBEDDINGS = Table(
     ),
     key=("item_id",),
     snapshot=True,
+    rules=_item_embeddings,
 )
+
+
+def _user_history(settings: Settings) -> list[RowRule]:
+    days = "first_ds <= last_ds AND last_ds <= ds"
+    return [
+        ("first_ds <= last_ds <= ds", days, ("user_id", "first_ds", "last_ds")),
+        (
+            f"events holds at most {settings.history_events}",
+            f"len(events) <= {settings.history_events}",
+            ("user_id",),
+        ),
+        # impressions are counted and not listed, so a list may be empty, the counts never
+        ("daily is not empty", "len(daily) > 0", ("user_id",)),
+        ("events are oldest first", is_sorted("events", "event_time"), ("user_id",)),
+    ]
+
 
 USER_HISTORY = Table(
     "user_history",
@@ -58,7 +100,21 @@ USER_HISTORY = Table(
     ),
     key=("user_id",),
     snapshot=True,
+    rules=_user_history,
 )
+
+
+def _training_examples(settings: Settings) -> list[RowRule]:
+    who = ("user_id", "cutoff_ds")
+    return [
+        ("cutoff_ds is before ds", "cutoff_ds < ds", who),
+        ("events are known at the cut-off", none_of("events", "e.arrival_ds > cutoff_ds"), who),
+        ("future is after the cut-off", none_of("future", "e.arrival_ds <= cutoff_ds"), who),
+        *[(f"{act}_7d implies {act}_28d", f"NOT {act}_7d OR {act}_28d", who) for act in ACTS],
+        ("churn_28d implies churn_7d", "NOT churn_28d OR churn_7d", who),
+        ("churn_28d means no future", "NOT churn_28d OR len(future) = 0", who),
+    ]
+
 
 TRAINING_EXAMPLES = Table(
     "training_examples",
@@ -83,4 +139,7 @@ TRAINING_EXAMPLES = Table(
         Column("churn_28d", BOOL, "no event within 28 days", True),
     ),
     key=("user_id", "cutoff_ds"),
+    rules=_training_examples,
 )
+
+ACTS = ("click", "cart", "purchase", "return")

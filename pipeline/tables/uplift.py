@@ -1,7 +1,8 @@
 """The tables of uplift: whom an ad changes, and what lets one say so."""
 
+from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import DS, USER_ID
-from pipeline.tables.schema import DOUBLE, INT, LONG, STRING, Column, Table
+from pipeline.tables.schema import DOUBLE, INT, LONG, STRING, Column, RowRule, Table
 
 TRIAL = Column("trial", STRING, "`experiment:` or `campaign:` and its name", True,
                pattern=r"^(experiment|campaign):[a-z][a-z0-9_]*$")  # fmt: skip
@@ -9,9 +10,23 @@ TREATMENT = Column("treatment", STRING, "the arm whose effect this is", True)
 CONTROL = Column("control", STRING, "the arm that it is held against", True)
 OUTCOME = Column("outcome", STRING, "what the effect is on: more is better", True)
 
+FIGURES = ("effect", "adjusted_effect", "qini", "auuc", "difference_p_value", "learner")
+
 
 def _effect(name: str, meaning: str) -> Column:
     return Column(name, DOUBLE, meaning, True, "units of the outcome")
+
+
+def _user_uplift(settings: Settings) -> list[RowRule]:
+    bounds = ("decile_low", "decile_effect", "decile_high")
+    return [
+        (
+            "decile_low <= decile_effect <= decile_high",
+            "decile_low <= decile_effect AND decile_effect <= decile_high",
+            ("trial", "user_id", *bounds),
+        ),
+        ("uplift is a number", "isfinite(uplift)", ("trial", "user_id", "uplift")),
+    ]
 
 
 USER_UPLIFT = Table(
@@ -34,11 +49,36 @@ USER_UPLIFT = Table(
     ),
     key=("trial", "user_id"),
     snapshot=True,
+    rules=_user_uplift,
 )  # fmt: skip
 
 
 def _figure(name: str, meaning: str, **more: object) -> Column:
     return Column(name, DOUBLE, meaning, nulls="where refused", **more)  # type: ignore[arg-type]
+
+
+def _uplift_judgements(settings: Settings) -> list[RowRule]:
+    why = ("trial", "decision", "qini_low")
+    none = " AND ".join(f"{name} IS NULL" for name in FIGURES)
+    every = " AND ".join(f"{name} IS NOT NULL" for name in FIGURES)
+    return [
+        (
+            "users are scored only where the ranking beats chance for sure",
+            "(decision = 'scored') = coalesce(qini_low > 0, false)",
+            why,
+        ),
+        ("no scored user without that", "decision = 'scored' OR scored_users = 0", why),
+        (
+            "figures unless refused",
+            f"CASE WHEN decision = 'refused' THEN {none} ELSE {every} END",
+            ("trial", "decision", *FIGURES),
+        ),
+        *(
+            (f"{low} <= {high}", f"{low} IS NULL OR {low} <= {high}", ("trial", low, high))
+            for low, high in (("effect_low", "effect_high"), ("adjusted_low", "adjusted_high"),
+                              ("qini_low", "qini_high"))
+        ),
+    ]  # fmt: skip
 
 
 UPLIFT_JUDGEMENTS = Table(
@@ -76,6 +116,7 @@ UPLIFT_JUDGEMENTS = Table(
     ),
     key=("trial",),
     snapshot=True,
+    rules=_uplift_judgements,
 )  # fmt: skip
 
 UPLIFT_TABLES = (USER_UPLIFT, UPLIFT_JUDGEMENTS)

@@ -9,8 +9,10 @@ Nothing here names a limit for any behaviour: what is usual is told by the users
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
-from spark_jobs.transforms.behaviour.habits import FEATURES
+from spark_jobs.behaviour.changes import CHANGES, changes, timed
+from spark_jobs.behaviour.unpacked import Unpacked
 
 SIDE, SIDE_NORMAL = 0.95, 1.645  # the quantile that gives the spread, and a normal's there
 FAR, FAR_NORMAL = 0.99, 2.326  # where more than SIDE of the users are at the median
@@ -18,6 +20,12 @@ NARROWEST = 0.1  # of the features' scales: a spread of 0 would make any differe
 BULK, TAIL = 0.9, 0.975  # the tail is told by what lies between: a fortieth may be anything
 NOTED = 3.0  # orders of magnitude: as rare as one user of a thousand has score 0.5 and a reason
 FEWEST_USERS = 50
+
+HABITS = (
+    "many_events_a_day", "busiest_day", "fast_pace", "all_hours", "many_items", "never_buys",
+    "many_purchases_a_day", "large_quantities", "one_item_in_bulk", "high_spend", "many_returns",
+)  # fmt: skip
+FEATURES = (*HABITS, *CHANGES)
 
 
 @dataclass(frozen=True)
@@ -70,3 +78,72 @@ def learn_usual(features: np.ndarray) -> Usual:
 def _away(features: np.ndarray, middle: np.ndarray, above: np.ndarray) -> np.ndarray:
     """Robust standard deviations above the median; what is undefined is usual."""
     return np.nan_to_num(np.maximum(features - middle, 0) / above, nan=0.0, posinf=0.0)
+
+
+def habits(chunk: Unpacked) -> np.ndarray:
+    """[users, FEATURES], on scales on which people differ by a few units; NaN where undefined."""
+    days, acts = _of_days(chunk), _of_acts(chunk)
+    found = {**days, **acts, **changes(chunk)}
+    stacked = np.stack([found[name] for name in FEATURES], axis=1)
+    return np.round(stacked, 6)  # the order of sums must not decide who is farther
+
+
+def _of_days(chunk: Unpacked) -> dict[str, np.ndarray]:
+    """From daily counts, which are never capped."""
+    kind, number = pl.col("kind"), pl.col("events")
+    own = (
+        chunk.days.filter(kind != "impression")
+        .group_by("row", "ago")
+        .agg(
+            number.sum(),
+            bought=number.filter(kind == "purchase").sum(),
+            viewed=number.filter(kind == "view").sum(),
+            returned=number.filter(kind == "return").sum(),
+            value=pl.col("value").filter(kind == "purchase").sum(),
+        )
+    )
+    per_user = own.group_by("row").agg(
+        pl.len().alias("active"),
+        pl.col("events", "bought", "viewed", "returned", "value").sum(),
+        busiest=pl.col("events").max(),
+        buying=(pl.col("bought") > 0).sum(),
+    )
+    u = {name: chunk.column(per_user, name) for name in per_user.columns if name != "row"}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bought_a_day = np.log(u["bought"] / u["buying"])
+        spend_a_day = np.log1p(u["value"] / u["buying"])
+    return {
+        "many_events_a_day": np.log(u["events"] / u["active"]),
+        "busiest_day": np.log(u["busiest"]),
+        "never_buys": np.log1p(u["viewed"]) - np.log1p(u["bought"]),
+        "many_purchases_a_day": np.where(u["buying"] > 0, bought_a_day, np.nan),
+        "high_spend": np.where(u["buying"] > 0, spend_a_day, np.nan),
+        "many_returns": np.log1p(u["returned"]) - 0.5 * np.log1p(u["bought"]),
+    }
+
+
+def _of_acts(chunk: Unpacked) -> dict[str, np.ndarray]:
+    """From the listed events."""
+    acts = timed(chunk)
+    items = acts.filter(pl.col("item").is_not_null())
+    lines = items.filter(pl.col("kind") == "purchase", pl.col("quantity").is_not_null())
+    per_item = lines.group_by("row", "item").agg(pl.col("quantity").sum())
+    per_user = acts.group_by("row").agg(
+        pl.len().alias("acts"),
+        pl.col("pause").log().mean(),
+        hours=(pl.lit(1, pl.Int64) * 2 ** pl.col("hour").cast(pl.Int64))
+        .bitwise_or()
+        .bitwise_count_ones(),
+    )
+    seen = items.select("row", "item").unique().group_by("row").len("items")
+    largest = lines.group_by("row").agg(pl.col("quantity").log1p().mean())
+    bulk = per_item.group_by("row").agg(pl.col("quantity").max().log1p())
+    number = chunk.column(per_user, "acts")
+    most_hours = np.minimum(number, 24)  # few events cannot be spread over the day
+    return {
+        "fast_pace": -chunk.column(per_user, "pause"),
+        "all_hours": chunk.column(per_user, "hours") - 0.7 * most_hours,
+        "many_items": np.log(chunk.column(seen, "items")) - 0.8 * np.log(number),
+        "large_quantities": chunk.column(largest, "quantity"),
+        "one_item_in_bulk": chunk.column(bulk, "quantity"),
+    }

@@ -1,4 +1,4 @@
-"""One shuffle by key, then a vectorised kernel that sees all rows of a key together."""
+"""Vectorised kernels over the rows of a DataFrame: in chunks, or all rows of a key together."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,8 +8,12 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-CHUNK_BYTES = 64 << 20  # Arrow bytes handed to a kernel at once; a larger group comes whole
+# Arrow bytes handed to a kernel at once. A group that is larger comes whole.
+GROUP_BYTES = 64 << 20
+CHUNK_BYTES = 32 << 20
 Kernel = Callable[[pl.DataFrame], pl.DataFrame]
+
+MICROS = 1e6
 
 
 def map_groups(rows: DataFrame, key: str, kernel: Kernel, schema: pa.Schema) -> DataFrame:
@@ -20,7 +24,7 @@ def map_groups(rows: DataFrame, key: str, kernel: Kernel, schema: pa.Schema) -> 
     ordered = rows.repartition(key).sortWithinPartitions(key)
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for chunk in whole_groups(batches, key, CHUNK_BYTES):
+        for chunk in whole_groups(batches, key, GROUP_BYTES):
             yield from in_schema(kernel(_frame(chunk)), schema).to_batches()
 
     return ordered.mapInArrow(run, from_arrow_schema(schema))
@@ -56,3 +60,39 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def map_chunks(rows: DataFrame, kernel: Kernel, schema: pa.Schema) -> DataFrame:
+    """`kernel` over chunks of `rows`, in the columns and types of `schema`.
+
+    Chunks are larger than Spark's batches: a kernel that looks items up pays for the table of all
+    items once per chunk.
+    """
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for chunk in chunks(batches, CHUNK_BYTES):
+            frame = pl.from_arrow(chunk)
+            assert isinstance(frame, pl.DataFrame)
+            yield from in_schema(kernel(frame), schema).to_batches()
+
+    return rows.mapInArrow(run, from_arrow_schema(schema))
+
+
+def chunks(batches: Iterator[pa.RecordBatch], chunk_bytes: int) -> Iterator[pa.Table]:
+    """Batches brought together until they hold `chunk_bytes`; the last may hold less."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(rest.nbytes for rest in held) >= chunk_bytes:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def exact_sum(value: pl.Expr) -> pl.Expr:
+    """Sum in millionths of a unit; nulls count as 0.
+
+    A sum of floats changes with the order of its terms, so a range load and a night would differ.
+    """
+    return ((value * MICROS).round().cast(pl.Int128).sum().cast(pl.Float64) / MICROS).round(6)

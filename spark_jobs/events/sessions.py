@@ -20,10 +20,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipeline.runtime.errors import SourceError
 from pipeline.tables.registry import SESSIONS
-from spark_jobs.engine.kernels import map_groups
-from spark_jobs.transforms.exact_sum import exact_sum
-from spark_jobs.transforms.local_day import local_day, require_zones
+from spark_jobs.engine.kernels import exact_sum, map_groups
 
 # Two local days hold 48 h of a chain; the third, rows that arrived a day before their own.
 LOOKBACK_DAYS = 3
@@ -104,3 +103,22 @@ def _paths(rows: pl.DataFrame) -> pl.DataFrame:
         [pl.col(name) != pl.col(name).shift() for name in ("session", "item_id")]
     ).fill_null(True)
     return visits.filter(moved).group_by("session").agg(item_ids=pl.col("item_id"))
+
+
+def local_day(instant: pl.Expr, zones: dict[str, str]) -> pl.Expr:
+    """The calendar day of an instant in the zone of the row's `platform`."""
+    days = [
+        pl.when(pl.col("platform") == platform).then(instant.dt.convert_time_zone(zone).dt.date())
+        for platform, zone in zones.items()
+    ]
+    return pl.coalesce(days)
+
+
+def require_zones(events: pl.DataFrame, zones: dict[str, str]) -> None:
+    """Raises SourceError for a platform without a zone: its events would belong to no day."""
+    unknown = sorted(set(events["platform"].unique()) - set(zones))
+    if unknown:
+        raise SourceError(
+            f"events: expected platforms with a source ({', '.join(zones)}), found "
+            f"{', '.join(unknown)}; their source file gives the time zone, bring it back"
+        )

@@ -8,12 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.interest_rules import ALARM
+from pipeline.tables.interests import ALARM
 from spark_jobs.interests.population import Population
 from spark_jobs.interests.touches import Touches
-from spark_jobs.interests.watch import YEAR
-from spark_jobs.transforms.interests.changes import NEVER
-from spark_jobs.transforms.interests.find_changes import find_changes
+from spark_jobs.interests.watch import NEVER, YEAR, find_changes
 
 CAUTIONS = (1.0, 1.5, 2.0, 3.0, 5.0)  # coarse, so that it is the same on most nights
 LEAST_YEARS = 50.0  # user-years below which alarms are too few to judge by

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spark_jobs.interests.touches import Touches
-from spark_jobs.transforms.interests.changes import NEVER, Changes
+from spark_jobs.interests.watch import NEVER, Changes
 
 STABLE, SHIFTING, SHIFTED, REVIVING, FADING = (
     "stable", "shifting", "shifted", "reviving", "fading"

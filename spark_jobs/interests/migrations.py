@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipeline.runtime.days import shift
-from spark_jobs.transforms.interests.patterns import MEANINGS
+from spark_jobs.interests.paths import MEANINGS
 
 CALENDAR_WEEKS = 12  # newest weeks of `migrations`, that of `ds` included
 

@@ -14,8 +14,8 @@ from pyspark.broadcast import Broadcast
 from pyspark.sql import DataFrame
 from scipy.special import gammaln
 
+from spark_jobs.engine.kernels import map_chunks
 from spark_jobs.interests.touches import Touches, find_touches, history_lists
-from spark_jobs.transforms.map_chunks import map_chunks
 
 SAMPLE_USERS = 10_000
 CONCENTRATIONS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0)

@@ -9,16 +9,14 @@ from pyspark.sql import DataFrame
 
 from pipeline.runtime.days import days_since_1970
 from pipeline.tables.interests import USER_INTERESTS
+from spark_jobs.engine.kernels import map_chunks
 from spark_jobs.interests.calibrate import calibrate
 from spark_jobs.interests.drift_stages import STABLE, find_stages
-from spark_jobs.interests.paths import weekly_paths
+from spark_jobs.interests.paths import fit_centres, name_patterns, weekly_paths
 from spark_jobs.interests.population import Population, fit_population, sample_touches
-from spark_jobs.interests.shares import find_interests
+from spark_jobs.interests.shares import find_interests, share_lists, split_lists
 from spark_jobs.interests.touches import Touches, find_touches, history_lists
-from spark_jobs.transforms.interests.find_changes import find_changes
-from spark_jobs.transforms.interests.patterns import fit_centres, name_patterns
-from spark_jobs.transforms.interests.share_lists import share_lists, split_lists
-from spark_jobs.transforms.map_chunks import map_chunks
+from spark_jobs.interests.watch import find_changes
 
 CELLS = 2_000_000  # users times topics that are looked at together
 

@@ -1,11 +1,13 @@
 """What is known of each user and topic while walking the active days: see `find_changes`."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from pipeline.interest_rules import ALARM
+from pipeline.tables.interests import ALARM
 from spark_jobs.interests.day_paths import DayPaths
 from spark_jobs.interests.population import Population
-from spark_jobs.transforms.interests.changes import Changes
+from spark_jobs.interests.touches import Touches
 
 MOVED = 0.4  # share of the days that go to the new topic
 STICKY = 0.1  # share of the days that repeat the last one's topics
@@ -15,6 +17,8 @@ YEAR = 365.0
 # seeds 1 to 4 (docs/interests.md): LEAST + (active days / SCALE)^2, times the years that were
 # watched. `calibrate` raises it for users who need more.
 BOUND, LEAST, SCALE, LEAST_DAYS = 1 / ALARM, 4.0, 7.5, 75.0
+
+NEVER = -1
 
 
 class Watch:
@@ -107,3 +111,32 @@ class Watch:
         self.past[mine], self.past_days[user] = after, after.sum()
         self.began[user], self.steps[user] = began, steps
         self.evidence[mine], self.peak[mine] = 0, 0
+
+
+@dataclass
+class Changes:
+    """The last change of each user: days since 1970-01-01 (NEVER: none), topics, p-values.
+
+    `p_value` is that of the last change when it was found, `p_now` that of today's evidence of
+    another one.
+    """
+
+    since: np.ndarray
+    found: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    p_value: np.ndarray
+    p_now: np.ndarray
+
+    @classmethod
+    def none(cls, users: int) -> "Changes":
+        since, found, source, target = (np.full(users, NEVER) for _ in range(4))
+        return cls(since, found, source, target, np.ones(users), np.ones(users))
+
+
+def find_changes(touches: Touches, population: Population) -> Changes:
+    """The changes of all users, as seen on the last day of `touches`."""
+    watch = Watch(DayPaths.of(touches, len(population.topics)), population)
+    for day in watch.paths.walk():
+        watch.look(*day)
+    return watch.changes

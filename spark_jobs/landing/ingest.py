@@ -13,10 +13,9 @@ from pipeline.sources.source import Source
 from pipeline.sources.user_key import load_user_key
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.landing.map_source import map_source
-from spark_jobs.landing.pseudonymise import forget_erased, name_events, pseudonymise
+from spark_jobs.landing.pseudonymise import forget_erased, name_events, pseudonymise, read_people
 from spark_jobs.landing.read import read_landing
 from spark_jobs.landing.reject_rows import reject_rows
-from spark_jobs.transforms.read_people import read_people
 
 
 def ingest(

@@ -6,9 +6,12 @@ The key is loaded inside the Python workers: it is never part of a plan, which S
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipeline.runtime.errors import LandingError
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage.suppression import ERASED, fingerprint, suppressed
 
@@ -16,6 +19,8 @@ EVENT_ID_COLUMNS = (
     "platform", "user_id", "item_id", "event_type", "quantity", "price", "query", "text", "rating",
     "campaign_id", "propensity",
 )  # fmt: skip
+
+COLUMNS = ("platform", "raw_id", "person_id")
 
 
 def pseudonymise(rows: DataFrame, people: DataFrame, home: Path) -> DataFrame:
@@ -69,3 +74,37 @@ def name_events(rows: DataFrame) -> DataFrame:
     )
     digest = F.substring(F.sha2(F.to_json(content), 256), 1, 32)
     return rows.withColumn("event_id", F.when(F.col("reject_reason").isNull(), digest))
+
+
+def read_people(spark: SparkSession, path: Path) -> DataFrame:
+    """Rows (platform, raw_id, person_id) of landing/identity.csv; none when there is no such file.
+
+    Raises LandingError when it lacks a column or gives one id to two persons.
+    """
+    schema = ", ".join(f"{column} string" for column in COLUMNS)
+    if not path.exists():
+        return spark.createDataFrame([], schema)
+    return spark.createDataFrame(_checked(path), schema)
+
+
+def _checked(path: Path) -> pa.Table:
+    options = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(COLUMNS, pa.string()), include_columns=list(COLUMNS)
+    )
+    try:
+        people = pacsv.read_csv(path, convert_options=options)
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise LandingError(
+            f"{path.name}: expected a CSV with the columns {', '.join(COLUMNS)}, found: "
+            f"{str(error).splitlines()[0]}; correct the file"
+        ) from None
+    distinct = people.group_by(list(COLUMNS)).aggregate([])
+    persons = distinct.group_by(["platform", "raw_id"]).aggregate([("person_id", "count")])
+    twice = persons.filter(pc.greater(persons["person_id_count"], 1)).num_rows
+    if twice:
+        # The ids themselves are personal, so none is shown.
+        raise LandingError(
+            f"{path.name}: expected one person per (platform, raw_id), found {twice} ids with "
+            "several; correct the file"
+        )
+    return distinct

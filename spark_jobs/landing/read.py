@@ -15,9 +15,8 @@ from pipeline.runtime.errors import LandingError
 from pipeline.sources.landed_file import LandedFile
 from pipeline.sources.source import Drop
 from pipeline.storage.suppression import ERASED
-from spark_jobs.landing.lines import read_lines
+from spark_jobs.landing.lines import as_map, erased_line, read_lines, records
 from spark_jobs.landing.split_lines import Reading
-from spark_jobs.transforms.place_records import as_map, erased_line, records
 
 CSV = {"quote": '"', "escape": '"', "columnNameOfCorruptRecord": "_corrupt", "maxColumns": "2000"}
 JSON = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}

@@ -11,9 +11,8 @@ from pipeline.sources.landing import IDENTITY, active_sources
 from pipeline.sources.source import Source
 from pipeline.storage.suppression import ERASED
 from spark_jobs.landing.map_source import map_source
-from spark_jobs.landing.pseudonymise import pseudonymise
+from spark_jobs.landing.pseudonymise import pseudonymise, read_people
 from spark_jobs.landing.read import read_landing
-from spark_jobs.transforms.read_people import read_people
 
 
 def find_landed(

@@ -20,9 +20,8 @@ from spark_jobs.events.clean import judge, keep_events, placed
 from spark_jobs.interests.profile import user_interests
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import Landed, check_unchanged
-from spark_jobs.refresh.touched import expected_rows, hold, of_users, tally, touched_users
-from spark_jobs.transforms.accumulate import accumulate
-from spark_jobs.transforms.intraday.everyone import everyone
+from spark_jobs.refresh.touched import everyone, expected_rows, hold, of_users, tally, touched_users
+from spark_jobs.states.history import accumulate
 
 
 @dataclass(frozen=True)

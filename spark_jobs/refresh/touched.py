@@ -1,17 +1,17 @@
 """Whom a refresh touches: users with a row in a file that it takes. All else costs by them."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import StagingError
-from spark_jobs.events.clean import BOT, DUPLICATE
-from spark_jobs.transforms.find_duplicates import PLACE
-from spark_jobs.transforms.intraday.everyone import active
+from spark_jobs.events.clean import BOT, DUPLICATE, PLACE
 
 # In place of a data file's name; of equal rows, the one that was taken before is the event.
 TAKEN_BEFORE, TAKEN_NOW = "landing-1", "landing-2"
 REJECTED = "rejected"
+
+STATE = ("user_id", "events", "daily")
 
 
 def hold(raw: DataFrame, files: list[str]) -> DataFrame:
@@ -71,3 +71,23 @@ def tally(raw: DataFrame, verdicts: DataFrame, files: list[str], records: int) -
             f"found {sum(counts.values())} rows; run the refresh again"
         )
     return counts
+
+
+def everyone(base: DataFrame, today: DataFrame, ds: str, active_days: int) -> DataFrame:
+    """`today` (rows of `user_history_intraday`), and of `base` the users who are not in it.
+
+    Those did nothing since: of theirs, only what is older than `active_days` on `ds` goes.
+    """
+    expired_ds = shift(ds, -active_days)
+    rest = active(base, expired_ds).join(today.select("user_id"), "user_id", "left_anti")
+    trimmed = {name: F.filter(name, lambda it: _since(it, expired_ds)) for name in STATE[1:]}
+    return rest.select(*STATE).withColumns(trimmed).unionByName(today.select(*STATE))
+
+
+def active(histories: DataFrame, expired_ds: str) -> DataFrame:
+    """The histories that hold an event after `expired_ds`."""
+    return histories.where(F.col("last_ds") > expired_ds)
+
+
+def _since(entry: Column, expired_ds: str) -> Column:
+    return entry["arrival_ds"] > expired_ds

@@ -27,8 +27,7 @@ from spark_jobs.interests.drift_stages import REVIVING, STABLE, find_stages
 from spark_jobs.interests.population import fit_population
 from spark_jobs.interests.profile import numbered
 from spark_jobs.interests.touches import Touches, find_touches
-from spark_jobs.transforms.interests.changes import NEVER
-from spark_jobs.transforms.interests.find_changes import find_changes
+from spark_jobs.interests.watch import NEVER, find_changes
 
 ACTIVE = (1, 5, 10, 20)  # active days before and after the shift, at least
 KINDS = ("abrupt", "gradual", "revival")

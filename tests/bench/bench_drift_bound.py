@@ -16,10 +16,10 @@ import polars as pl
 from bench_drift import Replay, people_with_days, report
 from planted import Planted, arguments, generated
 
-from pipeline.interest_rules import ALARM
 from pipeline.runtime.days import days_since_1970
 from pipeline.sources.sample.people import NOISE, People, Shift
 from pipeline.sources.sample.topics import TOPIC_NAMES
+from pipeline.tables.interests import ALARM
 from spark_jobs.interests.day_paths import DayPaths
 from spark_jobs.interests.population import Population, fit_population
 from spark_jobs.interests.profile import numbered

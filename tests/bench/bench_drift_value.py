@@ -33,8 +33,7 @@ from spark_jobs.interests.population import fit_population
 from spark_jobs.interests.profile import numbered
 from spark_jobs.interests.shares import find_interests
 from spark_jobs.interests.touches import LISTS, Touches, find_touches
-from spark_jobs.transforms.interests.changes import NEVER
-from spark_jobs.transforms.interests.find_changes import find_changes
+from spark_jobs.interests.watch import NEVER, find_changes
 
 AHEAD, ACTIVE_DAYS, LEAST_DAYS, RECENT = 28, 365, 3, 90
 BASE = ("recency", "frequency", "frequency_28d", "entropy")

@@ -24,10 +24,9 @@ from pipeline.storage.reading import published, read, scan
 from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.behaviour.prices import usual_prices
 from spark_jobs.behaviour.rhythm import WARNED, Rhythm, active_days, gaps, rhythm
+from spark_jobs.behaviour.signals import learn_norms, profile
 from spark_jobs.behaviour.unpacked import Unpacked
-from spark_jobs.states.history import EVENT_FIELDS
-from spark_jobs.transforms.accumulate import histories
-from spark_jobs.transforms.behaviour.profile import learn_norms, profile
+from spark_jobs.states.history import EVENT_FIELDS, histories
 
 WATCHED = 45  # last days on which warnings are looked at
 FADE = 14  # days: a warning that comes earlier is not of this leaving

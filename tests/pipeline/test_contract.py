@@ -7,12 +7,11 @@ import pytest
 
 from pipeline.commands import cli
 from pipeline.runtime.errors import ContractError
-from pipeline.table_elements import elements, is_struct_list
 from pipeline.tables.contract import broken, check, contract_of, release, releases
 from pipeline.tables.features_page import PAGE, page
 from pipeline.tables.registry import TABLES, USER_FEATURES
 from pipeline.tables.schema import DOUBLE, FLOAT, INT, LONG, STRING, TEXTS, Column, Table, list_of
-from pipeline.tables.texts import null_text, range_text, type_text
+from pipeline.tables.texts import elements, is_struct_list, null_text, range_text, type_text
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = (INT, LONG, FLOAT, DOUBLE)

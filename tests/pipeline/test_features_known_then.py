@@ -28,8 +28,7 @@ from pipeline.storage.files import write_day
 from pipeline.storage.publish import Publication, publish
 from pipeline.storage.rollback import rollback
 from pipeline.tables.registry import EVENTS, USER_FEATURES, USER_HISTORY
-from spark_jobs.states.history import EVENT_FIELDS
-from spark_jobs.transforms.accumulate import histories
+from spark_jobs.states.history import EVENT_FIELDS, histories
 
 
 def just(nanoseconds: int, milliseconds: int) -> datetime:

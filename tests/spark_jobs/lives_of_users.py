@@ -7,8 +7,7 @@ import polars as pl
 from published_rows import Row, as_polars, event
 
 from pipeline.tables.registry import EVENTS, USER_HISTORY
-from spark_jobs.states.history import EVENT_FIELDS
-from spark_jobs.transforms.accumulate import histories
+from spark_jobs.states.history import EVENT_FIELDS, histories
 
 DS = "2024-03-31"
 ITEMS = pl.DataFrame(

@@ -9,8 +9,7 @@ from published_rows import Row, as_polars, event
 
 from pipeline.runtime.days import day_range, shift
 from pipeline.tables.registry import EVENTS, USER_HISTORY
-from spark_jobs.states.history import EVENT_FIELDS
-from spark_jobs.transforms.accumulate import histories
+from spark_jobs.states.history import EVENT_FIELDS, histories
 
 FIRST, LAST = "2011-03-01", "2011-03-08"
 ACTIVE_DAYS, HISTORY_EVENTS = 3, 2  # small, so that window and cap bite within a week

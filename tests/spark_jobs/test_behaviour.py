@@ -12,8 +12,7 @@ from spark_jobs.behaviour.intents import learn_words
 from spark_jobs.behaviour.prices import UsualReturns, usual_prices
 from spark_jobs.behaviour.rhythm import Rhythm, rhythm
 from spark_jobs.behaviour.unpacked import Unpacked, unpack
-from spark_jobs.behaviour.unusual import learn_usual
-from spark_jobs.transforms.behaviour.habits import FEATURES
+from spark_jobs.behaviour.unusual import FEATURES, learn_usual
 
 
 def on_days(*agos: int) -> Unpacked:

@@ -20,8 +20,8 @@ from spark_jobs.behaviour.signals import signals
 from spark_jobs.events.sessions import sessionize
 from spark_jobs.interests.profile import user_interests
 from spark_jobs.states.examples import Cutoff, make_examples
+from spark_jobs.states.history import accumulate
 from spark_jobs.states.items import last_of_day, merge_items, seen_items
-from spark_jobs.transforms.accumulate import accumulate
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 ZONES = {"shop": "UTC", "london": "Europe/London", "shanghai": "Asia/Shanghai"}

@@ -10,8 +10,7 @@ from touched import DAY0, population, touches
 
 from spark_jobs.interests.calibrate import calibrate, shuffle_days
 from spark_jobs.interests.touches import Touches
-from spark_jobs.transforms.interests.changes import NEVER
-from spark_jobs.transforms.interests.find_changes import find_changes
+from spark_jobs.interests.watch import NEVER, find_changes
 
 FOUR = population(0.25, 0.25, 0.25, 0.25)
 ALIKE = population(*[1 / 26] * 26, concentration=8)

@@ -5,9 +5,8 @@ import pytest
 from touched import DAY0, population, touches
 
 from spark_jobs.interests.drift_stages import find_stages
-from spark_jobs.interests.shares import find_interests
-from spark_jobs.transforms.interests.changes import NEVER, Changes
-from spark_jobs.transforms.interests.share_lists import share_lists
+from spark_jobs.interests.shares import find_interests, share_lists
+from spark_jobs.interests.watch import NEVER, Changes
 
 TWO = population(0.75, 0.25)
 

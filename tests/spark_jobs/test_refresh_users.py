@@ -33,7 +33,7 @@ from pipeline.tables.registry import USER_FEATURES, USER_HISTORY
 from spark_jobs import profile_users, refresh_users
 from spark_jobs.engine.job import SparkJob
 from spark_jobs.landing.inspect import Landed
-from spark_jobs.transforms.intraday.everyone import everyone
+from spark_jobs.refresh.touched import everyone
 from tests.pipeline.staged_factory import SOUND
 
 __all__ = ["night"]

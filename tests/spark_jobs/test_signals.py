@@ -16,7 +16,7 @@ from pipeline.tables.registry import ITEMS as ITEM_TABLE
 from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.behaviour import signals as signals_module
 from spark_jobs.behaviour.prices import usual_prices
-from spark_jobs.transforms.behaviour.profile import learn_norms, profile
+from spark_jobs.behaviour.signals import learn_norms, profile
 
 PLAIN = plain_users(120)
 

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from touched import DAY0, touches
 
-from spark_jobs.interests.paths import WeeklyPaths, path_traits, weekly_paths
+from spark_jobs.interests.paths import (
+    ARCHETYPES,
+    WeeklyPaths,
+    fit_centres,
+    name_patterns,
+    path_traits,
+    weekly_paths,
+)
 from spark_jobs.interests.touches import Touches
-from spark_jobs.transforms.interests.patterns import ARCHETYPES, fit_centres, name_patterns
 
 SEEDS = np.array([traits for _, traits in ARCHETYPES.values()])
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline.hourly_tables import HOURLY_JUDGEMENTS
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
 from pipeline.storage.reading import published, read
+from pipeline.tables.intraday import HOURLY_JUDGEMENTS
 from training.evaluation.intervals import Interval, intervals
 from training.hourly.guard import Decision
 from training.hourly.line import Row

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.intraday.overtaken import check_own
-from pipeline.intraday.taken import staged_row
+from pipeline.intraday.taken import check_own, staged_row
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings

@@ -20,8 +20,8 @@ from pipeline.runtime.days import shift
 from pipeline.runtime.errors import FeedbackError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import pinned_files
+from pipeline.tables.events import LATEST_HOURS_AFTER_DAY_BEGINS
 from pipeline.tables.registry import EVENTS
-from pipeline.tables.rules import LATEST_HOURS_AFTER_DAY_BEGINS
 
 COLUMNS = ("ds", "event_id", "user_id", "item_id", "event_type", "event_time", "campaign_id",
            "propensity", "price", "quantity")  # fmt: skip

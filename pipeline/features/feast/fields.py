@@ -12,9 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.table_elements import elements
 from pipeline.tables.schema import BOOL, DOUBLE, FLOAT, INT, LONG, STRING, Column, Table
-from pipeline.tables.texts import null_text, range_text
+from pipeline.tables.texts import elements, null_text, range_text
 
 FEAST_TYPES = {
     STRING: "String",

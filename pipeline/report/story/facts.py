@@ -10,9 +10,9 @@ from pyiceberg.expressions import In
 from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import as_declared, published, scan
-from pipeline.table_elements import elements
 from pipeline.tables.interventions import INTERVENTIONS
 from pipeline.tables.registry import USER_FEATURES
+from pipeline.tables.texts import elements
 
 CHANCES = [column.name for column in USER_FEATURES.columns if column.name.startswith("p_")]
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.runtime.settings import Settings
-from pipeline.tables.rules import row_rules
 from pipeline.tables.schema import Column, Table
 
 KEY = "key"  # the computed column that must be unique
@@ -33,9 +32,7 @@ def rules_of(
     """The suite of a table. `lengths` holds shorter list lengths that a job vouches for."""
     rules = [rule for column in table.columns for rule in _column_rules(column)]
     rules += [_length_rule(column, lengths or {}) for column in table.columns if column.length]
-    rules += [
-        _row_rule(says, holds, shows) for says, holds, shows in row_rules(table.name, settings)
-    ]
+    rules += [_row_rule(says, holds, shows) for says, holds, shows in table.rules(settings)]
     return rules + ([_key_rule(table.key)] if table.key else [])
 
 

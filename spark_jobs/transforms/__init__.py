@@ -1,1 +1,0 @@
-"""Transforms: functions from table to table that know no path, no clock and no scheduler."""
