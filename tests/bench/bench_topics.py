@@ -25,7 +25,7 @@ from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from pipeline.tables.schema import Table
-from tests.training.factory import DS, vouch
+from tests.unit.training.factory import DS, vouch
 
 WIDTH, TOPICS, EVENTS, CHUNK = 384, 200, 10, 20_000
 NOON = 1_717_243_200_000_000  # microseconds, on DS

@@ -1,0 +1,188 @@
+"""What every DAG must be: light to import, documented, owned, with retries and pools by kind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.orchestration.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, LEARN, STEPS, UPLIFT
+
+FOLDER = Path(__file__).parents[3] / "dags"
+DAGS = sorted(FOLDER.glob("*.py"))
+HEAVY = ("pyspark", "torch", "transformers", "mlflow", "great_expectations", "pyiceberg", "pandas")
+
+
+def load(path: Path, monkeypatch: pytest.MonkeyPatch):
+    import runpy
+
+    monkeypatch.syspath_prepend(str(path.parent))
+    return runpy.run_path(str(path))["dag"]
+
+
+@pytest.fixture(params=DAGS, ids=lambda path: path.stem)
+def dag(request, home, monkeypatch):
+    return load(request.param, monkeypatch)
+
+
+@pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
+def test_importing_a_dag_brings_in_nothing_heavy(path: Path, home) -> None:
+    code = (
+        f"import runpy, sys; runpy.run_path({str(path)!r}); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
+
+
+def test_the_file_is_named_like_the_dag_and_short(dag) -> None:
+    path = Path(dag.fileloc)
+    assert path.stem == dag.dag_id
+    assert len(path.read_text().splitlines()) <= 100
+
+
+def test_docs_owner_tags(dag) -> None:
+    assert "If it fails" in dag.doc_md
+    assert "tidemark" in dag.tags and len(dag.tags) >= 3
+    assert not dag.catchup and dag.max_active_runs <= 2
+    for task in dag.tasks:
+        assert task.doc_md, task.task_id
+        assert task.owner in {"data-engineering", "machine-learning"}, task.task_id
+
+
+def test_a_failed_audit_is_final_and_everything_else_is_tried_again(dag) -> None:
+    for task in dag.tasks:
+        again = 0 if task.task_id.endswith("audit") else 1 if task.task_id.endswith("train") else 2
+        assert task.retries == again, task.task_id
+
+
+def test_heavy_tasks_share_pools(dag) -> None:
+    for task in dag.tasks:
+        is_spark = type(task).__name__ == "SparkSubmitOperator"
+        assert (task.pool == "spark") == is_spark, task.task_id
+    pools = {task.task_id.split(".")[-1]: task.pool for task in dag.tasks}
+    assert pools.get("train", "torch") == "torch"
+    assert all(task.pool_slots == 2 for task in dag.tasks if task.task_id.endswith("train"))
+    assert pools.get("audit", "default_pool") == "default_pool"
+
+
+def test_days_come_from_the_partition_key_alone(dag) -> None:
+    for task in dag.tasks:
+        text = str([getattr(task, name, "") for name in task.template_fields])
+        assert "logical_date" not in text and "{{ ds" not in text, task.task_id
+
+
+def test_every_step_is_documented() -> None:
+    from pipeline.airflow.tasks import DOCS
+
+    more = (AD_POLICY, INTERVENE, UPLIFT, *INTRADAY_STEPS, LEARN)
+    assert set(DOCS) == {step.name for step in (*STEPS, *more)}
+
+
+def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
+    nightly = load(FOLDER / "nightly_features.py", monkeypatch)
+    steps = [task.task_id.removesuffix(".publish") for task in nightly.tasks
+             if task.task_id.endswith(".publish")]  # fmt: skip
+    assert steps == [
+        "ingest", "clean", "sessionize", "catalogue", "encode", "accumulate", "reviews",
+        "topics", "profile", "first_champion.examples", "score", "segment",
+    ]  # fmt: skip
+    for step in steps:
+        assert nightly.get_task(f"{step}.publish").upstream_task_ids == {f"{step}.audit"}
+        assert nightly.get_task(f"{step}.audit").upstream_task_ids == {f"{step}.job"}
+
+
+def test_the_night_in_the_order_of_the_design(home, monkeypatch) -> None:
+    nightly = load(FOLDER / "nightly_features.py", monkeypatch)
+
+    def before(task_id: str) -> set[str]:
+        return set(nightly.get_task(task_id).upstream_task_ids)
+
+    assert before("ingest.job") == {"wait_for_landing", "wait_for_previous_day"}
+    assert before("clean.job") == {"ingest.publish"}
+    assert before("accumulate.job") == {"clean.publish"}
+    assert before("encode.job") == {"catalogue.publish"}
+    assert before("first_champion.is_there_none") == {"clean.publish"}
+    read = {"encode.publish", "accumulate.publish"}
+    assert before("first_champion.train") == {"first_champion.examples.publish", *read}
+    assert before("wait_for_topics") == read
+    assert before("topics.job") == {"wait_for_topics"}
+    assert before("profile.job") == {"topics.publish", "reviews.publish"}
+    assert before("score.choose_champion") == {"first_champion.promote", "profile.publish"}
+    assert before("segment.job") == before("serve") == {"score.publish"}
+    assert before("report") == {"segment.publish", "serve", "sessionize.publish"}
+    assert before("summary") == {"report"}
+    assert [asset.name for asset in nightly.get_task("score.publish").outlets] == ["user_features"]
+
+
+def test_nightly_training_is_off_until_a_setting_says_so(home, monkeypatch) -> None:
+    path = DAGS[0].parent / "nightly_training.py"
+    off = load(path, monkeypatch)
+    assert not off.timetable.can_be_scheduled
+    monkeypatch.setenv("TIDEMARK_WARM_START", "true")
+    on = load(path, monkeypatch)
+    assert on.timetable.can_be_scheduled
+    assert on.get_task("train").command[-1] == "--warm-start"
+    weekly = load(DAGS[0].parent / "weekly_training.py", monkeypatch)
+    assert "--warm-start" not in weekly.get_task("train").command
+
+
+def test_the_ad_policy_follows_the_features_of_the_same_day(home, monkeypatch) -> None:
+    from airflow.sdk import PartitionedAssetTimetable
+
+    dag = load(FOLDER / "ad_policy.py", monkeypatch)
+    assert isinstance(dag.timetable, PartitionedAssetTimetable)
+    assert dag.timetable.asset_condition.name == "user_features"
+    job = dag.get_task("ad_policy.job")
+    assert job.upstream_task_ids == {"wait_for_segments"}
+    assert job.command[job.command.index("--ds") + 1] == "{{ dag_run.partition_key }}"
+    assert dag.get_task("ad_policy.publish").upstream_task_ids == {"ad_policy.audit"}
+    assert [asset.name for asset in dag.get_task("ad_policy.publish").outlets] == ["ad_policy"]
+    assert dag.get_task("intervene.job").upstream_task_ids == set()  # a typo stops one of the two
+    assert dag.get_task("intervene.publish").upstream_task_ids == {"intervene.audit"}
+    assert dag.get_task("intervene.audit").command[-4:-2] == ["--table", "interventions"]
+    assert dag.get_task("uplift.job").upstream_task_ids == {"wait_for_segments"}
+
+
+def test_the_intraday_refresh_is_a_chain_that_a_published_night_skips(home, monkeypatch) -> None:
+    dag = load(FOLDER / "intraday_refresh.py", monkeypatch)
+    assert dag.max_active_runs == 1
+    steps = ("refresh", "rescore", "patch")
+    chain = [f"{step}.{part}" for step in steps for part in ("job", "audit", "publish")]
+    assert dag.get_task("find_base").skip_on == 3
+    for before, task_id in zip(["find_base", *chain], chain, strict=False):
+        assert dag.get_task(task_id).upstream_task_ids == {before}
+    for job, name in (("refresh.job", "application_args"), ("rescore.job", "command"),
+                      ("patch.job", "command"), ("find_base", "command")):  # fmt: skip
+        arguments = getattr(dag.get_task(job), name, None) or dag.get_task(job)._application_args
+        assert arguments[arguments.index("--hour") + 1] == "{{ dag_run.partition_key }}"
+    finished = dag.get_task("patch.publish").outlets
+    assert [asset.name for asset in finished] == ["user_features_intraday"]
+
+
+def test_the_intraday_refresh_ticks_each_hour_once_a_setting_says_so(home, monkeypatch) -> None:
+    path = FOLDER / "intraday_refresh.py"
+    assert not load(path, monkeypatch).timetable.can_be_scheduled
+    monkeypatch.setenv("TIDEMARK_INTRADAY", "true")
+    on = load(path, monkeypatch).timetable
+    assert on.can_be_scheduled and (on.expression, on.key_format) == ("0 * * * *", "%Y-%m-%dT%H")
+
+
+def test_hourly_learning_follows_the_refresh_of_the_hour_when_it_is_on(home, monkeypatch) -> None:
+    path = FOLDER / "hourly_learning.py"
+    assert not load(path, monkeypatch).timetable.can_be_scheduled
+    monkeypatch.setenv("TIDEMARK_HOURLY_LEARNING", "true")
+    dag = load(path, monkeypatch)
+    assert dag.timetable.asset_condition.name == "user_features_intraday"
+    job = dag.get_task("learn.job")
+    assert job.command[job.command.index("--hour") + 1] == "{{ dag_run.partition_key }}"
+    assert job.pool == "torch" and not dag.get_task("learn.publish").outlets
+
+
+def test_a_dag_that_is_off_takes_a_partition_key_all_the_same(dag) -> None:
+    """Airflow refuses the key of a run where the DAG's timetable knows of none."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+    takes_key = timetable.partitioned or timetable.partitioned_at_runtime
+    assert takes_key == (dag.dag_id != "maintenance")

@@ -1,0 +1,44 @@
+"""The page of a result: one file that says the answer first, and hides nothing behind a link."""
+
+import re
+
+import polars as pl
+import pytest
+
+from pipeline.decisions.experiments.analysis import analyse
+from pipeline.decisions.experiments.page import answer, page
+from tests.unit.pipeline.decisions.experiments.test_outcomes import declared, of_arms
+
+
+def found(home, effect: float, keep: pl.Expr | None = None):
+    users = of_arms(20_000, effect)
+    return analyse(declared(home), users if keep is None else users.filter(keep), "2024-03-10")
+
+
+def test_the_answer_comes_first_and_the_page_stands_alone(home) -> None:
+    text = page(found(home, 0.15))
+    assert "The treatment is better in buyers. But guardrails are broken: returns." in text
+    assert text.index("The treatment is better") < text.index("<table")
+    assert text.count("data:image/png;base64,") == 3
+    assert not re.search(r"<script|https?://|<link", text)
+    assert "10,000 in control, 10,000 in" in text
+
+
+@pytest.mark.parametrize(
+    ("effect", "keep", "said"),
+    [
+        (0.0, None, "It is still open whether the treatment is better in buyers."),
+        (-0.15, None, "The treatment is worse in buyers."),
+        (0.0, (pl.col("arm") == 0) | (pl.col("chance") > 0.1), "Do not read the rest"),
+        (0.0, pl.lit(False), "Nobody's days are over yet."),
+    ],
+)
+def test_answers(home, effect, keep, said) -> None:
+    result = found(home, effect, keep)
+    assert answer(result).startswith(said)
+    assert said.replace("'", "&#x27;") in page(result)
+
+
+def test_names_are_escaped(home) -> None:
+    text = page(found(home, 0.0))
+    assert "<b>" not in text.replace("<br>", "")

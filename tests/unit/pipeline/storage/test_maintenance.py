@@ -1,0 +1,115 @@
+"""Maintenance: what nobody can reach goes after the retention time, everything else stays."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.erasure.data_files import same_file
+from pipeline.runtime.settings import Settings
+from pipeline.storage import maintenance, staging
+from pipeline.storage import rollback as rolling_back
+from pipeline.storage.catalog import load_table
+from pipeline.storage.maintenance import maintain
+from pipeline.storage.publish import publish
+from pipeline.storage.reading import read
+from pipeline.tables.registry import ACCOUNTING, TABLES
+from tests.unit.pipeline.rows import publish_accounting
+from tests.unit.pipeline.staged_factory import SOUND, pass_audit, stage
+
+DAY = "2011-11-09"
+
+
+def age(folder: Path, days: float) -> None:
+    """Lets every file below `folder` be as old as that."""
+    then = time.time() - days * 86_400
+    for path in folder.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def data_files(settings: Settings) -> int:
+    return len(list((settings.staging / "accounting").rglob("*.parquet")))
+
+
+def test_nothing_young_is_touched(home: Settings) -> None:
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    assert maintain(home)["accounting"] == (0, 0)
+    assert data_files(home) == 2
+
+
+def test_a_table_of_empty_days_alone_is_looked_after(home: Settings) -> None:
+    """Its snapshots hold no file at all."""
+    publish_accounting(home, "nothing", {DAY: 0})
+    assert maintain(home)["accounting"] == (0, 0)
+    assert read("accounting", DAY, home).num_rows == 0
+
+
+def test_an_old_attempt_that_nobody_published_goes(home: Settings) -> None:
+    publish_accounting(home, "published", {DAY: 2})
+    attempt = staging.begin(home, "accounting", "died")
+    (attempt.path / "half.parquet").write_bytes(b"PAR1")
+    age(home.staging, days=31)
+    maintain(home)
+    assert not attempt.path.exists()
+    assert read("accounting", DAY, home).num_rows == 2
+
+
+def test_files_of_kept_snapshots_stay_however_old(home: Settings) -> None:
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    age(home.staging, days=31)
+    age(home.warehouse, days=31)
+    maintain(home)
+    assert data_files(home) == 2  # the replaced one belongs to a snapshot of today
+    assert read("accounting", DAY, home).num_rows == 2
+
+
+def test_copies_of_old_files_are_young(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maintenance between copying and publishing would take them for orphans."""
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    age(home.staging, days=31)
+    commit = rolling_back.commit
+    monkeypatch.setattr(rolling_back, "commit", lambda *it: (maintain(home), commit(*it))[1])
+    rolling_back.rollback(home, ACCOUNTING, DAY)
+    assert read("accounting", DAY, home).num_rows == 1
+    (kept,) = (home.staging / "accounting" / "run-1").rglob("*.parquet")
+    age(home.staging, days=31)
+    same = Path(same_file(str(kept), home.staging / "accounting" / "erasure" / DAY))
+    assert time.time() - same.stat().st_mtime < 3_600
+
+
+def test_files_of_expired_snapshots_go(home: Settings) -> None:
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    age(home.staging, days=31)
+    age(home.warehouse, days=31)
+    iceberg = load_table(home, ACCOUNTING)
+    assert iceberg is not None
+    old = [it.snapshot_id for it in iceberg.snapshots()][:-1]
+    iceberg.maintenance.expire_snapshots().by_ids(old).commit()
+    assert maintain(home)["accounting"][1] > 0
+    assert data_files(home) == 1
+    assert read("accounting", DAY, home).num_rows == 2
+
+
+def test_tables_of_the_hour_keep_two_days(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = [staging.begin(home, name, "died") for name in ("accounting", "intraday_refreshes")]
+    for attempt in attempts:
+        (attempt.path / "half.parquet").write_bytes(b"PAR1")
+    age(home.staging, days=3)
+    maintain(home)
+    assert [attempt.path.exists() for attempt in attempts] == [True, False]
+
+    row = SOUND["intraday_refreshes"]
+    for run in ("r1", "r2"):
+        rows = [{**row, "run": run}]
+        pass_audit(home, stage(home, "intraday_refreshes", {str(row["ds"]): rows}, run))
+        publish(home, TABLES["intraday_refreshes"], run)
+        publish_accounting(home, run, {DAY: len(run) + int(run[1])})
+    monkeypatch.setattr(maintenance, "HOURLY_DAYS", 0)
+    done = maintain(home)
+    assert done["accounting"][0] == 0 < done["intraday_refreshes"][0]
+    assert read("intraday_refreshes", str(row["ds"]), home)["run"].to_pylist() == ["r2"]
