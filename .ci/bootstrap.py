@@ -44,10 +44,7 @@ def ensure_java() -> None:
         return
     wrong = f"expected {MINIMUM_JAVA} or newer, found {found or 'none'}"
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        fail(
-            f"Java: {wrong}; install a JDK, for example `sudo apt-get install {JAVA_PACKAGE}`, "
-            "or set JAVA_HOME"
-        )
+        fail(f"Java: {wrong}; install a JDK, for example `sudo apt-get install {JAVA_PACKAGE}`, or set JAVA_HOME")
     say(f"Java: {wrong}; installing {JAVA_PACKAGE}")
     call(["apt-get", "update", "-qq"])
     call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", JAVA_PACKAGE])
@@ -112,9 +109,7 @@ def ensure_class_archive() -> None:
 def call(command: list[str]) -> None:
     done = subprocess.run(command, check=False)
     if done.returncode:
-        fail(
-            f"setup: `{' '.join(command[:6])} …` ended with exit code {done.returncode}; see above"
-        )
+        fail(f"setup: `{' '.join(command[:6])} …` ended with exit code {done.returncode}; see above")
 
 
 def say(text: str) -> None:

@@ -22,18 +22,12 @@ def cap(path: Path) -> int:
 
 
 def main() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [Path(line) for line in listed.stdout.split() if not line.startswith("tests/")]
     lines = {path: len((ROOT / path).read_text().splitlines()) for path in paths}
     for path in sorted(lines, key=lambda it: -lines[it])[:SHOWN]:
         print(f"{lines[path]:5} {path}")
-    over = [
-        f"{path}: {lines[path]} lines, at most {cap(path)}"
-        for path in lines
-        if lines[path] > cap(path)
-    ]
+    over = [f"{path}: {lines[path]} lines, at most {cap(path)}" for path in lines if lines[path] > cap(path)]
     if over:
         sys.exit("error: two files that have not been told apart yet?\n" + "\n".join(over))
 

@@ -21,13 +21,9 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         pip = [f"{folder}/bin/python", "-m", "pip", "--disable-pip-version-check", "-q"]
         constraints = ["-c", str(ROOT / "requirements.txt")] if "--keep" in sys.argv else []
-        subprocess.run(
-            [*pip, "install", *constraints, "-r", str(ROOT / "requirements.in")], check=True
-        )
+        subprocess.run([*pip, "install", *constraints, "-r", str(ROOT / "requirements.in")], check=True)
         subprocess.run([*pip, "check"], check=True)
-        frozen = subprocess.run(
-            [*pip, "freeze", "--all"], check=True, capture_output=True, text=True
-        ).stdout
+        frozen = subprocess.run([*pip, "freeze", "--all"], check=True, capture_output=True, text=True).stdout
     pins = [line.split("+cpu")[0] for line in frozen.splitlines() if not LEFT_OUT.match(line)]
     (ROOT / "requirements.txt").write_text("\n".join(sorted(pins, key=str.lower)) + "\n")
     print(f"requirements.txt: {len(pins)} pins")

@@ -30,9 +30,7 @@ settings = load_settings()
 user_features_intraday = Asset("user_features_intraday", group="tidemark")
 
 # Ticks when the hour that is its key is over.
-each_hour = CronPartitionTimetable(
-    "0 * * * *", timezone=settings.business_tz, run_offset=-1, key_format="%Y-%m-%dT%H"
-)
+each_hour = CronPartitionTimetable("0 * * * *", timezone=settings.business_tz, run_offset=-1, key_format="%Y-%m-%dT%H")
 
 with DAG(
     "intraday_refresh",

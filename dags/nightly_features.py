@@ -38,9 +38,7 @@ user_features = Asset("user_features", group="tidemark")
 # Ticks at midnight for the day that ended: with a later tick a backfill would leave out its last
 # day. The files of the day are waited for. No start date: with one, the first start of a
 # scheduler runs yesterday at once.
-each_night = CronPartitionTimetable(
-    "0 0 * * *", timezone=settings.business_tz, run_offset=-1, key_format="%Y-%m-%d"
-)
+each_night = CronPartitionTimetable("0 0 * * *", timezone=settings.business_tz, run_offset=-1, key_format="%Y-%m-%d")
 
 with DAG(
     "nightly_features",

@@ -23,9 +23,7 @@ from pipeline.runtime.settings import load_settings
 settings = load_settings()
 
 # As weekly_training, on the days that it leaves out.
-each_night = CronPartitionTimetable(
-    "59 23 * * 1-6", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d"
-)
+each_night = CronPartitionTimetable("59 23 * * 1-6", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d")
 
 with DAG(
     "nightly_training",

@@ -22,9 +22,7 @@ from pipeline.runtime.settings import load_settings
 settings = load_settings()
 
 # Ticks in the last minute of the Sunday that is its key, and waits for that night's publish.
-each_week = CronPartitionTimetable(
-    "59 23 * * 0", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d"
-)
+each_week = CronPartitionTimetable("59 23 * * 0", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d")
 
 with DAG(
     "weekly_training",

@@ -30,9 +30,7 @@ def main() -> None:
     kept = job.stage(EVENTS, keep_events(own, verdicts), facts={"rows": event_rows})
     bad = job.stage(QUARANTINE, quarantine(own, verdicts), facts={"rows": quarantine_rows})
     due = [(ds, s.platform) for s in sources for ds in job.days if delivers(job.settings, s, ds)]
-    counts = account(
-        own, read_back(job, kept), read_back(job, bad), verdicts, due_days(job.spark, due)
-    )
+    counts = account(own, read_back(job, kept), read_back(job, bad), verdicts, due_days(job.spark, due))
     job.stage(ACCOUNTING, counts)
 
 

@@ -32,12 +32,14 @@ def parsed(rows: DataFrame) -> DataFrame:
     csv = F.from_csv("text", "user string, time string")
     user = F.coalesce(json["user"], csv["user"])
     newest = Window.partitionBy("user").orderBy(F.desc("time"), "id")
-    return rows.withColumns({
-        "user": F.sha2(F.concat_ws("|", user, F.lit("x")), 256),
-        "time": F.to_utc_timestamp(F.to_timestamp_ntz(csv["time"]).cast("timestamp"), "CET"),
-        "fields": F.map_filter(json, lambda _, value: value.isNotNull()),
-        "problem": F.when(F.expr("text RLIKE '[0-9]+'"), "digits"),
-    }).withColumn("number", F.row_number().over(newest))  # fmt: skip
+    return rows.withColumns(
+        {
+            "user": F.sha2(F.concat_ws("|", user, F.lit("x")), 256),
+            "time": F.to_utc_timestamp(F.to_timestamp_ntz(csv["time"]).cast("timestamp"), "CET"),
+            "fields": F.map_filter(json, lambda _, value: value.isNotNull()),
+            "problem": F.when(F.expr("text RLIKE '[0-9]+'"), "digits"),
+        }
+    ).withColumn("number", F.row_number().over(newest))
 
 
 def summed(rows: DataFrame) -> DataFrame:

@@ -28,9 +28,7 @@ def main() -> None:
     ds = job.last
     for table in (USER_HISTORY, ITEMS, ITEM_TOPICS, REVIEW_SENTIMENTS):
         if not job.has_day(table, ds):
-            raise NotPublishedError(
-                f"{table.name} ds={ds}: not published; run the steps that write it first"
-            )
+            raise NotPublishedError(f"{table.name} ds={ds}: not published; run the steps that write it first")
     histories = job.read_range(USER_HISTORY, ds, ds)
     item_topics = job.read_range(ITEM_TOPICS, ds, ds).select("item_id", "topic_id").toArrow()
     job.stage(USER_INTERESTS, user_interests(histories, item_topics, ds), [ds])

@@ -67,9 +67,7 @@ def main() -> None:
         trials = compare(data, preset, window, folder)
     text = table(trials, trials[0].name)
     params = {"preset": preset.name, "init": given.init or "", "users": given.users}
-    print(
-        f"{text}\nMLflow run {record(settings, given.run, ds, given.group, params, trials, text)}"
-    )
+    print(f"{text}\nMLflow run {record(settings, given.run, ds, given.group, params, trials, text)}")
 
 
 def robust(data: TrainingData, preset: Preset, window: Window, folder: Path) -> list[Trial]:
@@ -92,9 +90,13 @@ def privacy(data: TrainingData, preset: Preset, window: Window, folder: Path) ->
 
 
 def warm_starts(
-    data: TrainingData, grown: TrainingData, start: TrainedModel, preset: Preset, window: Window,
+    data: TrainingData,
+    grown: TrainingData,
+    start: TrainedModel,
+    preset: Preset,
+    window: Window,
     folder: Path,
-) -> list[Trial]:  # fmt: skip
+) -> list[Trial]:
     """From scratch, the earlier model untouched, and going on from it with each of REPLAYS."""
     own = preset.on(start.card.preset)
     tried = {"earlier_model": replace(own, epochs=0)}

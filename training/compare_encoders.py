@@ -45,9 +45,7 @@ def main() -> None:
     print(f"{text}\nMLflow run {run_id}")
 
 
-def compare(
-    settings: Settings, ds: str, preset: Preset, names: tuple[str, ...], folder: Path
-) -> list[Trial]:
+def compare(settings: Settings, ds: str, preset: Preset, names: tuple[str, ...], folder: Path) -> list[Trial]:
     """One trial for each encoder, on the same items and examples, and two with less text."""
     items = open_day(settings, ITEMS, ds)[1].to_table()
     data, window = (

@@ -48,16 +48,12 @@ def main() -> None:
     print(f"{text}\nMLflow run {run_id}")
 
 
-def compare(
-    settings: Settings, ds: str, preset: Preset, scope: Scope, init: str | None, folder: Path
-) -> list[Trial]:
+def compare(settings: Settings, ds: str, preset: Preset, scope: Scope, init: str | None, folder: Path) -> list[Trial]:
     """Pretraining, training from scratch, and each mode from the pretrained model."""
     window = trial_window(settings, ds, scope, preset)
     if init is None:
         logs = trial_data(settings, ds, others(settings, ds, scope))
-        first, start = run_trial(
-            "pretrained", logs, replace(preset, heads_weight=0.0), window, folder
-        )
+        first, start = run_trial("pretrained", logs, replace(preset, heads_weight=0.0), window, folder)
         trials = [first]
     else:
         trials, start = [], open_start(settings, init)

@@ -33,9 +33,7 @@ def encode(settings: Settings, wanted: list[str], run: str) -> None:
     days = [ds for ds in wanted if ds in published(ITEMS.name, settings)]
     if not days:
         raise NotPublishedError(f"items: no day of {wanted[0]}..{wanted[-1]} is published")
-    encoder = open_encoder(
-        settings, lambda: texts_of(open_day(settings, ITEMS, days[-1])[1].to_table())
-    )
+    encoder = open_encoder(settings, lambda: texts_of(open_day(settings, ITEMS, days[-1])[1].to_table()))
     known = known_vectors(_latest_before(settings, days[0]), encoder.version)
     attempt = staging.begin(settings, ITEM_EMBEDDINGS.name, run)
     schema, files, facts, inputs = file_schema(settings, ITEM_EMBEDDINGS), {}, {}, {}

@@ -32,8 +32,7 @@ def trained_on(settings: Settings, held: Snapshots, kept: Snapshots) -> list[dic
     experiment = client.get_experiment_by_name(EXPERIMENT)
     runs = client.search_runs([experiment.experiment_id], max_results=50_000) if experiment else []
     evidence = {run.info.run_id: _evidence(run, held, kept) for run in runs}
-    return [_described(client, run, evidence[run.info.run_id]) for run in runs
-            if evidence[run.info.run_id]]  # fmt: skip
+    return [_described(client, run, evidence[run.info.run_id]) for run in runs if evidence[run.info.run_id]]
 
 
 def _evidence(run: "Run", held: Snapshots, kept: Snapshots) -> str:
@@ -41,9 +40,7 @@ def _evidence(run: "Run", held: Snapshots, kept: Snapshots) -> str:
     read = {name.removeprefix(SNAPSHOT): int(tags[name]) for name in tags if SNAPSHOT in name}
     if any(snapshot in held.get(table, []) for table, snapshot in read.items()):
         return "certain"
-    gone = [
-        table for table, snapshot in read.items() if snapshot not in kept.get(table, [snapshot])
-    ]
+    gone = [table for table, snapshot in read.items() if snapshot not in kept.get(table, [snapshot])]
     return "possible" if gone else ""
 
 

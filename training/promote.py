@@ -25,9 +25,7 @@ def main() -> None:
     run_id = needed_run(client, given.run, ds)
     report = kept(client, run_id)
     if report is None:
-        raise ModelError(
-            f"run {given.run!r} ds={ds}: expected an evaluation, found none; evaluate first"
-        )
+        raise ModelError(f"run {given.run!r} ds={ds}: expected an evaluation, found none; evaluate first")
     version, champion = register(client, run_id, ds), aliased(client, CHAMPION)
     if champion == version:
         print(f"model {MODEL}: version {version} is the champion already")
@@ -36,8 +34,7 @@ def main() -> None:
         raise ModelError(f"model {MODEL}: version {version} was rolled back; train another")
     if champion != report.champion:
         raise ModelError(
-            f"run {given.run!r}: judged against champion {report.champion}, now it is {champion}; "
-            "evaluate again"
+            f"run {given.run!r}: judged against champion {report.champion}, now it is {champion}; evaluate again"
         )
     decision = decide(report, ds, day_of(client, champion) if champion else None)
     tags = {"promoted": str(decision.promoted).lower(), "against": champion or "none"}

@@ -27,9 +27,7 @@ TOLERANCE = 0.01
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run_id", help="MLflow's id of a training run")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE)
     given, settings = parser.parse_args(), load_settings()

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     client = open_client(load_settings())
     old, new = roll_back(client)
     print(

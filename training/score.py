@@ -28,9 +28,7 @@ def main() -> None:
     settings, bucket = load_settings(), Bucket(given.bucket, given.buckets)
     model = given.model_version or version(settings)
     if model is None:
-        raise UsageError(
-            "--model-version: there is no champion yet; train and promote one, or name one"
-        )
+        raise UsageError("--model-version: there is no champion yet; train and promote one, or name one")
     folder = load(settings, model)
     rows = score_bucket(settings, parse_day(given.ds), given.run, bucket, model, folder)
     print(f"user_features ds={given.ds}: bucket {given.bucket}, {rows} users, model {model}")

@@ -52,9 +52,7 @@ def airflow_environment(settings: Settings, scheduled: bool = True) -> dict[str,
         "LOGGING": {"LOGGING_LEVEL": "INFO", "BASE_LOG_FOLDER": str(settings.airflow / "logs")},
     }
     variables = {
-        f"AIRFLOW__{section}__{name}": value
-        for section, options in sections.items()
-        for name, value in options.items()
+        f"AIRFLOW__{section}__{name}": value for section, options in sections.items() for name, value in options.items()
     }
     spark = json.dumps({"conn_type": "spark", "host": settings.spark_master})
     own = {"AIRFLOW_HOME": str(settings.airflow), "AIRFLOW_CONN_SPARK_DEFAULT": spark}

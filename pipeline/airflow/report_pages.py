@@ -133,6 +133,4 @@ def _sentence(text: str) -> Any:
 
     from pipeline.report.shelf import render_sentence
 
-    return HTMLResponse(
-        render_sentence(text), status_code=404, headers={"Content-Security-Policy": POLICY}
-    )
+    return HTMLResponse(render_sentence(text), status_code=404, headers={"Content-Security-Policy": POLICY})

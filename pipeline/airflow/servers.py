@@ -110,9 +110,7 @@ def wait_until(ready: Callable[[], bool], folder: Path, names: list[str], second
             if not find(folder, name):
                 raise OrchestrationError(f"{name}: ended while starting; log: {folder}/{name}.log")
         if time.monotonic() > deadline:
-            raise OrchestrationError(
-                f"{', '.join(names)}: not ready after {seconds:.0f} s; logs: {folder}"
-            )
+            raise OrchestrationError(f"{', '.join(names)}: not ready after {seconds:.0f} s; logs: {folder}")
         time.sleep(0.5)
 
 

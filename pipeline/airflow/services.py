@@ -62,14 +62,20 @@ def page_servers(settings: Settings) -> list[Server]:
     pages = ["--bind", LOOPBACK, "--directory", str(settings.reports), str(settings.docs_port)]
     return [
         Server(
-            "mlflow", [python, "-m", "mlflow", "server", *mlflow_port, *store, *artifacts],
-            variables, settings.mlflow_port, "TIDEMARK_MLFLOW_PORT",
+            "mlflow",
+            [python, "-m", "mlflow", "server", *mlflow_port, *store, *artifacts],
+            variables,
+            settings.mlflow_port,
+            "TIDEMARK_MLFLOW_PORT",
         ),
         Server(
-            "pages", [python, "-m", "http.server", *pages],
-            variables, settings.docs_port, "TIDEMARK_DOCS_PORT",
+            "pages",
+            [python, "-m", "http.server", *pages],
+            variables,
+            settings.docs_port,
+            "TIDEMARK_DOCS_PORT",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _wait_for_page(settings: Settings, server: Server) -> None:

@@ -28,12 +28,15 @@ def airflow_servers(settings: Settings, scheduled: bool = True) -> list[Server]:
     # The API server reads task logs from disk, so the scheduler need not serve them on a port.
     return [
         Server(
-            "airflow-api", [airflow, "api-server"], environment,
-            settings.airflow_port, "TIDEMARK_AIRFLOW_PORT",
+            "airflow-api",
+            [airflow, "api-server"],
+            environment,
+            settings.airflow_port,
+            "TIDEMARK_AIRFLOW_PORT",
         ),
         Server("airflow-scheduler", [airflow, "scheduler", "--skip-serve-logs"], environment),
         Server("airflow-dag-processor", [airflow, "dag-processor"], environment),
-    ]  # fmt: skip
+    ]
 
 
 def idle(settings: Settings) -> list[str]:

@@ -48,7 +48,7 @@ DOCS = {
     "learn": "Judges what was learned before the hour on its events; learns them for the next.",
     "patch": "Writes their rows into the night that serves online; notes the files as taken.",
     "report": "Draws the nightly report, one page that needs nothing else.",
-}  # fmt: skip
+}
 
 
 def slug(run_id: str) -> str:
@@ -104,9 +104,7 @@ def step_group(settings: Settings, step: Step, **kwargs: Any) -> TaskGroup:
     return group
 
 
-def job(
-    settings: Settings, step: Step, task_id: str = "job", more: tuple[str, ...] = ()
-) -> BaseOperator:
+def job(settings: Settings, step: Step, task_id: str = "job", more: tuple[str, ...] = ()) -> BaseOperator:
     """Computes the step; as the same command that a person types."""
     common: dict[str, Any] = {"task_id": task_id, "doc_md": DOCS[step.name]}
     if step.name in TIMES_TRIED_AGAIN:
@@ -198,12 +196,7 @@ def score_group(settings: Settings, outlet: Any) -> TaskGroup:
             pool="torch",
             map_index_template="bucket {{ ti.map_index }}",
             doc_md="Scores one bucket of users; each bucket is tried again by itself.",
-        ).expand(
-            command=[
-                step_commands.score_bucket(SCORE, settings, DAY, RUN, bucket, VERSION)
-                for bucket in buckets
-            ]
-        )
+        ).expand(command=[step_commands.score_bucket(SCORE, settings, DAY, RUN, bucket, VERSION) for bucket in buckets])
         choose >> jobs >> audit(SCORE) >> publish(SCORE, outlets=[outlet])
     return group
 

@@ -17,9 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    record = erase(
-        settings, arguments.users, arguments.reason, lambda line: print(line, flush=True)
-    )
+    record = erase(settings, arguments.users, arguments.reason, lambda line: print(line, flush=True))
     for model in record.models:
         name = f"model version {model['version']}" if model["version"] else "unregistered run"
         print(f"{name} (MLflow run {model['run_id']}, ds={model['ds']}): {model['evidence']}")

@@ -32,16 +32,12 @@ SAMPLE_EVENTS, SAMPLE_DAYS, SAMPLE_SEED = 200_000, 90, 7
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ds", metavar="D", help="day to run; default: the latest landed day")
-    parser.add_argument(
-        "--allow-empty", action="store_true", help="take a missing landing file for an empty one"
-    )
+    parser.add_argument("--allow-empty", action="store_true", help="take a missing landing file for an empty one")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     started = time.monotonic()
-    settings = settings.model_copy(
-        update={"allow_empty": arguments.allow_empty or settings.allow_empty}
-    )
+    settings = settings.model_copy(update={"allow_empty": arguments.allow_empty or settings.allow_empty})
     ds = _day(arguments.ds, settings)
     ours = idle(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # by way of `finally`

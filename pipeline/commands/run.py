@@ -20,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="last", required=True, metavar="D2", help="last day")
     names = [step.name for step in STEPS]
     parser.add_argument("--until", choices=names, default=names[-1], help="last step to run")
-    parser.add_argument(
-        "--allow-empty", action="store_true", help="take a missing landing file for an empty one"
-    )
+    parser.add_argument("--allow-empty", action="store_true", help="take a missing landing file for an empty one")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

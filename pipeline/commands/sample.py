@@ -17,8 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     generate(
-        arguments.out, arguments.events, arguments.days, arguments.seed,
+        arguments.out,
+        arguments.events,
+        arguments.days,
+        arguments.seed,
         pictures=arguments.pictures,
-    )  # fmt: skip
+    )
     print(f"{arguments.out}: about {arguments.events} events over {arguments.days} days")
     return 0

@@ -21,16 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     landed = landed_days(settings)
     print(f"home      {settings.home}")
-    print(
-        f"sources   {', '.join(source.platform for source in active_sources(settings)) or 'none'}"
-    )
+    print(f"sources   {', '.join(source.platform for source in active_sources(settings)) or 'none'}")
     print(f"landed    {_span(landed)}")
     for name in TABLES:
         days = list(published(name, settings))
         # States and features of a range are those of its last days alone.
-        due = (
-            landed if name in EVERY_DAY else [day for day in landed if day > max(days, default="")]
-        )
+        due = landed if name in EVERY_DAY else [day for day in landed if day > max(days, default="")]
         behind = len(set(due) - set(days))
         note = f", {behind} landed days not published" if days and behind else ""
         print(f"{name:18} {_span(days)}{note}")

@@ -47,11 +47,7 @@ def story(facts: Facts) -> str:
         "Next items": next_items(facts, "next_items"),
         "Next items that are new to the user": next_items(facts, "next_new_items"),
     }
-    told = [
-        "\n".join([heading, *(f"  {line}" for line in lines)])
-        for heading, lines in sections.items()
-        if lines
-    ]
+    told = ["\n".join([heading, *(f"  {line}" for line in lines)]) for heading, lines in sections.items() if lines]
     head = f"User {row['user_id']} at the end of {row['ds']} (model {row['model_version']})"
     return "\n\n".join([head, *told])
 

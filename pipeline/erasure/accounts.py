@@ -61,17 +61,12 @@ def renew_accounting(work: Erasing) -> dict[str, int]:
     return replace_days(work, ACCOUNTING, renewed)
 
 
-def _quarantine_day(
-    work: Erasing, attempt: Attempt, ds: str, paths: list[str], raw: Counter[Place]
-) -> list[str]:
+def _quarantine_day(work: Erasing, attempt: Attempt, ds: str, paths: list[str], raw: Counter[Place]) -> list[str]:
     """The day's rows of others, and one row for each erased one."""
     folder = attempt.day(ds)
     kept = [rewritten(path, folder, work.users, _of_others) for path in paths]
     places = [place for place in sorted(raw.elements()) if place[0] == ds]
-    rows = [
-        {"ds": ds, "platform": platform, "reason": ERASED, "source_file": file}
-        for _, platform, file in places
-    ]
+    rows = [{"ds": ds, "platform": platform, "reason": ERASED, "source_file": file} for _, platform, file in places]
     made = pa.Table.from_pylist(rows, schema=QUARANTINE.schema)
     marks = write_day(folder, made, file_schema(work.settings, QUARANTINE)) if rows else ""
     return [path for path in (*kept, marks) if path]
@@ -103,9 +98,7 @@ def _accounting_rows(paths: list[str]) -> list[dict[str, object]]:
     return found.cast(ACCOUNTING.schema).to_pylist()
 
 
-def _counted(
-    row: dict[str, object], raw: list[str], events: list[str], quarantine: list[str]
-) -> dict[str, object]:
+def _counted(row: dict[str, object], raw: list[str], events: list[str], quarantine: list[str]) -> dict[str, object]:
     """The row of a platform and day with the counts of the tables; what is left are duplicates."""
     platform = str(row["platform"])
     landed, kept = (

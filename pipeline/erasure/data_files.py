@@ -49,10 +49,7 @@ def without_rows(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
 def plain(schema: pa.Schema) -> pa.Schema:
     """The schema without dictionaries: these are written whole, with values that no row has."""
     return pa.schema(
-        [
-            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-            for field in schema
-        ]
+        [field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema]
     )
 
 

@@ -48,8 +48,7 @@ def _erase(
     tell: Callable[[str], None],
 ) -> Record:
     unread = landed_search.unread_files(settings)  # first: a day may be published meanwhile
-    held = {table.name: holding(table_files(settings, table), persons.users)
-            for table in USER_TABLES}  # fmt: skip
+    held = {table.name: holding(table_files(settings, table), persons.users) for table in USER_TABLES}
     records = _landed(settings, persons, held, unread)
     _check_known(settings, persons, held, records, named)
     record = open_record(settings, persons, datetime.now(UTC).isoformat("T", "seconds"), reason)
@@ -72,9 +71,7 @@ def _erase(
     return record
 
 
-def _landed(
-    settings: Settings, persons: Persons, held: Held, unread: set[str]
-) -> list[landed_search.LandedRecord]:
+def _landed(settings: Settings, persons: Persons, held: Held, unread: set[str]) -> list[landed_search.LandedRecord]:
     """The persons' records in the files that `raw_events` names, and in those it does not know."""
     read = landing_files_of(list(held[RAW_EVENTS.name]), persons.users)
     return landed_search.find_records(settings, persons.users, read | unread)
@@ -98,10 +95,7 @@ def _check_known(
 
 def _note_models(settings: Settings, record: Record, held: Held) -> None:
     """Lists the models before the snapshots go that tell of them."""
-    snapshots = {
-        table.name: snapshots_holding(settings, table, set(held[table.name]))
-        for table in USER_TABLES
-    }
+    snapshots = {table.name: snapshots_holding(settings, table, set(held[table.name])) for table in USER_TABLES}
     known = {model["run_id"]: model for model in record.models if model["evidence"] == "certain"}
     found = {model["run_id"]: model for model in models_trained_on(settings, snapshots)}
     record.models = sorted((found | known).values(), key=lambda model: model["run_id"])
@@ -144,16 +138,12 @@ def _note(record: Record, table: Table, days: dict[str, int], tell: Callable[[st
         tell(f"{table.name}: {sum(days.values())} rows of {len(days)} days, published anew")
 
 
-def _erase_other(
-    settings: Settings, record: Record, names: Names, tell: Callable[[str], None]
-) -> None:
+def _erase_other(settings: Settings, record: Record, names: Names, tell: Callable[[str], None]) -> None:
     rest = (settings.staging, settings.warehouse, identity_file(settings))
     files = [
         path
         for path in settings.home.rglob("*")
-        if path.is_file()
-        and not any(path.is_relative_to(other) for other in rest)
-        and named_in(path, names)
+        if path.is_file() and not any(path.is_relative_to(other) for other in rest) and named_in(path, names)
     ]
     record.landed_records += landed_records.blank_lines_naming(settings, files, names)
     record.other_files += other_files.strike_from_lists(settings, files, names)

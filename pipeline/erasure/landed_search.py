@@ -40,9 +40,7 @@ def unread_files(settings: Settings) -> set[str]:
     }
 
 
-def find_records(
-    settings: Settings, users: Iterable[str], names: Iterable[str]
-) -> list[LandedRecord]:
+def find_records(settings: Settings, users: Iterable[str], names: Iterable[str]) -> list[LandedRecord]:
     """The records of the users in those files, as far as they are still there.
 
     Raises LandingError when the job fails.

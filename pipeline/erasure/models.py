@@ -10,14 +10,10 @@ from pipeline.runtime.processes import error_line
 from pipeline.runtime.settings import Settings
 
 
-def models_trained_on(
-    settings: Settings, snapshots: dict[str, dict[int, bool]]
-) -> list[dict[str, str]]:
+def models_trained_on(settings: Settings, snapshots: dict[str, dict[int, bool]]) -> list[dict[str, str]]:
     """The runs, by what each kept snapshot of each table holds. Raises ModelError."""
     asked = {
-        "held": {
-            name: [it for it, holds in ids.items() if holds] for name, ids in snapshots.items()
-        },
+        "held": {name: [it for it, holds in ids.items() if holds] for name, ids in snapshots.items()},
         "kept": {name: list(ids) for name, ids in snapshots.items()},
     }
     done = subprocess.run(

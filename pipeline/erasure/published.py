@@ -48,9 +48,7 @@ def live_files(settings: Settings, table: Table) -> Days:
     iceberg = own_table(settings, table)
     days: Days = {}
     for task in iceberg.scan().plan_files() if iceberg else ():
-        days.setdefault(str(task.file.partition[0]), []).append(
-            task.file.file_path.removeprefix("file://")
-        )
+        days.setdefault(str(task.file.partition[0]), []).append(task.file.file_path.removeprefix("file://"))
     return days
 
 
@@ -72,10 +70,7 @@ def erase_rows(work: Erasing, table: Table) -> dict[str, int]:
     def days_without(attempt: Attempt, live: Days) -> tuple[Days, dict[str, int]]:
         counts = {ds: sum(held.get(path, 0) for path in paths) for ds, paths in live.items()}
         counts = {ds: count for ds, count in counts.items() if count}
-        new = {
-            ds: [_changed(work, attempt, ds, path, held, change) for path in live[ds]]
-            for ds in counts
-        }
+        new = {ds: [_changed(work, attempt, ds, path, held, change) for path in live[ds]] for ds in counts}
         return {ds: [path for path in paths if path] for ds, paths in new.items()}, counts
 
     return replace_days(work, table, days_without)
@@ -107,24 +102,17 @@ def anonymous_rows(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
     taken = {name: rows[name].take(pa.array(places)) for name in STAYS}
     reason = {"reject_reason": pa.array([ERASED] * len(places), pa.string())}
     known = taken | reason
-    empty = [
-        known[field.name] if field.name in known else pa.nulls(len(places), field.type)
-        for field in rows.schema
-    ]
+    empty = [known[field.name] if field.name in known else pa.nulls(len(places), field.type) for field in rows.schema]
     return pa.concat_tables([without_rows(rows, theirs), pa.table(empty, schema=rows.schema)])
 
 
-def _changed(
-    work: Erasing, attempt: Attempt, ds: str, path: str, held: dict[str, int], change: Callable
-) -> str:
+def _changed(work: Erasing, attempt: Attempt, ds: str, path: str, held: dict[str, int], change: Callable) -> str:
     if path not in held:
         return same_file(path, attempt.day(ds))
     return rewritten(path, attempt.day(ds), work.users, change)
 
 
-def _contents(
-    settings: Settings, table: Table, attempt: Attempt, days: Days
-) -> dict[str, tuple[int, str]]:
+def _contents(settings: Settings, table: Table, attempt: Attempt, days: Days) -> dict[str, tuple[int, str]]:
     """Rows and digest of each day, as an audit would find them.
 
     Days of before a column was declared get a digest of their own: no rerun equals them.

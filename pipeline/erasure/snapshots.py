@@ -22,9 +22,7 @@ def snapshots_holding(settings: Settings, table: Table, files: set[str]) -> dict
     if iceberg is None:
         return {}
     known: dict[str, bool] = {}
-    return {
-        it.snapshot_id: _names(iceberg, it, files, known, gone=False) for it in iceberg.snapshots()
-    }
+    return {it.snapshot_id: _names(iceberg, it, files, known, gone=False) for it in iceberg.snapshots()}
 
 
 def forget_snapshots(settings: Settings, table: Table, files: set[str]) -> int:
@@ -67,9 +65,7 @@ def _first_halves(iceberg: IcebergTable, snapshots: list[Snapshot]) -> list[Snap
     ]
 
 
-def _names(
-    iceberg: IcebergTable, snapshot: Snapshot, files: set[str], known: dict[str, bool], gone: bool
-) -> bool:
+def _names(iceberg: IcebergTable, snapshot: Snapshot, files: set[str], known: dict[str, bool], gone: bool) -> bool:
     """Whether a snapshot names one of the files; `gone`: also as deleted.
 
     Snapshots share most of their manifests: what is `known` of one is not read again.

@@ -53,9 +53,7 @@ def as_of(
     _refuse_collisions(entities, [FEATURE_DS, *wanted])
     rows = known_rows(settings, declared, known, delay, hindsight)
     states = rows.states(entities[time], max_age)
-    joined = _joined(
-        declared, wanted, states, rows.found(entities["user_id"].cast(STRING), states, wanted)
-    )
+    joined = _joined(declared, wanted, states, rows.found(entities["user_id"].cast(STRING), states, wanted))
     for name in joined.schema.names:
         entities = entities.append_column(joined.field(name), joined[name])
     return entities
@@ -92,14 +90,11 @@ def _refuse_collisions(entities: pa.Table, names: list[str]) -> None:
     both = [name for name in names if name in entities.schema.names]
     if both:
         raise UsageError(
-            f"entity_df: has columns named as features: {', '.join(both)}; rename them, or leave "
-            "them out of `columns`"
+            f"entity_df: has columns named as features: {', '.join(both)}; rename them, or leave them out of `columns`"
         )
 
 
-def _joined(
-    table: Table, wanted: list[str], states: np.ndarray, found: Iterable[Found]
-) -> pa.Table:
+def _joined(table: Table, wanted: list[str], states: np.ndarray, found: Iterable[Found]) -> pa.Table:
     """[rows of the frame] `feature_ds` and the features, null where nothing was found."""
     fields = [pa.field(FEATURE_DS, STRING), *(pa.field(n, table.column(n).type) for n in wanted)]
     parts = [pa.schema(fields).empty_table()]
@@ -108,7 +103,5 @@ def _joined(
         places[part.rows] = size + np.arange(len(part.rows))
         size += len(part.rows)
         days = pa.array([part.ds] * len(part.rows), STRING)
-        parts.append(
-            pa.table([days, *part.features.select(wanted).columns], names=parts[0].schema.names)
-        )
+        parts.append(pa.table([days, *part.features.select(wanted).columns], names=parts[0].schema.names))
     return pa.concat_tables(parts).take(pa.array(places, mask=places < 0))

@@ -31,9 +31,7 @@ BOUNDED = {
     "batch_size": 4096,
     "batch_readahead": 1,
     "fragment_readahead": 1,
-    "fragment_scan_options": arrow_dataset.ParquetFragmentScanOptions(
-        pre_buffer=False, use_buffered_stream=True
-    ),
+    "fragment_scan_options": arrow_dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True),
 }
 
 
@@ -68,9 +66,7 @@ class KnownRows:
             states[(states >= 0) & (moments - ends[states] > max_age // MICROSECOND)] = -1
         return states
 
-    def found(
-        self, users: pa.ChunkedArray, states: np.ndarray, wanted: list[str]
-    ) -> Iterator[Found]:
+    def found(self, users: pa.ChunkedArray, states: np.ndarray, wanted: list[str]) -> Iterator[Found]:
         """State by state, the features of those rows of the frame whose user it has."""
         for number in np.unique(states[states >= 0]):
             state, rows = self.timeline.states[number], np.flatnonzero(states == number)
@@ -115,14 +111,10 @@ class KnownRows:
             )
 
 
-def known_rows(
-    settings: Settings, table: Table, known: str, delay: timedelta, hindsight: bool
-) -> KnownRows:
+def known_rows(settings: Settings, table: Table, known: str, delay: timedelta, hindsight: bool) -> KnownRows:
     """How `as_of` was asked to read a table. Raises NotPublishedError when it is not there."""
     if known not in ("day", "publication") or (known == "publication" and delay):
-        raise UsageError(
-            f"known: expected 'day', or 'publication' without delay, found {known!r}, {delay}"
-        )
+        raise UsageError(f"known: expected 'day', or 'publication' without delay, found {known!r}, {delay}")
     iceberg = load_table(settings, table)
     if iceberg is None:
         raise NotPublishedError(f"{table.name}: nothing has been published yet; see `status`")

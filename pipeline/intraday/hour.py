@@ -16,9 +16,7 @@ FORMAT = "%Y-%m-%dT%H"
 
 def arguments(doc: str | None, argv: list[str] | None = None) -> argparse.Namespace:
     """`hour` and `run` of a job of a refresh; `--hour` is checked by `parse_hour`."""
-    parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hour", required=True, help="hour of the refresh, YYYY-MM-DDTHH")
     parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
     return parser.parse_args(argv)
@@ -34,9 +32,7 @@ def parse_hour(text: str, business_tz: str, now: datetime | None = None) -> str:
         raise UsageError(f"hour: expected YYYY-MM-DDTHH, found {text!r}")
     current = (now or datetime.now(UTC)).astimezone(ZoneInfo(business_tz)).strftime(FORMAT)
     if text > current:
-        raise UsageError(
-            f"hour: expected one that has begun, found {text}: it is {current} in {business_tz}"
-        )
+        raise UsageError(f"hour: expected one that has begun, found {text}: it is {current} in {business_tz}")
     return text
 
 

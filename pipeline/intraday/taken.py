@@ -66,9 +66,7 @@ def publisher(settings: Settings, day: str) -> str:
     return days[day].run if day in days else ""
 
 
-def plan_refresh(
-    landed: list[LandedFile], before: list[Row], base: Base, hour: str, published_by: str
-) -> Plan:
+def plan_refresh(landed: list[LandedFile], before: list[Row], base: Base, hour: str, published_by: str) -> Plan:
     """What a refresh in `hour` takes of the files `landed`; `before`: the finished refreshes.
 
     A file that changed or vanished since it was taken may have told of anybody: all begins anew.
@@ -90,16 +88,19 @@ def plan_refresh(
 def told_of(plan: Plan, base: Base, day: str, hour: str, run: str) -> Row:
     """The columns of `intraday_refreshes` that the plan decides."""
     times = [instant(file.modified) for file in plan.files]
-    files = [
-        {"name": file.name, "bytes": file.size, "landed_at": instant(file.modified)}
-        for file in plan.files
-    ]
+    files = [{"name": file.name, "bytes": file.size, "landed_at": instant(file.modified)} for file in plan.files]
     return {
-        "ds": day, "hour": hour, "run": run, "base_ds": base.ds,
-        "base_published_at": base.published_at, "anew": plan.anew, "files": files,
+        "ds": day,
+        "hour": hour,
+        "run": run,
+        "base_ds": base.ds,
+        "base_published_at": base.published_at,
+        "anew": plan.anew,
+        "files": files,
         "records": sum(file.records for file in plan.files),
-        "first_landed_at": min(times, default=None), "last_landed_at": max(times, default=None),
-    }  # fmt: skip
+        "first_landed_at": min(times, default=None),
+        "last_landed_at": max(times, default=None),
+    }
 
 
 def as_facts(row: Row) -> Row:

@@ -52,9 +52,7 @@ class Load:
         if not version:
             raise ModelError("score: expected a champion, found none; train and promote one first")
         for bucket in range(self.settings.score_buckets):
-            command = step_commands.score_bucket(
-                step, self.settings, self.last, self.run, bucket, version
-            )
+            command = step_commands.score_bucket(step, self.settings, self.last, self.run, bucket, version)
             yield f"bucket-{bucket}", command
 
 
@@ -92,9 +90,7 @@ def run_steps(
 
 def champion(settings: Settings) -> str:
     """Version of the model that scores; empty when there is none."""
-    done = subprocess.run(
-        step_commands.champion(), env=_environment(settings), capture_output=True, text=True
-    )
+    done = subprocess.run(step_commands.champion(), env=_environment(settings), capture_output=True, text=True)
     if done.returncode not in (0, step_commands.NO_CHAMPION):
         said = error_line(done.stderr.splitlines()).removeprefix("error: ")
         raise OrchestrationError(f"champion: {said}")

@@ -52,9 +52,7 @@ def java_options(settings: Settings) -> str:
     return f"{settings.spark_java_options} {archive}".strip()
 
 
-def score_bucket(
-    step: Step, settings: Settings, ds: str, run: str, bucket: int, version: str
-) -> list[str]:
+def score_bucket(step: Step, settings: Settings, ds: str, run: str, bucket: int, version: str) -> list[str]:
     """Scores one bucket of users with one version of the model, beside the other buckets."""
     threads = max(1, (os.cpu_count() or 1) // settings.score_buckets)
     share = ["--bucket", str(bucket), "--buckets", str(settings.score_buckets)]

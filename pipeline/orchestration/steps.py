@@ -30,12 +30,8 @@ EXAMPLES = Step("examples", "spark_jobs/build_examples.py", ("training_examples"
 TRAIN = Step("train", "training.train", (), spark=False, daily=False)
 EVALUATE = Step("evaluate", "training.evaluate", (), spark=False, daily=False)
 PROMOTE = Step("promote", "training.promote", (), spark=False, daily=False)
-TOPICS = Step(
-    "topics", "training.build_topics", ("topics", "item_topics"), spark=False, daily=False
-)
-REVIEWS = Step(
-    "reviews", "training.score_reviews", ("review_sentiments",), spark=False, daily=False
-)
+TOPICS = Step("topics", "training.build_topics", ("topics", "item_topics"), spark=False, daily=False)
+REVIEWS = Step("reviews", "training.score_reviews", ("review_sentiments",), spark=False, daily=False)
 PROFILE = Step(
     "profile",
     "spark_jobs/profile_users.py",
@@ -55,9 +51,12 @@ REPORT = Step("report", "pipeline.report.build", (), spark=False, daily=False)
 
 # Of a DAG of their own, triggered by `user_features`: no part of the night.
 AD_POLICY = Step(
-    "ad_policy", "pipeline.decisions.campaigns.build", ("ad_policy", "policy_judgements"), spark=False,
+    "ad_policy",
+    "pipeline.decisions.campaigns.build",
+    ("ad_policy", "policy_judgements"),
+    spark=False,
     daily=False,
-)  # fmt: skip
+)
 INTERVENE = Step(
     "intervene",
     "pipeline.decisions.interventions.build",
@@ -66,9 +65,12 @@ INTERVENE = Step(
     daily=False,
 )
 UPLIFT = Step(
-    "uplift", "pipeline.decisions.uplift.build", ("user_uplift", "uplift_judgements"), spark=False,
+    "uplift",
+    "pipeline.decisions.uplift.build",
+    ("user_uplift", "uplift_judgements"),
+    spark=False,
     daily=False,
-)  # fmt: skip
+)
 
 # Of the hourly DAG: what landed since the base night, for the users it is about.
 REFRESH = Step("refresh", "spark_jobs/refresh_users.py", ("user_history_intraday",), key="hour")
@@ -79,9 +81,24 @@ INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
 LEARN = Step("learn", "training.learn_hourly", ("hourly_judgements",), spark=False, key="hour")
 
 STEPS = (
-    INGEST, CLEAN, SESSIONIZE, CATALOGUE, ACCUMULATE, ENCODE, REVIEWS, TOPICS, PROFILE,
-    EXAMPLES, TRAIN, EVALUATE, PROMOTE, SCORE, SEGMENT, SERVE, REPORT,
-)  # fmt: skip
+    INGEST,
+    CLEAN,
+    SESSIONIZE,
+    CATALOGUE,
+    ACCUMULATE,
+    ENCODE,
+    REVIEWS,
+    TOPICS,
+    PROFILE,
+    EXAMPLES,
+    TRAIN,
+    EVALUATE,
+    PROMOTE,
+    SCORE,
+    SEGMENT,
+    SERVE,
+    REPORT,
+)
 # Without Airflow: branches of a stage run side by side, the steps of a branch one after the other.
 STAGES = (
     ((INGEST, CLEAN),),

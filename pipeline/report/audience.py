@@ -74,9 +74,7 @@ def audience(partitions: Partitions, ds: str) -> Audience:
     return Audience(
         coverage=coverage(partitions, ds),
         scored_by_night={
-            day: publication.rows
-            for day, publication in partitions.days("user_features").items()
-            if day <= ds
+            day: publication.rows for day, publication in partitions.days("user_features").items() if day <= ds
         },
         cold_before=_cold_before(partitions, before),
         life=_life(partitions, ds),

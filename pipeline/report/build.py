@@ -18,9 +18,7 @@ from pipeline.storage.audit.data_docs import site_lock, write_overview
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="the night, YYYY-MM-DD")
     parser.add_argument("--run", default="", help="taken as from every step; it changes nothing")
     ds = parse_day(parser.parse_args().ds)

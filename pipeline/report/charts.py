@@ -52,9 +52,12 @@ def sparkline(values: Sequence[float], width: float, height: float, pad: float =
 
 
 def stacks(
-    columns: Sequence[Sequence[float]], kinds: Sequence[str], labels: Sequence[str],
-    width: float, height: float,
-) -> list[Box]:  # fmt: skip
+    columns: Sequence[Sequence[float]],
+    kinds: Sequence[str],
+    labels: Sequence[str],
+    width: float,
+    height: float,
+) -> list[Box]:
     """Stacked columns over the whole width, the first kind at the bottom."""
     top = max((sum(column) for column in columns), default=0) or 1.0
     step = width / max(len(columns), 1)
@@ -96,8 +99,10 @@ def ticks(values: Sequence[float]) -> tuple[float, float]:
 
 def marks(
     points: Sequence[tuple[float, float, float, float | None]],
-    axis: tuple[float, float], width: float, height: float,
-) -> list[Mark]:  # fmt: skip
+    axis: tuple[float, float],
+    width: float,
+    height: float,
+) -> list[Mark]:
     """Values with intervals and levels, evenly spaced from left to right."""
     step = width / max(len(points), 1)
 
@@ -105,10 +110,9 @@ def marks(
         return round(height * (1 - (value - axis[0]) / (axis[1] - axis[0])), 2)
 
     return [
-        Mark(round((n + 0.5) * step, 2), up(value), up(low), up(high),
-             None if level is None else up(level))
+        Mark(round((n + 0.5) * step, 2), up(value), up(low), up(high), None if level is None else up(level))
         for n, (value, low, high, level) in enumerate(points)
-    ]  # fmt: skip
+    ]
 
 
 def ribbon(x0: float, x1: float, left: tuple[float, float], right: tuple[float, float]) -> str:

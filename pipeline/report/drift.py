@@ -128,15 +128,10 @@ def _pairs(partitions: Partitions, ds: str, names: dict[str, str]) -> list[Flow]
 
 def _patterns(partitions: Partitions, ds: str) -> list[Pattern]:
     before = partitions.before("migration_patterns", ds)
-    earlier = partitions.rows(
-        "SELECT pattern, users, share FROM {p}", p=("migration_patterns", before)
-    )
+    earlier = partitions.rows("SELECT pattern, users, share FROM {p}", p=("migration_patterns", before))
     secret = veiled({name: users for name, users, _ in earlier})
     shares = {name: part for name, _, part in earlier if name not in secret}
-    query = (
-        "SELECT pattern, meaning, users, share, switches, topics FROM {p} "
-        "ORDER BY users DESC, pattern"
-    )
+    query = "SELECT pattern, meaning, users, share, switches, topics FROM {p} ORDER BY users DESC, pattern"
     found = partitions.rows(query, p=("migration_patterns", ds))
     hidden = veiled({name: users for name, _, users, *_ in found})
     return [

@@ -61,9 +61,7 @@ def _coverage(night: Night) -> Iterator[Finding]:
         yield Finding("fine", f"All {people(coverage.scored)} known users have a row of features.")
     elif coverage.known is not None:
         state = "wrong" if coverage.scored < coverage.known else "watch"
-        yield Finding(
-            state, f"{thousands(coverage.scored)} users scored, {thousands(coverage.known)} known."
-        )
+        yield Finding(state, f"{thousands(coverage.scored)} users scored, {thousands(coverage.known)} known.")
 
 
 def _drift(night: Night) -> Iterator[Finding]:
@@ -104,6 +102,5 @@ def _model(night: Night) -> Iterator[Finding]:
     side = "above" if gain >= 0 else "below"
     yield Finding(
         state,
-        f"Version {last.version} scored: NDCG@10 {last.value:.3f}, "
-        f"{abs(gain):.3f} {side} the best baseline.",
+        f"Version {last.version} scored: NDCG@10 {last.value:.3f}, {abs(gain):.3f} {side} the best baseline.",
     )

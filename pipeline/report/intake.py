@@ -6,7 +6,7 @@ from pipeline.report.partitions import Partitions
 from pipeline.runtime.days import day_range, shift
 
 NIGHTS_SHOWN = 28
-SUMS = "sum(rows_landed)::BIGINT, sum(events)::BIGINT, sum(duplicates)::BIGINT, sum(quarantined)::BIGINT"  # fmt: skip  # noqa: E501
+SUMS = "sum(rows_landed)::BIGINT, sum(events)::BIGINT, sum(duplicates)::BIGINT, sum(quarantined)::BIGINT"  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,7 @@ def intake(partitions: Partitions, ds: str) -> Intake:
         reasons=_reasons(partitions, ds, before),
         before=before,
         sessions={
-            day: publication.rows
-            for day, publication in partitions.days("sessions").items()
-            if window[0] <= day <= ds
+            day: publication.rows for day, publication in partitions.days("sessions").items() if window[0] <= day <= ds
         },
     )
 
@@ -76,10 +74,7 @@ def _funnels(partitions: Partitions, by: str, days: list[str]) -> list[Funnel]:
 
 
 def _reasons(partitions: Partitions, ds: str, before: str | None) -> list[Reason]:
-    query = (
-        "SELECT r.reason, sum(r.rows)::BIGINT FROM "
-        "(SELECT unnest(quarantine_reasons) AS r FROM {night}) GROUP BY 1"
-    )
+    query = "SELECT r.reason, sum(r.rows)::BIGINT FROM (SELECT unnest(quarantine_reasons) AS r FROM {night}) GROUP BY 1"
     now = dict(partitions.rows(query, night=("accounting", ds)))
     then = dict(partitions.rows(query, night=("accounting", before)))
     names = sorted({*now, *then}, key=lambda name: (-now.get(name, 0), name))

@@ -83,17 +83,13 @@ def heat_map(migration: "Migration") -> HeatMap | None:
     rates = [n / migration.totals[pair[0]] for pair, n in moves.items() if OTHER not in pair]
     highest = max(rates, default=0.0)
     cells = [
-        _cell(migration, moves, highest, row, column)
-        for row in range(len(topics))
-        for column in range(len(topics))
+        _cell(migration, moves, highest, row, column) for row in range(len(topics)) for column in range(len(topics))
     ]
     size = min(CELL, (WIDTH - LABELS) / len(topics))
     return HeatMap(topics, cells, size, size * (len(topics) + 1), highest)
 
 
-def _cell(
-    migration: "Migration", moves: dict[tuple[str, str], int], highest: float, row: int, column: int
-) -> Cell:
+def _cell(migration: "Migration", moves: dict[tuple[str, str], int], highest: float, row: int, column: int) -> Cell:
     origin, target = migration.topics[row], migration.topics[column]
     users = migration.stayed.get(origin, 0) if row == column else moves.get((origin, target), 0)
     if not users:
@@ -134,9 +130,7 @@ def _nodes(migration: "Migration", flows: list["Flow"], end: Callable[["Flow"], 
     return nodes
 
 
-def _ribbons(
-    migration: "Migration", flows: list["Flow"], left: list[Node], right: list[Node]
-) -> list[Stream]:
+def _ribbons(migration: "Migration", flows: list["Flow"], left: list[Node], right: list[Node]) -> list[Stream]:
     """From top to bottom on both sides, so that ribbons of one topic do not cross."""
     order = {topic: n for n, topic in enumerate(migration.topics)}
     used_left = {node.topic: node.y for node in left}

@@ -84,9 +84,7 @@ def migration(partitions: Partitions, ds: str, names: dict[str, str]) -> Migrati
     return fold(flows, people, weeks[-WEEKS_SHOWN:], drawn)
 
 
-def fold(
-    flows: list[Flow], people: dict[tuple[str, str], int], weeks: list[Week], drawn: list[str]
-) -> Migration:
+def fold(flows: list[Flow], people: dict[tuple[str, str], int], weeks: list[Week], drawn: list[str]) -> Migration:
     """The largest topics by themselves, the rest as one, and nothing that few people did.
 
     `people`: how many made each move at least once; a group of moves counts as its largest one.
@@ -115,9 +113,7 @@ def fold(
     )
 
 
-def _seen(
-    moves: dict[tuple[str, str], int], reach: dict[tuple[str, str], int]
-) -> dict[tuple[str, str], int]:
+def _seen(moves: dict[tuple[str, str], int], reach: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     """The moves that enough people made, but for those beside which a rare one could be told.
 
     The rates of a topic's row add up, so a single hidden move of it would be what is left.
@@ -150,9 +146,7 @@ def _largest(flows: list[Flow]) -> list[str]:
         moves = flow.users if flow.origin != flow.target else 0
         sizes[flow.origin] += moves
         sizes[flow.target] += moves
-    return [topic for topic, _ in sorted(sizes.items(), key=lambda it: (-it[1], it[0]))][
-        :TOPICS_DRAWN
-    ]
+    return [topic for topic, _ in sorted(sizes.items(), key=lambda it: (-it[1], it[0]))][:TOPICS_DRAWN]
 
 
 def _weeks(partitions: Partitions, ds: str) -> list[Week]:

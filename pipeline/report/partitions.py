@@ -78,8 +78,7 @@ class Partitions:
         columns = [f'"{it}"' if it in present else f'NULL AS "{it}"' for it in names]
         wanted = ", ".join(f"'{_text(ds)}'" for ds in days)
         self._connection.execute(
-            f'CREATE VIEW "{name}" AS SELECT {", ".join(columns)} FROM {source} '
-            f"WHERE ds IN ({wanted})"
+            f'CREATE VIEW "{name}" AS SELECT {", ".join(columns)} FROM {source} WHERE ds IN ({wanted})'
         )
 
 

@@ -96,9 +96,7 @@ def _found(settings: Settings, ds: str) -> list[tuple["ModelVersion", "Run"]]:
         ) from None
 
 
-def _curves(
-    found: list[tuple["ModelVersion", "Run"]], questions: dict[str, str], metric: str
-) -> list[Curve]:
+def _curves(found: list[tuple["ModelVersion", "Run"]], questions: dict[str, str], metric: str) -> list[Curve]:
     curves = [
         Curve(title, metric, [it for v, run in found if (it := _judged(v, run, path, metric))])
         for path, title in questions.items()

@@ -7,13 +7,30 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pipeline.report import charts, maps, words
 
 FILTERS = (
-    words.thousands, words.people, words.percent, words.points, words.long_day, words.short_day,
-    words.duration, words.shortened, words.sentence,
-)  # fmt: skip
+    words.thousands,
+    words.people,
+    words.percent,
+    words.points,
+    words.long_day,
+    words.short_day,
+    words.duration,
+    words.shortened,
+    words.sentence,
+)
 DRAWINGS = (
-    charts.sparkline, charts.stacks, charts.histogram, charts.outline, charts.ticks, charts.marks,
-    maps.heat_map, maps.streams, words.Change, words.share, words.counted, words.tellable,
-)  # fmt: skip
+    charts.sparkline,
+    charts.stacks,
+    charts.histogram,
+    charts.outline,
+    charts.ticks,
+    charts.marks,
+    maps.heat_map,
+    maps.streams,
+    words.Change,
+    words.share,
+    words.counted,
+    words.tellable,
+)
 
 
 def template(name: str) -> Template:

@@ -80,14 +80,9 @@ def _drawn_bins(column: str, top: float) -> list[str]:
     return [*bounds[:-1], f"{column} >= {(BINS - 1) * width!r}"]
 
 
-def _summary(
-    partitions: Partitions, ds: str | None, column: str
-) -> tuple[float | None, float | None]:
+def _summary(partitions: Partitions, ds: str | None, column: str) -> tuple[float | None, float | None]:
     """Mean and tail quantile, of numbers alone."""
-    query = (
-        f"SELECT avg({column}), quantile_disc({column}, {TAIL}) FROM {{night}} "
-        f"WHERE NOT isnan({column})"
-    )
+    query = f"SELECT avg({column}), quantile_disc({column}, {TAIL}) FROM {{night}} WHERE NOT isnan({column})"
     mean, high = partitions.rows(query, night=("user_features", ds))[0]
     return (None, None) if mean is None or math.isnan(mean) else (float(mean), float(high))
 
@@ -99,9 +94,7 @@ def _deciles(partitions: Partitions, ds: str | None, column: str) -> list[float]
     return sorted({float(edge) for edge in found})
 
 
-def _counts(
-    partitions: Partitions, ds: str | None, column: str, conditions: list[str]
-) -> list[int]:
+def _counts(partitions: Partitions, ds: str | None, column: str, conditions: list[str]) -> list[int]:
     counted = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
     row = partitions.rows(f"SELECT {counted} FROM {{night}}", night=("user_features", ds))[0]
     return [int(count) for count in row]

@@ -18,15 +18,13 @@ def summarise(settings: Settings, ds: str) -> list[str]:
     """Rows landed and accounted, sessions, users, model, report. Raises NotPublishedError."""
     accounting = read("accounting", ds, settings)
     landed, events, duplicates, quarantined = (
-        pc.sum(accounting[name]).as_py() or 0
-        for name in ("rows_landed", "events", "duplicates", "quarantined")
+        pc.sum(accounting[name]).as_py() or 0 for name in ("rows_landed", "events", "duplicates", "quarantined")
     )
     scan("user_features", ds, settings)
     scored = published("user_features", settings)[ds].rows
     sessions = published("sessions", settings)[ds].rows
     return [
-        f"rows landed     {landed:,} = {events:,} events + {duplicates:,} duplicates "
-        f"+ {quarantined:,} quarantined",
+        f"rows landed     {landed:,} = {events:,} events + {duplicates:,} duplicates + {quarantined:,} quarantined",
         f"sessions        {sessions:,}",
         f"users scored    {scored:,} by model {_model(settings, ds)}",
         *_report(settings, ds),

@@ -43,10 +43,16 @@ def _rows(night: Night) -> list[Tile]:
     past = [float(sessions[day]) for day in sorted(sessions)]
     return [
         _counted("Rows landed", landed, [float(it.landed) for it in nights], "in all files"),
-        Tile("In quarantine", percent(quarantined.now), quarantined.direction,
-             quarantined.in_points, lost, "of landed rows"),
+        Tile(
+            "In quarantine",
+            percent(quarantined.now),
+            quarantined.direction,
+            quarantined.in_points,
+            lost,
+            "of landed rows",
+        ),
         _counted("Sessions", closed, past, "closed on this day"),
-    ]  # fmt: skip
+    ]
 
 
 def _users(night: Night) -> list[Tile]:
@@ -61,13 +67,16 @@ def _users(night: Night) -> list[Tile]:
     moving = Change(count, moved.get(drift.before or ""))
     return [
         _counted("Users scored", scored, past[-28:], "active within the window"),
-        Tile("On the move", drift.moving_text, moving.direction,
-             moving.relative, [float(users) for users in moved.values()],
-             "users whose interests drift" if count is None
-             else f"{percent(share(count, drift.users))} of users drift"),
-        Tile("Cold starts", percent(cold.now), cold.direction, cold.in_points, [],
-             "of scored users"),
-    ]  # fmt: skip
+        Tile(
+            "On the move",
+            drift.moving_text,
+            moving.direction,
+            moving.relative,
+            [float(users) for users in moved.values()],
+            "users whose interests drift" if count is None else f"{percent(share(count, drift.users))} of users drift",
+        ),
+        Tile("Cold starts", percent(cold.now), cold.direction, cold.in_points, [], "of scored users"),
+    ]
 
 
 def _counted(label: str, change: Change, series: list[float], note: str) -> Tile:

@@ -51,23 +51,15 @@ class Timeline:
         return max((bar.end for bar in self.bars), default=0.0)
 
 
-def timeline(settings: Settings, partitions: Partitions, ds: str, trained: list[Trained]) -> Timeline:  # fmt: skip  # noqa: E501
+def timeline(settings: Settings, partitions: Partitions, ds: str, trained: list[Trained]) -> Timeline:  # fmt: skip
     """The steps whose tables show `ds`, as the newest run computed it."""
-    found = [
-        bar for step in STEPS if (bar := _bar(settings, partitions, ds, step.name, step.tables))
-    ]
+    found = [bar for step in STEPS if (bar := _bar(settings, partitions, ds, step.name, step.tables))]
     newest = max(found, key=lambda bar: bar.end, default=None)
     if newest is None:
         return Timeline(None, [], [])
     ours = [bar for bar in found if bar.run == newest.run]
-    trainings = [
-        Bar(TRAIN.name, (), it.run, 1, it.started, it.ended, 0.0)
-        for it in trained
-        if it.run == newest.run
-    ]
-    bars = sorted(
-        [*ours, *trainings, *_served(settings, newest.run)], key=lambda bar: (bar.start, bar.step)
-    )
+    trainings = [Bar(TRAIN.name, (), it.run, 1, it.started, it.ended, 0.0) for it in trained if it.run == newest.run]
+    bars = sorted([*ours, *trainings, *_served(settings, newest.run)], key=lambda bar: (bar.start, bar.step))
     began = bars[0].start
     return Timeline(
         began,
@@ -83,14 +75,10 @@ def _served(settings: Settings, run: str) -> list[Bar]:
 
 
 def _shifted(bar: Bar, origin: float) -> Bar:
-    return Bar(
-        bar.step, bar.tables, bar.run, bar.days, bar.start - origin, bar.end - origin, bar.audit
-    )
+    return Bar(bar.step, bar.tables, bar.run, bar.days, bar.start - origin, bar.end - origin, bar.audit)
 
 
-def _bar(
-    settings: Settings, partitions: Partitions, ds: str, step: str, tables: tuple[str, ...]
-) -> Bar | None:
+def _bar(settings: Settings, partitions: Partitions, ds: str, step: str, tables: tuple[str, ...]) -> Bar | None:
     """None unless everything that tells of the step is still kept."""
     starts, ends, audits, days = [], [], [], 1
     run = ""

@@ -85,9 +85,7 @@ def told_share(part: int, whole: int | None) -> float | None:
 def told(groups: Mapping[str, int] | None, names: Iterable[str]) -> dict[str, int | None]:
     """The size of each named group where it may be told; None where not, or without any groups."""
     hidden = veiled(groups or {})
-    return {
-        name: None if groups is None or name in hidden else groups.get(name, 0) for name in names
-    }
+    return {name: None if groups is None or name in hidden else groups.get(name, 0) for name in names}
 
 
 def counted(users: int, hidden: bool) -> str:

@@ -76,9 +76,7 @@ class Processes:
         with self._lock:
             if self._stopped:
                 raise Stopped(f"{title}: not begun, since another process failed")
-            process = subprocess.Popen(
-                command, env=self.environment, stdout=output, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT)
             self._running.add(process.pid)
         return process
 

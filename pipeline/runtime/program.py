@@ -79,9 +79,7 @@ if _is_program():
 
 def arguments(doc: str | None) -> argparse.ArgumentParser:
     """A parser with `--run`; its description is the job's docstring."""
-    parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
     return parser
 

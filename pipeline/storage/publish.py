@@ -63,8 +63,7 @@ def publish(settings: Settings, table: Table, run: str) -> dict[str, Publication
     manifests, receipt = staging.audited(settings, table.name, run)
     fence = max(manifest.started for manifest in manifests)
     wanted = {
-        ds: Publication(run, fence, int(str(day["rows"])), str(day["digest"]))
-        for ds, day in receipt.days.items()
+        ds: Publication(run, fence, int(str(day["rows"])), str(day["digest"])) for ds, day in receipt.days.items()
     }
     files = {ds: [path for m in manifests for path in m.days.get(ds, [])] for ds in wanted}
     inputs = {name: snapshot for m in manifests for name, snapshot in m.inputs.items()}
@@ -98,9 +97,7 @@ def commit(
     raise FencedError(f"{table.name}: {CONFLICTS} conflicting publishers in a row; try again later")
 
 
-def _changed(
-    table: Table, published: dict[str, Publication], wanted: dict[str, Publication]
-) -> dict[str, Publication]:
+def _changed(table: Table, published: dict[str, Publication], wanted: dict[str, Publication]) -> dict[str, Publication]:
     changed = {}
     for ds, new in wanted.items():
         old = published.get(ds)

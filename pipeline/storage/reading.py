@@ -99,8 +99,7 @@ def open_day(
     if ds not in days:
         found = f"{len(days)} days, {min(days)}..{max(days)}" if days else "none"
         raise NotPublishedError(
-            f"{table.name} ds={ds}: not published; published are {found}; "
-            "run the steps that write it first"
+            f"{table.name} ds={ds}: not published; published are {found}; run the steps that write it first"
         )
     newest, _ = pinned_files(table.name, ds, ds, settings)
     assert newest is not None, "a published table has a snapshot"

@@ -34,18 +34,14 @@ def rollback(settings: Settings, table: Table, ds: str) -> Publication:
         shutil.copy(_path(task.file.file_path), attempt.day(ds))
         for task in iceberg.scan(f"ds = '{ds}'", snapshot_id=snapshot.snapshot_id).plan_files()
     ]
-    back = Publication(
-        attempt.run, attempt.started, before.rows, before.digest, restored=snapshot.snapshot_id
-    )
+    back = Publication(attempt.run, attempt.started, before.rows, before.digest, restored=snapshot.snapshot_id)
     summary = {"tidemark.restored": str(snapshot.snapshot_id)}
     paths = [str(file) for file in files]
     with publishing(settings, table, paths):
         return commit(settings, table, {ds: back}, {ds: paths}, summary)[ds]
 
 
-def _earlier(
-    iceberg: IcebergTable, table: Table, ds: str, now: Publication
-) -> tuple[Snapshot, Publication]:
+def _earlier(iceberg: IcebergTable, table: Table, ds: str, now: Publication) -> tuple[Snapshot, Publication]:
     """The newest snapshot that published other content of `ds` than is visible now."""
     newest_first = sorted(iceberg.snapshots(), key=lambda it: -(it.sequence_number or 0))
     ids = [snapshot.snapshot_id for snapshot in newest_first]

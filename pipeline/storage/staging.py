@@ -85,10 +85,15 @@ def complete(
             f"{', '.join(stray)}; a job writes its own days"
         )
     manifest = Manifest(
-        attempt.table, attempt.run, attempt.part, attempt.path.name, attempt.started,
+        attempt.table,
+        attempt.run,
+        attempt.part,
+        attempt.path.name,
+        attempt.started,
         {ds: sorted(files.get(ds, [])) for ds in days},
-        inputs or {}, facts or {},
-    )  # fmt: skip
+        inputs or {},
+        facts or {},
+    )
     write_json(attempt.path / "manifest.json", asdict(manifest))
     write_json(attempt.path.parent / "current.json", {"attempt": attempt.path.name})
     return manifest
@@ -119,8 +124,7 @@ def audited(settings: Settings, table: str, run: str) -> tuple[list[Manifest], R
     staged = {manifest.part: manifest.attempt for manifest in manifests}
     if receipt.attempts != staged:
         raise StagingError(
-            f"{table}: the audit of run {run!r} saw attempts {receipt.attempts}, staged are now "
-            f"{staged}; audit again"
+            f"{table}: the audit of run {run!r} saw attempts {receipt.attempts}, staged are now {staged}; audit again"
         )
     return manifests, receipt
 
@@ -166,8 +170,6 @@ def _part_folder(settings: Settings, table: str, run: str, part: str) -> Path:
 def _manifest(part: Path, table: str, run: str) -> Manifest:
     pointer = part / "current.json"
     if not pointer.exists():
-        raise StagingError(
-            f"{table}: part {part.name!r} of run {run!r} has no whole attempt; run its job again"
-        )
+        raise StagingError(f"{table}: part {part.name!r} of run {run!r} has no whole attempt; run its job again")
     attempt = json.loads(pointer.read_text())["attempt"]
     return Manifest(**json.loads((part / attempt / "manifest.json").read_text()))

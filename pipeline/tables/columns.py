@@ -18,9 +18,7 @@ HISTORY_EVENTS = list_of(
     item_id=STRING, event_type=STRING, event_time=INSTANT, arrival_ds=STRING,
     quantity=DOUBLE, price=DOUBLE, text=STRING,
 )  # fmt: skip
-DAILY_COUNTS = list_of(
-    arrival_ds=STRING, platform=STRING, event_type=STRING, events=INT, quantity=DOUBLE, value=DOUBLE
-)
+DAILY_COUNTS = list_of(arrival_ds=STRING, platform=STRING, event_type=STRING, events=INT, quantity=DOUBLE, value=DOUBLE)
 SCORED_ITEMS = list_of(item_id=STRING, score=FLOAT)
 REASONS = list_of(own=FLOAT, alike=FLOAT, trend=FLOAT, text=FLOAT, model=FLOAT)
 BECAUSE = list_of(item_id=STRING, because_item_id=STRING, effect=FLOAT)

@@ -142,6 +142,4 @@ def _demand(contract: Contract, found: list[str], same_version: bool = False) ->
         else "within a major version columns are only added, with the new version as `since`; "
         "keep the old column beside the new one, or raise the major version"
     )
-    raise ContractError(
-        f"{name} {version}: expected the released columns, found {'; '.join(found)}; {todo}"
-    )
+    raise ContractError(f"{name} {version}: expected the released columns, found {'; '.join(found)}; {todo}")

@@ -46,8 +46,7 @@ def _reasons(name: str) -> tuple[Column, ...]:
         Column(
             f"{name}_because",
             BECAUSE,
-            f"for the first 10 entries of `{name}`: up to 3 items of the user's own events that "
-            "moved the entry most",
+            f"for the first 10 entries of `{name}`: up to 3 items of the user's own events that moved the entry most",
             True,
             since="1.1",
             by_model=True,
@@ -139,9 +138,7 @@ SCORED_USERS = Table(
             True,
             by_model=True,
         ),
-        Column(
-            "next_new_items_reasons", REASONS, "the same of `next_new_items`", True, by_model=True
-        ),
+        Column("next_new_items_reasons", REASONS, "the same of `next_new_items`", True, by_model=True),
         _probability("p_click_7d", "a view within 7 days"),
         _probability("p_click_28d", "a view within 28 days"),
         _probability("p_cart_7d", "a cart within 7 days"),

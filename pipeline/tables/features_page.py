@@ -91,9 +91,7 @@ def _grid(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--release", action="store_true", help="freeze the declared version")
     if parser.parse_args().release:
         print(release(USER_FEATURES))

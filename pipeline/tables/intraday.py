@@ -129,8 +129,7 @@ INTRADAY_TABLES = (USER_HISTORY_INTRADAY, USER_FEATURES_INTRADAY, INTRADAY_REFRE
 def _gain(name: str, meaning: str, nulls: str) -> tuple[Column, ...]:
     bounds = (("", ""), ("_low", ", lower bound"), ("_high", ", upper bound"))
     return tuple(
-        Column(f"{name}{suffix}", DOUBLE, f"{meaning}{told}", nulls=nulls, unit="nats")
-        for suffix, told in bounds
+        Column(f"{name}{suffix}", DOUBLE, f"{meaning}{told}", nulls=nulls, unit="nats") for suffix, told in bounds
     )
 
 

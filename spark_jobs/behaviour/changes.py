@@ -60,10 +60,7 @@ def _surprise(chunk: Unpacked, acts: pl.DataFrame, what: str) -> np.ndarray:
     sums = counts.group_by("row").agg(
         pl.len().cast(pl.Int64).alias("kinds"),
         pl.col("new", "old").sum(),
-        *[
-            (pl.col(n) * pl.col(n).log()).fill_nan(0).sum().alias(f"{n}_log")
-            for n in ("new", "old")
-        ],
+        *[(pl.col(n) * pl.col(n).log()).fill_nan(0).sum().alias(f"{n}_log") for n in ("new", "old")],
         all_log=((pl.col("new") + pl.col("old")) * (pl.col("new") + pl.col("old")).log()).sum(),
     )
     new, old = pl.col("new"), pl.col("old")

@@ -22,11 +22,7 @@ OVERDUE = 0.5  # cycles after which nobody waits any more
 MOST = 10  # entries per user
 DAYS = 2**12  # more than any window holds
 SHORTEST = 2  # days: two orders within two days are one errand
-LIST = pl.List(
-    pl.Struct(
-        {"topic_id": pl.String, "item_id": pl.String, "due_ds": pl.String, "cycle_days": pl.Float32}
-    )
-)
+LIST = pl.List(pl.Struct({"topic_id": pl.String, "item_id": pl.String, "due_ds": pl.String, "cycle_days": pl.Float32}))
 
 
 @dataclass(frozen=True)
@@ -52,10 +48,18 @@ def learn_cycles(chunk: Unpacked) -> Cycles:
     spread = _spread(gap, usual) if len(gap) else BY_CHANCE
     log = pl.col("gap").log()
     ripe = pl.col("gap_after").is_not_null() | (pl.col("ago").log() > usual)
-    per_kind = bought.drop_nulls("topic").group_by("topic").agg(
-        chances=ripe.sum(), repeats=pl.col("gap_after").count(), own=log.median(),
-        off=(log - log.median()).abs().median(), gaps=log.count(),
-    ).sort("topic")  # fmt: skip
+    per_kind = (
+        bought.drop_nulls("topic")
+        .group_by("topic")
+        .agg(
+            chances=ripe.sum(),
+            repeats=pl.col("gap_after").count(),
+            own=log.median(),
+            off=(log - log.median()).abs().median(),
+            gaps=log.count(),
+        )
+        .sort("topic")
+    )
     mean = int(per_kind["repeats"].sum()) / max(int(per_kind["chances"].sum()), 1)
     again = (pl.col("repeats") + KIND_CHAINS * mean) / (pl.col("chances") + KIND_CHAINS)
     trust = pl.col("gaps") / (pl.col("gaps") + KIND_CHAINS)
@@ -71,14 +75,23 @@ def learn_cycles(chunk: Unpacked) -> Cycles:
 def due_again(chunk: Unpacked, cycles: Cycles, ds: str) -> pl.DataFrame:
     """`row`, `due_again`: of the users with something due, the soonest due first."""
     log = pl.col("gap").log()
-    chains = _purchases(chunk).group_by("chain").agg(
-        pl.first("row", "item", "topic"), pl.col("ago").min(), gaps=log.count(), logs=log.sum(),
-        squares=(log**2).sum(),
-    ).join(cycles.kinds, on="topic", how="left")  # fmt: skip
+    chains = (
+        _purchases(chunk)
+        .group_by("chain")
+        .agg(
+            pl.first("row", "item", "topic"),
+            pl.col("ago").min(),
+            gaps=log.count(),
+            logs=log.sum(),
+            squares=(log**2).sum(),
+        )
+        .join(cycles.kinds, on="topic", how="left")
+    )
     chains = chains.with_columns(
-        pl.col("again").fill_null(cycles.again), pl.col("kind_gap").fill_null(cycles.kind_gap),
+        pl.col("again").fill_null(cycles.again),
+        pl.col("kind_gap").fill_null(cycles.kind_gap),
         pl.col("kind_spread").fill_null(cycles.kind_spread),
-    )  # fmt: skip
+    )
     gaps, logs = pl.col("gaps"), pl.col("logs")
     cycle = ((logs + KIND_GAPS * pl.col("kind_gap")) / (gaps + KIND_GAPS)).exp()
     own = (pl.col("squares") - logs**2 / gaps.clip(1)).clip(0)
@@ -95,9 +108,11 @@ def _listed(chunk: Unpacked, due: pl.DataFrame, ds: str) -> pl.DataFrame:
     soonest = due.sort("row", "due", "item_id").group_by("row", maintain_order=True).head(MOST)
     day = pl.lit(ds).str.to_date() + pl.duration(days=pl.col("due").round().cast(pl.Int64))
     entry = pl.struct(
-        "topic_id", "item_id", due_ds=day.dt.to_string("%Y-%m-%d"),
+        "topic_id",
+        "item_id",
+        due_ds=day.dt.to_string("%Y-%m-%d"),
         cycle_days=pl.col("cycle_days").cast(pl.Float32),
-    )  # fmt: skip
+    )
     return soonest.group_by("row", maintain_order=True).agg(due_again=entry)
 
 

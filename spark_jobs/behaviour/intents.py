@@ -41,9 +41,7 @@ def search_intents(chunk: Unpacked, words: Words) -> pl.DataFrame:
     searches = _followed(chunk).filter(pl.col("kind") == "search", pl.col("ago") < DAYS_BACK)
     searches = searches.with_columns(query=query).filter(pl.col("query") != "")
     weight = (0.5 ** (pl.col("ago") / HALF_LIFE)).sum()
-    said = searches.group_by("row", "query").agg(
-        weight=weight, found=pl.col("found").drop_nulls().mode().min()
-    )
+    said = searches.group_by("row", "query").agg(weight=weight, found=pl.col("found").drop_nulls().mode().min())
     meant = _meant(said.select("query").unique(), words)
     said = said.join(meant, on="query", how="left")
     share = pl.col("weight") / pl.col("weight").sum().over("row")

@@ -91,10 +91,12 @@ def usual_prices(items: pl.DataFrame) -> pl.DataFrame:
     log = pl.col("price").log()
     priced = pl.when(pl.col("price") > 0, pl.col("topic_id").is_not_null()).then(log)
     return items.with_row_index("item").select(
-        "item_id", "topic_id", "item",
+        "item_id",
+        "topic_id",
+        "item",
         topic=pl.col("topic_id").rank("dense"),
         usual_price=priced.median().over("platform", "topic_id"),
-    )  # fmt: skip
+    )
 
 
 def _relative(chunk: Unpacked, kinds: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -62,9 +62,7 @@ def rhythm(chunk: Unpacked, usual_gap: float) -> Rhythm:
     number, span = visits - 1, first - silence
     shape, scale = number + PRIOR_GAPS, span + PRIOR_GAPS * usual_gap
     unusual_silence = scale * (UNUSUAL ** (-1 / shape) - 1)
-    is_regular = (
-        (number >= FEWEST_GAPS) & (span >= SHORTEST_SPAN) & (unusual_silence <= MISSED_WITHIN)
-    )
+    is_regular = (number >= FEWEST_GAPS) & (span >= SHORTEST_SPAN) & (unusual_silence <= MISSED_WITHIN)
     back = np.maximum(np.maximum(GAPS_BACK * scale / shape, DAYS_BACK), silence)
     recent = np.bincount(row, ago < back[row], chunk.size)
     thin = _more_than(recent, back, visits - recent, np.maximum(first + 1 - back, 1), usual_gap)
@@ -72,9 +70,11 @@ def rhythm(chunk: Unpacked, usual_gap: float) -> Rhythm:
     within = (scale / (scale + silence)) ** shape  # chance of a gap longer than the silence
     row_of_gap, days = gaps(row, ago)
     return Rhythm(
-        _medians(row_of_gap, days, chunk.size), is_regular, fading,
+        _medians(row_of_gap, days, chunk.size),
+        is_regular,
+        fading,
         _stages(first, silence, within, is_regular, fading),
-    )  # fmt: skip
+    )
 
 
 def _more_than(
@@ -89,9 +89,12 @@ def _more_than(
 
 
 def _stages(
-    first: np.ndarray, silence: np.ndarray, within: np.ndarray, is_regular: np.ndarray,
+    first: np.ndarray,
+    silence: np.ndarray,
+    within: np.ndarray,
+    is_regular: np.ndarray,
     fading: np.ndarray,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """The first that holds: new, lapsed, fading, regular, active."""
     lapsed = (silence > LAPSED_DAYS) & (within < LAPSED_CHANCE)
     kinds = [first < NEW_DAYS, lapsed, is_regular & (fading >= WARNED), is_regular]

@@ -22,9 +22,18 @@ NOTED = 3.0  # orders of magnitude: as rare as one user of a thousand has score 
 FEWEST_USERS = 50
 
 HABITS = (
-    "many_events_a_day", "busiest_day", "fast_pace", "all_hours", "many_items", "never_buys",
-    "many_purchases_a_day", "large_quantities", "one_item_in_bulk", "high_spend", "many_returns",
-)  # fmt: skip
+    "many_events_a_day",
+    "busiest_day",
+    "fast_pace",
+    "all_hours",
+    "many_items",
+    "never_buys",
+    "many_purchases_a_day",
+    "large_quantities",
+    "one_item_in_bulk",
+    "high_spend",
+    "many_returns",
+)
 FEATURES = (*HABITS, *CHANGES)
 
 
@@ -45,8 +54,7 @@ class Usual:
         away = _away(features, self.middle, self.above)
         magnitude = self._magnitude(np.round(np.linalg.norm(away, axis=1), 6))
         reasons = [
-            FEATURES[n] if rare >= NOTED else None
-            for n, rare in zip(away.argmax(axis=1), magnitude, strict=True)
+            FEATURES[n] if rare >= NOTED else None for n, rare in zip(away.argmax(axis=1), magnitude, strict=True)
         ]
         return magnitude / (magnitude + NOTED), reasons
 
@@ -131,9 +139,7 @@ def _of_acts(chunk: Unpacked) -> dict[str, np.ndarray]:
     per_user = acts.group_by("row").agg(
         pl.len().alias("acts"),
         pl.col("pause").log().mean(),
-        hours=(pl.lit(1, pl.Int64) * 2 ** pl.col("hour").cast(pl.Int64))
-        .bitwise_or()
-        .bitwise_count_ones(),
+        hours=(pl.lit(1, pl.Int64) * 2 ** pl.col("hour").cast(pl.Int64)).bitwise_or().bitwise_count_ones(),
     )
     seen = items.select("row", "item").unique().group_by("row").len("items")
     largest = lines.group_by("row").agg(pl.col("quantity").log1p().mean())

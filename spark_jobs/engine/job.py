@@ -35,9 +35,7 @@ class SparkJob:
     @classmethod
     def from_args(cls, doc: str | None, argv: list[str] | None = None) -> "SparkJob":
         """Parses `--ds D` or `--from D1 --to D2`, and `--run R`."""
-        parser = argparse.ArgumentParser(
-            description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--ds", help="one day")
         parser.add_argument("--from", dest="first", help="first day of a range")
         parser.add_argument("--to", dest="last", help="last day of a range")
@@ -84,9 +82,7 @@ class SparkJob:
 
     def read_range(self, table: Table, first: str, last: str) -> DataFrame:
         """The published rows of [first, last], from one pinned snapshot; maybe none."""
-        snapshot, files = pinned_files(
-            table.name, first, last, self.settings, self.inputs.get(table.name)
-        )
+        snapshot, files = pinned_files(table.name, first, last, self.settings, self.inputs.get(table.name))
         if snapshot is not None:
             self.inputs[table.name] = snapshot
         return self._parquet(table, files)

@@ -30,9 +30,7 @@ def map_groups(rows: DataFrame, key: str, kernel: Kernel, schema: pa.Schema) -> 
     return ordered.mapInArrow(run, from_arrow_schema(schema))
 
 
-def whole_groups(
-    batches: Iterator[pa.RecordBatch], key: str, chunk_bytes: int
-) -> Iterator[pa.Table]:
+def whole_groups(batches: Iterator[pa.RecordBatch], key: str, chunk_bytes: int) -> Iterator[pa.Table]:
     """Tables of at least `chunk_bytes` that cut batches sorted by `key` only between keys."""
     held: list[pa.RecordBatch] = []
     size = 0

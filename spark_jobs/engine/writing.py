@@ -17,9 +17,7 @@ from pipeline.storage.files import DayFile
 WRITTEN = "ds string, path string, rows long"
 
 
-def write_days(
-    rows: DataFrame, folder: Path, schema: pa.Schema, days: list[str], gather: bool = True
-) -> pa.Table:
+def write_days(rows: DataFrame, folder: Path, schema: pa.Schema, days: list[str], gather: bool = True) -> pa.Table:
     """Writes `rows` below `folder/<ds>/`; returns one row per file: ds, path, rows.
 
     One day is written by every task that holds rows of it; a range is first brought together by

@@ -15,9 +15,7 @@ from spark_jobs.events.clean import BOT, DUPLICATE
 KEY = ["ds", "platform"]
 
 
-def account(
-    raw: DataFrame, events: DataFrame, quarantine: DataFrame, verdicts: DataFrame, due: DataFrame
-) -> DataFrame:
+def account(raw: DataFrame, events: DataFrame, quarantine: DataFrame, verdicts: DataFrame, due: DataFrame) -> DataFrame:
     """One row per (ds, platform) of `due` or with any rows; zeros where there are none."""
     duplicates = verdicts.where(F.col("verdict") == DUPLICATE)
     counts = [
@@ -30,24 +28,16 @@ def account(
     numbers = ["rows_landed", "events", "duplicates", "quarantined"]
     return (
         joined.fillna(0, numbers)
-        .select(
-            *KEY, *numbers, F.coalesce("quarantine_reasons", F.array()).alias("quarantine_reasons")
-        )
+        .select(*KEY, *numbers, F.coalesce("quarantine_reasons", F.array()).alias("quarantine_reasons"))
         .select(*ACCOUNTING.schema.names)
     )
 
 
-def expected_rows(
-    raw: DataFrame, verdicts: DataFrame, days: list[str]
-) -> tuple[dict[str, int], dict[str, int]]:
+def expected_rows(raw: DataFrame, verdicts: DataFrame, days: list[str]) -> tuple[dict[str, int], dict[str, int]]:
     """Rows that `events` and `quarantine` must have per day, for their audits."""
     rejected = F.col("reject_reason").isNotNull()
-    landed = raw.groupBy("ds").agg(
-        F.count_if(~rejected).alias("valid"), F.count_if(rejected).alias("rejected")
-    )
-    judged = verdicts.groupBy("ds").agg(
-        F.count("*").alias("judged"), F.count_if(F.col("verdict") == BOT).alias("bots")
-    )
+    landed = raw.groupBy("ds").agg(F.count_if(~rejected).alias("valid"), F.count_if(rejected).alias("rejected"))
+    judged = verdicts.groupBy("ds").agg(F.count("*").alias("judged"), F.count_if(F.col("verdict") == BOT).alias("bots"))
     rows = landed.join(judged, "ds", "left").fillna(0, ["judged", "bots"]).collect()
     events = {row["ds"]: row["valid"] - row["judged"] for row in rows}
     quarantined = {row["ds"]: row["rejected"] + row["bots"] for row in rows}
@@ -68,6 +58,4 @@ def _reasons(quarantine: DataFrame) -> DataFrame:
     """Quarantined rows, in all and by reason."""
     by_reason = quarantine.groupBy(*KEY, "reason").agg(F.count("*").alias("rows"))
     reasons = F.array_sort(F.collect_list(F.struct("reason", "rows")))
-    return by_reason.groupBy(*KEY).agg(
-        F.sum("rows").alias("quarantined"), reasons.alias("quarantine_reasons")
-    )
+    return by_reason.groupBy(*KEY).agg(F.sum("rows").alias("quarantined"), reasons.alias("quarantine_reasons"))

@@ -28,9 +28,7 @@ def placed(raw: DataFrame) -> DataFrame:
     )
 
 
-def judge(
-    raw: DataFrame, first: str, settings: Settings, near_seconds: dict[str, float]
-) -> DataFrame:
+def judge(raw: DataFrame, first: str, settings: Settings, near_seconds: dict[str, float]) -> DataFrame:
     """The rows from `first` on that become no event though they are valid, each with a `verdict`.
 
     `raw` reaches back `dedup_days` - 1 days before `first`; it carries PLACE.
@@ -39,9 +37,7 @@ def judge(
     marked = find_duplicates(valid, settings.dedup_days, near_seconds).where(F.col("ds") >= first)
     marked = find_bots(marked, settings.bot_events_per_day, settings.bot_events_per_minute)
     verdict = F.when(F.col("is_duplicate"), DUPLICATE).when(F.col("is_bot"), BOT)
-    return marked.select(*PLACE, "ds", "platform", verdict.alias("verdict")).where(
-        "verdict IS NOT NULL"
-    )
+    return marked.select(*PLACE, "ds", "platform", verdict.alias("verdict")).where("verdict IS NOT NULL")
 
 
 def keep_events(raw: DataFrame, verdicts: DataFrame) -> DataFrame:
@@ -55,9 +51,7 @@ def quarantine(raw: DataFrame, verdicts: DataFrame) -> DataFrame:
     """The rejected rows of `raw` and the bots' rows, as `quarantine`."""
     rejected = raw.where("reject_reason IS NOT NULL").withColumn("reason", F.col("reject_reason"))
     bots = verdicts.where(F.col("verdict") == BOT).select(*PLACE)
-    content = [
-        n for n in EVENTS.schema.names if n not in ("ds", "platform", "user_id", "arrival_ds")
-    ]
+    content = [n for n in EVENTS.schema.names if n not in ("ds", "platform", "user_id", "arrival_ds")]
     by_bots = (
         raw.join(bots, list(PLACE), "left_semi")
         .withColumn("record", F.to_json(F.struct(*content)))
@@ -97,12 +91,8 @@ def find_duplicates(rows: DataFrame, dedup_days: int, near_seconds: dict[str, fl
 
 
 def _is_near(near_seconds: dict[str, float], dedup_days: int) -> Column:
-    order = Window.partitionBy("user_id", *SAME_DEED).orderBy(
-        "ds", "event_time", "event_id", *PLACE
-    )
-    limits = F.create_map(
-        *[F.lit(part) for name, seconds in near_seconds.items() for part in (name, float(seconds))]
-    )
+    order = Window.partitionBy("user_id", *SAME_DEED).orderBy("ds", "event_time", "event_id", *PLACE)
+    limits = F.create_map(*[F.lit(part) for name, seconds in near_seconds.items() for part in (name, float(seconds))])
     limit = F.coalesce(limits[F.col("platform")], F.lit(-1.0)) * 1_000_000
     apart = F.unix_micros("event_time") - F.lag(F.unix_micros("event_time")).over(order)
     recent = _recent(F.lag("ds").over(order), dedup_days)

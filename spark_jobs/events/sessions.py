@@ -27,21 +27,29 @@ from spark_jobs.engine.kernels import exact_sum, map_groups
 # Two local days hold 48 h of a chain; the third, rows that arrived a day before their own.
 LOOKBACK_DAYS = 3
 COLUMNS = (
-    "platform", "user_id", "event_id", "item_id", "event_type", "event_time", "arrival_ds",
-    "quantity", "price",
-)  # fmt: skip
+    "platform",
+    "user_id",
+    "event_id",
+    "item_id",
+    "event_type",
+    "event_time",
+    "arrival_ds",
+    "quantity",
+    "price",
+)
 LANE = ("user_id", "platform", "late_ds")  # what events must share to meet
 COUNTED = {
-    "views": "view", "searches": "search", "carts": "cart", "purchases": "purchase",
+    "views": "view",
+    "searches": "search",
+    "carts": "cart",
+    "purchases": "purchase",
     "returns": "return",
-}  # fmt: skip
+}
 MICROSECOND = timedelta(microseconds=1)
 WITHOUT_ID = pa.schema([field for field in SESSIONS.schema if field.name != "session_id"])
 
 
-def sessionize(
-    events: DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta
-) -> DataFrame:
+def sessionize(events: DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta) -> DataFrame:
     """One row per session of `events`; `zones` gives the time zone of each platform."""
     kernel = partial(user_sessions, zones=zones, gap=gap, longest=longest)
     sessions = map_groups(events.select(*COLUMNS), "user_id", kernel, WITHOUT_ID)
@@ -50,9 +58,7 @@ def sessionize(
     return sessions.withColumn("session_id", F.substring(F.sha2(identity, 256), 1, 32))
 
 
-def user_sessions(
-    events: pl.DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta
-) -> pl.DataFrame:
+def user_sessions(events: pl.DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta) -> pl.DataFrame:
     """All sessions of the users in `events`, ordered by user, platform and start."""
     rows = _number_sessions(_in_order(events, zones), gap, longest)
     sessions = rows.group_by("session", maintain_order=True).agg(
@@ -66,9 +72,7 @@ def user_sessions(
     )
     closed = local_day(pl.col("ended_at") + gap, zones).dt.to_string("%Y-%m-%d")
     duration = (pl.col("ended_at") - pl.col("started_at")).dt.total_seconds(fractional=True)
-    return sessions.join(
-        _paths(rows), on="session", how="left", maintain_order="left"
-    ).with_columns(
+    return sessions.join(_paths(rows), on="session", how="left", maintain_order="left").with_columns(
         ds=pl.when("is_late").then("late_ds").otherwise(closed),
         duration_seconds=duration,
         item_ids=pl.col("item_ids").fill_null([]),
@@ -99,9 +103,7 @@ def _number_sessions(rows: pl.DataFrame, gap: timedelta, longest: timedelta) -> 
 def _paths(rows: pl.DataFrame) -> pl.DataFrame:
     """The items of each session in order of time, without immediate repeats."""
     visits = rows.filter(pl.col("item_id").is_not_null())
-    moved = pl.any_horizontal(
-        [pl.col(name) != pl.col(name).shift() for name in ("session", "item_id")]
-    ).fill_null(True)
+    moved = pl.any_horizontal([pl.col(name) != pl.col(name).shift() for name in ("session", "item_id")]).fill_null(True)
     return visits.filter(moved).group_by("session").agg(item_ids=pl.col("item_id"))
 
 

@@ -5,9 +5,7 @@ import numpy as np
 from spark_jobs.interests.touches import Touches
 from spark_jobs.interests.watch import NEVER, Changes
 
-STABLE, SHIFTING, SHIFTED, REVIVING, FADING = (
-    "stable", "shifting", "shifted", "reviving", "fading"
-)  # fmt: skip
+STABLE, SHIFTING, SHIFTED, REVIVING, FADING = ("stable", "shifting", "shifted", "reviving", "fading")
 REMEMBERED = 90  # days after it was found that a change is told; then it is the new usual
 NEW = 28  # days after it was found that a change counts as under way
 AWAY = 28  # days without much of an interest before it can revive

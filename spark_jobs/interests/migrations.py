@@ -29,8 +29,7 @@ def migration_patterns(interests: DataFrame, ds: str) -> DataFrame:
     names = interests.sparkSession.createDataFrame(list(MEANINGS.items()), declared)
     path = F.col("weekly_topics")
     switches = F.expr(
-        "size(filter(sequence(1, size(weekly_topics) - 1), "
-        "n -> weekly_topics[n] <> weekly_topics[n - 1]))"
+        "size(filter(sequence(1, size(weekly_topics) - 1), n -> weekly_topics[n] <> weekly_topics[n - 1]))"
     )
     found = (
         interests.where("pattern IS NOT NULL")

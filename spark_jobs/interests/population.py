@@ -46,9 +46,7 @@ class Population:
     caution: float = 1.0
 
 
-def sample_touches(
-    histories: DataFrame, item_topics: Broadcast[pl.DataFrame], users: int
-) -> Touches:
+def sample_touches(histories: DataFrame, item_topics: Broadcast[pl.DataFrame], users: int) -> Touches:
     """Touches of about SAMPLE_USERS of `users` users; of all when there are no more."""
     below = f"{min(SAMPLE_USERS * USER_IDS // max(users, 1), USER_IDS):08x}"
     chosen = histories if users <= SAMPLE_USERS else histories.where(f"user_id < '{below}'")

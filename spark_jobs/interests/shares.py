@@ -47,9 +47,7 @@ def find_interests(touches: Touches, population: Population, today: int) -> Inte
     long = (sums[0] + pull * population.share) / (days[0] + pull)
     short = (sums[1] + OWN_DAYS * long) / (days[1] + OWN_DAYS)
     logs = np.log2(long, out=np.zeros_like(long), where=long > 0)
-    events_long, events_short = (
-        np.bincount(touches.user, fade * touches.events, touches.users) for fade in fades
-    )
+    events_long, events_short = (np.bincount(touches.user, fade * touches.events, touches.users) for fade in fades)
     trust = (days[1] / (days[1] + OWN_DAYS))[:, 0]
     apart = _beyond_noise(touches, fades, sums, days, long)
     return Interests(
@@ -64,9 +62,12 @@ def find_interests(touches: Touches, population: Population, today: int) -> Inte
 
 
 def _beyond_noise(
-    touches: Touches, fades: list[np.ndarray], sums: list[np.ndarray], days: list[np.ndarray],
+    touches: Touches,
+    fades: list[np.ndarray],
+    sums: list[np.ndarray],
+    days: list[np.ndarray],
     likely: np.ndarray,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Total variation between short- and long-term shares, less what chance alone gives.
 
     Their difference is a sum over active days, weighted by w = short - long weight. Were the days

@@ -103,9 +103,7 @@ class Watch:
         changes.p_value[place], changes.p_now[place] = p_value, 1.0
         self._restart(user, mine, after, old, began, step - since + 1)
 
-    def _restart(
-        self, user: int, mine: slice, after: np.ndarray, old: np.ndarray, began: int, steps: int
-    ) -> None:
+    def _restart(self, user: int, mine: slice, after: np.ndarray, old: np.ndarray, began: int, steps: int) -> None:
         """What was liked before stays likelier than what all users like."""
         self.prior[mine] = (self.share[mine] + old / old.sum()) / 2
         self.past[mine], self.past_days[user] = after, after.sum()

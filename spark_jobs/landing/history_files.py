@@ -63,9 +63,7 @@ class _Parquet:
         self._writer.close()
 
 
-def write_landing(
-    rows: DataFrame, delivery: Drop, landing: Path, header: tuple[str, ...]
-) -> dict[str, int]:
+def write_landing(rows: DataFrame, delivery: Drop, landing: Path, header: tuple[str, ...]) -> dict[str, int]:
     """Writes rows, ordered by `_ds`, to `landing`; returns rows per day.
 
     Files appear under their names when all are whole. Raises LandingError when one exists already.
@@ -80,8 +78,7 @@ def write_landing(
         for row in written:
             _unfinished(Path(row.path)).unlink()
         raise LandingError(
-            f"{taken[0]}: expected no file yet, found one (and {len(taken) - 1} more); remove what "
-            "was imported before"
+            f"{taken[0]}: expected no file yet, found one (and {len(taken) - 1} more); remove what was imported before"
         )
     for row in written:
         _unfinished(Path(row.path)).replace(row.path)
@@ -129,9 +126,7 @@ def _written(ds: str, path: Path, rows: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"ds": [ds], "path": [str(path)], "rows": [rows]})
 
 
-def split_days(
-    spark: SparkSession, source: Source, files: list[LandedFile], max_record_bytes: int
-) -> DataFrame:
+def split_days(spark: SparkSession, source: Source, files: list[LandedFile], max_record_bytes: int) -> DataFrame:
     """The files' records as they are (`text`, or Parquet's columns) with their local day as `_ds`.
 
     A record without a time lands on the first day and one beyond the delivery's bounds on the
@@ -146,9 +141,7 @@ def split_days(
     first = source.delivery.first_day or (bounds and bounds[0])
     last = source.delivery.last_day or (bounds and bounds[1])
     if first is None:
-        raise LandingError(
-            f"{files[0].name}: no record has an event_time; see `source check {source.file}`"
-        )
+        raise LandingError(f"{files[0].name}: no record has an event_time; see `source check {source.file}`")
     day = F.least(F.greatest(F.coalesce(DAY, F.lit(first)), F.lit(first)), F.lit(last))
     ordered = rows.withColumn(DAY, day).repartition(DAY)
     kept = ordered.sortWithinPartitions(DAY, "_landed.source_file", "_landed.line")

@@ -18,14 +18,10 @@ from spark_jobs.landing.read import read_landing
 from spark_jobs.landing.reject_rows import reject_rows
 
 
-def ingest(
-    spark: SparkSession, landed: list[tuple[Source, list[LandedFile]]], settings: Settings
-) -> DataFrame:
+def ingest(spark: SparkSession, landed: list[tuple[Source, list[LandedFile]]], settings: Settings) -> DataFrame:
     """One row per landed record, of all sources and days."""
     frames = [
-        reject_rows(
-            map_source(rows, source), source.timezone, source.max_late_days, settings.max_price
-        )
+        reject_rows(map_source(rows, source), source.timezone, source.max_late_days, settings.max_price)
         for source, files in landed
         if files
         for rows in read_landing(spark, source.delivery, files, settings.max_record_bytes)

@@ -23,8 +23,7 @@ def inspect_days(settings: Settings, sources: list[Source], days: list[str]) -> 
     if absent:
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
         raise LandingError(
-            f"{absent[0]}{more}; wait for the delivery, or set TIDEMARK_ALLOW_EMPTY=true when "
-            "nothing comes"
+            f"{absent[0]}{more}; wait for the delivery, or set TIDEMARK_ALLOW_EMPTY=true when nothing comes"
         )
     return inspect_so_far(settings, sources, days)
 

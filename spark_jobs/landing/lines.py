@@ -45,9 +45,7 @@ def read_lines(spark: SparkSession, files: list[LandedFile], reading: Reading) -
     return tasks.mapInArrow(read, PLACED_LINE)
 
 
-def _read_part(
-    path: str, name: str, ds: str, part: int, parts: int, reading: Reading
-) -> Iterator[pa.RecordBatch]:
+def _read_part(path: str, name: str, ds: str, part: int, parts: int, reading: Reading) -> Iterator[pa.RecordBatch]:
     """The lines of every `parts`-th block of a file, from block `part` on."""
     line = 1
     for number, block in enumerate(line_blocks(Path(path), name)):
@@ -57,15 +55,11 @@ def _read_part(
                 rows = rows.slice(1)
             rows = rows.filter(pc.fill_null(pc.not_equal(rows["text"], ""), True))
             place = {"ds": [ds] * len(rows), "source_file": [name] * len(rows)}
-            yield from pa.table(
-                {**place, **dict(zip(rows.column_names, rows, strict=True))}
-            ).to_batches()
+            yield from pa.table({**place, **dict(zip(rows.column_names, rows, strict=True))}).to_batches()
         line += block.count(b"\n")
 
 
-def records(
-    rows: DataFrame, problem: Column, fields: dict[str, Column], unknown: Column
-) -> DataFrame:
+def records(rows: DataFrame, problem: Column, fields: dict[str, Column], unknown: Column) -> DataFrame:
     """The fields with their place. Of a record with a problem nothing is taken for a field."""
     whole = F.col("_problem").isNull()
     sha256 = F.coalesce("sha256", F.when(~whole, F.sha2("text", 256)))

@@ -9,11 +9,20 @@ from pipeline.runtime.errors import SourceError
 from pipeline.sources.source import ITEM_COLUMNS, Source
 
 TYPES = {
-    "user_id": "string", "item_id": "string", "event_type": "string", "event_time": "timestamp",
-    "quantity": "double", "price": "double", "query": "string", "text": "string",
-    "rating": "double", "campaign_id": "string", "propensity": "double",
-    "attributes": "map<string,string>", **dict.fromkeys(ITEM_COLUMNS, "string"),
-}  # fmt: skip
+    "user_id": "string",
+    "item_id": "string",
+    "event_type": "string",
+    "event_time": "timestamp",
+    "quantity": "double",
+    "price": "double",
+    "query": "string",
+    "text": "string",
+    "rating": "double",
+    "campaign_id": "string",
+    "propensity": "double",
+    "attributes": "map<string,string>",
+    **dict.fromkeys(ITEM_COLUMNS, "string"),
+}
 
 
 def event_time(rows: DataFrame, source: Source) -> Column:
@@ -28,9 +37,7 @@ def map_source(rows: DataFrame, source: Source) -> DataFrame:
     `problem` is why the row could not be read, else the first [reject] condition that holds.
     Raises SourceError naming the key, the SQL and Spark's reason when one cannot be evaluated.
     """
-    types = {
-        key: checked_type(rows, source, f"event.{key}", sql) for key, sql in source.event.items()
-    }
+    types = {key: checked_type(rows, source, f"event.{key}", sql) for key, sql in source.event.items()}
     for reason, sql in source.reject.items():
         checked_type(rows, source, f"reject.{reason}", sql)
     return rows.select(

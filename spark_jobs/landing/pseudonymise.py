@@ -16,9 +16,18 @@ from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage.suppression import ERASED, fingerprint, suppressed
 
 EVENT_ID_COLUMNS = (
-    "platform", "user_id", "item_id", "event_type", "quantity", "price", "query", "text", "rating",
-    "campaign_id", "propensity",
-)  # fmt: skip
+    "platform",
+    "user_id",
+    "item_id",
+    "event_type",
+    "quantity",
+    "price",
+    "query",
+    "text",
+    "rating",
+    "campaign_id",
+    "propensity",
+)
 
 COLUMNS = ("platform", "raw_id", "person_id")
 
@@ -57,9 +66,7 @@ def forget_erased(rows: DataFrame) -> DataFrame:
     erased = F.coalesce(F.col("user_id") == ERASED, F.col("reject_reason") == ERASED, F.lit(False))
     kept = {"ds", "platform", "source_file"}
     emptied = {n: F.when(~erased, F.col(n)) for n in rows.columns if n not in kept}
-    return rows.withColumns(
-        {**emptied, "reject_reason": F.when(erased, ERASED).otherwise(F.col("reject_reason"))}
-    )
+    return rows.withColumns({**emptied, "reject_reason": F.when(erased, ERASED).otherwise(F.col("reject_reason"))})
 
 
 def name_events(rows: DataFrame) -> DataFrame:
@@ -88,9 +95,7 @@ def read_people(spark: SparkSession, path: Path) -> DataFrame:
 
 
 def _checked(path: Path) -> pa.Table:
-    options = pacsv.ConvertOptions(
-        column_types=dict.fromkeys(COLUMNS, pa.string()), include_columns=list(COLUMNS)
-    )
+    options = pacsv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), include_columns=list(COLUMNS))
     try:
         people = pacsv.read_csv(path, convert_options=options)
     except (pa.ArrowInvalid, KeyError) as error:
@@ -104,7 +109,6 @@ def _checked(path: Path) -> pa.Table:
     if twice:
         # The ids themselves are personal, so none is shown.
         raise LandingError(
-            f"{path.name}: expected one person per (platform, raw_id), found {twice} ids with "
-            "several; correct the file"
+            f"{path.name}: expected one person per (platform, raw_id), found {twice} ids with several; correct the file"
         )
     return distinct

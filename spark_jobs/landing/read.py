@@ -22,9 +22,7 @@ CSV = {"quote": '"', "escape": '"', "columnNameOfCorruptRecord": "_corrupt", "ma
 JSON = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
 
 
-def read_landing(
-    spark: SparkSession, drop: Drop, files: list[LandedFile], max_record_bytes: int
-) -> list[DataFrame]:
+def read_landing(spark: SparkSession, drop: Drop, files: list[LandedFile], max_record_bytes: int) -> list[DataFrame]:
     """The records of `files`, one frame per header that occurs among them (JSON lines: one)."""
     by_header = groupby(sorted(files, key=lambda file: file.header), key=lambda file: file.header)
     groups = [(header, list(group)) for header, group in by_header]
@@ -65,9 +63,7 @@ def _csv(lines: DataFrame, drop: Drop, header: tuple[str, ...]) -> DataFrame:
     return records(rows, problem, fields, as_map(found))
 
 
-def _parquet(
-    spark: SparkSession, drop: Drop, files: list[LandedFile], max_record_bytes: int
-) -> DataFrame:
+def _parquet(spark: SparkSession, drop: Drop, files: list[LandedFile], max_record_bytes: int) -> DataFrame:
     """Fields of Parquet files in their own types."""
     try:
         rows = spark.read.parquet(*[file.path for file in files])

@@ -25,9 +25,7 @@ def find_landed(
                 yield found.asDict()
 
 
-def _records(
-    spark: SparkSession, settings: Settings, source: Source, names: set[str]
-) -> list[DataFrame]:
+def _records(spark: SparkSession, settings: Settings, source: Source, names: set[str]) -> list[DataFrame]:
     """The mapped records of the source's files among `names`."""
     paths = settings.landing.glob(source.delivery.path.replace("{ds}", "*").replace("**", "*"))
     files = [
@@ -41,9 +39,7 @@ def _records(
     return [map_source(rows, source) for rows in landed]
 
 
-def _of_users(
-    spark: SparkSession, settings: Settings, rows: DataFrame, users: list[str]
-) -> DataFrame:
+def _of_users(spark: SparkSession, settings: Settings, rows: DataFrame, users: list[str]) -> DataFrame:
     identified = rows.where("user_id IS NOT NULL").select(
         "platform",
         F.col("source_file").alias("file"),

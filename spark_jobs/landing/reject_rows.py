@@ -13,9 +13,7 @@ from spark_jobs.landing.map_source import TYPES
 MAX_QUANTITY = 1e9
 
 
-def reject_rows(
-    mapped: DataFrame, timezone: str, max_late_days: int, max_price: float
-) -> DataFrame:
+def reject_rows(mapped: DataFrame, timezone: str, max_late_days: int, max_price: float) -> DataFrame:
     """Adds `reject_reason` (the row's problem, else the first check that fails) and `record`."""
     checks = _checks(timezone, max_late_days, max_price)
     failed = [F.when(failure, reason) for reason, failure in checks.items()]

@@ -23,9 +23,9 @@ def _by_reason(rejected: DataFrame) -> DataFrame:
     example = F.struct("source_file", "record")
     examples = F.slice(F.array_sort(F.collect_list(example)), 1, EXAMPLES)
     by_reason = rejected.groupBy("reject_reason")
-    return by_reason.agg(
-        F.count("*").alias("rows"), F.array_join(examples["record"], "\n").alias("examples")
-    ).orderBy("reject_reason")
+    return by_reason.agg(F.count("*").alias("rows"), F.array_join(examples["record"], "\n").alias("examples")).orderBy(
+        "reject_reason"
+    )
 
 
 def _show(title: str, rows: DataFrame) -> None:

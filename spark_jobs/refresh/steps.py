@@ -55,9 +55,7 @@ class Refresh:
             for table in (USER_INTERESTS, USER_SIGNALS):
                 self.job.stage(table, self.job.no_rows(table), [self.day])
             return
-        all_users = everyone(
-            self._of_base(USER_HISTORY), today, self.day, self.job.settings.active_days
-        )
+        all_users = everyone(self._of_base(USER_HISTORY), today, self.day, self.job.settings.active_days)
         topics = self._of_base(ITEM_TOPICS).select("item_id", "topic_id").toArrow()
         interests = user_interests(mine, topics, self.day, all_users)
         self.job.stage(USER_INTERESTS, interests, [self.day])

@@ -38,9 +38,7 @@ def of_users(rows: DataFrame, users: DataFrame) -> DataFrame:
     return rows.join(F.broadcast(users), "user_id", "left_semi")
 
 
-def expected_rows(
-    past: DataFrame, events: DataFrame, others: DataFrame, ds: str, active_days: int
-) -> tuple[int, int]:
+def expected_rows(past: DataFrame, events: DataFrame, others: DataFrame, ds: str, active_days: int) -> tuple[int, int]:
     """Users of whom `past` and the `events` since make a history on `ds`, and rows of `others`."""
     expired_ds = shift(ds, -active_days)
     recent = events.where(F.col("arrival_ds") > expired_ds).select("user_id")

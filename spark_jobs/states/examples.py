@@ -28,11 +28,9 @@ SHORT_LOG, SHORT_TRAIN, SHORT_KNOWN = 70, (63, 70), 7
 HORIZONS = (7, 28)  # days
 LABELS = {
     f"{name}_{days}d": (kind, days)
-    for name, kind in {
-        "click": "view", "cart": "cart", "purchase": "purchase", "return": "return"
-    }.items()
+    for name, kind in {"click": "view", "cart": "cart", "purchase": "purchase", "return": "return"}.items()
     for days in HORIZONS
-}  # fmt: skip
+}
 CHURN = {f"churn_{days}d": days for days in HORIZONS}
 
 
@@ -65,9 +63,7 @@ def make_examples(
     events: DataFrame, ds: str, cutoffs: list[Cutoff], active_days: int, history_events: int
 ) -> DataFrame:
     """One row per cut-off and user active as of it."""
-    kernel = partial(
-        examples, ds=ds, cutoffs=cutoffs, active_days=active_days, history_events=history_events
-    )
+    kernel = partial(examples, ds=ds, cutoffs=cutoffs, active_days=active_days, history_events=history_events)
     return map_groups(history_rows(events), "user_id", kernel, TRAINING_EXAMPLES.schema)
 
 
@@ -78,9 +74,7 @@ def examples(
     listed, counts = listed_events(events), daily_counts(events)
     found = []
     for cutoff in cutoffs:
-        after = pl.col("arrival_ds").is_between(
-            pl.lit(cutoff.ds), pl.lit(shift(cutoff.ds, HORIZON)), closed="right"
-        )
+        after = pl.col("arrival_ds").is_between(pl.lit(cutoff.ds), pl.lit(shift(cutoff.ds, HORIZON)), closed="right")
         users = as_known(listed, counts, cutoff.ds, active_days, history_events)
         future = first_events(listed.filter(after), history_events)
         users = with_list(users, future, "future")
@@ -96,15 +90,10 @@ def first_events(listed: pl.DataFrame, history_events: int) -> pl.DataFrame:
 
 def _with_labels(users: pl.DataFrame, after: pl.DataFrame, cutoff_ds: str) -> pl.DataFrame:
     happened = [
-        ((pl.col("event_type") == kind) & (pl.col("arrival_ds") <= shift(cutoff_ds, days)))
-        .any()
-        .alias(name)
+        ((pl.col("event_type") == kind) & (pl.col("arrival_ds") <= shift(cutoff_ds, days))).any().alias(name)
         for name, (kind, days) in LABELS.items()
     ]
-    silent = [
-        (pl.col("arrival_ds") > shift(cutoff_ds, days)).all().alias(name)
-        for name, days in CHURN.items()
-    ]
+    silent = [(pl.col("arrival_ds") > shift(cutoff_ds, days)).all().alias(name) for name, days in CHURN.items()]
     labels = after.group_by("user_id").agg(*happened, *silent)
     joined = users.join(labels, on="user_id", how="left", maintain_order="left")
     return joined.with_columns(pl.col(*LABELS).fill_null(False), pl.col(*CHURN).fill_null(True))

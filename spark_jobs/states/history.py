@@ -54,9 +54,7 @@ def as_known(
     listed: pl.DataFrame, counts: pl.DataFrame, ds: str, active_days: int, history_events: int
 ) -> pl.DataFrame:
     """One row per user with an event in the `active_days` up to `ds`: a row of `user_history`."""
-    window = pl.col("arrival_ds").is_between(
-        pl.lit(shift(ds, -active_days)), pl.lit(ds), closed="right"
-    )
+    window = pl.col("arrival_ds").is_between(pl.lit(shift(ds, -active_days)), pl.lit(ds), closed="right")
     counts = counts.filter(window).sort(DAY_KEY)
     users = counts.group_by("user_id", maintain_order=True).agg(
         platforms=pl.col("platform").unique().sort(),
@@ -87,9 +85,7 @@ def with_list(users: pl.DataFrame, events: pl.DataFrame, name: str) -> pl.DataFr
     return joined.with_columns(pl.col(name).fill_null([]))
 
 
-def accumulate(
-    past: DataFrame, events: DataFrame, days: list[str], active_days: int, history_events: int
-) -> DataFrame:
+def accumulate(past: DataFrame, events: DataFrame, days: list[str], active_days: int, history_events: int) -> DataFrame:
     """`user_history` of each of `days`, merged from `past` (one earlier day of it, or no rows) and
     the `events` that arrived since; without `past`, events of the whole window are needed.
     """
@@ -100,9 +96,7 @@ def accumulate(
     return map_groups(rows, "user_id", kernel, USER_HISTORY.schema)
 
 
-def histories(
-    rows: pl.DataFrame, days: list[str], active_days: int, history_events: int
-) -> pl.DataFrame:
+def histories(rows: pl.DataFrame, days: list[str], active_days: int, history_events: int) -> pl.DataFrame:
     """The histories of the users in `rows`, for every day of `days`.
 
     Rows of past histories hold `past_<column>` alone, rows of events the columns of events.

@@ -20,9 +20,7 @@ TEXTS = ("title", "category", "brand", "image_path")
 KEY = ("item_id", "ds")
 
 
-def merge_items(
-    past: DataFrame, seen: DataFrame, drops: list[DataFrame], days: list[str]
-) -> DataFrame:
+def merge_items(past: DataFrame, seen: DataFrame, drops: list[DataFrame], days: list[str]) -> DataFrame:
     """`items` of each of `days`: `past` (an earlier day, or no rows) and what was told since."""
     rows = past.withColumn("origin", F.lit(PAST))
     for told, origin in [(seen, EVENT_ROWS), *[(drop, DROP) for drop in drops]]:

@@ -49,9 +49,7 @@ def publish_days(settings: Settings, users: int, days: int) -> None:
         receipt[ds] = {"rows": users, "digest": ds}
     staging.complete(attempt, list(files), files)
     attempts = {"all": attempt.path.name}
-    staging.write_receipt(
-        settings, staging.Receipt("user_features", "bench", attempts, receipt, 0.0)
-    )
+    staging.write_receipt(settings, staging.Receipt("user_features", "bench", attempts, receipt, 0.0))
     publish(settings, USER_FEATURES, "bench")
 
 
@@ -76,8 +74,7 @@ def join(kind: str, users: int, days: int, count: int) -> None:
     found = as_of.as_of(frame, columns) if columns != [] else frame
     seconds = time.process_time() - began
     print(
-        f"{kind:14} {seconds:6.1f} CPU s, {peak_mib():6.0f} MiB at most, "
-        f"{found.nbytes / 2**20:6.0f} MiB of result",
+        f"{kind:14} {seconds:6.1f} CPU s, {peak_mib():6.0f} MiB at most, {found.nbytes / 2**20:6.0f} MiB of result",
         flush=True,
     )
 

@@ -76,8 +76,9 @@ def people_with_days(planted: Planted, touches: Touches, last: int) -> pl.DataFr
     days = pl.DataFrame({"user": touches.user, "day": touches.day}).unique().sort("user", "day")
     active = days.group_by("user").agg(pl.col("day").alias("active"))
     people = planted.people.with_row_index("user").with_columns(pl.col("user").cast(pl.Int64))
-    number = [pl.col(f"{name}_ds").str.to_date().to_physical().cast(pl.Int64).alias(name)
-              for name in ("start", "churned")]  # fmt: skip
+    number = [
+        pl.col(f"{name}_ds").str.to_date().to_physical().cast(pl.Int64).alias(name) for name in ("start", "churned")
+    ]
     joined = people.with_columns(number).join(active, on="user")
     first = pl.col("active").list.first()
     years = (pl.col("churned").fill_null(last + 1).clip(upper_bound=last + 1) - first) / 365
@@ -116,9 +117,7 @@ def _shifts(found: Replay) -> pl.DataFrame:
         .agg(
             before=(pl.col("active") < pl.col("start")).sum(),
             after=(pl.col("active") >= pl.col("start")).sum(),
-            delay=(
-                (pl.col("active") >= pl.col("start")) & (pl.col("active") <= pl.col("night"))
-            ).sum(),
+            delay=((pl.col("active") >= pl.col("start")) & (pl.col("active") <= pl.col("night"))).sum(),
         )
     )
     return shifts.join(days, on="user")

@@ -83,13 +83,10 @@ def of_visits(planted: Planted, days: int) -> pl.DataFrame:
     tastes = tastes_before(planted.world.people)
     cuts = np.flatnonzero(np.diff(visits[:, 0])) + 1
     evidence = np.concatenate(
-        [_evidence(mine[:, 1], mine[:, 2], tastes[mine[0, 0]], days)
-         for mine in np.split(visits, cuts)]
-    )  # fmt: skip
-    first = days_since_1970(planted.last) - days + 1
-    path = pl.DataFrame(
-        {"person": visits[:, 0], "night": first + visits[:, 1], "evidence": evidence}
+        [_evidence(mine[:, 1], mine[:, 2], tastes[mine[0, 0]], days) for mine in np.split(visits, cuts)]
     )
+    first = days_since_1970(planted.last) - days + 1
+    path = pl.DataFrame({"person": visits[:, 0], "night": first + visits[:, 1], "evidence": evidence})
     rows = pl.DataFrame({"person": _numbers(planted)}).with_row_index("user")
     return path.join(rows.cast(pl.Int64), on="person").select("user", "night", "evidence")
 

@@ -92,8 +92,7 @@ def examples(touches: Touches, topics: list[str], cutoff: int) -> pl.DataFrame:
             "drifting": told.astype(float),
             "days_since_found": np.where(told, np.log1p(age), 0),
             "main_topics_differ": (interests.short.argmax(axis=1) != main).astype(float),
-            "short_share_of_main": interests.short[np.arange(touches.users), main]
-            - interests.long.max(axis=1),
+            "short_share_of_main": interests.short[np.arange(touches.users), main] - interests.long.max(axis=1),
             "leaves long-term main": ahead.argmax(axis=1) != main,
             "leaves last month's main": ahead.argmax(axis=1) != month.argmax(axis=1),
             "acts": ahead.sum(axis=1) > 0,
@@ -125,8 +124,7 @@ def compare(rows: pl.DataFrame, label: str, judged: list[int], seed: int = 1) ->
     places = test.with_row_index("row").group_by("user", maintain_order=True).agg("row")["row"]
     random, everybody = np.random.default_rng(seed), np.arange(len(test))
     drawn = [_aucs(true, scores, _draw(places, random)) for _ in range(DRAWS)]
-    lines = [f"{label}: {len(fitted)} rows fitted, {len(test)} of {len(places)} users judged, "
-             f"{true.mean():.3f} do"]  # fmt: skip
+    lines = [f"{label}: {len(fitted)} rows fitted, {len(test)} of {len(places)} users judged, {true.mean():.3f} do"]
     whole = _aucs(true, scores, everybody)
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     for n, name in enumerate(MODELS):
@@ -150,9 +148,7 @@ def _aucs(true: np.ndarray, scores: list[np.ndarray], rows: np.ndarray) -> list[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="last day of the log, with item_topics")
     parser.add_argument("--cutoffs", type=int, default=9)
     parser.add_argument("--judged", type=int, default=3, help="newest cut-offs, kept for judging")

@@ -71,8 +71,10 @@ def sample_ratios(times: int) -> None:
         arm = assign(users, f"salt {salt}", (0.5, 0.5))
         p_values.append(ratio_p_value((int((arm == 0).sum()), int((arm == 1).sum())), (0.5, 0.5)))
     found = np.array(p_values)
-    print(f"sample ratio over {times} salts: below 5% {np.mean(found < 0.05):.2%}, "
-          f"below the alarm of {RATIO_ALARM:.1%} {np.mean(found < RATIO_ALARM):.2%}")  # fmt: skip
+    print(
+        f"sample ratio over {times} salts: below 5% {np.mean(found < 0.05):.2%}, "
+        f"below the alarm of {RATIO_ALARM:.1%} {np.mean(found < RATIO_ALARM):.2%}"
+    )
 
 
 def power(times: int) -> None:

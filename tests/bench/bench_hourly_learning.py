@@ -98,8 +98,12 @@ def judge(world: World, base: TrainedModel, given: argparse.Namespace) -> None:
                 "history": champion,
                 "learning": line.hour(now, catalogue, trend, champion),
             }
-            asks = {"frozen": (base, stale, places), "nightly": (nightly, stale, places),
-                    "history": (base, now, here), "learning": (serving, now, here)}  # fmt: skip
+            asks = {
+                "frozen": (base, stale, places),
+                "nightly": (nightly, stale, places),
+                "history": (base, now, here),
+                "learning": (serving, now, here),
+            }
             columns = {"user": rows["user"].to_numpy(), "hour": np.full(len(rows), hour)}
             columns["shifted"] = world.shifted(columns["user"], day)
             for name, answer in answers.items():
@@ -187,9 +191,7 @@ def kept(path: Path, make: Callable[[], Made]) -> Made:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=600_000)
     parser.add_argument("--days", type=int, default=40)
     parser.add_argument("--seed", type=int, default=302)
@@ -209,9 +211,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     shop = kept(
         work / "shop",
-        lambda: shop_of(
-            given.events, given.days, given.seed, given.density, (given.common, given.day + 1)
-        ),
+        lambda: shop_of(given.events, given.days, given.seed, given.density, (given.common, given.day + 1)),
     )
     world = World(shop, given.users)
     base = kept(work / f"base-{given.day}-{given.users}", lambda: base_model(world, given.day))

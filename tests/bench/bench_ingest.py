@@ -37,10 +37,7 @@ price = "CAST(price AS DOUBLE)"
 quantity = "CAST(qty AS DOUBLE)"
 attributes = "map('n', qty)"
 """
-LINE = (
-    '{"uid":"user-%d","ts":"2011-03-01T%02d:%02d:%02d+01:00","action":"%s","sku":"SKU-%d",'
-    '"price":%.2f,"qty":1}\n'
-)
+LINE = '{"uid":"user-%d","ts":"2011-03-01T%02d:%02d:%02d+01:00","action":"%s","sku":"SKU-%d","price":%.2f,"qty":1}\n'
 
 
 def land(home: Path, rows: int) -> None:

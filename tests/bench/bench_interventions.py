@@ -135,8 +135,10 @@ def returns(settings: Settings) -> None:
         found = found.join(chances.select("user_id", "right"), on="user_id").with_columns(
             pl.col("this_item").fill_null(value=False)
         )
-        print(f"return_risk, {fold} cut-off {cutoff}: who bought within {JUST} days "
-              f"{said([found])}, this item {said([found], 'this_item')}")  # fmt: skip
+        print(
+            f"return_risk, {fold} cut-off {cutoff}: who bought within {JUST} days "
+            f"{said([found])}, this item {said([found], 'this_item')}"
+        )
         for least in CHANCES:
             chosen = found.filter(pl.col("score") >= least)
             print(f"  chance >= {least}: {said([chosen])}, {said([chosen], 'this_item')}")
@@ -156,10 +158,15 @@ def chances_then(settings: Settings) -> list[tuple[str, str, pl.DataFrame]]:
     found = []
     for fold in ("valid", "test"):
         chances = Predictor.of(model, catalogue).chances(load_examples(rows, catalogue, (fold,)))
-        users = known.filter(pl.col("fold") == fold).sort("user_id", "cutoff_ds").with_columns(
-            p_return_28d=pl.Series(chances[:, HEADS.index("return_28d")]),
-            anomaly_reason=pl.lit(None, pl.String), right="return_28d",
-        )  # fmt: skip
+        users = (
+            known.filter(pl.col("fold") == fold)
+            .sort("user_id", "cutoff_ds")
+            .with_columns(
+                p_return_28d=pl.Series(chances[:, HEADS.index("return_28d")]),
+                anomaly_reason=pl.lit(None, pl.String),
+                right="return_28d",
+            )
+        )
         found += [(cut, fold, part) for (cut,), part in users.group_by("cutoff_ds")]
     return found
 
@@ -172,9 +179,7 @@ def drops(settings: Settings) -> None:
     for ds in nights[1:]:
         with duckdb.connect() as database:
             database.read_parquet(items).create_view("prices")
-            database.execute(
-                f"CREATE VIEW events AS SELECT * FROM read_parquet({events}) WHERE ds <= '{ds}'"
-            )
+            database.execute(f"CREATE VIEW events AS SELECT * FROM read_parquet({events}) WHERE ds <= '{ds}'")
             users = "SELECT DISTINCT user_id, NULL AS anomaly_reason FROM events"
             database.execute(f"CREATE VIEW features AS {users}")
             limits = {"ds": ds, "after": shift(ds, -28), "least_drop": 0.1}
@@ -217,9 +222,7 @@ def catalogue_of(settings: Settings, last: str) -> dict[str, float]:
     return prices
 
 
-def frame(
-    database: duckdb.DuckDBPyConnection, query: str, known: dict[str, Any] | None = None
-) -> pl.DataFrame:
+def frame(database: duckdb.DuckDBPyConnection, query: str, known: dict[str, Any] | None = None) -> pl.DataFrame:
     asked = {name: value for name, value in (known or {}).items() if f"${name}" in query}
     return pl.DataFrame(database.sql(query, params=asked or None).to_arrow_table())
 

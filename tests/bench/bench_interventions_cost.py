@@ -21,8 +21,7 @@ from pipeline.runtime.settings import load_settings
 from pipeline.tables.registry import EVENTS, ITEMS, USER_FEATURES
 
 ITEM_COUNT, DAYS, EVENTS_EACH, LAST = 50_000, 28, 10, "2024-03-28"
-KINDS = ("view", "view", "view", "view", "cart", "favorite", "purchase", "return", "search",
-         "impression")  # fmt: skip
+KINDS = ("view", "view", "view", "view", "cart", "favorite", "purchase", "return", "search", "impression")
 TOML = """
 holdout = 0.1
 [people]
@@ -66,8 +65,7 @@ def prepare(users: int) -> None:
 
 def _users(users: int, rng: np.random.Generator) -> pa.Table:
     made = _features(users, LAST, rng)
-    due = pa.array([{"topic_id": "t0001", "item_id": "shop:7", "due_ds": "2024-03-30",
-                     "cycle_days": 30.0}])  # fmt: skip
+    due = pa.array([{"topic_id": "t0001", "item_id": "shop:7", "due_ds": "2024-03-30", "cycle_days": 30.0}])
     offsets = pa.array(np.minimum(np.arange(users + 1) // 10, users // 10).astype(np.int32))
     kind = USER_FEATURES.schema.field("due_again").type
     entries = due.cast(kind.value_type).take(pa.array(np.zeros(users // 10, np.int64)))
@@ -87,10 +85,13 @@ def _users(users: int, rng: np.random.Generator) -> pa.Table:
 
 def _items(ds: str, price: np.ndarray) -> pa.Table:
     known = {
-        "ds": pa.repeat(ds, ITEM_COUNT), "platform": pa.repeat("shop", ITEM_COUNT),
-        "item_id": pa.array([f"shop:{n}" for n in range(ITEM_COUNT)]), "price": pa.array(price),
-        "first_ds": pa.repeat("2024-01-01", ITEM_COUNT), "updated_ds": pa.repeat(ds, ITEM_COUNT),
-    }  # fmt: skip
+        "ds": pa.repeat(ds, ITEM_COUNT),
+        "platform": pa.repeat("shop", ITEM_COUNT),
+        "item_id": pa.array([f"shop:{n}" for n in range(ITEM_COUNT)]),
+        "price": pa.array(price),
+        "first_ds": pa.repeat("2024-01-01", ITEM_COUNT),
+        "updated_ds": pa.repeat(ds, ITEM_COUNT),
+    }
     return _table(known, ITEMS.schema, ITEM_COUNT)
 
 
@@ -100,14 +101,17 @@ def _events(users: int, ds: str, price: np.ndarray, rng: np.random.Generator) ->
     noon = np.datetime64(f"{ds}T12:00:00", "us")
     is_ad = kind == len(KINDS) - 1
     known = {
-        "ds": pa.repeat(ds, rows), "arrival_ds": pa.repeat(ds, rows),
-        "platform": pa.repeat("shop", rows), "event_type": pa.array(KINDS).take(pa.array(kind)),
+        "ds": pa.repeat(ds, rows),
+        "arrival_ds": pa.repeat(ds, rows),
+        "platform": pa.repeat("shop", rows),
+        "event_type": pa.array(KINDS).take(pa.array(kind)),
         "event_id": pa.array([f"{ds}-{n:021x}" for n in range(rows)]),
         "user_id": pa.array(_ids(rng.integers(0, users, rows))),
         "item_id": pa.array([f"shop:{n}" for n in item.tolist()]),
         "event_time": pa.array(noon + np.arange(rows)).cast(pa.timestamp("us", tz="UTC")),
-        "price": pa.array(price[item]), "campaign_id": pa.array(np.where(is_ad, "a", None)),
-    }  # fmt: skip
+        "price": pa.array(price[item]),
+        "campaign_id": pa.array(np.where(is_ad, "a", None)),
+    }
     return _table(known, EVENTS.schema, rows)
 
 

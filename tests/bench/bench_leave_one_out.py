@@ -110,9 +110,7 @@ def listed(one: Finished, scores: np.ndarray, users: int) -> np.ndarray:
     return hits
 
 
-def baseline_hits(
-    ranker: Baseline, rows: np.ndarray, own: np.ndarray, last: np.ndarray
-) -> np.ndarray:
+def baseline_hits(ranker: Baseline, rows: np.ndarray, own: np.ndarray, last: np.ndarray) -> np.ndarray:
     places, _ = top(np.where(own, NEVER, ranker.scores(rows)), K)
     return places == last[rows][:, None]
 
@@ -151,9 +149,7 @@ def main() -> None:
     for start in range(0, users, BATCH):
         rows = np.arange(start, min(start + BATCH, users))
         one = finished(engaged, place, rows, last)
-        hits.setdefault("learned blend", []).append(
-            listed(one, ranker.scores(one.moment), len(rows))
-        )
+        hits.setdefault("learned blend", []).append(listed(one, ranker.scores(one.moment), len(rows)))
         inside += int(one.hit.sum())
         own = engaged.matrix()[rows].toarray() > 0
         for label, baseline in baselines.items():

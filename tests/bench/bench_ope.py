@@ -37,8 +37,7 @@ def synthetic(rows: int):
     reward = (rng.random(rows) < worth[stratum, action]).astype(np.float32)
     user = rng.integers(0, max(rows // 10, 1), rows, dtype=np.int32)
     names = tuple(f"arm {number}" for number in range(ARMS))
-    return Log.checked(names, action, reward, logging[stratum, action], stratum,
-                       cluster=user), logging, worth  # fmt: skip
+    return Log.checked(names, action, reward, logging[stratum, action], stratum, cluster=user), logging, worth
 
 
 def measure(rows: int) -> None:
@@ -83,18 +82,18 @@ def coverage(logs: int = 500, rows: int = 5_000) -> None:
         action = (rng.random((rows, 1)) > logging.cumsum(axis=1)[stratum]).sum(axis=1).clip(max=7)
         reward = (rng.random(rows) < worth[stratum, action]).astype(float)
         log = Log.checked(tuple("abcdefgh"), action, reward, logging[stratum, action], stratum)
-        for at, (found, truth) in enumerate((
-            (evaluate(log, greedy), truths[0]),
-            (compare(log, greedy, logging), truths[0] - truths[1]),
-        )):  # fmt: skip
+        for at, (found, truth) in enumerate(
+            (
+                (evaluate(log, greedy), truths[0]),
+                (compare(log, greedy, logging), truths[0] - truths[1]),
+            )
+        ):
             for name, it in found.estimates.items():
                 held[name][2 * at] += it.normal[0] <= truth <= it.normal[1]
                 held[name][2 * at + 1] += it.bootstrap[0] <= truth <= it.bootstrap[1]
                 if not at:
                     errors[name].append(it.value - truth)
-    print(
-        f"{logs} logs of {rows:,} impressions, true value {truths[0]:.4f}: intervals that hold it"
-    )
+    print(f"{logs} logs of {rows:,} impressions, true value {truths[0]:.4f}: intervals that hold it")
     for name, shares in held.items():
         value, gain = shares[:2] / logs, shares[2:] / logs
         off = np.array(errors[name])

@@ -87,14 +87,16 @@ def _ads(users: int, ds: str, rng: np.random.Generator) -> pa.Table:
     micros = source.astype(np.int64) + (np.arange(len(source)) >= rows) * 1_000_000
     events = _ids(np.arange(len(source)))
     given = {
-        "ds": pa.repeat(ds, len(source)), "arrival_ds": pa.repeat(ds, len(source)),
-        "platform": pa.repeat("shop", len(source)), "event_type": kinds,
+        "ds": pa.repeat(ds, len(source)),
+        "arrival_ds": pa.repeat(ds, len(source)),
+        "platform": pa.repeat("shop", len(source)),
+        "event_type": kinds,
         "event_id": pa.array([ds.replace("-", "") + it[8:] for it in events]),
         "user_id": pa.array(_ids(rng.integers(0, users, rows)[source])),
         "event_time": pa.array(noon + micros).cast(pa.timestamp("us", tz="UTC")),
         "campaign_id": pa.array([f"arm-{number}" for number in arm[source]]),
         "propensity": pa.array(np.full(len(source), 1 / ARMS)),
-    }  # fmt: skip
+    }
     schema = EVENTS.schema
     columns = [given.get(it.name, pa.nulls(len(source), it.type)) for it in schema]
     return pa.table(columns, schema=schema)

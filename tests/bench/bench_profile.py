@@ -166,11 +166,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             fill(Settings(home=Path(folder)), users, given.events, given.items)
             wall, cpu, peak = measure(Path(folder))
-        grows = (
-            f", grows as users^{math.log(wall / before[1], users / before[0]):.2f}"
-            if before
-            else ""
-        )
+        grows = f", grows as users^{math.log(wall / before[1], users / before[0]):.2f}" if before else ""
         print(f"{users} users: {wall:.0f} s wall, {cpu:.0f} s CPU, {peak:.1f} GiB at most{grows}")
         before = users, wall
 

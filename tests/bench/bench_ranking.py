@@ -105,10 +105,14 @@ def main() -> None:
             linear = Ranker(ranker.first, ranker.first, len(catalogue()), new_only)
             figures.append([judged(one, bought, r) for r in (linear, ranker)])
             print(
-                "new" if new_only else "repeats", cut, len(bought),
-                f"{one.hit.sum() / bought.sum():.3f}", np.round(figures[-1], 4).tolist(),
-                f"{time.perf_counter() - started:.0f} s", flush=True,
-            )  # fmt: skip
+                "new" if new_only else "repeats",
+                cut,
+                len(bought),
+                f"{one.hit.sum() / bought.sum():.3f}",
+                np.round(figures[-1], 4).tolist(),
+                f"{time.perf_counter() - started:.0f} s",
+                flush=True,
+            )
         print("mean", np.mean(figures, axis=0).round(4).tolist(), flush=True)
 
 

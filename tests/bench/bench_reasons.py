@@ -76,20 +76,18 @@ def costs(asked: Lists) -> None:
     """CPU of the parts of scoring, per user."""
     predictor, states, users = asked.predictor, asked.states, asked.users
     rows = np.arange(len(states))
-    timed("plain: lists", len(rows), lambda: [
-        predictor.listed(predictor.asked(states, rows, users), name, 50) for name in LISTS
-    ])  # fmt: skip
+    timed(
+        "plain: lists",
+        len(rows),
+        lambda: [predictor.listed(predictor.asked(states, rows, users), name, 50) for name in LISTS],
+    )
     timed("plain: vectors", len(rows), lambda: predictor.users(states, rows))
     timed("plain: chances", len(rows), lambda: predictor.chances(states))
     lists = {name: predictor.listed(asked.asked, name, 50) for name in LISTS}
-    timed("reasons of lists", len(rows), lambda: [
-        because(predictor, asked.asked, lists[name], name) for name in LISTS
-    ])  # fmt: skip
-    timed("reasons of chances", len(rows),
-          lambda: propensity_reasons(predictor, asked.history, states, users))  # fmt: skip
+    timed("reasons of lists", len(rows), lambda: [because(predictor, asked.asked, lists[name], name) for name in LISTS])
+    timed("reasons of chances", len(rows), lambda: propensity_reasons(predictor, asked.history, states, users))
     day = str(np.datetime64(int(states.as_of[0]), "D"))
-    timed("drift of vectors", len(rows),
-          lambda: embedding_drift(asked.history, day, predictor, users))  # fmt: skip
+    timed("drift of vectors", len(rows), lambda: embedding_drift(asked.history, day, predictor, users))
 
 
 def timed(what: str, users: int, work: Callable[[], object]) -> None:

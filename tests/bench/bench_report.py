@@ -19,10 +19,7 @@ import duckdb
 
 BEFORE, NIGHT = "2024-03-04", "2024-03-05"
 ITEMS, TOPICS, ROWS_PER_FILE = 30_000, 60, 100_000
-LIST = (
-    "[{{'item_id': 'shop:' || (hash(i * {salt} + k) % {items}), 'score': (1 - k / 50.0)::FLOAT}} "
-    "for k in range(50)]"
-)
+LIST = "[{{'item_id': 'shop:' || (hash(i * {salt} + k) % {items}), 'score': (1 - k / 50.0)::FLOAT}} for k in range(50)]"
 TOPIC = "printf('t%04d', 1 + (hash(i * {salt}) % {topics})::INT)"
 INTERESTS = (
     "[{{'topic_id': printf('t%04d', 1 + (hash(i * {salt} + k) % {topics})::INT), "
@@ -40,16 +37,19 @@ def _sql(pattern: str, salt: int) -> str:
 
 COLUMNS = {
     "user_features": {
-        "next_items": _sql(LIST, 3), "next_new_items": _sql(LIST, 5),
-        "is_cold_start": "hash(i) % 20 = 0", "model_version": "'1'",
+        "next_items": _sql(LIST, 3),
+        "next_new_items": _sql(LIST, 5),
+        "is_cold_start": "hash(i) % 20 = 0",
+        "model_version": "'1'",
     },
     "user_interests": {
-        "interests_long": _sql(INTERESTS, 7), "interests_short": _sql(INTERESTS, 11),
+        "interests_long": _sql(INTERESTS, 7),
+        "interests_short": _sql(INTERESTS, 11),
         "drift_stage": "CASE WHEN hash(i) % 5 = 0 THEN 'shifted' ELSE 'stable' END",
         "weeks": f"[{WEEK.format(back=f'({WEEKS} - k)')} for k in range({WEEKS})]",
-        "weekly_topics": f"[printf('t%04d', 1 + (hash(i + k) % {TOPICS})::INT) "
-        f"for k in range({WEEKS})]",
-        "drift_from_topic": _sql(TOPIC, 13), "drift_to_topic": _sql(TOPIC, 17),
+        "weekly_topics": f"[printf('t%04d', 1 + (hash(i + k) % {TOPICS})::INT) for k in range({WEEKS})]",
+        "drift_from_topic": _sql(TOPIC, 13),
+        "drift_to_topic": _sql(TOPIC, 17),
     },
     "user_signals": {
         "segment": "['new', 'active', 'regular', 'fading', 'lapsed'][1 + (hash(i) % 5)::INT]",
@@ -60,9 +60,10 @@ COLUMNS = {
         "week": WEEK.format(back=f"(1 + i // {TOPICS * TOPICS})"),
         "from_topic": f"printf('t%04d', 1 + (i % {TOPICS})::INT)",
         "to_topic": f"printf('t%04d', 1 + (i // {TOPICS} % {TOPICS})::INT)",
-        "users": "1 + (hash(i) % 40)::INT", "share": "0.01::FLOAT",
+        "users": "1 + (hash(i) % 40)::INT",
+        "share": "0.01::FLOAT",
     },
-}  # fmt: skip
+}
 
 
 def publish_rows(table: str, ds: str, rows: int) -> None:
@@ -92,8 +93,7 @@ def _rows_sql(table: str, ds: str, first: int, last: int) -> str:
     named = [f"{sql} AS {name}" for name, sql in columns.items()]
     if table == "user_features":
         chances = [it.name for it in table_named(table).columns if it.name.startswith("p_")]
-        named += [f"((hash(i * {n + 19}) % 10007) / 10007.0)::FLOAT AS {name}"
-                  for n, name in enumerate(chances)]  # fmt: skip
+        named += [f"((hash(i * {n + 19}) % 10007) / 10007.0)::FLOAT AS {name}" for n, name in enumerate(chances)]
     told = ", ".join([f"'{ds}' AS ds", "md5(i::VARCHAR) AS user_id", *named])
     return f"SELECT {told} FROM range({first}, {last}) t(i)"
 

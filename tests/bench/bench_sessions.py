@@ -92,9 +92,7 @@ def main() -> None:
         path = str(Path(folder) / "events.parquet")
         pq.write_table(made_up(arguments.events), path, row_group_size=200_000)
         events = spark.read.parquet(path)
-        kernel = measure(
-            lambda rows: sessionize(rows, {"shop": "UTC"}, GAP, LONGEST), events, arguments.rounds
-        )
+        kernel = measure(lambda rows: sessionize(rows, {"shop": "UTC"}, GAP, LONGEST), events, arguments.rounds)
         print(f"{arguments.events} events\nkernel  {kernel}")
         print(f"windows {measure(with_windows, events, arguments.rounds)}")
     spark.stop()

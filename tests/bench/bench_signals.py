@@ -42,9 +42,9 @@ def main() -> None:
     days = list(published("events", settings))
     columns = ["user_id", "platform", *EVENT_FIELDS, "query"]
     events = scan("events", None, settings).to_polars().select(columns)
-    events = events.with_columns(
-        text=pl.when(pl.col("event_type") == "search").then("query").otherwise("text")
-    ).drop("query")
+    events = events.with_columns(text=pl.when(pl.col("event_type") == "search").then("query").otherwise("text")).drop(
+        "query"
+    )
     print(f"{len(events)} events, {events['user_id'].n_unique()} users, {days[0]}..{days[-1]}")
     if (settings.landing / "_truth").is_dir():
         items = true_items(settings, events)
@@ -93,9 +93,7 @@ def coming_back(events: pl.DataFrame, days: list[str]) -> None:
         states = [with_answer(seen, ds, horizon).filter("is_regular") for ds in ends]
         fit, judge = pl.concat(states[:3]), pl.concat(states[3:])
         warned = judge.filter(pl.col("fading") >= WARNED)["gone"]
-        print(
-            f"no purchase in {horizon} days: {judge['gone'].mean():.3f} of {len(judge)} regulars,"
-        )
+        print(f"no purchase in {horizon} days: {judge['gone'].mean():.3f} of {len(judge)} regulars,")
         print(f"  {int(warned.sum())} of {len(warned)} warned ones")
         for names in (["recency"], ["recency", "visits"]):
             plain, full = (foretold(fit, judge, [*names, *more]) for more in ([], ["fading"]))
@@ -120,10 +118,9 @@ def due(events: pl.DataFrame, items: pl.DataFrame, ends: list[str]) -> None:
             ("the item", found, after, "item_id"),
             ("the item 14 days later", later, after, "item_id"),
             ("its topic", topics, by_topic, "topic_id"),
-            ("its topic 14 days later", topics.with_columns(pl.col("due_ds") + timedelta(14)),
-             by_topic, "topic_id"),
+            ("its topic 14 days later", topics.with_columns(pl.col("due_ds") + timedelta(14)), by_topic, "topic_id"),
             ("the most bought item", found.with_columns(item_id=pl.lit(most)), after, "item_id"),
-        ):  # fmt: skip
+        ):
             so_far = tally.setdefault(name, [0, 0])
             so_far[0] += hits(rows, answers.select("user_id", key, "on").unique(), key)
             so_far[1] += len(rows)
@@ -213,9 +210,15 @@ def on_day(seen: pl.DataFrame, ds: str) -> pl.DataFrame:
     recency = np.full(len(users), np.inf)
     np.minimum.at(recency, row, ago)
     return pl.DataFrame(
-        {"user_id": users, "is_regular": pace.is_regular, "fading": pace.fading, "recency": recency,
-         "gap": pace.usual_gap, "visits": np.bincount(row, minlength=len(users)).astype(float)}
-    ).with_columns(day=pl.lit(today), regular=pl.col("is_regular").cast(pl.Float64))  # fmt: skip
+        {
+            "user_id": users,
+            "is_regular": pace.is_regular,
+            "fading": pace.fading,
+            "recency": recency,
+            "gap": pace.usual_gap,
+            "visits": np.bincount(row, minlength=len(users)).astype(float),
+        }
+    ).with_columns(day=pl.lit(today), regular=pl.col("is_regular").cast(pl.Float64))
 
 
 def with_answer(seen: pl.DataFrame, ds: str, horizon: int) -> pl.DataFrame:

@@ -40,9 +40,7 @@ def history(events: pl.DataFrame) -> arrow_dataset.Dataset:
     users = listed.group_by("user", maintain_order=True).agg(events=pl.struct(names))
     ids = pa.array([f"{n:032x}" for n in range(len(users))])
     kind = USER_HISTORY.column("events").type
-    return arrow_dataset.dataset(
-        pa.table({"user_id": ids, "events": users["events"].to_arrow().cast(kind)})
-    )
+    return arrow_dataset.dataset(pa.table({"user_id": ids, "events": users["events"].to_arrow().cast(kind)}))
 
 
 def main() -> None:
@@ -66,8 +64,10 @@ def main() -> None:
     pair = (user[1:] == user[:-1]) & (place[1:] != place[:-1])
     same = (label[place[1:]] == label[place[:-1]])[pair].mean()
     chance = ((np.bincount(label[place]) / len(place)) ** 2).sum()
-    print(f"{len(ids)} items, {known.mean():.3f} known, {len(np.unique(label))} topics; of "
-          f"{pair.sum()} later pairs {same:.3f} share a topic, by chance {chance:.3f}")  # fmt: skip
+    print(
+        f"{len(ids)} items, {known.mean():.3f} known, {len(np.unique(label))} topics; of "
+        f"{pair.sum()} later pairs {same:.3f} share a topic, by chance {chance:.3f}"
+    )
 
 
 if __name__ == "__main__":

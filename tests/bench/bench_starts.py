@@ -11,13 +11,17 @@ import subprocess
 import sys
 
 PROGRAMS = (
-    "pipeline.storage.publish", "pipeline.storage.audit.command", "training.score", "training.train", "training.evaluate",
-    "training.encode_items", "training.build_topics",
-)  # fmt: skip
+    "pipeline.storage.publish",
+    "pipeline.storage.audit.command",
+    "training.score",
+    "training.train",
+    "training.evaluate",
+    "training.encode_items",
+    "training.build_topics",
+)
 IMPORTS = {
     "Great Expectations, as an audit imports it": (
-        "from pipeline.storage.audit.lean_import import lean\n"
-        "with lean(): import pipeline.storage.audit.suite"
+        "from pipeline.storage.audit.lean_import import lean\nwith lean(): import pipeline.storage.audit.suite"
     ),
     "Great Expectations, whole": "import pipeline.storage.audit.suite",
 }

@@ -32,9 +32,7 @@ NEVER = 1e9  # no split or merge is worth it: k-means alone
 
 def day(ds: str) -> tuple[DayItems, object]:
     settings = load_settings()
-    embeddings, items, history = (
-        open_day(settings, table, ds)[1] for table in (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY)
-    )
+    embeddings, items, history = (open_day(settings, table, ds)[1] for table in (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY))
     found = read_items(embeddings, items)
     return found, co_engagement(history, ds, found.ids)
 
@@ -55,9 +53,7 @@ def purity(truth: np.ndarray, labels: np.ndarray) -> float:
 def quality(ds: str) -> None:
     items, weights = day(ds)
     truth, none = planted(items), weights * 0
-    titles = open_encoder(load_settings()).encode(
-        [title or "" for title in items.facts["title"].to_pylist()]
-    )
+    titles = open_encoder(load_settings()).encode([title or "" for title in items.facts["title"].to_pylist()])
     texts = {"title": titles.astype(HALF), "title, category, brand": items.text}
     worlds = {f"{name} alone": item_vectors(text, none) for name, text in texts.items()}
     worlds["behaviour alone"] = item_vectors(np.zeros_like(items.text), weights)

@@ -52,10 +52,8 @@ def items(start: int, size: int, generator: np.random.Generator) -> dict[Table, 
     hashes = {"encoder": pa.array(["made up"] * size), "text_hash": ids}
     return {
         ITEMS: rows_of(ITEMS, size, title=pa.array(titles), **same, **days),
-        ITEM_EMBEDDINGS: rows_of(
-            ITEM_EMBEDDINGS, size, item_id=ids, embedding=vectors, **hashes
-        ),
-    }  # fmt: skip
+        ITEM_EMBEDDINGS: rows_of(ITEM_EMBEDDINGS, size, item_id=ids, embedding=vectors, **hashes),
+    }
 
 
 def word(number: int) -> str:
@@ -125,8 +123,7 @@ def main() -> None:
     for total in sorted(given.items):  # the peak is that of the largest so far
         seconds, cpu, peak = measured(total, int(total * given.users_per_item))
         grown = math.log(cpu / last[1]) / math.log(total / last[0]) if last else math.nan
-        print(f"{total} items: {seconds:.1f} s, {cpu:.1f} CPU s, peak {peak:.2f} GiB, "
-              f"exponent {grown:.2f}", flush=True)  # fmt: skip
+        print(f"{total} items: {seconds:.1f} s, {cpu:.1f} CPU s, peak {peak:.2f} GiB, exponent {grown:.2f}", flush=True)
         last = total, cpu
 
 

@@ -41,17 +41,23 @@ def world(
     known = rng.normal(size=(users, features)).astype(np.float32)
     base = 0.1 * np.exp(0.7 * known[:, 0] + 0.4 * known[:, 1] - 0.325)
     shape = 0.6 * known[:, 2] + 0.8 * (known[:, 3] > 0) * (known[:, 0] > 0) - 0.2
-    truth = np.clip(
-        0.03 + 0.03 * differ * shape / 0.7, -base.clip(max=0.9), 0.9 - base.clip(max=0.9)
-    )
+    truth = np.clip(0.03 + 0.03 * differ * shape / 0.7, -base.clip(max=0.9), 0.9 - base.clip(max=0.9))
     share = {"even": 0.5, "fifth": 0.2}.get(kind) or 1 / (1 + np.exp(-1.2 * known[:, 0]))
     treated = rng.random(users) < share
     outcome = (rng.random(users) < base.clip(max=0.9) + truth * treated).astype(float)
     made = Trial(
-        f"experiment:w{seed}", "old", "new", "buyers", names(users), treated, outcome,
-        np.where(treated, share, 1 - share) * np.ones(users), known,
-        tuple(map(str, range(features))), users,
-    )  # fmt: skip
+        f"experiment:w{seed}",
+        "old",
+        "new",
+        "buyers",
+        names(users),
+        treated,
+        outcome,
+        np.where(treated, share, 1 - share) * np.ones(users),
+        known,
+        tuple(map(str, range(features))),
+        users,
+    )
     return made, truth
 
 
@@ -65,9 +71,19 @@ def coverage(draws: int, worlds: tuple[str, ...], users: int = 2_000) -> None:
     `crossed`: the same figures of ordinary cross-fitting, each fold by models of all others.
     """
     for kind in worlds:
-        held = {name: [] for name in ("Qini holds 0", "Qini above 0", "p < 5%", "mean effect held",
-                                      "adjusted held", "crossed Qini above 0", "crossed p < 5%",
-                                      "refused as foretold")}  # fmt: skip
+        held = {
+            name: []
+            for name in (
+                "Qini holds 0",
+                "Qini above 0",
+                "p < 5%",
+                "mean effect held",
+                "adjusted held",
+                "crossed Qini above 0",
+                "crossed p < 5%",
+                "refused as foretold",
+            )
+        }
         for seed in range(draws):
             made, truth = world(users, seed, kind, differ=0.0)
             found = findings(made)
@@ -114,8 +130,11 @@ def recovery(draws: int, worlds: tuple[str, ...]) -> None:
                 scored, chosen = scored + found.scored, [*chosen, found.scorers.learner]
             means = {name: np.mean(values, axis=0) for name, values in rows.items()}
             said = ", ".join(f"{n} {worth:.0%} ({rho:.2f})" for n, (worth, rho) in means.items())
-            print(f"{kind}, {users:,} users, {seeds} draws: {said}; scored {scored / seeds:.0%}; "
-                  f"chosen {max(set(chosen), key=chosen.count)}", flush=True)  # fmt: skip
+            print(
+                f"{kind}, {users:,} users, {seeds} draws: {said}; scored {scored / seeds:.0%}; "
+                f"chosen {max(set(chosen), key=chosen.count)}",
+                flush=True,
+            )
 
 
 def _worth(uplift: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -138,18 +157,24 @@ def open_bandit() -> None:
     kinds = [f"user_feature_{number}" for number in range(4)] + ["position"]
     known = rows.select(kinds).with_columns(pl.col("position").cast(pl.String)).to_dummies()
     made = Trial(
-        "campaign:open_bandit", "others", "items above 0", "a click", names(len(rows)), treated,
-        rows["click"].to_numpy().astype(float), np.where(treated, share, 1 - share),
-        known.to_numpy().astype(np.float32), tuple(known.columns), len(rows),
-    )  # fmt: skip
+        "campaign:open_bandit",
+        "others",
+        "items above 0",
+        "a click",
+        names(len(rows)),
+        treated,
+        rows["click"].to_numpy().astype(float),
+        np.where(treated, share, 1 - share),
+        known.to_numpy().astype(np.float32),
+        tuple(known.columns),
+        len(rows),
+    )
     found = judge(made)
     clicks = [int(made.outcome[treated == arm].sum()) for arm in (False, True)]
     print(f"{len(rows):,} impressions, {share:.0%} of items treated, clicks {clicks}")
     for name, effect in (("difference", found.plain), ("adjusted", found.adjusted)):
-        print(f"{name}: {effect.value:+.4f}, 95% {effect.interval()[0]:+.4f} to "
-              f"{effect.interval()[1]:+.4f}")  # fmt: skip
-    print(f"scored: {found.scored}; {found.reason}; p {found.difference_p_value:.2f}; "
-          f"{found.scorers.learner}")  # fmt: skip
+        print(f"{name}: {effect.value:+.4f}, 95% {effect.interval()[0]:+.4f} to {effect.interval()[1]:+.4f}")
+    print(f"scored: {found.scored}; {found.reason}; p {found.difference_p_value:.2f}; {found.scorers.learner}")
 
 
 def cost(users: int) -> None:
@@ -164,9 +189,11 @@ def cost(users: int) -> None:
         found.scorers.score_users(places(some.users, made.name), some.features)
     scored = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{users:,} users, 55 features: judged {judged - began:.0f} CPU s, night scored "
-          f"{scored - judged:.0f} CPU s by {found.scorers.learner}, peak {peak:.1f} GiB of which "
-          f"features {made.features.nbytes / 2**30:.1f}; {found.reason}")  # fmt: skip
+    print(
+        f"{users:,} users, 55 features: judged {judged - began:.0f} CPU s, night scored "
+        f"{scored - judged:.0f} CPU s by {found.scorers.learner}, peak {peak:.1f} GiB of which "
+        f"features {made.features.nbytes / 2**30:.1f}; {found.reason}"
+    )
 
 
 def main() -> None:

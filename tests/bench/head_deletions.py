@@ -53,9 +53,7 @@ def _event_moves(given: Lists, head: int, named: list[tuple[int, int, int]]) -> 
     }
 
 
-def _moved_without(
-    given: Lists, head: int, units: list[tuple[int, int, int]], before: np.ndarray
-) -> np.ndarray:
+def _moved_without(given: Lists, head: int, units: list[tuple[int, int, int]], before: np.ndarray) -> np.ndarray:
     """[users] change without all units of each user, NaN for users without any."""
     moved = np.full(len(before), np.nan)
     users = np.unique([unit[0] for unit in units])

@@ -29,9 +29,17 @@ from training.ranking.fit_blends import fit_rankers
 from training.ranking.market import Sizes
 
 PRESET = replace(
-    PRESETS["quick"], targets=8, steps_per_epoch=60, epochs=3, reads_text=False, blend_users=400,
-    blend_effort=0.5, blend_seeds=1, ranked_items=1024, ease_items=256,
-)  # fmt: skip
+    PRESETS["quick"],
+    targets=8,
+    steps_per_epoch=60,
+    epochs=3,
+    reads_text=False,
+    blend_users=400,
+    blend_effort=0.5,
+    blend_seeds=1,
+    ranked_items=1024,
+    ease_items=256,
+)
 SIZES = Sizes(PRESET.ranked_items, PRESET.ease_items)
 CPU, OLDER = torch.device("cpu"), 1024
 
@@ -51,11 +59,17 @@ class World:
         folds = [("valid", 1), *(("train", week) for week in (2, 3, 4))]
         rows = self.shop.events.filter(pl.col("user") < self.users)
         parts = [
-            rows.filter(pl.col("at") < (day + 1 - WEEK * week) * 24).select("user").unique().sort(
-                "user").with_columns(known=pl.lit((day + 1 - WEEK * week) * 24),
-                until=pl.lit((day + 1 - WEEK * (week - 1)) * 24), fold=pl.lit(fold))
+            rows.filter(pl.col("at") < (day + 1 - WEEK * week) * 24)
+            .select("user")
+            .unique()
+            .sort("user")
+            .with_columns(
+                known=pl.lit((day + 1 - WEEK * week) * 24),
+                until=pl.lit((day + 1 - WEEK * (week - 1)) * 24),
+                fold=pl.lit(fold),
+            )
             for fold, week in folds
-        ]  # fmt: skip
+        ]
         examples = self.examples(pl.concat(parts))
         last = int(examples.as_of[~examples.is_train].max())
         seen = count_items(examples, last, len(self.shop.catalogue))
@@ -63,9 +77,17 @@ class World:
         features = examples.features[examples.is_train]
         spread = features.std(axis=0)
         return TrainingData(
-            self.shop.clock.ds(day), examples, self.shop.catalogue, vocabulary, last, {}, {},
-            features.mean(axis=0), np.where(spread > 1e-6, spread, 1.0), start,
-        )  # fmt: skip
+            self.shop.clock.ds(day),
+            examples,
+            self.shop.catalogue,
+            vocabulary,
+            last,
+            {},
+            {},
+            features.mean(axis=0),
+            np.where(spread > 1e-6, spread, 1.0),
+            start,
+        )
 
     def catalogue(self, day: int) -> Catalogue:
         """As of the night before: an item that is new on the day is known to nobody."""
@@ -91,12 +113,16 @@ def trained_on(data: TrainingData, preset: Preset) -> TrainedModel:
         fitted = fit(data, preset, Path(folder), CPU)
     model = fitted.model.eval()
     card = Card(
-        data.ds, data.ds, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
-        list(data.catalogue.platforms), {}, learned_to=data.last_day,
-    )  # fmt: skip
-    print(
-        f"model of {data.ds}: {sum(p.cpu_seconds for p in fitted.progress):.0f} CPU s", flush=True
+        data.ds,
+        data.ds,
+        asdict(preset),
+        model.shape.as_dict(),
+        data.catalogue.encoder,
+        list(data.catalogue.platforms),
+        {},
+        learned_to=data.last_day,
     )
+    print(f"model of {data.ds}: {sum(p.cpu_seconds for p in fitted.progress):.0f} CPU s", flush=True)
     return TrainedModel(model, data.vocabulary, card, CPU, None, plain_propensities())
 
 
@@ -122,9 +148,7 @@ class Market:
         touched = rows if self.known is None else rows.filter(pl.col("at") >= self.last)
         new = touched["user"].unique().sort()
         states = self.world.examples(
-            pl.DataFrame({"user": new}).with_columns(
-                known=pl.lit(hour), until=pl.lit(hour), fold=pl.lit("train")
-            )
+            pl.DataFrame({"user": new}).with_columns(known=pl.lit(hour), until=pl.lit(hour), fold=pl.lit("train"))
         )
         items = len(self.world.shop.catalogue)
         as_of = self.world.shop.day(day)
@@ -158,9 +182,7 @@ class Line:
     def serving(self) -> TrainedModel:
         return self.trained or self.champion
 
-    def hour(
-        self, examples: Examples, catalogue: Catalogue, trend: np.ndarray, champion: Quality
-    ) -> Quality:
+    def hour(self, examples: Examples, catalogue: Catalogue, trend: np.ndarray, champion: Quality) -> Quality:
         """Judges, decides and learns; returns how what served answered."""
         served = quality(self.trained, examples, catalogue, trend) if self.trained else champion
         asked, new, old = int((~np.isnan(champion.loss)).sum()), None, None

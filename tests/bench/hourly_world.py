@@ -69,7 +69,8 @@ class Shop:
         days = pl.Series([self.clock.ds(day) for day in range(self.clock.days)], dtype=pl.String)
         moment = pl.from_epoch("time", "ms").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
         found = self.events.select(
-            "user", "at",
+            "user",
+            "at",
             item_id=self.items.gather(self.events["item"]),
             event_type=pl.Series(KINDS).gather(self.events["kind"]),
             event_time=moment,
@@ -77,7 +78,7 @@ class Shop:
             quantity=pl.when(pl.col("quantity") > 0).then("quantity").cast(pl.Float64),
             price=pl.when(pl.col("price") >= 0).then(pl.col("price") / 100).cast(pl.Float64),
             text=pl.lit(None, pl.String),
-        )  # fmt: skip
+        )
         return found.with_columns(platform=pl.col("item_id").str.split(":").list.first())
 
     def examples(self, rows: pl.DataFrame) -> pa.Table:
@@ -106,16 +107,14 @@ class Shop:
         days = [self.clock.ds(max(0, (known - 1) // 24)) for known in rows["known"].to_list()]
         columns = {
             "user_id": [f"{n * 2654435761 % 2**32:08x}{n:024x}" for n in rows["user"].to_list()],
-            "cutoff_ds": days, "ds": days, "fold": rows["fold"].to_list(),
-        }  # fmt: skip
+            "cutoff_ds": days,
+            "ds": days,
+            "fold": rows["fold"].to_list(),
+        }
         is_labelled = rows["until"] - rows["known"] == WEEK * 24
         for head in HEADS:
             act, _, span = head.rpartition("_")
-            told = (
-                rows["kinds"].list.contains(ACTS[act])
-                if act in ACTS
-                else (rows["kinds"].list.len() == 0)
-            )
+            told = rows["kinds"].list.contains(ACTS[act]) if act in ACTS else (rows["kinds"].list.len() == 0)
             known = is_labelled & (span == f"{WEEK}d")
             columns[head] = told.set(~known, None).to_arrow()
         for name in ("events", "future", "daily"):
@@ -135,9 +134,7 @@ def _daily(past: pl.DataFrame) -> pl.DataFrame:
     return counts.sort(keys).group_by("row").agg(daily=entry)
 
 
-def shop_of(
-    events: int, days: int, seed: int, density: float = 1.0, common: tuple[float, int] = (0.0, 0)
-) -> Shop:
+def shop_of(events: int, days: int, seed: int, density: float = 1.0, common: tuple[float, int] = (0.0, 0)) -> Shop:
     """A generated shop whose people come `density` times as often.
 
     `common`: share of people whose strongest interest moves to one topic, all on one day; the
@@ -164,9 +161,7 @@ def shop_of(
     return Shop(rows, shifts, pl.Series(ids), _catalogue(world, ids), world.clock)
 
 
-def _world(
-    events: int, days: int, seed: int, density: float, common: tuple[float, int]
-) -> World:  # fmt: skip
+def _world(events: int, days: int, seed: int, density: float, common: tuple[float, int]) -> World:
     def moved(rng: np.random.Generator, number: int, days: int) -> People:
         people = plant_people(rng, max(20, round(number / density)), days)
         chosen = np.random.default_rng(seed).random(len(people)) < common[0]
@@ -189,9 +184,10 @@ def _catalogue(world: World, ids: list[str]) -> Catalogue:
     vectors = fit("tfidf", found.title).encode(found.title)
     table = pa.table(
         {
-            "item_id": ids, "encoder": ["tfidf"] * len(ids),
+            "item_id": ids,
+            "encoder": ["tfidf"] * len(ids),
             "embedding": pa.array(list(vectors), pa.list_(pa.float32())),
         }
-    )  # fmt: skip
+    )
     known = [world.clock.ds(max(int(day), 0)) for day in found.first_day]
     return build_catalogue(table, pa.table({"item_id": ids, "first_ds": known}))

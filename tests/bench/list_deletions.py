@@ -67,8 +67,7 @@ def list_deletions(given: Lists, name: str) -> dict[str, Moved]:
         for what, gone in cuts.items()
     }
     votes = [
-        _transformer_votes(given, one, ranked.item[tried], name)
-        for one in (history, _cut(history, cuts["named"]))
+        _transformer_votes(given, one, ranked.item[tried], name) for one in (history, _cut(history, cuts["named"]))
     ]
     moved["named, by the transformer"] = np.abs(votes[1] - votes[0])
     repeat = np.array([item in mine for item, mine in zip(ranked.item[tried], own, strict=True)])
@@ -81,9 +80,7 @@ def list_deletions(given: Lists, name: str) -> dict[str, Moved]:
     }
 
 
-def _named(
-    given: Lists, ranked: Ranked, tried: np.ndarray, name: str
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _named(given: Lists, ranked: Ranked, tried: np.ndarray, name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """For each tried entry: the named own items, and all own items."""
     named = [np.zeros(0, int)] * len(tried)
     own = list(named)

@@ -29,9 +29,7 @@ PERSON = ("kind", "start_ds", "churned_ds", "to_topic", "topics", "weights")
 
 def arguments(doc: str | None) -> argparse.ArgumentParser:
     """A parser of the samples to plant."""
-    parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--density", type=float, default=1.0)
@@ -129,16 +127,12 @@ def in_home(settings: Settings, ds: str, true_topics: bool) -> Planted:
     """What a home filled from a sample knows on `ds`: with the night's topics, or the true ones."""
     folder = settings.landing / "_truth"
     users, shifts = (pl.read_parquet(folder / f"{name}.parquet") for name in ("users", "shifts"))
-    told = users.filter(~pl.col("is_bot")).join(
-        shifts.drop("webshop_id", "marketplace_id"), on="person_id", how="left"
-    )
+    told = users.filter(~pl.col("is_bot")).join(shifts.drop("webshop_id", "marketplace_id"), on="person_id", how="left")
     key = load_user_key(settings.home)
     names = [pseudonym(key, _identity(row)) for row in told.iter_rows(named=True)]
     people = told.select(*PERSON).with_columns(user_id=pl.Series(names))
     history = pl.DataFrame(read(USER_HISTORY.name, ds, settings).select(["user_id", "events"]))
-    fields = {
-        to: pl.col("events").list.eval(pl.element().struct.field(f)) for to, f in LISTS.items()
-    }
+    fields = {to: pl.col("events").list.eval(pl.element().struct.field(f)) for to, f in LISTS.items()}
     histories = history.select("user_id", **fields).sort("user_id")
     item_id = pl.col("platform") + ":" + pl.col("raw_id")
     items = pl.read_parquet(folder / "items.parquet")
@@ -148,9 +142,7 @@ def in_home(settings: Settings, ds: str, true_topics: bool) -> Planted:
         topics = pl.DataFrame(read(ITEM_TOPICS.name, ds, settings).select(["item_id", "topic_id"]))
         people = people.join(_same_topics(true, topics), on="to_topic", how="left")
         people = people.drop("to_topic").rename({"topic_id": "to_topic"})
-    joined = histories.select("user_id").join(
-        people, on="user_id", how="left", maintain_order="left"
-    )
+    joined = histories.select("user_id").join(people, on="user_id", how="left", maintain_order="left")
     return Planted(histories, topics, joined, ds)
 
 

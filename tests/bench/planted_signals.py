@@ -13,9 +13,7 @@ EACH = 10  # accounts of a kind
 STEADY, LATELY = 15, 20  # events, and days since the last, of users whose account is taken over
 
 
-def plant(
-    events: pl.DataFrame, items: pl.DataFrame, ds: str, seed: int
-) -> tuple[pl.DataFrame, dict[str, str]]:
+def plant(events: pl.DataFrame, items: pl.DataFrame, ds: str, seed: int) -> tuple[pl.DataFrame, dict[str, str]]:
     """Rows to be added, and the kind of each account: bots (hundreds of views on five days, two to
     thirty seconds apart), resellers (dozens of pieces of few items, several times), takeovers (dear
     things of other topics, bought by several within minutes at three at night)."""
@@ -42,14 +40,21 @@ class Rows:
         self.ids, self.prices = known["item_id"].to_list(), known["price"].to_numpy()
         self.rows: list[tuple[object, ...]] = []
 
-    def add(
-        self, user: str, item: int, kind: str, when: datetime, pieces: float | None = None
-    ) -> None:
+    def add(self, user: str, item: int, kind: str, when: datetime, pieces: float | None = None) -> None:
         name = self.ids[item]
         self.rows.append(
-            (user, name.split(":")[0], name, kind, when, when.date().isoformat(), pieces,
-             float(self.prices[item]), None)
-        )  # fmt: skip
+            (
+                user,
+                name.split(":")[0],
+                name,
+                kind,
+                when,
+                when.date().isoformat(),
+                pieces,
+                float(self.prices[item]),
+                None,
+            )
+        )
 
 
 def _bot(rows: Rows, user: str, day: datetime, generator: np.random.Generator) -> None:
@@ -101,13 +106,9 @@ def true_items(settings: Settings, events: pl.DataFrame) -> pl.DataFrame:
     """The sample's items with their true topics."""
     items = pl.read_parquet(settings.landing / "_truth/items.parquet")
     price = events.group_by("item_id").agg(pl.col("price").median())
-    names = items.select(
-        "platform", "title", item_id=pl.col("platform") + ":" + pl.col("raw_id"), topic_id="topic"
-    )
+    names = items.select("platform", "title", item_id=pl.col("platform") + ":" + pl.col("raw_id"), topic_id="topic")
     return names.join(price, on="item_id", how="left")
 
 
-TYPES = (
-    pl.String, pl.String, pl.Datetime("us", "UTC"), pl.String, pl.Float64, pl.Float64, pl.String
-)  # fmt: skip
+TYPES = (pl.String, pl.String, pl.Datetime("us", "UTC"), pl.String, pl.Float64, pl.Float64, pl.String)
 SCHEMA = {"user_id": pl.String, "platform": pl.String} | dict(zip(EVENT_FIELDS, TYPES, strict=True))

@@ -38,8 +38,14 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
     """A home with landed days and an Airflow of its own."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("e2e")
-        variables = {"HOME": home, "AIRFLOW_PORT": free_port(), "TRAIN_PRESET": "tiny",
-                     "SPARK_PARTITIONS": 2, "RETRY_SECONDS": 1, "ALLOW_EMPTY": "true"}  # fmt: skip
+        variables = {
+            "HOME": home,
+            "AIRFLOW_PORT": free_port(),
+            "TRAIN_PRESET": "tiny",
+            "SPARK_PARTITIONS": 2,
+            "RETRY_SECONDS": 1,
+            "ALLOW_EMPTY": "true",
+        }
         for name, value in variables.items():
             patch.setenv(f"TIDEMARK_{name}", str(value))
         settings = load_settings()
@@ -64,15 +70,11 @@ def night(airflow: SimpleNamespace, last: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture(scope="module")
-def after_backfill(
-    airflow: SimpleNamespace, last: str, night: object
-) -> dict[str, dict[str, Publication]]:
+def after_backfill(airflow: SimpleNamespace, last: str, night: object) -> dict[str, dict[str, Publication]]:
     """Both last days as a backfill with two active runs; what is published then."""
     days = ["--from-date", shift(last, -1), "--to-date", last]
     kind = ["--max-active-runs", "2", "--reprocess-behavior", "completed"]
-    done = call(
-        "-m", "pipeline.airflow", "backfill", "create", "--dag-id", "nightly_features", *days, *kind
-    )
+    done = call("-m", "pipeline.airflow", "backfill", "create", "--dag-id", "nightly_features", *days, *kind)
     assert done.returncode == 0, done.stderr
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -97,9 +99,7 @@ def test_the_night_ends_well_and_says_what_it_did(night: subprocess.CompletedPro
     assert re.search(r"users scored +\d+ by model 1\b", night.stdout)
 
 
-def test_the_first_night_trained_a_champion(
-    airflow: SimpleNamespace, last: str, night: object
-) -> None:
+def test_the_first_night_trained_a_champion(airflow: SimpleNamespace, last: str, night: object) -> None:
     runs = airflow.client.get("dags/nightly_features/dagRuns?run_type=manual")["dag_runs"]
     (run,) = (run for run in runs if run["partition_key"] == shift(last, -1))
     path = f"dags/nightly_features/dagRuns/{run['dag_run_id']}/taskInstances?limit=200"
@@ -108,9 +108,7 @@ def test_the_first_night_trained_a_champion(
     assert set(states.values()) == {"success"}
 
 
-def test_every_active_user_is_scored_once(
-    airflow: SimpleNamespace, last: str, after_backfill: object
-) -> None:
+def test_every_active_user_is_scored_once(airflow: SimpleNamespace, last: str, after_backfill: object) -> None:
     for ds in (shift(last, -1), last):
         users = read("user_features", ds, airflow.settings)["user_id"].to_pylist()
         expected = read("user_history", ds, airflow.settings)["user_id"].to_pylist()
@@ -121,8 +119,7 @@ def test_every_active_user_is_scored_once(
 def test_a_day_done_before_was_not_published_again(
     last: str, night: object, after_backfill: dict[str, dict[str, Publication]]
 ) -> None:
-    by = {name: days[shift(last, -1)].run for name, days in after_backfill.items()
-          if shift(last, -1) in days}  # fmt: skip
+    by = {name: days[shift(last, -1)].run for name, days in after_backfill.items() if shift(last, -1) in days}
     assert set(by) == {table for step in STEPS for table in step.tables}
     assert all(run.startswith("nightly_features.manual__") for run in by.values()), by
 
@@ -130,16 +127,12 @@ def test_a_day_done_before_was_not_published_again(
 def test_the_range_load_gives_the_rows_of_the_backfill(
     airflow: SimpleNamespace, last: str, after_backfill: dict[str, dict[str, Publication]]
 ) -> None:
-    done = call(
-        "-m", "pipeline", "run", "--from", shift(last, -1), "--to", last, "--until", "encode"
-    )
+    done = call("-m", "pipeline", "run", "--from", shift(last, -1), "--to", last, "--until", "encode")
     assert done.returncode == 0, done.stdout + done.stderr
     assert publications(airflow.settings) == after_backfill
 
 
-def test_downstream_dags_are_told_the_partition(
-    airflow: SimpleNamespace, last: str, after_backfill: object
-) -> None:
+def test_downstream_dags_are_told_the_partition(airflow: SimpleNamespace, last: str, after_backfill: object) -> None:
     events = airflow.client.get("assets/events?order_by=timestamp")["asset_events"]
     keys = [(event["name"], event["partition_key"]) for event in events]
     assert set(keys) == {("user_features", shift(last, -1)), ("user_features", last)}
@@ -151,9 +144,12 @@ def publications(settings: Settings) -> dict[str, dict[str, Publication]]:
 
 def call(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *arguments], env=dict(os.environ), capture_output=True, text=True,
+        [sys.executable, *arguments],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
         cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    )
 
 
 def free_port() -> int:

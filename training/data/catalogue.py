@@ -97,9 +97,7 @@ def _first_days(item_ids: pa.Array, items: pa.Table | None) -> np.ndarray:
     return days[pc.fill_null(found, -1).to_numpy(zero_copy_only=False)]
 
 
-def open_table(
-    settings: Settings, table: Table, ds: str, pins: Pins
-) -> tuple[int, arrow_dataset.Dataset]:
+def open_table(settings: Settings, table: Table, ds: str, pins: Pins) -> tuple[int, arrow_dataset.Dataset]:
     """One published day, of the pinned snapshot or of the one that all processes agree on."""
     pinned = pins.get(table.name)
     return open_day(settings, table, ds, lambda newest: pinned or distributed.agreed(newest))

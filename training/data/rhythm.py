@@ -13,17 +13,25 @@ EARLIER = (2, 3, 5)  # visits back
 LONG_AGO = (337, 365)  # days: the month that follows the state, a year earlier
 VISITS = (
     *(f"visit_{number}_ago" for number in EARLIER),
-    "gap_last", "gap_mean", "gap_spread", "gap_longest",
+    "gap_last",
+    "gap_mean",
+    "gap_spread",
+    "gap_longest",
     *(f"decayed_{days}d" for days in HALF_LIVES),
-    "rate", "overdue", "speeding_up",
-)  # fmt: skip
-BASKETS = (
-    "basket_last", "basket_mean", "basket_largest", "value_last", "value_mean", "value_largest"
-)  # fmt: skip
+    "rate",
+    "overdue",
+    "speeding_up",
+)
+BASKETS = ("basket_last", "basket_mean", "basket_largest", "value_last", "value_mean", "value_largest")
 RETURNS = (
-    "return_recency", "return_days", "returns_decayed_28d", "returns_decayed_112d",
-    "return_days_share", "returns_share", "returned_value_share",
-)  # fmt: skip
+    "return_recency",
+    "return_days",
+    "returns_decayed_28d",
+    "returns_decayed_112d",
+    "return_days_share",
+    "returns_share",
+    "returned_value_share",
+)
 RHYTHM = (
     *(f"active_{name}" for name in VISITS),
     *(f"purchase_{name}" for name in VISITS),
@@ -83,21 +91,24 @@ def rhythm(daily: Column, as_of: np.ndarray) -> np.ndarray:
     returned = visits(kind == EVENT_TYPES.index("return"))
     low, high = LONG_AGO
     columns = [
-        *_visit_columns(active), *_visit_columns(bought), *_basket_columns(bought),
+        *_visit_columns(active),
+        *_visit_columns(bought),
+        *_basket_columns(bought),
         *_return_columns(returned, bought),
         bought.total((bought.ago >= low) & (bought.ago < high)),
-    ]  # fmt: skip
+    ]
     return np.log1p(np.maximum(np.stack(columns, axis=1), 0)).astype(np.float32)
 
 
-def _visits(
-    rows: np.ndarray, ago: np.ndarray, events: np.ndarray, value: np.ndarray, size: int
-) -> Visits:
+def _visits(rows: np.ndarray, ago: np.ndarray, events: np.ndarray, value: np.ndarray, size: int) -> Visits:
     pairs, place = np.unique(rows.astype(np.int64) << 32 | ago, return_inverse=True)
     return Visits(
-        pairs >> 32, pairs & 0xFFFFFFFF, np.bincount(place, events, len(pairs)),
-        np.bincount(place, value, len(pairs)), size,
-    )  # fmt: skip
+        pairs >> 32,
+        pairs & 0xFFFFFFFF,
+        np.bincount(place, events, len(pairs)),
+        np.bincount(place, value, len(pairs)),
+        size,
+    )
 
 
 def _visit_columns(visits: Visits) -> list[np.ndarray]:
@@ -113,10 +124,15 @@ def _visit_columns(visits: Visits) -> list[np.ndarray]:
     decayed = [visits.decayed(days) for days in HALF_LIVES]
     return [
         *(visits.at(visits.ago, number) for number in EARLIER),
-        visits.at(visits.ago, 2) - recency, mean, spread, visits.largest(gap, row), *decayed,
-        visits.count / (visits.largest(visits.ago) + 30), overdue,
+        visits.at(visits.ago, 2) - recency,
+        mean,
+        spread,
+        visits.largest(gap, row),
+        *decayed,
+        visits.count / (visits.largest(visits.ago) + 30),
+        overdue,
         (decayed[2] + 0.1) / (decayed[4] + 0.1),
-    ]  # fmt: skip
+    ]
 
 
 def _basket_columns(bought: Visits) -> list[np.ndarray]:

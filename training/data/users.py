@@ -16,9 +16,17 @@ from training.data.sequences import Sequences, sequences
 from training.data.windowed_counts import WindowedCounts, windowed_counts
 
 HEADS = (
-    "click_7d", "click_28d", "cart_7d", "cart_28d", "purchase_7d", "purchase_28d",
-    "return_7d", "return_28d", "churn_7d", "churn_28d",
-)  # fmt: skip
+    "click_7d",
+    "click_28d",
+    "cart_7d",
+    "cart_28d",
+    "purchase_7d",
+    "purchase_28d",
+    "return_7d",
+    "return_28d",
+    "churn_7d",
+    "churn_28d",
+)
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,7 @@ def load_examples(
         mine = buckets(batch["user_id"], shards) == shard
         kept.append(batch.filter(pa.array(mine)))
     table = pa.Table.from_batches(kept, schema=rows.schema)
-    ordered = table.take(
-        pc.sort_indices(table, [(k, "ascending") for k in ("user_id", "cutoff_ds")])
-    )
+    ordered = table.take(pc.sort_indices(table, [(k, "ascending") for k in ("user_id", "cutoff_ds")]))
     if users is not None:
         first = pc.unique(ordered["user_id"])[:users]
         ordered = ordered.filter(pc.is_in(ordered["user_id"], first))
@@ -90,9 +96,7 @@ def to_examples(table: pa.Table, catalogue: Catalogue) -> Examples:
         key=np.array(numbers, dtype=np.int64) * 65_536 + as_of,
         is_train=plain(pc.equal(table["fold"], "train")).to_numpy(zero_copy_only=False),
         future=sequences(table["future"], catalogue),
-        labels=np.stack(labels, axis=1)
-        if table.num_rows
-        else np.zeros((0, len(HEADS)), np.float32),
+        labels=np.stack(labels, axis=1) if table.num_rows else np.zeros((0, len(HEADS)), np.float32),
     )
 
 
@@ -105,9 +109,7 @@ def check_trainable(train_rows: int, valid_rows: int, ds: str) -> None:
         )
 
 
-def user_states(
-    table: pa.Table | pa.RecordBatch, as_of: np.ndarray, catalogue: Catalogue
-) -> UserStates:
+def user_states(table: pa.Table | pa.RecordBatch, as_of: np.ndarray, catalogue: Catalogue) -> UserStates:
     """From rows with `user_id`, `events` and `daily`."""
     return UserStates(
         plain(table["user_id"]),

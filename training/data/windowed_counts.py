@@ -17,8 +17,11 @@ FEATURES = (
     *(f"spend_{window}d" for window in WINDOWS),
     *(f"active_days_{window}d" for window in WINDOWS),
     *(f"purchase_days_{window}d" for window in WINDOWS),
-    "recency", "tenure", "purchase_recency", "platforms",
-)  # fmt: skip
+    "recency",
+    "tenure",
+    "purchase_recency",
+    "platforms",
+)
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,7 @@ def _distinct(rows: np.ndarray, what: np.ndarray, keep: np.ndarray, size: int) -
     return np.bincount(pairs >> 32, minlength=size).astype(np.float64)
 
 
-def _extreme(
-    rows: np.ndarray, ago: np.ndarray, keep: np.ndarray, size: int, choose: np.ufunc
-) -> np.ndarray:
+def _extreme(rows: np.ndarray, ago: np.ndarray, keep: np.ndarray, size: int, choose: np.ufunc) -> np.ndarray:
     """The nearest (minimum) or farthest (maximum) day per row; 365 or 0 where there is none."""
     found = np.full(size, 365 if choose is np.minimum else 0, dtype=np.float64)
     choose.at(found, rows[keep], ago[keep])

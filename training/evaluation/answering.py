@@ -51,9 +51,7 @@ class Answering:
     chances: np.ndarray  # [rows, HEADS]
 
 
-def answering(
-    trained: TrainedModel, examples: Examples, catalogue: Catalogue, known: Known
-) -> Answering:
+def answering(trained: TrainedModel, examples: Examples, catalogue: Catalogue, known: Known) -> Answering:
     """The published lists, the transformer alone, and the published propensities."""
     predictor = Predictor.of(trained, catalogue, known.engaged)
     rankers: list[tuple[str, Ranker]] = [

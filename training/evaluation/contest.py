@@ -13,9 +13,7 @@ from training.evaluation.slices import ALL, METRICS, SliceFigures, judge_slice, 
 OURS = ("published", "transformer", "transformer_ids")  # parts of the model are no baselines
 
 
-def list_verdicts(
-    evaluation: Evaluation, examples: Examples
-) -> tuple[list[Verdict], dict[str, Interval]]:
+def list_verdicts(evaluation: Evaluation, examples: Examples) -> tuple[list[Verdict], dict[str, Interval]]:
     """The best baseline of each list and slice, and every ranker's list/slice/ranker/metric.
 
     The best is picked on the window that is judged, which flatters the baselines, not the model.
@@ -48,20 +46,22 @@ def head_verdicts(evaluation: Evaluation) -> list[Verdict]:
 
 def best_rankers(verdicts: list[Verdict], metric: str = "ndcg_10") -> dict[str, list[str]]:
     """The published ranker and the best baseline of each list."""
-    return {
-        v.question: ["published", v.best] for v in verdicts if v.slice == ALL and v.metric == metric
-    }
+    return {v.question: ["published", v.best] for v in verdicts if v.slice == ALL and v.metric == metric}
 
 
-def _best(
-    name: str, part: str, metric: str, one: SliceFigures, means: dict[str, Interval]
-) -> Verdict:
+def _best(name: str, part: str, metric: str, one: SliceFigures, means: dict[str, Interval]) -> Verdict:
     rivals = [ranker for ranker in one.figures if ranker not in OURS]
     best = max(rivals, key=lambda ranker: means[f"{ranker}/{metric}"][0])
     return Verdict(
-        name, part, metric, one.users, best, means[f"{best}/{metric}"],
-        means[f"published/{metric}"], one.gain("published", best, metric),
-    )  # fmt: skip
+        name,
+        part,
+        metric,
+        one.users,
+        best,
+        means[f"{best}/{metric}"],
+        means[f"published/{metric}"],
+        one.gain("published", best, metric),
+    )
 
 
 def _best_loss(head: str, labels: np.ndarray, chances: Chances) -> Verdict:
@@ -69,9 +69,15 @@ def _best_loss(head: str, labels: np.ndarray, chances: Chances) -> Verdict:
     best = min((n for n in losses if n not in OURS), key=lambda n: losses[n].mean())
     gain = interval(losses[best] - losses["published"])
     return Verdict(
-        head, ALL, "log_loss", len(labels), best, interval(losses[best]),
-        interval(losses["published"]), gain,
-    )  # fmt: skip
+        head,
+        ALL,
+        "log_loss",
+        len(labels),
+        best,
+        interval(losses[best]),
+        interval(losses["published"]),
+        gain,
+    )
 
 
 def _best_area(head: str, labels: np.ndarray, chances: Chances) -> Verdict:
@@ -80,6 +86,12 @@ def _best_area(head: str, labels: np.ndarray, chances: Chances) -> Verdict:
     gain = gain_of_metric(auc, labels, chances["published"], chances[best], METRIC_DRAWS)
     nothing = float("nan")
     return Verdict(
-        head, ALL, "auc", len(labels), best, (areas[best], nothing, nothing),
-        (areas["published"], nothing, nothing), gain,
-    )  # fmt: skip
+        head,
+        ALL,
+        "auc",
+        len(labels),
+        best,
+        (areas[best], nothing, nothing),
+        (areas["published"], nothing, nothing),
+        gain,
+    )

@@ -30,10 +30,7 @@ def intervals(values: dict[str, np.ndarray], draws: int = DRAWS) -> dict[str, In
     with np.errstate(invalid="ignore", divide="ignore"):
         means = taken @ np.where(known, stacked, 0) / (taken @ known)
         middle = np.where(known, stacked, 0).sum(axis=0) / known.sum(axis=0)
-    return {
-        name: (float(middle[column]), *_bounds(means[:, column]))
-        for column, name in enumerate(values)
-    }
+    return {name: (float(middle[column]), *_bounds(means[:, column])) for column, name in enumerate(values)}
 
 
 def interval(values: np.ndarray, draws: int = DRAWS) -> Interval:
@@ -46,9 +43,7 @@ def of_metric(metric: Metric, labels: np.ndarray, chances: np.ndarray, draws: in
     return paired(lambda a, b: metric(a, b[:, 0]), labels, chances[:, None], draws)
 
 
-def gain_of_metric(
-    metric: Metric, labels: np.ndarray, new: np.ndarray, old: np.ndarray, draws: int
-) -> Interval:
+def gain_of_metric(metric: Metric, labels: np.ndarray, new: np.ndarray, old: np.ndarray, draws: int) -> Interval:
     """metric(new) - metric(old) on the same draws of users."""
     both = np.stack([new, old], axis=1)
     return paired(lambda a, b: metric(a, b[:, 0]) - metric(a, b[:, 1]), labels, both, draws)

@@ -66,9 +66,7 @@ def quality(places: np.ndarray, answers: Answers) -> Figures:
     return found
 
 
-def judge(
-    rankers: list[tuple[str, Ranker]], examples: Examples, catalogue: Catalogue, users: int
-) -> Judged:
+def judge(rankers: list[tuple[str, Ranker]], examples: Examples, catalogue: Catalogue, users: int) -> Judged:
     """Ranks the whole catalogue for the first `users` rows that have an answer.
 
     A name may come twice, for two lists that are scored differently.
@@ -105,9 +103,7 @@ def shares(examples: Examples, items: int) -> np.ndarray:
     return counts / counts.sum()
 
 
-def _scored(
-    rankers: list[tuple[str, Ranker]], rows: np.ndarray
-) -> Iterator[tuple[str, str, np.ndarray]]:
+def _scored(rankers: list[tuple[str, Ranker]], rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
     """List, ranker and scores; a ranker that answers both lists is asked once."""
     for ranker, fitted in rankers:
         scores = fitted.scores(rows)

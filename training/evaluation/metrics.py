@@ -27,9 +27,7 @@ def ndcg(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
         return np.where(relevant > 0, gain / ideal, np.nan)
 
 
-def reciprocal_rank(
-    scores: np.ndarray, relevant: np.ndarray, number: np.ndarray, never: float
-) -> np.ndarray:
+def reciprocal_rank(scores: np.ndarray, relevant: np.ndarray, number: np.ndarray, never: float) -> np.ndarray:
     """[users] 1 / rank of the best relevant item in the whole order; 0 where none was ranked.
 
     `scores` and `relevant` are [users, items], equal scores ordered by position; an item scored

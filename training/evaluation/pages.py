@@ -7,11 +7,21 @@ from html import escape
 from training.evaluation.report import Interval, Report, heads_of, lists_of, of_list
 
 METRICS = {
-    "ndcg_10": "NDCG@10", "recall_10": "Recall@10", "hit_10": "HitRate@10", "mrr": "MRR",
-    "ndcg_20": "NDCG@20", "recall_20": "Recall@20", "coverage_10": "coverage",
-    "novelty_10": "novelty, bits", "diversity_10": "diversity",
-    "log_loss": "log-loss", "auc": "AUC", "pr_auc": "PR-AUC", "ece": "ECE", "rate": "rate",
-}  # fmt: skip
+    "ndcg_10": "NDCG@10",
+    "recall_10": "Recall@10",
+    "hit_10": "HitRate@10",
+    "mrr": "MRR",
+    "ndcg_20": "NDCG@20",
+    "recall_20": "Recall@20",
+    "coverage_10": "coverage",
+    "novelty_10": "novelty, bits",
+    "diversity_10": "diversity",
+    "log_loss": "log-loss",
+    "auc": "AUC",
+    "pr_auc": "PR-AUC",
+    "ece": "ECE",
+    "rate": "rate",
+}
 BY_TEXT = ("published", "transformer", "transformer_ids")
 HEAD_METRICS = ("rate", "auc", "pr_auc", "log_loss", "ece")
 
@@ -46,10 +56,7 @@ def lines(report: Report) -> list[str]:
         rows = [table.head, *table.rows]
         widths = [max(len(row[column]) for row in rows) for column in range(len(table.head))]
         text += ["", table.title]
-        text += [
-            "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        text += ["  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     return text
 
 
@@ -92,9 +99,18 @@ def _verdicts(report: Report) -> Table:
     for v in report.verdicts:
         word = "wins" if v.gain[1] > 0 else "loses" if v.gain[2] < 0 else "level"
         rows.append(
-            [v.question, v.slice, METRICS[v.metric], str(v.users), v.best, figure(v.best_figure),
-             figure(v.published), figure(v.gain, sign=True), word]
-        )  # fmt: skip
+            [
+                v.question,
+                v.slice,
+                METRICS[v.metric],
+                str(v.users),
+                v.best,
+                figure(v.best_figure),
+                figure(v.published),
+                figure(v.gain, sign=True),
+                word,
+            ]
+        )
     return Table("which baseline is best where, and what is published", head, rows)
 
 

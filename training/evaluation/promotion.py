@@ -25,9 +25,7 @@ def decide(report: Report, trained_ds: str, champion_ds: str | None) -> Decision
     if report.champion is None or champion_ds is None:
         return Decision(True, ["there was no champion"])
     if trained_ds < champion_ds:
-        reason = (
-            f"trained for {trained_ds}, earlier than champion {report.champion} ({champion_ds})"
-        )
+        reason = f"trained for {trained_ds}, earlier than champion {report.champion} ({champion_ds})"
         return Decision(False, [reason])
     if report.champion_fails:
         return Decision(True, [f"champion {report.champion} cannot run: {report.champion_fails}"])

@@ -44,9 +44,7 @@ class Report:
     champion: str | None = None
     gains: dict[str, Interval] = field(default_factory=dict)
     champion_fails: str = ""  # why the champion could not be run on this day
-    propensity_baselines: dict[str, Interval] = field(
-        default_factory=dict
-    )  # head/classifier/metric
+    propensity_baselines: dict[str, Interval] = field(default_factory=dict)  # head/classifier/metric
     verdicts: list[Verdict] = field(default_factory=list)
     slices: dict[str, Interval] = field(default_factory=dict)  # list/slice/ranker/metric
     weeks: dict[str, list[Interval]] = field(default_factory=dict)  # staleness, by week

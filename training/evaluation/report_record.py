@@ -39,9 +39,7 @@ class Reign:
     fails: str = ""
 
 
-def against_champion(
-    client: "MlflowClient", run_id: str, evaluation: Evaluation, window: Window
-) -> Reign:
+def against_champion(client: "MlflowClient", run_id: str, evaluation: Evaluation, window: Window) -> Reign:
     """Judges the champion, where there is one, on the same users as the challenger."""
     champion = aliased(client, CHAMPION)
     if champion is None or champion == version_of_run(client, run_id):
@@ -61,19 +59,29 @@ def report_of(window: Window, evaluation: Evaluation, reign: Reign) -> Report:
     followed = best_rankers(verdicts)
     aged = staleness(evaluation.judged, window.examples, evaluation.chances, followed)
     return Report(
-        window.ds, len(window.examples), len(evaluation.judged.rows), evaluation.rankings(),
-        evaluation.propensities(), reign.champion, reign.gains, reign.fails,
-        evaluation.propensity_baselines(), verdicts + head_verdicts(evaluation), slices,
-        aged.weeks, aged.days,
-    )  # fmt: skip
+        window.ds,
+        len(window.examples),
+        len(evaluation.judged.rows),
+        evaluation.rankings(),
+        evaluation.propensities(),
+        reign.champion,
+        reign.gains,
+        reign.fails,
+        evaluation.propensity_baselines(),
+        verdicts + head_verdicts(evaluation),
+        slices,
+        aged.weeks,
+        aged.days,
+    )
 
 
 def keep(client: "MlflowClient", run_id: str, report: Report, evaluation: Evaluation) -> None:
     """Logs metrics, plots, tables and the report itself."""
     log_metrics(client, run_id, metrics_of(report))
     known = ~np.isnan(evaluation.labels)
-    pairs = {head: (evaluation.labels[known[:, c], c], evaluation.chances[known[:, c], c])
-             for c, head in enumerate(HEADS)}  # fmt: skip
+    pairs = {
+        head: (evaluation.labels[known[:, c], c], evaluation.chances[known[:, c], c]) for c, head in enumerate(HEADS)
+    }
     figures = {"calibration": calibration_figure(pairs), "staleness": staleness_figure(report)}
     for name in lists_of(report):
         figures[name] = ranking_figure(name, of_list(report, name))

@@ -14,9 +14,12 @@ WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28))  # days after the cut-off
 DAYS = 28
 METRICS = ("recall_10", "ndcg_10")
 KINDS = {
-    "click_7d": "view", "cart_7d": "cart", "purchase_7d": "purchase", "return_7d": "return",
+    "click_7d": "view",
+    "cart_7d": "cart",
+    "purchase_7d": "purchase",
+    "return_7d": "return",
     "churn_7d": None,
-}  # fmt: skip
+}
 DRAWS = 400
 
 
@@ -28,9 +31,7 @@ class Staleness:
     days: dict[str, list[float]]  # list/ranker; NaN on a day without answers
 
 
-def staleness(
-    judged: Judged, examples: Examples, chances: np.ndarray, rankers: dict[str, list[str]]
-) -> Staleness:
+def staleness(judged: Judged, examples: Examples, chances: np.ndarray, rankers: dict[str, list[str]]) -> Staleness:
     """`rankers` names those to follow in each list. A user counts in a week with an answer."""
     weeks: dict[str, list[Interval]] = {}
     days: dict[str, list[float]] = {}

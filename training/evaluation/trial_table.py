@@ -10,9 +10,15 @@ from training.evaluation.trials import Trial
 from training.registry.runs import open_client, start_run
 
 HEADINGS = (
-    "", "trained / all parameters", "NDCG@10", "gain [95%]", "Recall@10", "cold Recall@50",
-    "mean AUC", "CPU s",
-)  # fmt: skip
+    "",
+    "trained / all parameters",
+    "NDCG@10",
+    "gain [95%]",
+    "Recall@10",
+    "cold Recall@50",
+    "mean AUC",
+    "CPU s",
+)
 KIND = "tidemark.comparison"
 
 
@@ -39,9 +45,14 @@ def table(trials: list[Trial], base: str) -> str:
 
 
 def record(
-    settings: Settings, run: str, ds: str, kind: str, params: Mapping[str, object],
-    trials: list[Trial], text: str,
-) -> str:  # fmt: skip
+    settings: Settings,
+    run: str,
+    ds: str,
+    kind: str,
+    params: Mapping[str, object],
+    trials: list[Trial],
+    text: str,
+) -> str:
     """One run of the experiment, with every figure as a metric; returns its id."""
     client = open_client(settings)
     run_id = start_run(client, run, ds)

@@ -97,9 +97,15 @@ def run_trial(
     seconds = sum(progress.cpu_seconds for progress in fitted.progress)
     model = fitted.model.eval()
     card = Card(
-        data.ds, name, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
-        list(data.catalogue.platforms), data.inputs, learned_to=data.last_day,
-    )  # fmt: skip
+        data.ds,
+        name,
+        asdict(preset),
+        model.shape.as_dict(),
+        data.catalogue.encoder,
+        list(data.catalogue.platforms),
+        data.inputs,
+        learned_to=data.last_day,
+    )
     trained = TrainedModel(model, data.vocabulary, card)
     epochs = sum(progress.epoch for progress in fitted.progress)
     print(f"{name}: {epochs} epochs, {seconds:.0f} CPU s", flush=True)
@@ -133,9 +139,7 @@ def judge_alone(trained: TrainedModel, window: Window) -> Quality:
     return Quality(**metrics, auc=areas, log_loss=losses)
 
 
-def _heads(
-    trained: TrainedModel, window: Window, items: torch.Tensor
-) -> tuple[dict[str, float], dict[str, float]]:
+def _heads(trained: TrainedModel, window: Window, items: torch.Tensor) -> tuple[dict[str, float], dict[str, float]]:
     """AUC and log-loss of each head whose label has two classes."""
     examples, logits = window.examples, []
     for part in _parts(np.arange(len(examples)), CHUNK):
@@ -162,9 +166,7 @@ def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def trial_data(
-    settings: Settings, ds: str, scope: Scope, start: TrainedModel | None = None
-) -> TrainingData:
+def trial_data(settings: Settings, ds: str, scope: Scope, start: TrainedModel | None = None) -> TrainingData:
     """The folds train and valid of a scope."""
     return load_training_data(settings, ds, torch.device("cpu"), start, scope)
 
@@ -177,8 +179,7 @@ def trial_window(settings: Settings, ds: str, scope: Scope, preset: Preset) -> W
     examples = load_examples(rows, catalogue, ("test",))
     if not len(examples):
         raise ModelError(
-            f"training_examples ds={ds}: expected rows of the fold test for {whole}, found none; "
-            "take a later day"
+            f"training_examples ds={ds}: expected rows of the fold test for {whole}, found none; take a later day"
         )
     return Window(examples, catalogue, preset.judged_users)
 

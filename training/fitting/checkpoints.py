@@ -40,9 +40,12 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: Path, fingerprint: str, stand: Checkpoint, model: nn.Module,
+    folder: Path,
+    fingerprint: str,
+    stand: Checkpoint,
+    model: nn.Module,
     optimizer: torch.optim.Optimizer,
-) -> None:  # fmt: skip
+) -> None:
     """Writes the checkpoint of an epoch and removes the one before."""
     final = folder / f"epoch-{stand.progress.epoch:04d}"
     aside = folder / f".{final.name}"

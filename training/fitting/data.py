@@ -59,9 +59,7 @@ def load_training_data(
     _check_folds(distributed.total_of(np.array(counts), device), ds, shards)
     last_day = distributed.largest(int(examples.as_of[~is_train].max(initial=0)), device)
     seen = distributed.total_of(count_items(examples, last_day, len(catalogue)), device)
-    vocabulary = vocabulary_of(
-        catalogue, seen.astype(np.int64), start.vocabulary if start else None
-    )
+    vocabulary = vocabulary_of(catalogue, seen.astype(np.int64), start.vocabulary if start else None)
     if not seen.any():
         raise ModelError(f"training_examples ds={ds}: expected events with items, found none")
     constant = _constant_heads(examples, device)

@@ -53,24 +53,22 @@ class Fitted:
 
 
 def fit(
-    data: TrainingData, preset: Preset, folder: Path, device: torch.device,
+    data: TrainingData,
+    preset: Preset,
+    folder: Path,
+    device: torch.device,
     on_epoch: OnEpoch = lambda member, progress: None,
-) -> Fitted:  # fmt: skip
+) -> Fitted:
     """Trains every member of the ensemble, one after the other; checkpoints go to `folder`."""
     _check_private(preset)
-    members = [
-        _fit_member(data, preset, number, folder, device, on_epoch)
-        for number in range(preset.seeds)
-    ]
+    members = [_fit_member(data, preset, number, folder, device, on_epoch) for number in range(preset.seeds)]
     first = members[0]
     model = together([member.trainer.model for member in members])
     curves = [member.trainer.progress for member in members]
     learnt = sum(member.trainable for member in members)
     fitted = Fitted(first.trainer, model, learnt, curves, first.forgetting)
     if preset.epsilon:
-        fitted.privacy = fit_private_heads(
-            fitted.trainer.model.heads, head_users(fitted.trainer), preset
-        )
+        fitted.privacy = fit_private_heads(fitted.trainer.model.heads, head_users(fitted.trainer), preset)
     return fitted
 
 
@@ -98,9 +96,13 @@ class _Member:
 
 
 def _fit_member(
-    data: TrainingData, preset: Preset, number: int, folder: Path, device: torch.device,
+    data: TrainingData,
+    preset: Preset,
+    number: int,
+    folder: Path,
+    device: torch.device,
     on_epoch: OnEpoch,
-) -> _Member:  # fmt: skip
+) -> _Member:
     own = replace(preset, seed=preset.seed + number)
     started = replace(data, start=data.start and _member(data.start, number))
     trainer = build_trainer(started, own, folder / f"seed-{own.seed}", device)
@@ -140,9 +142,7 @@ def _check_private(preset: Preset) -> None:
         )
 
 
-def build_trainer(
-    data: TrainingData, preset: Preset, folder: Path, device: torch.device
-) -> Trainer:
+def build_trainer(data: TrainingData, preset: Preset, folder: Path, device: torch.device) -> Trainer:
     """A trainer; all processes start from the same weights."""
     model = new_model(data, preset, device)
     ids = data.vocabulary.ids(data.catalogue)
@@ -160,9 +160,12 @@ def build_trainer(
 
 
 def finish(
-    trainer: Trainer, data: TrainingData, run: str, settings: Settings,
+    trainer: Trainer,
+    data: TrainingData,
+    run: str,
+    settings: Settings,
     ensemble: Ensemble | None = None,
-) -> TrainedModel:  # fmt: skip
+) -> TrainedModel:
     """Calibrates the heads and fits the ranking on the whole validation fold.
 
     `ensemble` is published instead of the trainer's own model, which is its first member.
@@ -170,9 +173,15 @@ def finish(
     merge(trainer.model)
     preset, model = trainer.batcher.preset, (ensemble or trainer.model).eval()
     card = Card(
-        data.ds, run, asdict(preset), model.shape.as_dict(), data.catalogue.encoder,
-        list(data.catalogue.platforms), data.inputs, learned_to=data.last_day,
-    )  # fmt: skip
+        data.ds,
+        run,
+        asdict(preset),
+        model.shape.as_dict(),
+        data.catalogue.encoder,
+        list(data.catalogue.platforms),
+        data.inputs,
+        learned_to=data.last_day,
+    )
     trained = TrainedModel(model, data.vocabulary, card, trainer.batcher.device)
     if preset.is_pretraining:
         return trained  # to be started from: it has no heads to calibrate, and ranks for nobody
@@ -182,9 +191,7 @@ def finish(
     rows = data.scope.examples(rows)
     valid = load_examples(rows, data.catalogue, ("valid",))
     predictor = Predictor.of(trained, data.catalogue)
-    finished = load_examples(
-        rows, data.catalogue, ("train", "valid"), shards=shares(rows.count_rows() // WINDOWS)
-    )
+    finished = load_examples(rows, data.catalogue, ("train", "valid"), shards=shares(rows.count_rows() // WINDOWS))
     trained.fitted_propensities = fit_propensities(
         _window(predictor, finished, np.flatnonzero(finished.is_train)),
         _window(predictor, valid, np.arange(len(valid))),

@@ -74,9 +74,7 @@ class Learner:
 
     @classmethod
     def of(cls, model: InterestModel, preset: Preset) -> "Learner":
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
-        )
+        optimizer = torch.optim.AdamW(model.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay)
         return cls(optimizer, MovingAverage(model, preset.average))
 
     def set_rate(self, rate: float) -> None:

@@ -122,9 +122,13 @@ class Trainer:
             self.progress.steps.append(self._step(objective, learner, epoch, step, rows))
 
     def _step(
-        self, objective: torch.nn.Module, learner: "Learner", epoch: int, step: int,
+        self,
+        objective: torch.nn.Module,
+        learner: "Learner",
+        epoch: int,
+        step: int,
         rows: np.ndarray,
-    ) -> float:  # fmt: skip
+    ) -> float:
         """One optimizer step; returns the mean loss over the rows of all processes."""
         preset = self.batcher.preset
         batches, counts = self._micro_batches(rows, epoch, step)

@@ -44,9 +44,13 @@ class Batcher:
     device: torch.device
 
     def batch(
-        self, rows: np.ndarray, targets: Targets, candidates: tuple[np.ndarray, np.ndarray],
-        labels: np.ndarray, drop: tuple[int, int] | None = None,
-    ) -> Batch:  # fmt: skip
+        self,
+        rows: np.ndarray,
+        targets: Targets,
+        candidates: tuple[np.ndarray, np.ndarray],
+        labels: np.ndarray,
+        drop: tuple[int, int] | None = None,
+    ) -> Batch:
         """`drop` = (epoch, step) drops ids; None keeps them all."""
         read = tokens(self.examples.past, rows, self.catalogue, self.preset.events)
         row, slot = np.nonzero(targets.counts)
@@ -119,9 +123,7 @@ class Objective(nn.Module):
         users = _newest(self.model.hidden(batch.inputs, items), batch)
         return self.model.head_inputs(users, batch.features)
 
-    def _losses(
-        self, batch: Batch, events: Tensor, items: Tensor, bias: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _losses(self, batch: Batch, events: Tensor, items: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.model.read(events, batch.last)
         logits = self.model.propensity_logits(_newest(hidden, batch), batch.features)
         losses = item_loss(

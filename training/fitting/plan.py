@@ -72,9 +72,15 @@ def _again(given: argparse.Namespace, settings: Settings, ds: str) -> Plan:
     origin = origin_of(run_with_id(open_client(settings), given.reproduces))
     start = open_start(settings, origin.init) if origin.init else None
     return Plan(
-        ds, given.run, origin.preset, origin.init, start, origin.pins, given.reproduces,
+        ds,
+        given.run,
+        origin.preset,
+        origin.init,
+        start,
+        origin.pins,
+        given.reproduces,
         scope_of(origin.platforms),
-    )  # fmt: skip
+    )
 
 
 def _init_of_first_try(client: "MlflowClient", run: str, ds: str) -> str | None:

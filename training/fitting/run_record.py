@@ -74,9 +74,7 @@ class RunRecord:
         valid = {f"{prefix}valid/{name}": x for name, x in last.items() if name != "epoch"}
         memory = psutil.Process().memory_info().rss / 2**30
         seconds = time.monotonic() - self._began
-        self.metrics(
-            {**valid, "job/memory_gb": memory, "job/seconds": seconds}, step=len(progress.steps)
-        )
+        self.metrics({**valid, "job/memory_gb": memory, "job/seconds": seconds}, step=len(progress.steps))
         train = sum(loss for _, loss in new) / max(1, len(new))
         print(
             f"{prefix}epoch {progress.epoch}: train {train:.4f}, valid items {last['items']:.4f}, "
@@ -85,9 +83,11 @@ class RunRecord:
         )
 
     def metrics(
-        self, values: dict[str, float], series: list[tuple[str, float, int]] | None = None,
+        self,
+        values: dict[str, float],
+        series: list[tuple[str, float, int]] | None = None,
         step: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Logs values at `step`, or a series of (name, value, step)."""
         from mlflow.entities import Metric
 
@@ -117,9 +117,7 @@ class RunRecord:
         """Samples CPU, memory, disk and GPU while the job runs; marks the run by how it ends."""
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-        monitor = SystemMetricsMonitor(
-            self.run_id, sampling_interval=SYSTEM_SECONDS, resume_logging=True
-        )
+        monitor = SystemMetricsMonitor(self.run_id, sampling_interval=SYSTEM_SECONDS, resume_logging=True)
         monitor.start()
         outcome = "FAILED"
         try:

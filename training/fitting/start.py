@@ -37,9 +37,7 @@ def open_start(settings: Settings, name: str) -> TrainedModel:
     try:
         folder = folder_of(client, version) if version else artifact_folder(client, name, "model")
     except MlflowException:
-        raise ModelError(
-            f"--init: expected a version, champion, challenger or an MLflow run, found {name!r}"
-        ) from None
+        raise ModelError(f"--init: expected a version, champion, challenger or an MLflow run, found {name!r}") from None
     found = load(folder)
     if not isinstance(found.model, Ensemble):
         return found
@@ -78,9 +76,7 @@ def _shape(data: TrainingData, preset: Preset, backbone: Pretrained | None) -> S
     if data.start is not None:
         shape = data.start.model.shape
         kept = shape.prefix or prefix
-        return replace(
-            shape, **sizes, dropout=preset.dropout, prefix=kept, reads_text=preset.reads_text
-        )
+        return replace(shape, **sizes, dropout=preset.dropout, prefix=kept, reads_text=preset.reads_text)
     shape = Shape.of(preset, **sizes)
     if backbone is None:
         return replace(shape, prefix=prefix)
@@ -97,9 +93,7 @@ def _take_over(model: InterestModel, start: TrainedModel, data: TrainingData) ->
     old, new = start.model.state_dict(), model.state_dict()
     for name in ("ids.weight", "bias.weight"):
         old[name] = _appended(old[name], len(new[name]))
-    old["platform.weight"] = _by_platform(
-        old["platform.weight"], new["platform.weight"], start, data
-    )
+    old["platform.weight"] = _by_platform(old["platform.weight"], new["platform.weight"], start, data)
     same_heads = all(old[n].shape == new[n].shape for n in new if n.startswith(HEAD_WEIGHTS))
     if not same_heads or not start.card.preset.get("heads_weight", 1.0):
         old = {name: weights for name, weights in old.items() if not name.startswith(HEAD_WEIGHTS)}

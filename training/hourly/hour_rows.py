@@ -53,8 +53,10 @@ def news(after: pa.Table, seen: pa.Table, base: str, hour: str) -> pa.Table:
     new = _numbered(late).join(known, on=keys, how="anti", nulls_equal=True)
     marked = events.join(
         new.select("user_id", "place", is_new=pl.lit(value=True)),
-        on=["user_id", "place"], how="left", maintain_order="left",
-    )  # fmt: skip
+        on=["user_id", "place"],
+        how="left",
+        maintain_order="left",
+    )
     event = pl.struct(TRAINING_EXAMPLES.schema.field("events").type.value_type.names)
     is_new = pl.col("is_new").fill_null(value=False)
     split = marked.group_by("user_id", maintain_order=True).agg(
@@ -80,9 +82,7 @@ def _seen(settings: Settings, hour: str, users: pa.Array) -> pa.Table:
         rows = arrow_dataset.dataset(paths, schema=USER_HISTORY_INTRADAY.schema, format="parquet")
         if not rows.head(1, filter=pc.field("hour") >= hour, columns=["hour"]).num_rows:
             return rows.to_table(columns, filter=pc.field("user_id").isin(users))
-    return pa.table(
-        {name: pa.array([], USER_HISTORY_INTRADAY.schema.field(name).type) for name in columns}
-    )
+    return pa.table({name: pa.array([], USER_HISTORY_INTRADAY.schema.field(name).type) for name in columns})
 
 
 def _events(rows: pa.Table, after: str) -> pl.DataFrame:
@@ -102,8 +102,7 @@ def _numbered(events: pl.DataFrame) -> pl.DataFrame:
 def _examples(rows: pl.DataFrame, hour: str) -> pa.Table:
     schema = TRAINING_EXAMPLES.schema
     columns = {
-        name: rows[name].to_arrow().cast(schema.field(name).type)
-        for name in ("user_id", "events", "daily", "future")
+        name: rows[name].to_arrow().cast(schema.field(name).type) for name in ("user_id", "events", "daily", "future")
     }
     ds, number = hour[:10], len(rows)
     columns |= {"ds": pa.repeat(ds, number), "cutoff_ds": pa.repeat(ds, number)}

@@ -20,17 +20,31 @@ GAIN = ("serving_gain", "serving_gain_low", "serving_gain_high")
 
 
 def judgement(
-    hour: str, base: str, serving: str, candidate: str | None, answers: dict[str, Quality],
-    users: int, events: int, decision: Decision,
-) -> Row:  # fmt: skip
+    hour: str,
+    base: str,
+    serving: str,
+    candidate: str | None,
+    answers: dict[str, Quality],
+    users: int,
+    events: int,
+    decision: Decision,
+) -> Row:
     """A row without gains. `answers` are by version."""
     serves = {"champion": base, "serving": serving, "candidate": candidate}[decision.serves]
     return {
-        "ds": hour[:10], "hour": hour, "base_version": base, "serving": serving,
-        "candidate": candidate, "serves": serves, "next_candidate": None, "users": users,
-        "events": events, "judged": _judged(answers) if users else [],
-        "decision": decision.decision, "reason": decision.reason,
-    }  # fmt: skip
+        "ds": hour[:10],
+        "hour": hour,
+        "base_version": base,
+        "serving": serving,
+        "candidate": candidate,
+        "serves": serves,
+        "next_candidate": None,
+        "users": users,
+        "events": events,
+        "judged": _judged(answers) if users else [],
+        "decision": decision.decision,
+        "reason": decision.reason,
+    }
 
 
 def _judged(answers: dict[str, Quality]) -> list[Row]:
@@ -75,9 +89,7 @@ def stage(settings: Settings, run: str, row: Row, inputs: dict[str, int]) -> Non
     ds = str(row["ds"])
     kept = []
     if ds in published(TABLE.name, settings):
-        kept = [
-            it for it in read(TABLE.name, ds, settings).to_pylist() if it["hour"] != row["hour"]
-        ]
+        kept = [it for it in read(TABLE.name, ds, settings).to_pylist() if it["hour"] != row["hour"]]
     rows = sorted([*kept, row], key=lambda it: str(it["hour"]))
     attempt = staging.begin(settings, TABLE.name, run)
     table = pa.Table.from_pylist(rows, schema=TABLE.schema)

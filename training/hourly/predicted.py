@@ -33,10 +33,7 @@ class Pairs:
     @classmethod
     def of(cls, examples: Examples, catalogue: Catalogue) -> "Pairs":
         future = examples.future
-        code = np.unique(
-            future.rows[future.engaged].astype(np.int64) * len(catalogue)
-            + future.item[future.engaged]
-        )
+        code = np.unique(future.rows[future.engaged].astype(np.int64) * len(catalogue) + future.item[future.engaged])
         row, item = np.divmod(code, max(len(catalogue), 1))
         known = catalogue.first_day[item] <= examples.as_of[row]
         return cls(row[known], item[known])
@@ -62,9 +59,7 @@ class Quality:
     heads: np.ndarray  # log-loss of the propensities before calibration, mean of known labels
 
 
-def quality(
-    trained: TrainedModel, examples: Examples, catalogue: Catalogue, trend: np.ndarray
-) -> Quality:
+def quality(trained: TrainedModel, examples: Examples, catalogue: Catalogue, trend: np.ndarray) -> Quality:
     """Of all rows; `trend` [items] is added to the scores."""
     items, bias = trained.item_vectors(catalogue)
     bias = bias + torch.from_numpy(trend).to(bias)
@@ -86,9 +81,13 @@ def quality(
 
 
 def _items(
-    users: Tensor, items: Tensor, bias: Tensor, asked: Pairs, catalogue: Catalogue,
+    users: Tensor,
+    items: Tensor,
+    bias: Tensor,
+    asked: Pairs,
+    catalogue: Catalogue,
     as_of: np.ndarray,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """[2, users] loss and recall."""
     sums, number = np.zeros((2, len(users))), np.bincount(asked.row, minlength=len(users))
     logits = users @ items.T + bias

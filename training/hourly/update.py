@@ -64,9 +64,7 @@ def moving(trained: TrainedModel, parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part for part in parts if not held.get(part, False))
 
 
-def candidate(
-    trained: TrainedModel, hour: Rows, older: Rows, catalogue: Catalogue, plan: Steps
-) -> TrainedModel:
+def candidate(trained: TrainedModel, hour: Rows, older: Rows, catalogue: Catalogue, plan: Steps) -> TrainedModel:
     """A copy of `trained` that has learned. Raises ModelError when its losses are not finite."""
     model = copy.deepcopy(trained.model)
     members = _members(model)
@@ -80,9 +78,7 @@ def candidate(
     for step in range(plan.steps):
         loss = learner.loss(hour, step) + plan.replay * learner.loss(older, step)
         if not torch.isfinite(loss):
-            raise ModelError(
-                f"step {step}: expected a finite loss, found {loss.item()}; what serves stays"
-            )
+            raise ModelError(f"step {step}: expected a finite loss, found {loss.item()}; what serves stays")
         if not loss.requires_grad:
             break
         for optimizer in optimizers:
@@ -133,9 +129,7 @@ def _optimizers(model: nn.Module, plan: Steps) -> list[torch.optim.Optimizer]:
 class _Learner:
     """The loss of a step."""
 
-    def __init__(
-        self, trained: TrainedModel, catalogue: Catalogue, plan: Steps, parts: tuple[str, ...]
-    ) -> None:
+    def __init__(self, trained: TrainedModel, catalogue: Catalogue, plan: Steps, parts: tuple[str, ...]) -> None:
         self.trained, self.catalogue, self.plan = trained, catalogue, plan
         self.heads, self.reader_moves = "heads" in parts, "user" in parts or "lora" in parts
         self.ids = trained.vocabulary.ids(catalogue)
@@ -175,9 +169,14 @@ class _Learner:
         others |= self.catalogue.first_day[positions][None, :] > as_of[asked.row][:, None]
         is_target = others | (positions[None, :] == asked.item[:, None])
         losses = item_loss(
-            users[asked.row], items[asked.item], bias[asked.item], items[positions],
-            bias[positions], torch.from_numpy(expected), torch.from_numpy(is_target),
-        )  # fmt: skip
+            users[asked.row],
+            items[asked.item],
+            bias[asked.item],
+            items[positions],
+            bias[positions],
+            torch.from_numpy(expected),
+            torch.from_numpy(is_target),
+        )
         weight = torch.from_numpy(asked.weight).float()
         return (losses * weight).sum() / weight.sum()
 

@@ -97,15 +97,11 @@ class TrainedModel:
         return self.model.item_vectors(text, ids)
 
     @torch.inference_mode()
-    def user_vectors(
-        self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor
-    ) -> Tensor:
+    def user_vectors(self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor) -> Tensor:
         """[rows, width] vectors of users after their newest event."""
         return self.read_users(past, rows, catalogue, items)
 
-    def read_users(
-        self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor
-    ) -> Tensor:
+    def read_users(self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor) -> Tensor:
         """The same, with gradients of the weights that may move."""
         read = tokens(past, rows, catalogue, self.model.shape.events)
         inputs = inputs_of(read, np.arange(len(catalogue)), self.device)
@@ -116,9 +112,7 @@ class TrainedModel:
         return hidden[torch.arange(len(rows)), torch.from_numpy(read.last).to(self.device)]
 
     @torch.inference_mode()
-    def item_probabilities(
-        self, users: Tensor, items: Tensor, bias: Tensor, allowed: np.ndarray
-    ) -> np.ndarray:
+    def item_probabilities(self, users: Tensor, items: Tensor, bias: Tensor, allowed: np.ndarray) -> np.ndarray:
         """[rows, items] softmax over the items that each user may get."""
         scores = users @ items.T + bias
         mask = torch.from_numpy(allowed).to(self.device)
@@ -127,9 +121,14 @@ class TrainedModel:
 
     @torch.inference_mode()
     def log_probabilities(
-        self, users: Tensor, items: Tensor, bias: Tensor, among: np.ndarray, row: np.ndarray,
+        self,
+        users: Tensor,
+        items: Tensor,
+        bias: Tensor,
+        among: np.ndarray,
+        row: np.ndarray,
         item: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """[pairs] log of the softmax over the items `among` [items], of users[row] and item."""
         chosen = torch.from_numpy(np.flatnonzero(among)).to(self.device)
         column = torch.from_numpy(np.cumsum(among) - 1).to(self.device)
@@ -169,9 +168,7 @@ def save(trained: TrainedModel, folder: Path) -> None:
     """Writes the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = trained.model.state_dict()
-    save_file(
-        {name: w.detach().cpu().contiguous() for name, w in weights.items()}, folder / WEIGHTS
-    )
+    save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, folder / WEIGHTS)
     frequency = pa.array(trained.vocabulary.frequency, pa.int64())
     columns = {"item_id": trained.vocabulary.item_ids, "frequency": frequency}
     pq.write_table(pa.table(columns), folder / VOCABULARY)

@@ -40,9 +40,7 @@ class Predictor:
     markets: dict[str, Market] = field(default_factory=dict)  # by platform
 
     @classmethod
-    def of(
-        cls, trained: TrainedModel, catalogue: Catalogue, known: Engagements | None = None
-    ) -> "Predictor":
+    def of(cls, trained: TrainedModel, catalogue: Catalogue, known: Engagements | None = None) -> "Predictor":
         """`known`: the engagements of all users; without them there are user vectors alone."""
         places = markets(known, catalogue, _sizes(trained)) if known else {}
         return cls(trained, catalogue, *trained.item_vectors(catalogue), places)
@@ -108,9 +106,7 @@ class Predictor:
 def log_trend(late: np.ndarray, then: np.ndarray) -> np.ndarray:
     """[items] log of an item's share of `late` users over its share of those met in training."""
     users = max(late.sum(), 1)
-    return np.log((late + SMOOTHING) / users) - np.log(
-        then / max(then.sum(), 1) + SMOOTHING / users
-    )
+    return np.log((late + SMOOTHING) / users) - np.log(then / max(then.sum(), 1) + SMOOTHING / users)
 
 
 def _sizes(trained: TrainedModel) -> Sizes:

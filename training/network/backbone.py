@@ -35,14 +35,10 @@ def read_pretrained(name: str, events: int) -> Pretrained:
     """
     logging.disable_progress_bar()
     try:
-        model = AutoModel.from_pretrained(
-            model_folder(name), dtype=torch.float32, use_safetensors=True
-        )
+        model = AutoModel.from_pretrained(model_folder(name), dtype=torch.float32, use_safetensors=True)
         config = json.loads(model.config.to_json_string(use_diff=False))
         bare = _bare(model).eval()
-        masked = next(
-            (mask for mask in (False, True) if not _looks_ahead(bare, events, mask)), None
-        )
+        masked = next((mask for mask in (False, True) if not _looks_ahead(bare, events, mask)), None)
     except Exception as error:
         raise ModelError(
             f"backbone {name!r}: expected a Hugging Face encoder or decoder on disk that reads "
@@ -94,9 +90,7 @@ def read(backbone: nn.Module, events: Tensor, masked: bool, prefix: Tensor | Non
         given["attention_mask"] = mask.expand(len(events), 1, -1, -1)
     if prefix is not None:
         cache = DynamicCache()
-        for layer, (keys, values) in enumerate(
-            prefix.unsqueeze(2).expand(-1, -1, len(events), -1, -1, -1)
-        ):
+        for layer, (keys, values) in enumerate(prefix.unsqueeze(2).expand(-1, -1, len(events), -1, -1, -1)):
             cache.update(keys, values, layer)
         given |= {"past_key_values": cache, "use_cache": True}
     return backbone(inputs_embeds=events, **given).last_hidden_state

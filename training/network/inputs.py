@@ -45,9 +45,14 @@ def tokens(past: Sequences, rows: np.ndarray, catalogue: Catalogue, events: int)
     item = column(past.item, -1)
     platform = np.where(item >= 0, catalogue.platform[item] + 1, 0)
     return Tokens(
-        item, column(past.kind + 1, 0), platform, column(past.gap, 0), column(past.price, 0), last,
+        item,
+        column(past.kind + 1, 0),
+        platform,
+        column(past.gap, 0),
+        column(past.price, 0),
+        last,
         column(past.said, -1),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)

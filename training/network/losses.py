@@ -6,9 +6,14 @@ from torch.nn import functional
 
 
 def item_loss(
-    users: Tensor, target: Tensor, target_bias: Tensor, candidates: Tensor, candidate_bias: Tensor,
-    log_expected: Tensor, is_target: Tensor,
-) -> Tensor:  # fmt: skip
+    users: Tensor,
+    target: Tensor,
+    target_bias: Tensor,
+    candidates: Tensor,
+    candidate_bias: Tensor,
+    log_expected: Tensor,
+    is_target: Tensor,
+) -> Tensor:
     """[n] negative log-likelihood of a later item under a softmax over (sampled) candidates.
 
     users, target: [n, width]; candidates: [c, width], each stands for exp(-log_expected) items: the
@@ -18,17 +23,13 @@ def item_loss(
     own = (users * target).sum(1) + target_bias
     others = users @ candidates.T + (candidate_bias - log_expected)
     others = others.float().masked_fill(is_target, float("-inf"))
-    return (
-        torch.logsumexp(torch.cat([own.float().unsqueeze(1), others], dim=1), dim=1) - own.float()
-    )
+    return torch.logsumexp(torch.cat([own.float().unsqueeze(1), others], dim=1), dim=1) - own.float()
 
 
 def head_loss(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Sum of the binary cross-entropies and their number; labels that are NaN do not count."""
     known = ~torch.isnan(labels)
-    losses = functional.binary_cross_entropy_with_logits(
-        logits.float(), torch.nan_to_num(labels), reduction="none"
-    )
+    losses = functional.binary_cross_entropy_with_logits(logits.float(), torch.nan_to_num(labels), reduction="none")
     return (losses * known).sum(), known.sum()
 
 

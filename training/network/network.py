@@ -43,9 +43,15 @@ class Shape:
     @classmethod
     def of(cls, preset: Preset, **data: Any) -> "Shape":
         return cls(
-            preset.width, preset.layers, preset.attention_heads, preset.head_width, preset.events,
-            preset.dropout, reads_text=preset.reads_text, **data,
-        )  # fmt: skip
+            preset.width,
+            preset.layers,
+            preset.attention_heads,
+            preset.head_width,
+            preset.events,
+            preset.dropout,
+            reads_text=preset.reads_text,
+            **data,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,9 +82,7 @@ class InterestModel(nn.Module):
         if shape.prefix:
             sizes = backbone.prefix_shape(self.backbone, shape.prefix)
             self.prefix = nn.Parameter(0.02 * torch.randn(sizes))
-        self.adapter: Adapter | None = (
-            None  # while an added part is trained: training/network/tuning.py
-        )
+        self.adapter: Adapter | None = None  # while an added part is trained: training/network/tuning.py
         self.register_buffer("mean", torch.zeros(shape.features))
         self.register_buffer("spread", torch.ones(shape.features))
         self.heads = nn.Sequential(

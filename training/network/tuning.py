@@ -63,9 +63,14 @@ def _tuner(reader: nn.Module, preset: Preset) -> Any:
     if preset.tuning == "ia3":
         return IA3Model(reader, IA3Config(target_modules=linear, feedforward_modules=[]), NAME)
     budget = AdaLoraConfig(
-        init_r=preset.rank + preset.rank // 2, target_r=preset.rank, total_step=1000, tinit=20,
-        tfinal=0, deltaT=5, **rank,
-    )  # fmt: skip
+        init_r=preset.rank + preset.rank // 2,
+        target_r=preset.rank,
+        total_step=1000,
+        tinit=20,
+        tfinal=0,
+        deltaT=5,
+        **rank,
+    )
     return AdaLoraModel(reader, budget, NAME)
 
 
@@ -79,9 +84,7 @@ def _freeze_unreached(model: InterestModel) -> None:
     reader = model.backbone
     width = int(reader.config.hidden_size)  # type: ignore[union-attr, arg-type]
     device = next(reader.parameters()).device
-    backbone.read(
-        reader, torch.ones(1, 2, width, device=device), model.shape.masked
-    ).sum().backward()
+    backbone.read(reader, torch.ones(1, 2, width, device=device), model.shape.masked).sum().backward()
     for weights in reader.parameters():
         weights.requires_grad_(weights.grad is not None)
         weights.grad = None

@@ -33,9 +33,7 @@ def count_items(examples: Examples, last_day: int, items: int) -> np.ndarray:
     return seen
 
 
-def vocabulary_of(
-    catalogue: Catalogue, seen: np.ndarray, before: Vocabulary | None = None
-) -> Vocabulary:
+def vocabulary_of(catalogue: Catalogue, seen: np.ndarray, before: Vocabulary | None = None) -> Vocabulary:
     """The items that were met at least once, after those of an earlier vocabulary.
 
     An item keeps the id that it has; one that is no longer met keeps it too, with frequency 0.

@@ -32,9 +32,7 @@ class Window:
         return Window(**{name: np.concatenate([mine[name], others[name]]) for name in mine})
 
 
-def fit_propensities(
-    train: Window, valid: Window, constant: dict[str, float], private: bool = False
-) -> Propensities:
+def fit_propensities(train: Window, valid: Window, constant: dict[str, float], private: bool = False) -> Propensities:
     """Of `constant` heads the rate is published; `private` leaves out the plain models.
 
     The mix is fitted on the later window with models that never saw it.

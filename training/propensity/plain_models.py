@@ -19,10 +19,19 @@ from training.data.windowed_counts import FEATURES
 STRENGTH = 1e-3  # of the data against the penalty: inputs are many and tell the same
 ROUNDS = 250
 TREES = {
-    "objective": "binary", "learning_rate": 0.02, "num_leaves": 15, "lambda_l2": 10.0,
-    "feature_fraction": 0.15, "bagging_fraction": 0.7, "bagging_freq": 1, "verbosity": -1,
-    "num_threads": 1, "deterministic": True, "force_row_wise": True, "seed": 7,
-}  # fmt: skip
+    "objective": "binary",
+    "learning_rate": 0.02,
+    "num_leaves": 15,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.15,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "verbosity": -1,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "seed": 7,
+}
 LEAF_ROWS = 300  # at least, or a twentieth of all rows where that is less
 
 INPUTS = (*FEATURES, *RHYTHM)
@@ -48,9 +57,12 @@ class Scale:
         whole = np.where(np.isnan(inputs), usual, inputs).astype(np.float64)
         spread = whole.std(axis=0)
         return cls(
-            usual, whole.min(axis=0), whole.max(axis=0), whole.mean(axis=0),
+            usual,
+            whole.min(axis=0),
+            whole.max(axis=0),
+            whole.mean(axis=0),
             np.where(spread > 1e-6, spread, np.inf),
-        )  # fmt: skip
+        )
 
     def apply(self, inputs: np.ndarray) -> np.ndarray:
         """[rows, inputs] of mean 0 and spread 1; an input that never varied is 0."""
@@ -81,9 +93,7 @@ class PlainModels:
         return np.asarray(self.booster.predict(inputs, raw_score=True, num_threads=1))
 
 
-def fit_plain_models(
-    inputs: np.ndarray, scaled: np.ndarray, labels: np.ndarray, weights: np.ndarray
-) -> PlainModels:
+def fit_plain_models(inputs: np.ndarray, scaled: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> PlainModels:
     """From rows with labels of two classes; `weights` tell how much each row counts."""
     from lightgbm import Dataset, train
     from sklearn.linear_model import LogisticRegression
@@ -91,9 +101,7 @@ def fit_plain_models(
     linear = LogisticRegression(C=STRENGTH, max_iter=300).fit(scaled, labels, weights)
     options = TREES | {"min_data_in_leaf": max(1, min(LEAF_ROWS, len(labels) // 20))}
     trees = train(options, Dataset(inputs, labels, weight=weights), ROUNDS)
-    return PlainModels(
-        linear.coef_[0].tolist(), float(linear.intercept_[0]), trees.model_to_string()
-    )
+    return PlainModels(linear.coef_[0].tolist(), float(linear.intercept_[0]), trees.model_to_string())
 
 
 def stack_inputs(states: UserStates, rows: np.ndarray) -> np.ndarray:

@@ -64,10 +64,7 @@ class Propensities:
     def apply(self, transformer: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         """[rows, HEADS] probabilities, of [rows, HEADS] logits and [rows, INPUTS]."""
         scaled = self.scale.apply(inputs)
-        found = [
-            head.apply(transformer[:, column], inputs, scaled)
-            for column, head in enumerate(self.heads)
-        ]
+        found = [head.apply(transformer[:, column], inputs, scaled) for column, head in enumerate(self.heads)]
         return in_order(np.stack(found, axis=1)).astype(np.float32)
 
     @property
@@ -77,9 +74,7 @@ class Propensities:
         return {name: head.rate for name, head in named if head.rate is not None}
 
 
-def sources(
-    plain: PlainModels | None, transformer: np.ndarray, inputs: np.ndarray, scaled: np.ndarray
-) -> np.ndarray:
+def sources(plain: PlainModels | None, transformer: np.ndarray, inputs: np.ndarray, scaled: np.ndarray) -> np.ndarray:
     """[rows, SOURCES] logits; 0 from plain models that are not there."""
     others = [np.zeros(len(inputs))] * 2
     if plain is not None:
@@ -101,9 +96,7 @@ def plain_propensities() -> Propensities:
     """The transformer's heads as they are, for a model that nothing was fitted for."""
     nothing = np.zeros(len(INPUTS))
     alone = Head(mix=Mix([1.0, 0.0, 0.0], 0.0))
-    return Propensities(
-        [alone] * len(HEADS), Scale(nothing, nothing, nothing, nothing, nothing + 1)
-    )
+    return Propensities([alone] * len(HEADS), Scale(nothing, nothing, nothing, nothing, nothing + 1))
 
 
 def save_propensities(propensities: Propensities, folder: Path) -> None:
@@ -119,8 +112,7 @@ def load_propensities(folder: Path) -> Propensities:
     for what, ours in (("heads", HEADS), ("inputs", INPUTS)):
         if tuple(content[what]) != ours:
             raise ModelError(
-                f"model {folder}: expected the {what} {', '.join(ours)}, found "
-                f"{', '.join(content[what])}; train again"
+                f"model {folder}: expected the {what} {', '.join(ours)}, found {', '.join(content[what])}; train again"
             )
     scale = Scale(**{name: np.array(values) for name, values in content["scale"].items()})
     return Propensities([_head(head) for head in content["heads"].values()], scale)
@@ -128,9 +120,7 @@ def load_propensities(folder: Path) -> Propensities:
 
 def _head(content: dict) -> Head:
     mix, plain = content["mix"], content["plain"]
-    return Head(
-        content["rate"], Mix(**mix) if mix else None, PlainModels(**plain) if plain else None
-    )
+    return Head(content["rate"], Mix(**mix) if mix else None, PlainModels(**plain) if plain else None)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

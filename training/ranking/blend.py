@@ -104,9 +104,7 @@ def fit_linear(rows: Groups, mean: Tensor, scale: Tensor, effort: Effort) -> Ten
     """[features] weights of scaled features: convex, so the result does not depend on a seed."""
     x = (rows.x - mean) / scale
     weights = torch.zeros(x.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [weights], max_iter=effort.iterations, history_size=10, line_search_fn="strong_wolfe"
-    )
+    optimizer = torch.optim.LBFGS([weights], max_iter=effort.iterations, history_size=10, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()

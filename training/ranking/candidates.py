@@ -11,9 +11,15 @@ from training.ranking.market import CARRIED_HALF_LIFE, HALF_LIFE, TREND_DAYS, Ma
 
 # How many each ranker brings in, besides the user's own items.
 POOLS = {
-    "ease_lift": 120, "ease_recent_lift": 120, "ease": 60, "carried_14": 80, "carried_recent": 80,
-    "follow": 60, "trend": 60, "text": 30,
-}  # fmt: skip
+    "ease_lift": 120,
+    "ease_recent_lift": 120,
+    "ease": 60,
+    "carried_14": 80,
+    "carried_recent": 80,
+    "follow": 60,
+    "trend": 60,
+    "text": 30,
+}
 FADING = 0.7  # weight of an event against the one after it, for what follows
 
 

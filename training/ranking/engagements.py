@@ -107,9 +107,7 @@ def engagements(past: Sequences, rows: np.ndarray, as_of: int, items: int) -> En
     code, inverse = np.unique(pair * (OLDEST + 1) + age, return_inverse=True)
     pair, age = np.divmod(code, OLDEST + 1)
     row, item = np.divmod(pair, items)
-    price, quantity = (
-        mean_by(inverse, values[event], len(code)) for values in (past.log_price, past.log_quantity)
-    )
+    price, quantity = (mean_by(inverse, values[event], len(code)) for values in (past.log_price, past.log_quantity))
     order = _places(row, inverse, event)
     return Engagements(row, item, age, order, price, quantity, len(rows), items)
 
@@ -129,8 +127,7 @@ def merged(shares: list[Engagements], items: int) -> Engagements:
     """Those of different users as one; the users of the first come first."""
     starts = np.cumsum([0, *(share.users for share in shares)])
     columns = {
-        name: np.concatenate([getattr(share, name) for share in shares] or [np.zeros(0, int)])
-        for name in COLUMNS
+        name: np.concatenate([getattr(share, name) for share in shares] or [np.zeros(0, int)]) for name in COLUMNS
     }
     rows = [share.row + start for share, start in zip(shares, starts, strict=False)]
     row = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)

@@ -43,9 +43,13 @@ def design(found: Candidates, mine: Engagements, market: Market) -> tuple[np.nda
     """[candidates, features] float32 without NaN, and the features' names."""
     traits = _traits(mine, found.row)
     columns = (
-        _alike(found) | _demand(found, market) | _life(found, market) | _text(found, market)
-        | _price(found, mine, market) | _own(found, mine, traits)
-    )  # fmt: skip
+        _alike(found)
+        | _demand(found, market)
+        | _life(found, market)
+        | _text(found, market)
+        | _price(found, mine, market)
+        | _own(found, mine, traits)
+    )
     columns |= _interactions(columns, traits)
     return np.stack(list(columns.values()), axis=1).astype(np.float32), list(columns)
 
@@ -204,9 +208,18 @@ def _own(found: Candidates, mine: Engagements, traits: Columns) -> Columns:
 
 
 _OWN = (
-    "seen", "own_decay30", "own_decay90", "own_days", "own_multi", "own_since", "own_skipped",
-    "own_rate", "cycle_over", "cycle_in", "own_quantity",
-)  # fmt: skip
+    "seen",
+    "own_decay30",
+    "own_decay90",
+    "own_days",
+    "own_multi",
+    "own_since",
+    "own_skipped",
+    "own_rate",
+    "cycle_over",
+    "cycle_in",
+    "own_quantity",
+)
 
 
 def _visits_since(mine: Engagements, age: np.ndarray) -> np.ndarray:
@@ -219,8 +232,6 @@ def _visits_since(mine: Engagements, age: np.ndarray) -> np.ndarray:
 def _interactions(columns: Columns, traits: Columns) -> Columns:
     """Lets weights move with the user's activity, loyalty and basket, and differ for own items."""
     by_user = {
-        f"{name}*{trait}": columns[name] * traits[trait]
-        for trait in ("visits", "repeat", "basket")
-        for name in BY_USER
+        f"{name}*{trait}": columns[name] * traits[trait] for trait in ("visits", "repeat", "basket") for name in BY_USER
     }
     return by_user | {f"{name}*seen": columns[name] * columns["seen"] for name in BY_SEEN}

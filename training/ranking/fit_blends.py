@@ -48,9 +48,7 @@ class Window:
         return len(np.unique(self.part.moment.found.row[self.finished.hit]))
 
 
-def fit_rankers(
-    examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore
-) -> Rankers:
+def fit_rankers(examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore) -> Rankers:
     """On the train and valid folds of all users; the transformer's weight on the valid fold alone.
 
     The transformer was trained on the train folds, so there its scores flatter it.
@@ -77,9 +75,7 @@ def _shares(windows: list[Window]) -> dict[str, list[Window]]:
     return enough if enough and len(enough) == len(alone) else {ANY: windows} | enough
 
 
-def _windows(
-    examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore
-) -> list[Window]:
+def _windows(examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore) -> list[Window]:
     answered, found = rows_with_answers(examples), []
     for cutoff in np.unique(examples.as_of):
         everyone = np.flatnonzero(examples.as_of == cutoff)
@@ -114,9 +110,7 @@ def _mixture(judge: Ranker | None, windows: list[Window]) -> Mixture:
         found, part = window.part.moment.found, window.part
         blend = judge.scores(window.part.moment)
         assert window.model is not None
-        columns.append(
-            (blend, window.model, window.finished.hit, found.row + base, part.group[found.row])
-        )
+        columns.append((blend, window.model, window.finished.hit, found.row + base, part.group[found.row]))
         base += len(part.rows)
     return fit_mixture(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 

@@ -45,9 +45,7 @@ def carried(profiles: sparse.csr_matrix, bought: sparse.csr_matrix) -> Weights:
     return packed((profiles.T @ bought).tocsr())
 
 
-def followed(
-    row: np.ndarray, item: np.ndarray, place: np.ndarray, items: int, shrink: float
-) -> Weights:
+def followed(row: np.ndarray, item: np.ndarray, place: np.ndarray, items: int, shrink: float) -> Weights:
     """[from, to] how often an item comes one to three steps after another, nearer ones for more.
 
     A user's events have places 0, 1, ... from the newest on. Rows are divided by their sums plus

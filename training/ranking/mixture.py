@@ -41,9 +41,7 @@ def user_groups(visits: np.ndarray) -> np.ndarray:
     return (visits > 0).astype(np.int64) + (visits >= HEAVY)
 
 
-def fit_mixture(
-    blend: np.ndarray, model: np.ndarray, hit: np.ndarray, row: np.ndarray, group: np.ndarray
-) -> Mixture:
+def fit_mixture(blend: np.ndarray, model: np.ndarray, hit: np.ndarray, row: np.ndarray, group: np.ndarray) -> Mixture:
     """On candidates (by user) of a window that neither the blend nor the model was fitted on."""
     fitted = Mixture.of_blend_alone().weights
     both = np.stack([blend, np.maximum(model, -LEAST)], axis=1).astype(np.float32)

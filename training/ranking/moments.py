@@ -33,14 +33,11 @@ def markets(known: Engagements, catalogue: Catalogue, sizes: Sizes) -> dict[str,
     """The market of each platform, from the engagements of all users."""
     text = catalogue.text / np.maximum(np.linalg.norm(catalogue.text, axis=1, keepdims=True), 1e-9)
     return {
-        name: market(known, catalogue.platform == code, text, sizes)
-        for code, name in enumerate(catalogue.platforms)
+        name: market(known, catalogue.platform == code, text, sizes) for code, name in enumerate(catalogue.platforms)
     }
 
 
-def parts(
-    states: UserStates, rows: np.ndarray, catalogue: Catalogue, places: dict[str, Market]
-) -> Iterator[Part]:
+def parts(states: UserStates, rows: np.ndarray, catalogue: Catalogue, places: dict[str, Market]) -> Iterator[Part]:
     """The candidates of `rows`, all of one moment, on each platform that they use."""
     if not len(rows):
         return

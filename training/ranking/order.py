@@ -180,9 +180,7 @@ def load_rankers(folder: Path) -> Rankers:
 
 
 def _blend(tensors: dict[str, torch.Tensor], prefix: str) -> Blend:
-    state = {
-        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
-    }
+    state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     seeds, features, hidden = state["body"].shape
     blend = Blend(features, hidden, seeds)
     blend.load_state_dict(state)

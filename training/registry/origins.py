@@ -67,9 +67,7 @@ def origin_of(run: "Run") -> Origin:
 def pins_of(run: "Run") -> dict[str, int]:
     """Table -> snapshot that the run read."""
     return {
-        name.removeprefix(SNAPSHOT): int(value)
-        for name, value in run.data.tags.items()
-        if name.startswith(SNAPSHOT)
+        name.removeprefix(SNAPSHOT): int(value) for name, value in run.data.tags.items() if name.startswith(SNAPSHOT)
     }
 
 
@@ -89,21 +87,14 @@ def preset_of(params: dict[str, str]) -> Preset:
 
     Raises ModelError when it had a choice that this code does not know.
     """
-    logged = {
-        name.removeprefix("preset."): value
-        for name, value in params.items()
-        if name.startswith("preset.")
-    }
+    logged = {name.removeprefix("preset."): value for name, value in params.items() if name.startswith("preset.")}
     default = Preset(logged.get("name", ""))
     unknown = sorted(logged.keys() - {field.name for field in fields(Preset)})
     if unknown:
         raise ModelError(
-            f"preset: expected choices that this code knows, found {', '.join(unknown)}; "
-            "check out the run's revision"
+            f"preset: expected choices that this code knows, found {', '.join(unknown)}; check out the run's revision"
         )
-    return Preset(
-        **{name: _parsed(value, getattr(default, name)) for name, value in logged.items()}
-    )
+    return Preset(**{name: _parsed(value, getattr(default, name)) for name, value in logged.items()})
 
 
 def code_differs(run: "Run") -> list[str]:
@@ -116,9 +107,7 @@ def code_differs(run: "Run") -> list[str]:
     return [f"{what}: {then} then, {now} now" for what, then, now in pairs if then != now]
 
 
-def differences(
-    expected: dict[str, float], found: dict[str, float], tolerance: float
-) -> list[Difference]:
+def differences(expected: dict[str, float], found: dict[str, float], tolerance: float) -> list[Difference]:
     """Metrics of validation and test that are further apart than `tolerance`.
 
     A difference counts relative to the expected figure, or to FLOOR where that is smaller. NaN

@@ -64,9 +64,7 @@ def needed_run(client: "MlflowClient", run: str, ds: str) -> str:
     """The same. Raises ModelError when there is none."""
     found = find_run(client, run, ds)
     if found is None:
-        raise ModelError(
-            f"MLflow: expected a training run {run!r} of ds={ds}, found none; train first"
-        )
+        raise ModelError(f"MLflow: expected a training run {run!r} of ds={ds}, found none; train first")
     return found
 
 

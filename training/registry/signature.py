@@ -27,9 +27,7 @@ def schema_of(schema: pa.Schema) -> "Schema":
     """An Arrow schema in MLflow's types."""
     from mlflow.types.schema import ColSpec, Schema
 
-    return Schema(
-        [ColSpec(_type(field.type), field.name, required=not field.nullable) for field in schema]
-    )
+    return Schema([ColSpec(_type(field.type), field.name, required=not field.nullable) for field in schema])
 
 
 def _type(arrow: pa.DataType) -> Any:

@@ -89,15 +89,11 @@ def roll_back(client: "MlflowClient") -> tuple[str, str]:
         raise ModelError(f"model {MODEL}: expected a champion, found none; nothing to roll back")
     before = client.get_model_version(MODEL, champion).tags.get(AGAINST, "none")
     if before == "none":
-        raise ModelError(
-            f"model {MODEL}: expected a version before champion {champion}, found none; "
-            "it was the first"
-        )
+        raise ModelError(f"model {MODEL}: expected a version before champion {champion}, found none; it was the first")
     folder = folder_of(client, before)
     if not folder.exists():
         raise ModelError(
-            f"model {MODEL}: expected the folder of version {before}, found no {folder}; "
-            "train again instead"
+            f"model {MODEL}: expected the folder of version {before}, found no {folder}; train again instead"
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     client.set_model_version_tag(MODEL, champion, ROLLED_BACK, now)

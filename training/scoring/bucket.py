@@ -46,9 +46,7 @@ class Bucket:
         return [Bucket(self.number + self.of * n, self.of * number) for n in range(number)]
 
 
-def score_bucket(
-    settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path
-) -> int:
+def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path) -> int:
     """Stages the bucket's part of `user_features`; returns its rows.
 
     What the audit holds the rows against is counted from the ids of `user_history` alone.
@@ -98,9 +96,7 @@ def scored_share(
         yield rows.cast(USER_FEATURES.schema)
 
 
-def everyone(
-    history: Iterable[pa.RecordBatch], number: int, ds: str, catalogue: Catalogue
-) -> Engagements:
+def everyone(history: Iterable[pa.RecordBatch], number: int, ds: str, catalogue: Catalogue) -> Engagements:
     """What all users (a share of a `number` that is very large) did up to `ds`, from the columns
     ENGAGED of their histories: it tells about items.
     """

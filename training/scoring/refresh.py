@@ -121,9 +121,7 @@ def needed_version(settings: Settings) -> str:
     return found
 
 
-def scored(
-    users: RefreshedUsers, catalogue: Catalogue, inputs: dict[str, int], version: str
-) -> Iterator[pa.Table]:
+def scored(users: RefreshedUsers, catalogue: Catalogue, inputs: dict[str, int], version: str) -> Iterator[pa.Table]:
     """The rows of the touched users, some at a time."""
     trained = load(versions.load(users.settings, version))
     inputs[USER_HISTORY.name], engaged = users.everyone(catalogue)

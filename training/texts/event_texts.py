@@ -43,9 +43,7 @@ class EventTexts:
         hashes = [text_hash(text) for text in texts]
         if len(self._held) > MOST_HELD:
             self._held.clear()
-        wanted = {
-            key: text for key, text in zip(hashes, texts, strict=True) if key not in self._held
-        }
+        wanted = {key: text for key, text in zip(hashes, texts, strict=True) if key not in self._held}
         if wanted:
             self._held |= self._read(list(wanted))
             self._held |= self._encode({k: t for k, t in wanted.items() if k not in self._held})

@@ -99,8 +99,7 @@ def _open(file: Path) -> Image.Image:
             return picture.convert("RGB")
     except (UnidentifiedImageError, OSError) as error:
         raise LandingError(
-            f"{file}: expected a picture, found {str(error).splitlines()[0]}; deliver it again, or "
-            "remove it"
+            f"{file}: expected a picture, found {str(error).splitlines()[0]}; deliver it again, or remove it"
         ) from None
 
 

@@ -42,9 +42,7 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def embed_items(
-    items: pa.Table, known: dict[str, np.ndarray], ds: str, encoder: Encoder
-) -> tuple[pa.Table, int]:
+def embed_items(items: pa.Table, known: dict[str, np.ndarray], ds: str, encoder: Encoder) -> tuple[pa.Table, int]:
     """Rows of `item_embeddings` for `items`, by item, and the number of texts encoded anew.
 
     `known` maps hashes of texts (and pictures) to vectors of the same encoder; it takes up the new
@@ -82,9 +80,7 @@ def _looks(paths: list[str | None], encoder: Encoder) -> list[str]:
     return [encoder.look(path) if reads else "" for path in paths]  # type: ignore[attr-defined]
 
 
-def _encoded(
-    hashes: list[str], texts: dict[str, str], paths: dict[str, str], encoder: Encoder
-) -> np.ndarray:
+def _encoded(hashes: list[str], texts: dict[str, str], paths: dict[str, str], encoder: Encoder) -> np.ndarray:
     wanted = [texts[h] for h in hashes]
     if isinstance(encoder, PictureEncoder):
         return encoder.encode_items(wanted, [paths[h] for h in hashes])

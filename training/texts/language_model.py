@@ -42,9 +42,7 @@ class TextEncoder:
         logging.disable_progress_bar()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._model = AutoModel.from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True
-            ).eval()
+            self._model = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).eval()
         except (OSError, ValueError) as error:
             raise SettingsError(
                 f"TIDEMARK_TEXT_ENCODER: expected one of {', '.join(PACKAGED)}, a folder or a "

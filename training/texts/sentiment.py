@@ -111,9 +111,13 @@ def _counts(texts: list[str]) -> csr_matrix:
     from sklearn.feature_extraction.text import HashingVectorizer
 
     reader = HashingVectorizer(
-        analyzer="char_wb", n_features=HASHES, ngram_range=LENGTHS, norm=None,
-        alternate_sign=False, dtype=np.float32,
-    )  # fmt: skip
+        analyzer="char_wb",
+        n_features=HASHES,
+        ngram_range=LENGTHS,
+        norm=None,
+        alternate_sign=False,
+        dtype=np.float32,
+    )
     return reader.transform(text[:TEXT_LENGTH] for text in texts)
 
 

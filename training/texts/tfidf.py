@@ -37,9 +37,7 @@ def tfidf_vectors(weights: dict[str, Tensor], texts: list[str]) -> np.ndarray:
 def _counts(texts: list[str]) -> csr_matrix:
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    reader = HashingVectorizer(
-        n_features=HASHES, ngram_range=(1, 2), norm=None, alternate_sign=False, dtype=np.float64
-    )
+    reader = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm=None, alternate_sign=False, dtype=np.float64)
     return reader.transform(texts)
 
 

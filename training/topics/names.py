@@ -51,9 +51,7 @@ def telling_words(items: DayItems, labels: np.ndarray, topics: int) -> list[list
     except ValueError:  # no title holds a word
         return [[] for _ in range(topics)]
     names = reader.get_feature_names_out()
-    totals = np.stack(
-        [np.asarray(counts[labels[read] == topic].sum(axis=0)).ravel() for topic in range(topics)]
-    )
+    totals = np.stack([np.asarray(counts[labels[read] == topic].sum(axis=0)).ravel() for topic in range(topics)])
     share = totals / np.maximum(np.bincount(labels[read], minlength=topics), 1)[:, None]
     rarity = np.log(1 + share.sum() / topics / np.maximum(share.sum(axis=0), 1e-9))
     seen_twice = totals > np.minimum(1, totals.max(axis=1, keepdims=True) - 1)  # if any word is
@@ -68,8 +66,7 @@ def commonest(items: DayItems, column: str, labels: np.ndarray, topics: int) -> 
         if value and value.strip():
             counts[label][value.strip()] += 1
     return [
-        [value for value, _ in sorted(count.items(), key=lambda it: (-it[1], it[0]))[:CATEGORIES]]
-        for count in counts
+        [value for value, _ in sorted(count.items(), key=lambda it: (-it[1], it[0]))[:CATEGORIES]] for count in counts
     ]
 
 

@@ -31,9 +31,7 @@ def wanted_topics(items: int, setting: int) -> int:
     return setting or max(1, round(2 * items ** (1 / 3)))
 
 
-def place_items(
-    items: DayItems, vectors: np.ndarray, past: Earlier, ds: str, setting: int
-) -> Placed:
+def place_items(items: DayItems, vectors: np.ndarray, past: Earlier, ds: str, setting: int) -> Placed:
     """Assigns items to the earlier topics, or clusters them anew where that is due."""
     wanted = wanted_topics(len(items), setting)
     start = clusters.means(vectors, past.label, len(past.living))
@@ -48,9 +46,7 @@ def place_items(
     return Placed(label, len(numbers), lineage, reason)
 
 
-def _assigned(
-    vectors: np.ndarray, past: Earlier, centroids: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _assigned(vectors: np.ndarray, past: Earlier, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Topic and cosine of each item: the earlier one where it still fits, or the nearest."""
     if not len(centroids):
         return past.label, np.zeros(len(vectors), np.float32)

@@ -56,9 +56,13 @@ def _numbers(origins: list[dict | None], past: Earlier) -> list[int]:
 
 
 def _living(
-    items: DayItems, past: Earlier, placed: Placed, ids: list[str],
-    origins: list[dict | None], ds: str,
-) -> Iterator[dict]:  # fmt: skip
+    items: DayItems,
+    past: Earlier,
+    placed: Placed,
+    ids: list[str],
+    origins: list[dict | None],
+    ds: str,
+) -> Iterator[dict]:
     label, number = placed.label, placed.number
     words = telling_words(items, label, number)
     categories = commonest(items, "category", label, number)

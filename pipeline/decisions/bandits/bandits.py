@@ -26,9 +26,7 @@ def with_floor(chances: np.ndarray, floor: float) -> np.ndarray:
     """The same, with at least `floor` for every arm; what is left is shared as before."""
     arms = chances.shape[1]
     if not 0 <= floor * arms <= 1:
-        raise CampaignError(
-            f"exploration floor: expected at most 1/{arms} for {arms} arms, found {floor}"
-        )
+        raise CampaignError(f"exploration floor: expected at most 1/{arms} for {arms} arms, found {floor}")
     return floor + (1 - floor * arms) * chances
 
 

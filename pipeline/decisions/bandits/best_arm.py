@@ -17,9 +17,8 @@ def best_of_betas(alpha: np.ndarray, beta: np.ndarray, nodes: int = NODES) -> np
     at, weights = _nodes(nodes)
     values = special.betaincinv(alpha[..., None], beta[..., None], at)  # strata x arms x nodes
     return _integrate(
-        values, weights, lambda arm, x: special.betainc(alpha[:, arm, None, None],
-                                                        beta[:, arm, None, None], x)
-    )  # fmt: skip
+        values, weights, lambda arm, x: special.betainc(alpha[:, arm, None, None], beta[:, arm, None, None], x)
+    )
 
 
 def best_of_normals(mean: np.ndarray, deviation: np.ndarray, nodes: int = NODES) -> np.ndarray:
@@ -27,10 +26,10 @@ def best_of_normals(mean: np.ndarray, deviation: np.ndarray, nodes: int = NODES)
     at, weights = _nodes(nodes)
     values = mean[..., None] + deviation[..., None] * special.ndtri(at)
     return _integrate(
-        values, weights,
-        lambda arm, x: special.ndtr((x - mean[:, arm, None, None])
-                                    / deviation[:, arm, None, None]),
-    )  # fmt: skip
+        values,
+        weights,
+        lambda arm, x: special.ndtr((x - mean[:, arm, None, None]) / deviation[:, arm, None, None]),
+    )
 
 
 def _nodes(nodes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,9 +38,7 @@ def _nodes(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     return (at + 1) / 2, weights / 2
 
 
-def _integrate(
-    values: np.ndarray, weights: np.ndarray, below: Callable[[int, np.ndarray], np.ndarray]
-) -> np.ndarray:
+def _integrate(values: np.ndarray, weights: np.ndarray, below: Callable[[int, np.ndarray], np.ndarray]) -> np.ndarray:
     product = np.ones_like(values)
     arms = values.shape[1]
     for other in range(arms):

@@ -33,9 +33,7 @@ class LinearArms:
         squares = np.tile(RIDGE * np.eye(width), (arms, 1, 1))
         return cls(squares, np.zeros((arms, width)), np.zeros(3))
 
-    def add(
-        self, context: np.ndarray, action: np.ndarray, reward: np.ndarray, weights: np.ndarray
-    ) -> "LinearArms":
+    def add(self, context: np.ndarray, action: np.ndarray, reward: np.ndarray, weights: np.ndarray) -> "LinearArms":
         """The same, with rows added."""
         rows, squares, targets = with_intercept(context), self.squares.copy(), self.targets.copy()
         for arm in np.unique(action):
@@ -63,9 +61,7 @@ class LinearArms:
             return 1.0
         return float(max(np.sqrt(max(squares / count - (total / count) ** 2, 0)), LEAST_DEVIATION))
 
-    def _linucb(
-        self, policy: Policy, rows: np.ndarray, means: np.ndarray, inverse: np.ndarray
-    ) -> np.ndarray:
+    def _linucb(self, policy: Policy, rows: np.ndarray, means: np.ndarray, inverse: np.ndarray) -> np.ndarray:
         """The highest x'theta + confidence x deviation x sqrt(x' A^-1 x). Li et al. 2010."""
         bound = rows @ means.T
         for arm, matrix in enumerate(inverse):
@@ -73,9 +69,7 @@ class LinearArms:
             bound[:, arm] += policy.confidence * self.deviation * np.sqrt(variance)
         return best_arms(bound)
 
-    def _lints(
-        self, policy: Policy, rows: np.ndarray, means: np.ndarray, inverse: np.ndarray, seed: int
-    ) -> np.ndarray:
+    def _lints(self, policy: Policy, rows: np.ndarray, means: np.ndarray, inverse: np.ndarray, seed: int) -> np.ndarray:
         """How often each arm is best over draws of all coefficients. Agrawal and Goyal 2013 (b).
 
         The draws are shared by all rows: each row's own probabilities are as good, and rows that

@@ -25,9 +25,7 @@ from pipeline.tables.policies import AD_POLICY, POLICY_JUDGEMENTS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="the day after which the policy serves")
     parser.add_argument("--run", required=True, help="id shared by the steps of one run")
     given = parser.parse_args()
@@ -70,9 +68,7 @@ def _write(night: Night, settings: Settings, file: DayFile) -> dict[str, object]
     return judgement
 
 
-def _complete(
-    attempt: staging.Attempt, ds: str, paths: list[str], rows: int, inputs: dict[str, int]
-) -> None:
+def _complete(attempt: staging.Attempt, ds: str, paths: list[str], rows: int, inputs: dict[str, int]) -> None:
     staging.complete(attempt, [ds], {ds: paths}, inputs, {"rows": {ds: rows}})
 
 

@@ -20,9 +20,22 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 ANYWHERE = (("any", 1.0),)
 VALUES = ("one", "revenue")
 WEEK = 7
-TOP = ("segment_by", "audience", "exploration_floor", "arms", "positions", "reward", "feedback",
-       "champion", "challenger", "experiment", "uplift", "budget", "caps",
-       "people")  # fmt: skip
+TOP = (
+    "segment_by",
+    "audience",
+    "exploration_floor",
+    "arms",
+    "positions",
+    "reward",
+    "feedback",
+    "champion",
+    "challenger",
+    "experiment",
+    "uplift",
+    "budget",
+    "caps",
+    "people",
+)
 
 
 @dataclass(frozen=True)
@@ -228,9 +241,7 @@ def _check(campaign: Campaign, top: Section) -> None:
     if floor * arms > 1:
         raise top.wrong("exploration_floor", f"at most 1/{arms} for {arms} arms", floor)
     if campaign.cap_per_week and campaign.feedback_days < WEEK:
-        raise top.wrong(
-            "feedback.days", f"at least {WEEK} with caps.per_week", campaign.feedback_days
-        )
+        raise top.wrong("feedback.days", f"at least {WEEK} with caps.per_week", campaign.feedback_days)
     if campaign.experiment_share and campaign.challenger is None:
         raise top.wrong("experiment", "a [challenger] to try", campaign.experiment_share)
     names, pair = [arm.name for arm in campaign.arms], campaign.uplift

@@ -41,9 +41,7 @@ def columns_of(segment_by: str) -> list[str]:
     """The columns of `user_features` to read. Raises CampaignError for an unknown segment."""
     usable = [column.name for column in USER_FEATURES.columns if _tells_apart(column)]
     if segment_by and segment_by not in usable:
-        raise CampaignError(
-            f"segment_by: expected one of {', '.join(usable)}, found {segment_by!r}"
-        )
+        raise CampaignError(f"segment_by: expected one of {', '.join(usable)}, found {segment_by!r}")
     wanted = ["user_id", *COUNTS, *CHANCES, "is_cold_start", segment_by]
     return [name for name in dict.fromkeys(wanted) if name]
 

@@ -71,8 +71,11 @@ def decide(
         return Decision(champion, None, "unchallenged", why)
     late = lesson.age_days < campaign.judge_days
     if late.sum() < NOT_ENOUGH:
-        return _kept(champion, challenger, f"{late.sum()} impressions of the last "
-                     f"{campaign.judge_days} days have had their time; wait")  # fmt: skip
+        return _kept(
+            champion,
+            challenger,
+            f"{late.sum()} impressions of the last {campaign.judge_days} days have had their time; wait",
+        )
     early, judged = _as_known_then(lesson.where(~late), campaign.judge_days), lesson.where(late)
     policies = [learn(it, early, campaign, seed, published) for it in (challenger, champion)]
     verdict = _judge(campaign, judged, propensity[late], policies)
@@ -84,14 +87,11 @@ def _as_known_then(lesson: Lesson, days: int) -> Lesson:
     return replace(lesson, age_days=lesson.age_days - days)
 
 
-def _judge(
-    campaign: Campaign, judged: Lesson, propensity: np.ndarray, policies: list[Learned]
-) -> Verdict:
+def _judge(campaign: Campaign, judged: Lesson, propensity: np.ndarray, policies: list[Learned]) -> Verdict:
     names = tuple(arm.name for arm in campaign.arms)
     # Pseudonyms are hexadecimal hashes, so their last digits are as good as any hash of them.
     cluster = pl.Series(judged.user).str.slice(-15).str.to_integer(base=16).to_numpy()
-    log = Log.checked(names, judged.arm, judged.reward, propensity, cluster=cluster,
-                      context=_with_segments(judged))  # fmt: skip
+    log = Log.checked(names, judged.arm, judged.reward, propensity, cluster=cluster, context=_with_segments(judged))
     chunks = [_row_by_row(chunk) for chunk in in_chunks(log, CHUNK_ROWS)]
     challenger, champion = (_of_chunk(campaign, it, judged) for it in policies)
     return compare(chunks, challenger, champion, fit_linear(chunks))
@@ -120,9 +120,7 @@ def _with_segments(judged: Lesson) -> np.ndarray:
     return np.column_stack([judged.features, np.eye(len(names))[at]])
 
 
-def _decision(
-    campaign: Campaign, champion: Policy, challenger: Policy, verdict: Verdict
-) -> Decision:
+def _decision(campaign: Campaign, champion: Policy, challenger: Policy, verdict: Verdict) -> Decision:
     if verdict.refusal:
         kept = _kept(champion, challenger, verdict.refusal, verdict)
     else:
@@ -139,7 +137,5 @@ def _decision(
     return kept
 
 
-def _kept(
-    champion: Policy, challenger: Policy, why: str, verdict: Verdict | None = None
-) -> Decision:
+def _kept(champion: Policy, challenger: Policy, why: str, verdict: Verdict | None = None) -> Decision:
     return Decision(champion, challenger, "kept", why, verdict)

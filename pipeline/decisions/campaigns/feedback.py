@@ -23,8 +23,18 @@ from pipeline.storage.reading import pinned_files
 from pipeline.tables.events import LATEST_HOURS_AFTER_DAY_BEGINS
 from pipeline.tables.registry import EVENTS
 
-COLUMNS = ("ds", "event_id", "user_id", "item_id", "event_type", "event_time", "campaign_id",
-           "propensity", "price", "quantity")  # fmt: skip
+COLUMNS = (
+    "ds",
+    "event_id",
+    "user_id",
+    "item_id",
+    "event_type",
+    "event_time",
+    "campaign_id",
+    "propensity",
+    "price",
+    "quantity",
+)
 # An event may be a day ahead of its arrival day's end in the westernmost zone, no more.
 SKEW = timedelta(hours=LATEST_HOURS_AFTER_DAY_BEGINS - 24)
 WHO = ["user_id", "campaign_id"]
@@ -103,9 +113,7 @@ def match(events: pl.DataFrame, campaign: Campaign, ended: datetime) -> Feedback
         shown.filter(ripe)
         .join(earned, on="event_id", how="left", maintain_order="left")
         .with_columns(pl.col("reward").fill_null(0.0))
-        .select(
-            "ds", "event_id", "event_time", "user_id", "arm", "propensity", "reward", "examined"
-        )
+        .select("ds", "event_id", "event_time", "user_id", "arm", "propensity", "reward", "examined")
     )
     return Feedback(rows, seen, len(shown) - len(rows), refused)
 
@@ -115,8 +123,7 @@ def refuse_if_bad(campaign: Campaign, feedback: Feedback) -> None:
     if feedback.refusals <= campaign.most_refused * feedback.logged:
         return
     said = "; ".join(
-        f"{MEANINGS[reason]}: {len(ids)} rows such as event {ids[0]}"
-        for reason, ids in feedback.refused.items()
+        f"{MEANINGS[reason]}: {len(ids)} rows such as event {ids[0]}" for reason, ids in feedback.refused.items()
     )
     raise FeedbackError(
         f"campaign {campaign.name}: expected at most {campaign.most_refused:.1%} of "

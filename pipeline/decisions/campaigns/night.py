@@ -58,12 +58,21 @@ class Night:
         decision, rows = self.decision, self.feedback.rows
         challenger = decision.challenger.label if decision.challenger else None
         return {
-            "ds": self.ds, "campaign": self.campaign.name, "policy": self.label,
-            "challenger": challenger, "decision": decision.decision, "reason": decision.reason,
-            **_gain(decision), "impressions": len(rows), "pending": self.feedback.pending,
-            "refused": self.feedback.refusals, "refused_events": _named(self.feedback),
-            "reward": rows["reward"].mean(), "users": users, "excluded_users": excluded,
-        }  # fmt: skip
+            "ds": self.ds,
+            "campaign": self.campaign.name,
+            "policy": self.label,
+            "challenger": challenger,
+            "decision": decision.decision,
+            "reason": decision.reason,
+            **_gain(decision),
+            "impressions": len(rows),
+            "pending": self.feedback.pending,
+            "refused": self.feedback.refusals,
+            "refused_events": _named(self.feedback),
+            "reward": rows["reward"].mean(),
+            "users": users,
+            "excluded_users": excluded,
+        }
 
 
 def prepare(campaign: Campaign, settings: Settings, ds: str) -> Night:
@@ -107,18 +116,20 @@ def _check_segment(campaign: Campaign) -> None:
         raise CampaignError(f"{campaign.file}: {error}") from None
 
 
-def lesson_of(
-    campaign: Campaign, feedback: Feedback, settings: Settings, ds: str
-) -> tuple[Lesson, np.ndarray]:
+def lesson_of(campaign: Campaign, feedback: Feedback, settings: Settings, ds: str) -> tuple[Lesson, np.ndarray]:
     """The impressions to learn from, and their propensities."""
     rows, today = feedback.rows, date.fromisoformat(ds)
     known = logged_contexts(rows, campaign.segment_by, settings)
     ages = {day: (today - date.fromisoformat(day)).days for day in rows["ds"].unique()}
     lesson = Lesson(
-        rows["user_id"].to_numpy(), known.segments, known.features, rows["arm"].to_numpy(),
-        rows["reward"].to_numpy(), rows["examined"].to_numpy(),
+        rows["user_id"].to_numpy(),
+        known.segments,
+        known.features,
+        rows["arm"].to_numpy(),
+        rows["reward"].to_numpy(),
+        rows["examined"].to_numpy(),
         rows["ds"].replace_strict(ages, return_dtype=pl.Int64).to_numpy(),
-    )  # fmt: skip
+    )
     return lesson, rows["propensity"].to_numpy()
 
 
@@ -133,8 +144,4 @@ def _gain(decision: Decision) -> dict[str, float | None]:
 
 
 def _named(feedback: Feedback) -> list[str]:
-    return [
-        f"{MEANINGS[reason]}: {event}"
-        for reason, ids in sorted(feedback.refused.items())
-        for event in ids[:NAMED]
-    ]
+    return [f"{MEANINGS[reason]}: {event}" for reason, ids in sorted(feedback.refused.items()) for event in ids[:NAMED]]

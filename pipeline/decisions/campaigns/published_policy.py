@@ -75,9 +75,7 @@ def probabilities_in_place(campaign: Campaign, settings: Settings, at: InPlace) 
     return AsPublished(everybody[places], places, held, mean, campaign.exploration_floor)
 
 
-def shares_of_occasions(
-    campaign: Campaign, settings: Settings, days: list[str]
-) -> dict[str, float]:
+def shares_of_occasions(campaign: Campaign, settings: Settings, days: list[str]) -> dict[str, float]:
     """The `show_probability` that held on each day: that of the night before it; 1 without one."""
     nights = list(published("ad_policy", settings))
     held = {day: max((night for night in nights if night < day), default="") for day in days}

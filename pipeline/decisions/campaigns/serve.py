@@ -37,9 +37,7 @@ class Limits:
     week: pl.DataFrame  # user_id, shown
 
 
-def limits_of(
-    campaign: Campaign, seen: pl.DataFrame, spent: int, ds: str, shares: dict[str, float]
-) -> Limits:
+def limits_of(campaign: Campaign, seen: pl.DataFrame, spent: int, ds: str, shares: dict[str, float]) -> Limits:
     """The budget is spread over as many occasions as there were a day in the last week.
 
     `spent` are the impressions since the first day of a budget in total. `shares` are those of the
@@ -89,15 +87,14 @@ def serve(
         "ds": pa.repeat(ds, len(users)),
         "campaign": pa.repeat(campaign.name, len(users)),
         "user_id": users["user_id"].to_arrow().cast(pa.string()),
-        "segment": pa.array(known.segments, pa.string()) if campaign.segment_by
-        else pa.nulls(len(users), pa.string()),
+        "segment": pa.array(known.segments, pa.string()) if campaign.segment_by else pa.nulls(len(users), pa.string()),
         "policy": labels.take(pa.array(variant)),
         "variant": pa.array(["champion", "challenger"]).take(pa.array(variant)),
         "arms": _arm_chances(campaign, chances),
         "position": pa.repeat(campaign.positions[0][0], len(users)),
         "show_probability": pa.array(np.full(len(users), limits.show_probability, np.float32)),
         "impressions_left": _impressions_left(limits, users),
-    }  # fmt: skip
+    }
     return pa.table(columns, schema=AD_POLICY.schema)
 
 
@@ -111,10 +108,9 @@ def _arm_chances(campaign: Campaign, chances: np.ndarray) -> pa.Array:
     rows, arms = chances.shape
     names = pa.array([arm.name for arm in campaign.active])
     entries = pa.StructArray.from_arrays(
-        [names.take(pa.array(np.tile(np.arange(arms), rows))),
-         pa.array(chances.astype(np.float32).ravel())],
+        [names.take(pa.array(np.tile(np.arange(arms), rows))), pa.array(chances.astype(np.float32).ravel())],
         fields=list(ARM_CHANCES.value_type),
-    )  # fmt: skip
+    )
     offsets = pa.array(np.arange(0, rows * arms + 1, arms, dtype=np.int32))
     return pa.ListArray.from_arrays(offsets, entries, type=ARM_CHANCES)
 
@@ -124,8 +120,10 @@ def _impressions_left(limits: Limits, users: pl.DataFrame) -> pa.Array:
         return pa.nulls(len(users), pa.int32())
     left = np.full(len(users), limits.per_day or np.iinfo(np.int32).max, np.int64)
     if limits.per_week:
-        shown = users.select("user_id").join(
-            limits.week, on="user_id", how="left", maintain_order="left"
-        )["shown"].fill_null(0)  # fmt: skip
+        shown = (
+            users.select("user_id")
+            .join(limits.week, on="user_id", how="left", maintain_order="left")["shown"]
+            .fill_null(0)
+        )
         left = np.minimum(left, np.maximum(limits.per_week - shown.to_numpy().astype(int), 0))
     return pa.array(left.astype(np.int32))

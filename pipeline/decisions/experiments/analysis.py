@@ -82,11 +82,18 @@ def _result(metric: Metric, users: pl.DataFrame) -> MetricResult:
     p_values = always_valid_p_values(looks, metric.least_gain)
     interval = always_valid_interval(final, metric.least_gain, LEVEL)
     return MetricResult(
-        metric, plain, final, gone, p_values[-1] if p_values else 1.0, interval,
-        _verdict(metric, interval), [str(done[end]) for end in ends], p_values,
+        metric,
+        plain,
+        final,
+        gone,
+        p_values[-1] if p_values else 1.0,
+        interval,
+        _verdict(metric, interval),
+        [str(done[end]) for end in ends],
+        p_values,
         [always_valid_interval(look, metric.least_gain, LEVEL) for look in looks],
         [look.value for look in looks],
-    )  # fmt: skip
+    )
 
 
 def _verdict(metric: Metric, interval: tuple[float, float]) -> str:

@@ -29,9 +29,7 @@ def assign(users: Iterable[str], salt: str, shares: tuple[float, ...]) -> np.nda
     """
     edges = np.cumsum(shares)
     if not shares or min(shares) < 0 or edges[-1] > 1 + 1e-9 or not salt:
-        raise ExperimentError(
-            f"assignment: expected a salt and shares up to 1 together, found {salt!r}, {shares}"
-        )
+        raise ExperimentError(f"assignment: expected a salt and shares up to 1 together, found {salt!r}, {shares}")
     at = np.fromiter((position(user, salt) for user in users), float)
     arm = np.searchsorted(edges, at, side="right")
     return np.where(arm < len(shares), arm, -1)

@@ -73,10 +73,16 @@ def load_experiment(settings: Settings, name: str) -> Experiment:
     if not first or not last or last < first:
         raise top.wrong("first_day, last_day", "two days in order", (first, last))
     experiment = Experiment(
-        name, file, _arms(top.section("arms")), _metrics(top.section("metrics")), first, last,
-        window_days=top.whole("window_days", 7), salt=top.text("salt", default=name),
+        name,
+        file,
+        _arms(top.section("arms")),
+        _metrics(top.section("metrics")),
+        first,
+        last,
+        window_days=top.whole("window_days", 7),
+        salt=top.text("salt", default=name),
         entry=_one_of(top, "entry", ENTRIES, None) if top.has("entry") else "",
-    )  # fmt: skip
+    )
     top.nothing_else(TOP)
     if not experiment.window_days:
         raise top.wrong("window_days", "a whole number from 1", 0)
@@ -99,11 +105,14 @@ def _metrics(section: Section) -> tuple[Metric, ...]:
         metric = section.section(name)
         metrics.append(
             Metric(
-                name, _event(metric, "event"), _one_of(metric, "value", VALUES, "users"),
+                name,
+                _event(metric, "event"),
+                _one_of(metric, "value", VALUES, "users"),
                 _one_of(metric, "role", ROLES, "secondary"),
-                _one_of(metric, "better", BETTER, "higher"), metric.number("least_gain", 0.0),
+                _one_of(metric, "better", BETTER, "higher"),
+                metric.number("least_gain", 0.0),
             )
-        )  # fmt: skip
+        )
         metric.nothing_else(("event", "value", "role", "better", "least_gain"))
         if not metrics[-1].least_gain:
             raise metric.wrong("least_gain", "an absolute gain above 0 worth seeing", 0)

@@ -22,9 +22,7 @@ def listed_users(experiment: Experiment, settings: Settings, ds: str) -> pl.Data
     """
     first, last = shift(experiment.first_day, -1), min(shift(experiment.last_day, -1), ds)
     if not any(first <= night <= last for night in published("interventions", settings)):
-        raise ExperimentError(
-            f"{experiment.file}: no interventions of the nights {first}..{last} are published"
-        )
+        raise ExperimentError(f"{experiment.file}: no interventions of the nights {first}..{last} are published")
     rows = scan("interventions", None, settings).filter(f"ds >= '{first}' and ds <= '{last}'")
     found = rows.select("ds", "user_id", "kind", "held_out").to_arrow()
     if experiment.entry != LISTED:

@@ -22,17 +22,13 @@ def read_outcomes(experiment: Experiment, settings: Settings, ds: str) -> pl.Dat
     first = shift(experiment.first_day, -experiment.window_days)
     _, files = pinned_files("events", first, ds, settings)
     if not files:
-        raise ExperimentError(
-            f"{experiment.file}: no events of {first}..{ds} are published; load them first"
-        )
+        raise ExperimentError(f"{experiment.file}: no events of {first}..{ds} are published; load them first")
     paths = [path.removeprefix("file://") for path in files]
     listed = listed_users(experiment, settings, ds).lazy() if experiment.by_list else None
     return outcomes(pl.scan_parquet(paths).select(COLUMNS), experiment, ds, listed)
 
 
-def outcomes(
-    events: pl.LazyFrame, experiment: Experiment, ds: str, listed: pl.LazyFrame | None = None
-) -> pl.DataFrame:
+def outcomes(events: pl.LazyFrame, experiment: Experiment, ds: str, listed: pl.LazyFrame | None = None) -> pl.DataFrame:
     """The same of given events: days are arrival days, so that a report can be made again.
 
     `listed` (`user_id`, `entry`) are users who enter by a list: they count without any event, too.
@@ -49,9 +45,7 @@ def outcomes(
     by_event = daily.filter("enters", between).group_by("user_id").agg(entry=pl.col("day").min())
     entered = by_event if listed is None else listed
     done = pl.col("entry") + window
-    over = entered.with_columns(done=done).filter(
-        pl.col("done") <= pl.lit(shift(ds, 1)).str.to_date()
-    )
+    over = entered.with_columns(done=done).filter(pl.col("done") <= pl.lit(shift(ds, 1)).str.to_date())
     after = pl.col("day").is_between("entry", "done", closed="left")
     before = pl.col("day").is_between(pl.col("entry") - window, "entry", closed="left")
     sums = [
@@ -60,9 +54,7 @@ def outcomes(
         for when, suffix in ((after, ""), (before, BEFORE))
     ]
     keys = ["user_id", "entry", "done"]
-    users = (
-        over.join(daily, on="user_id", how="left").group_by(keys).agg(sums).sort("done", "user_id")
-    )
+    users = over.join(daily, on="user_id", how="left").group_by(keys).agg(sums).sort("done", "user_id")
     found = users.collect(engine="streaming")
     shares = tuple(share for _, share in experiment.arms)
     arm = assign(found["user_id"].to_list(), experiment.salt, shares)

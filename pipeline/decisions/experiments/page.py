@@ -27,8 +27,17 @@ th:first-child, td:first-child { text-align: left }
 small { color: #5b6b7a }
 img { max-width: 100% }
 """
-COLUMNS = ("metric", "control", "treatment", "difference", "95%, at every look", "p, at every look",
-           "95%, one look", "variance gone", "verdict")  # fmt: skip
+COLUMNS = (
+    "metric",
+    "control",
+    "treatment",
+    "difference",
+    "95%, at every look",
+    "p, at every look",
+    "95%, one look",
+    "variance gone",
+    "verdict",
+)
 MEANINGS = """
 <dt>better, worse, open</dt><dd>the interval that holds at every look lies above zero, below zero,
 or holds it. It may be read every day; stopping early does not spoil it.</dd>
@@ -79,9 +88,10 @@ def answer(result: Result) -> str:
     broken = [it.metric.name for it in result.metrics if it.verdict == "broken"]
     harm = f" But guardrails are broken: {', '.join(broken)}." if broken else ""
     said = {
-        "better": "The treatment is better", "worse": "The treatment is worse",
+        "better": "The treatment is better",
+        "worse": "The treatment is worse",
         "open": "It is still open whether the treatment is better",
-    }[primary.verdict]  # fmt: skip
+    }[primary.verdict]
     return f"{said} in {primary.metric.name}.{harm}"
 
 
@@ -97,11 +107,15 @@ def _row(result: MetricResult) -> str:
     if metric.role == "guardrail":
         role += f"; tolerated: {metric.least_gain:g}"
     cells = [
-        f"{result.plain.control:.4g}", f"{result.plain.treatment:.4g}",
-        f"{result.adjusted.value:+.4g}", _interval(result.interval), f"{result.p_value:.3g}",
-        _interval(result.adjusted.interval()), f"{result.variance_gone:.0%}",
+        f"{result.plain.control:.4g}",
+        f"{result.plain.treatment:.4g}",
+        f"{result.adjusted.value:+.4g}",
+        _interval(result.interval),
+        f"{result.p_value:.3g}",
+        _interval(result.adjusted.interval()),
+        f"{result.variance_gone:.0%}",
         f"<strong>{result.verdict}</strong>",
-    ]  # fmt: skip
+    ]
     name = f"{escape(metric.name)}<br><small>{escape(role)}</small>"
     return f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 

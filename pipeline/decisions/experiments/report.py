@@ -20,9 +20,7 @@ from pipeline.runtime.settings import Settings, load_settings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", required=True, help="the experiment: name of its file")
     parser.add_argument("--ds", required=True, help="the last day that counts")
     given = parser.parse_args()

@@ -22,9 +22,7 @@ def always_valid_p_values(looks: list[Difference], spread: float) -> list[float]
     return list(accumulate((min(1.0, exp(-_log_ratio(it, spread))) for it in looks), min))
 
 
-def always_valid_interval(
-    look: Difference, spread: float, level: float = 0.95
-) -> tuple[float, float]:
+def always_valid_interval(look: Difference, spread: float, level: float = 0.95) -> tuple[float, float]:
     """An interval of which all looks together miss the effect with at most 1 - level."""
     if not _tells(look, spread):
         return float("-inf"), float("inf")

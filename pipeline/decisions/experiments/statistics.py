@@ -49,8 +49,7 @@ def difference(arm: np.ndarray, metric: np.ndarray) -> Difference:
     else:
         error = sqrt(sum(float(group.var(ddof=1)) / len(group) for group in groups))
     control, treatment = means
-    return Difference(treatment - control, error, control, treatment,
-                      (len(groups[0]), len(groups[1])))  # fmt: skip
+    return Difference(treatment - control, error, control, treatment, (len(groups[0]), len(groups[1])))
 
 
 def cuped(metric: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, float]:
@@ -77,9 +76,13 @@ def ratio_p_value(users: tuple[int, ...], shares: tuple[float, ...]) -> float:
 
 
 def users_needed(
-    deviation: float, gain: float, shares: tuple[float, float] = (0.5, 0.5),
-    level: float = 0.95, power: float = 0.8, variance_gone: float = 0.0,
-) -> int:  # fmt: skip
+    deviation: float,
+    gain: float,
+    shares: tuple[float, float] = (0.5, 0.5),
+    level: float = 0.95,
+    power: float = 0.8,
+    variance_gone: float = 0.0,
+) -> int:
     """Users of both arms together, to see an absolute `gain` with that power at one look.
 
     n = (z_level + z_power)^2 sd^2 (1/share_0 + 1/share_1) / gain^2; CUPED takes its part of sd^2.
@@ -95,9 +98,12 @@ def users_needed(
 
 
 def gain_seen(
-    deviation: float, users: int, shares: tuple[float, float] = (0.5, 0.5),
-    level: float = 0.95, power: float = 0.8,
-) -> float:  # fmt: skip
+    deviation: float,
+    users: int,
+    shares: tuple[float, float] = (0.5, 0.5),
+    level: float = 0.95,
+    power: float = 0.8,
+) -> float:
     """The smallest absolute gain that so many users show with that power."""
     reach = NORMAL.inv_cdf((1 + level) / 2) + NORMAL.inv_cdf(power)
     return reach * deviation * sqrt(sum(1 / share for share in shares) / max(users, 1))

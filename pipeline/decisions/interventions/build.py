@@ -26,9 +26,7 @@ from pipeline.tables.interventions import INTERVENTIONS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="the day after which users are turned to")
     parser.add_argument("--run", required=True, help="id shared by the steps of one run")
     given = parser.parse_args()

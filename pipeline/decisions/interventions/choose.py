@@ -30,9 +30,7 @@ ORDER BY score DESC, user_id
 """
 
 
-def choose(
-    declaration: Declaration, audience: Audience, views: Views, ds: str
-) -> list[dict[str, object]]:
+def choose(declaration: Declaration, audience: Audience, views: Views, ds: str) -> list[dict[str, object]]:
     """Rows of `interventions`, kind by kind in the declared order, each the best first."""
     views.database.execute("CREATE TEMP TABLE tonight (user_id VARCHAR)")
     rows: list[dict[str, object]] = []
@@ -44,18 +42,20 @@ def choose(
     return rows
 
 
-def _best(
-    kind: Kind, declaration: Declaration, audience: Audience, views: Views, ds: str
-) -> pa.Table:
+def _best(kind: Kind, declaration: Declaration, audience: Audience, views: Views, ds: str) -> pa.Table:
     """As many candidates as the budget allows, of those whom people's lists admit."""
     query = MAY_BE_CONTACTED.format(query=QUERIES[kind.name])
     known = {
-        "ds": ds, "after": shift(ds, -kind.days), "until": shift(ds, kind.days),
+        "ds": ds,
+        "after": shift(ds, -kind.days),
+        "until": shift(ds, kind.days),
         **kind.limits,
-        "kind": kind.name, "cooling": shift(ds, -kind.cool_down_days),
+        "kind": kind.name,
+        "cooling": shift(ds, -kind.cool_down_days),
         "interventions_per_day": declaration.interventions_per_day,
-        "per_day": declaration.per_day, "per_week": declaration.per_week,
-    }  # fmt: skip
+        "per_day": declaration.per_day,
+        "per_week": declaration.per_week,
+    }
     asked = {name: value for name, value in known.items() if f"${name}" in query}
     reader = views.database.sql(query, params=asked).to_arrow_reader(BATCH_ROWS)
     best = reader.schema.empty_table()
@@ -67,18 +67,20 @@ def _best(
     return best.slice(0, kind.daily_budget)
 
 
-def _listed(
-    kind: Kind, declaration: Declaration, best: pa.Table, ds: str
-) -> list[dict[str, object]]:
+def _listed(kind: Kind, declaration: Declaration, best: pa.Table, ds: str) -> list[dict[str, object]]:
     shares = (declaration.holdout, 1 - declaration.holdout)
     held_out = assign(best["user_id"].to_pylist(), SALT, shares) == 0
     names = set(INTERVENTIONS.schema.names)
     return [
         {
             **{name: value for name, value in found.items() if name in names},
-            "ds": ds, "kind": kind.name, "place": place + 1, "held_out": bool(held_out[place]),
-            "reason": reason(kind.name, found), "expires_ds": shift(ds, kind.valid_days),
+            "ds": ds,
+            "kind": kind.name,
+            "place": place + 1,
+            "held_out": bool(held_out[place]),
+            "reason": reason(kind.name, found),
+            "expires_ds": shift(ds, kind.valid_days),
             "suggested_action": None if held_out[place] else kind.action,
         }
         for place, found in enumerate(best.to_pylist())
-    ]  # fmt: skip
+    ]

@@ -15,10 +15,18 @@ from pipeline.tables.schema import Table
 
 MEMORY = "1GB"  # beyond it DuckDB spills
 WEEK = 7
-FEATURES = ("user_id", "recency_days", "p_return_28d", "p_purchase_7d", "usual_gap_days",
-            "is_regular", "fading", "anomaly_reason", "due_again")  # fmt: skip
-ACTS = ("ds", "user_id", "item_id", "event_type", "event_id", "event_time", "quantity", "price",
-        "campaign_id")  # fmt: skip
+FEATURES = (
+    "user_id",
+    "recency_days",
+    "p_return_28d",
+    "p_purchase_7d",
+    "usual_gap_days",
+    "is_regular",
+    "fading",
+    "anomaly_reason",
+    "due_again",
+)
+ACTS = ("ds", "user_id", "item_id", "event_type", "event_id", "event_time", "quantity", "price", "campaign_id")
 # An impression of an ad is a contact of its day, an intervention of a night one of the day after.
 CONTACTS = """
 CREATE TEMP TABLE contacts AS
@@ -54,17 +62,21 @@ def open_views(settings: Settings, ds: str, days: int, cool_down_days: int) -> I
         _view(views, settings, "features", USER_FEATURES, FEATURES, ds, ds)
         _view(views, settings, "events", EVENTS, ACTS, first, ds)
         _view(views, settings, "prices", ITEMS, ("ds", "item_id", "price"), first, ds)
-        _view(views, settings, "earlier", INTERVENTIONS, ("ds", "user_id", "kind"), long_ago,
-              night_before)  # fmt: skip
+        _view(views, settings, "earlier", INTERVENTIONS, ("ds", "user_id", "kind"), long_ago, night_before)
         window = {"six_days": shift(ds, 2 - WEEK), "six_nights": shift(ds, 1 - WEEK)}
         database.execute(CONTACTS, {"ds": ds, "night_before": night_before, **window})
         yield views
 
 
 def _view(
-    views: Views, settings: Settings, name: str, table: Table, columns: tuple[str, ...],
-    first: str, last: str,
-) -> None:  # fmt: skip
+    views: Views,
+    settings: Settings,
+    name: str,
+    table: Table,
+    columns: tuple[str, ...],
+    first: str,
+    last: str,
+) -> None:
     """The columns of the days of a table; without files no rows of the declared types."""
     snapshot, files = pinned_files(table.name, first, last, settings)
     if snapshot:

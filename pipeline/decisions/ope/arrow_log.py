@@ -25,9 +25,7 @@ def log_of(table: pa.Table, arms: tuple[str, ...]) -> tuple[Log, list[tuple[str,
     """
     for name in REQUIRED:
         if name not in table.column_names:
-            raise FeedbackError(
-                f"log: expected a column {name}, found {', '.join(table.column_names)}"
-            )
+            raise FeedbackError(f"log: expected a column {name}, found {', '.join(table.column_names)}")
         _refuse_null(table, name)
     numbers = pc.index_in(table["action"].cast(pa.string()), value_set=pa.array(arms))
     if numbers.null_count:

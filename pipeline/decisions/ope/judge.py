@@ -100,9 +100,7 @@ def compare(
     model = model or _means(chunks, challenger)
     new, old = (tally(chunks, policy, model, clip) for policy in (challenger, champion))
     draws = draw_blocks(len(new.sums), DRAWS, seed)
-    gains = {
-        name: _estimate([sums_of(name, new), sums_of(name, old)], draws) for name in ESTIMATORS
-    }
+    gains = {name: _estimate([sums_of(name, new), sums_of(name, old)], draws) for name in ESTIMATORS}
     refusals = [(who, refusal_of(of)) for who, of in (("challenger", new), ("champion", old))]
     return Verdict(gains, diagnose(new), "; ".join(f"{who}: {it}" for who, it in refusals if it))
 

@@ -69,8 +69,7 @@ def check_probabilities(name: str, table: np.ndarray, arms: tuple[str, ...]) -> 
     """Refuses a policy (strata x arms) that is no distribution, naming the stratum and the arm."""
     if table.ndim != 2 or table.shape[1] != len(arms):
         raise FeedbackError(
-            f"{name}: expected strata x {len(arms)} arms, found shape {table.shape}; "
-            "give every arm a column"
+            f"{name}: expected strata x {len(arms)} arms, found shape {table.shape}; give every arm a column"
         )
     bad = ~((table >= 0) & (table <= 1 + SUM_TOLERANCE))  # also NaN
     if bad.any():
@@ -83,8 +82,7 @@ def check_probabilities(name: str, table: np.ndarray, arms: tuple[str, ...]) -> 
     off = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE * table.shape[1])
     if len(off):
         raise FeedbackError(
-            f"{name}, stratum {off[0]}: expected probabilities that sum to 1, found "
-            f"{sums[off[0]]:.6g}; mend the policy"
+            f"{name}, stratum {off[0]}: expected probabilities that sum to 1, found {sums[off[0]]:.6g}; mend the policy"
         )
 
 
@@ -113,8 +111,9 @@ def _check(log: Log) -> None:
         check_probabilities("logging policy", log.logging, log.arms)
         check_strata(log, len(log.logging))
         told = log.logging[log.stratum, log.action]
-        _refuse(log, "propensity", np.abs(told - log.propensity) > SUM_TOLERANCE,
-                "what the logging policy gives that arm")  # fmt: skip
+        _refuse(
+            log, "propensity", np.abs(told - log.propensity) > SUM_TOLERANCE, "what the logging policy gives that arm"
+        )
 
 
 def _refuse(log: Log, name: str, bad: np.ndarray, expected: str) -> None:

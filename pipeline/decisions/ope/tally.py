@@ -42,9 +42,7 @@ class Tally:
         return int(self.sums[:, ROWS].sum())
 
 
-def tally(
-    chunks: Iterable[Log], policy: Evaluated, model: RewardModel, clip: float | None = None
-) -> Tally:
+def tally(chunks: Iterable[Log], policy: Evaluated, model: RewardModel, clip: float | None = None) -> Tally:
     """The sums of all chunks. Raises FeedbackError for a policy that is none, or no rows."""
     found: Tally | None = None
     for log in chunks:
@@ -65,9 +63,7 @@ def _empty(arms: tuple[str, ...]) -> Tally:
     counts = [np.zeros(size) for size in (len(THRESHOLDS), len(THRESHOLDS), len(arms), len(arms))]
     above, weight, shown, wanted = counts
     sums = np.zeros((BLOCKS, SWITCHED + len(THRESHOLDS)))
-    return Tally(
-        arms, sums, rows_above=above, weight_above=weight, shown=shown, wanted=wanted
-    )  # fmt: skip
+    return Tally(arms, sums, rows_above=above, weight_above=weight, shown=shown, wanted=wanted)
 
 
 def _add(into: Tally, log: Log, policy: np.ndarray, model: RewardModel, clip: float | None) -> None:
@@ -77,15 +73,17 @@ def _add(into: Tally, log: Log, policy: np.ndarray, model: RewardModel, clip: fl
     weight = weight if clip is None else np.minimum(weight, clip)
     residual = weight * (log.reward - model.logged(log))
     columns = [
-        np.ones(len(log)), weight, weight * log.reward, model.under(policy, log), residual,
+        np.ones(len(log)),
+        weight,
+        weight * log.reward,
+        model.under(policy, log),
+        residual,
         *[np.where(weight <= threshold, residual, 0.0) for threshold in THRESHOLDS],
-    ]  # fmt: skip
+    ]
     into.sums += block_sums(block_of(log), columns)
 
 
-def _add_diagnostics(
-    into: Tally, log: Log, policy: np.ndarray, weight: np.ndarray, clip: float | None
-) -> None:
+def _add_diagnostics(into: Tally, log: Log, policy: np.ndarray, weight: np.ndarray, clip: float | None) -> None:
     assert into.rows_above is not None and into.weight_above is not None
     assert into.shown is not None and into.wanted is not None
     into.squared_weights += float((weight**2).sum())

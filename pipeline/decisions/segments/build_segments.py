@@ -31,9 +31,7 @@ BATCH_ROWS = 128_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="the day of the features")
     parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
     given = parser.parse_args()
@@ -43,9 +41,7 @@ def main() -> None:
 def build_segments(settings: Settings, ds: str, run: str) -> None:
     """Stages the segments of `ds` and the members of those that may be exported."""
     if ds not in published(USER_FEATURES.name, settings):
-        raise NotPublishedError(
-            f"{USER_FEATURES.name} ds={ds}: not published; run the steps that write it first"
-        )
+        raise NotPublishedError(f"{USER_FEATURES.name} ds={ds}: not published; run the steps that write it first")
     snapshot, files = pinned_files(USER_FEATURES.name, ds, ds, settings)
     assert snapshot is not None, "a published table has a snapshot"
     segments = with_topics(_topics(settings, ds))
@@ -69,25 +65,26 @@ def _topics(settings: Settings, ds: str) -> list[tuple[str, str]]:
 
 def _rows(segments: list[Segment], shown: dict[str, int], ds: str) -> pa.RecordBatchReader:
     rows = [
-        {"ds": ds, "segment": s.name, "meaning": s.meaning, "users": shown.get(s.name),
-         "is_exported": s.name in shown}
+        {"ds": ds, "segment": s.name, "meaning": s.meaning, "users": shown.get(s.name), "is_exported": s.name in shown}
         for s in sorted(segments, key=lambda s: s.name)
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=SEGMENTS.schema).to_reader()
 
 
-def _members(
-    database: duckdb.DuckDBPyConnection, shown: list[str], ds: str
-) -> pa.RecordBatchReader:
+def _members(database: duckdb.DuckDBPyConnection, shown: list[str], ds: str) -> pa.RecordBatchReader:
     query = """SELECT ? AS ds, segment, user_id FROM members WHERE list_contains(?, segment)
         ORDER BY segment, user_id"""
     return database.sql(query, params=[ds, shown]).to_arrow_reader(BATCH_ROWS)
 
 
 def _stage(
-    settings: Settings, table: Table, rows: pa.RecordBatchReader | None, ds: str, run: str,
+    settings: Settings,
+    table: Table,
+    rows: pa.RecordBatchReader | None,
+    ds: str,
+    run: str,
     inputs: dict[str, int],
-) -> None:  # fmt: skip
+) -> None:
     attempt = staging.begin(settings, table.name, run)
     files: dict[str, list[str]] = {}
     written = 0

@@ -12,22 +12,16 @@ from pipeline.decisions.segments.segments import Segment, condition
 MEMORY = "2GB"  # beyond it DuckDB spills
 
 
-def find_members(
-    database: duckdb.DuckDBPyConnection, files: list[str], segments: list[Segment]
-) -> None:
+def find_members(database: duckdb.DuckDBPyConnection, files: list[str], segments: list[Segment]) -> None:
     """Makes the views and tables `features` and `members` (segment, user_id) in `database`."""
     database.execute(f"SET memory_limit = '{MEMORY}'")
     database.read_parquet(files).create_view("features")
     names = ", ".join(f"CASE WHEN {condition(s)} THEN '{s.name}' END" for s in segments)
     found = f"unnest(list_filter([{names}], lambda name: name IS NOT NULL))"
-    database.execute(
-        f"CREATE TEMP TABLE members AS SELECT {found} AS segment, user_id FROM features"
-    )
+    database.execute(f"CREATE TEMP TABLE members AS SELECT {found} AS segment, user_id FROM features")
 
 
-def exported(
-    database: duckdb.DuckDBPyConnection, segments: list[Segment], floor: int
-) -> dict[str, int]:
+def exported(database: duckdb.DuckDBPyConnection, segments: list[Segment], floor: int) -> dict[str, int]:
     """Sizes of the segments that may be exported, of the members in `database`."""
     query = "SELECT segment, count(*) FROM members GROUP BY segment HAVING count(*) >= ?"
     shown: dict[str, int] = dict(database.execute(query, [floor]).fetchall())
@@ -46,26 +40,22 @@ def exported(
 
 def _close(sizes: dict[str, int], floor: int) -> list[tuple[str, str]]:
     """Pairs of segments, the smaller first, whose sizes differ by less than the floor."""
-    return [
-        (small, large)
-        for small in sizes
-        for large in sizes
-        if 0 < sizes[large] - sizes[small] < floor
-    ]
+    return [(small, large) for small in sizes for large in sizes if 0 < sizes[large] - sizes[small] < floor]
 
 
 def _holds(database: duckdb.DuckDBPyConnection, large: str, small: str) -> bool:
     """Whether all members of `small` are members of `large`."""
     outside = "SELECT user_id FROM members WHERE segment = ? EXCEPT SELECT user_id FROM members"
-    return not _count(
-        database, f"SELECT count(*) FROM ({outside} WHERE segment = ?)", [small, large]
-    )
+    return not _count(database, f"SELECT count(*) FROM ({outside} WHERE segment = ?)", [small, large])
 
 
 def _withhold_parts(
-    database: duckdb.DuckDBPyConnection, whole: str, parts: list[str], shown: dict[str, int],
+    database: duckdb.DuckDBPyConnection,
+    whole: str,
+    parts: list[str],
+    shown: dict[str, int],
     floor: int,
-) -> None:  # fmt: skip
+) -> None:
     """Withholds the smallest exported parts until what is left of the whole tells of nobody or of
     enough users: a single withheld part would be what is left."""
     while exported_parts := sorted((shown[p], p) for p in parts if p in shown):
@@ -77,8 +67,6 @@ def _withhold_parts(
         del shown[exported_parts[0][1]]
 
 
-def _count(
-    database: duckdb.DuckDBPyConnection, query: str, values: list[object] | None = None
-) -> int:
+def _count(database: duckdb.DuckDBPyConnection, query: str, values: list[object] | None = None) -> int:
     ((found,),) = database.execute(query, values or []).fetchall()
     return int(found)

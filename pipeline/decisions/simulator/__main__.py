@@ -20,10 +20,7 @@ DISCOUNT, WINDOW = 0.95, 20
 PLAYERS = (
     Player("uniform", Policy("uniform")),
     Player("frozen on day 20", Policy("thompson_beta"), freeze_on=20),
-    *[
-        Player(name, Policy(name))
-        for name in ("epsilon_greedy", "ucb1", "thompson_beta", "thompson_gaussian")
-    ],
+    *[Player(name, Policy(name)) for name in ("epsilon_greedy", "ucb1", "thompson_beta", "thompson_gaussian")],
     *[Player(name, Policy(name)) for name in ("linucb", "lints")],
     *[
         Player(f"{name}, discount {DISCOUNT}", Policy(name, discount=DISCOUNT))
@@ -35,9 +32,10 @@ PLAYERS = (
     ],
     Player(
         f"thompson_beta, discount {DISCOUNT}, places ignored",
-        Policy("thompson_beta", discount=DISCOUNT), corrects_places=False,
+        Policy("thompson_beta", discount=DISCOUNT),
+        corrects_places=False,
     ),
-)  # fmt: skip
+)
 
 
 def simulate(seeds: int) -> dict[str, np.ndarray]:

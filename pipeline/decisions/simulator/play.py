@@ -43,9 +43,7 @@ class History:
         """Of the days whose clicks are complete, older ones counting less."""
         known = max(day - WAIT, 0)
         weights = memory_weights(policy, np.arange(known)[::-1])
-        looks, clicks = (
-            np.tensordot(weights, it[:known], axes=1) for it in (self.looks, self.clicks)
-        )
+        looks, clicks = (np.tensordot(weights, it[:known], axes=1) for it in (self.looks, self.clicks))
         return ArmStatistics(looks, clicks, clicks)  # a click is 1, so is its square
 
 

@@ -25,8 +25,7 @@ def table(regrets: dict[str, np.ndarray]) -> str:
         thirds = np.diff(curves[:, [0, ROUNDS // 3, 2 * ROUNDS // 3, ROUNDS - 1]]).mean(axis=0)
         cells = [f"{third:.0f}" for third in thirds]
         lines.append(
-            f"| {name} | {final.mean():.0f} ± {reach:.0f} | {final.mean() / uniform:.0%} | "
-            f"{' | '.join(cells)} |"
+            f"| {name} | {final.mean():.0f} ± {reach:.0f} | {final.mean() / uniform:.0%} | {' | '.join(cells)} |"
         )
     return "\n".join([*lines, "| oracle | 0 | 0% | 0 | 0 | 0 |"])
 

@@ -32,9 +32,7 @@ class World:
     features: np.ndarray
     places: np.ndarray
 
-    def clicks(
-        self, rng: np.random.Generator, day: int, shown: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def clicks(self, rng: np.random.Generator, day: int, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Clicks and looks (known shares of `shown`) of kinds x arms on a day."""
         at_place = rng.multinomial(shown.astype(int), self.places[day])
         clicked = rng.binomial(at_place, self.rates[day][..., None] * EXAMINED)
@@ -55,9 +53,7 @@ def make_world(seed: int) -> World:
     moved = rng.permutation(KINDS)[: KINDS // 2]
     odds[ROUNDS // 2 :, moved] = np.roll(odds[ROUNDS // 2 :, moved], ARMS // 2, axis=2)
     day = np.arange(ROUNDS)
-    odds[:, :, 0] += np.where(day < ROUNDS // 3, 1.0, 1.0 - (day - ROUNDS // 3) / 20)[:, None].clip(
-        -1.5
-    )
+    odds[:, :, 0] += np.where(day < ROUNDS // 3, 1.0, 1.0 - (day - ROUNDS // 3) / 20)[:, None].clip(-1.5)
     odds[:, :, 1] += np.where(day < 2 * ROUNDS // 3, -0.5, 1.5)[:, None]
     rates = 1 / (1 + np.exp(-(BASE_LOG_ODDS + odds)))
     return World(rates, features, _places(day))

@@ -13,11 +13,21 @@ Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], Predict]
 PENALTIES = np.logspace(-4, 2, 25)  # per row, of columns of unit variance
 TREES = 60
 TREE = {
-    "objective": "regression", "learning_rate": 0.05, "num_leaves": 6, "min_data_in_leaf": 40,
-    "lambda_l2": 10.0, "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1,
-    "max_bin": 63, "bin_construct_sample_cnt": 20_000, "seed": 7, "deterministic": True,
-    "force_row_wise": True, "verbose": -1,
-}  # fmt: skip
+    "objective": "regression",
+    "learning_rate": 0.05,
+    "num_leaves": 6,
+    "min_data_in_leaf": 40,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 63,
+    "bin_construct_sample_cnt": 20_000,
+    "seed": 7,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+}
 
 
 def ridge(features: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> Predict:

@@ -23,9 +23,7 @@ from pipeline.tables.uplift import UPLIFT_JUDGEMENTS, USER_UPLIFT
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="the night whose users are scored")
     parser.add_argument("--run", required=True, help="id shared by the steps of one run")
     given = parser.parse_args()
@@ -53,9 +51,7 @@ def build(settings: Settings, ds: str, run: str) -> None:
 
 
 def _judgements(settings: Settings, ds: str, file: DayFile) -> list[dict[str, object]]:
-    if not any(settings.home.glob("experiments/*.toml")) and not any(
-        settings.home.glob("campaigns/*.toml")
-    ):
+    if not any(settings.home.glob("experiments/*.toml")) and not any(settings.home.glob("campaigns/*.toml")):
         print(f"uplift ds={ds}: no experiment is declared: nothing tells whom an ad changes")
         return []
     from pipeline.decisions.uplift.night import judge_trials  # learners take seconds to import

@@ -63,7 +63,15 @@ def _trial(name: str, campaign: Campaign, first: pl.DataFrame, settings: Setting
     shown = first.filter(pl.col("arm").is_in(numbers))
     who = shown["user_id"].to_numpy()
     return Trial(
-        name, control, treatment, measure(campaign), who, shown["arm"].to_numpy() == numbers[1],
-        shown["reward"].to_numpy().astype(float), shown["propensity"].to_numpy().astype(float),
-        known_before(who, shown["entry"].to_numpy(), settings), COLUMNS, len(first),
-    )  # fmt: skip
+        name,
+        control,
+        treatment,
+        measure(campaign),
+        who,
+        shown["arm"].to_numpy() == numbers[1],
+        shown["reward"].to_numpy().astype(float),
+        shown["propensity"].to_numpy().astype(float),
+        known_before(who, shown["entry"].to_numpy(), settings),
+        COLUMNS,
+        len(first),
+    )

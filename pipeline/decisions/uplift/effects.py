@@ -52,9 +52,7 @@ def decile_of(rank: np.ndarray) -> np.ndarray:
     return np.minimum((rank * DECILES).astype(int), DECILES - 1) + 1
 
 
-def difference_p_value(
-    trial: Trial, score: np.ndarray, uplift: np.ndarray, fold: np.ndarray
-) -> float:
+def difference_p_value(trial: Trial, score: np.ndarray, uplift: np.ndarray, fold: np.ndarray) -> float:
     """Chance of scores that follow the foretold uplift as well, were all effects the same.
 
     One-sided, of the slope of scores on uplift (best linear predictor, Chernozhukov et al. 2018),

@@ -72,9 +72,18 @@ def _trial(name: str, experiment: Experiment, users: pl.DataFrame, settings: Set
     who, metric = users["user_id"].to_numpy(), experiment.primary
     days = users["entry"].cast(pl.String).to_numpy()
     return Trial(
-        name, control, treatment, measure(metric), who, treated, _outcome(users, metric), chance,
-        known_before(who, days, settings), COLUMNS, len(users),
-    )  # fmt: skip
+        name,
+        control,
+        treatment,
+        measure(metric),
+        who,
+        treated,
+        _outcome(users, metric),
+        chance,
+        known_before(who, days, settings),
+        COLUMNS,
+        len(users),
+    )
 
 
 def measure(metric: Metric) -> str:

@@ -36,17 +36,17 @@ COLUMNS = (
 def encode(rows: pl.DataFrame) -> np.ndarray:
     """[rows, COLUMNS] of rows with the columns READ."""
     numbers = [
-        pl.col(c.name).cast(pl.Float32).log1p() if c.minimum == 0 and c.maximum is None
+        pl.col(c.name).cast(pl.Float32).log1p()
+        if c.minimum == 0 and c.maximum is None
         else pl.col(c.name).cast(pl.Float32)
         for c in NUMBERS
-    ]  # fmt: skip
+    ]
     known = pl.col("recency_days").is_not_null()
     kinds = [
-        pl.when(known).then(pl.col(c.name).eq_missing(pl.lit(value)).cast(pl.Float32))
-        .alias(f"{c.name}={value}")
+        pl.when(known).then(pl.col(c.name).eq_missing(pl.lit(value)).cast(pl.Float32)).alias(f"{c.name}={value}")
         for c in KINDS
         for value in c.values
-    ]  # fmt: skip
+    ]
     found = rows.select(*numbers, *kinds, is_known=known.cast(pl.Float32))
     return np.ascontiguousarray(found.fill_null(float("nan")).to_numpy(), dtype=np.float32)
 
@@ -55,8 +55,7 @@ def nights_before(days: np.ndarray, settings: Settings) -> np.ndarray:
     """Whether features of a night before each day were published, young enough to count."""
     nights = list(published(USER_FEATURES.name, settings))
     oldest = -1 - as_of.MAX_AGE.days
-    has = {day: any(shift(day, oldest) <= night < day for night in nights)
-           for day in np.unique(days)}  # fmt: skip
+    has = {day: any(shift(day, oldest) <= night < day for night in nights) for day in np.unique(days)}
     return np.array([has[day] for day in days], bool)
 
 

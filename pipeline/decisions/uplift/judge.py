@@ -60,8 +60,12 @@ def findings(trial: Trial, candidates: tuple[Candidate, ...] = CANDIDATES) -> Fi
     rank = ranked(found.uplift, found.fold, found.place)
     scorers = cross_fit(trial, place, found.best)
     return Findings(
-        trial, found, scorers, difference_in_means(trial), mean_score(trial, scorers.score),
+        trial,
+        found,
+        scorers,
+        difference_in_means(trial),
+        mean_score(trial, scorers.score),
         by_decile(found.trial, found.score, rank),
         difference_p_value(found.trial, found.score, found.uplift, found.fold),
         qini(found.trial, rank),
-    )  # fmt: skip
+    )

@@ -39,10 +39,7 @@ def fit_effect(learner: str, trial: Trial, half: np.ndarray, base: Fit) -> Predi
     if learner == "dr":
         return _dr_learner(trial, half, base)
     control, treated = fit_outcomes(trial, base)
-    return (
-        _t_learner(control, treated) if learner == "t"
-        else _x_learner(trial, control, treated, base)
-    )  # fmt: skip
+    return _t_learner(control, treated) if learner == "t" else _x_learner(trial, control, treated, base)
 
 
 def fit_outcomes(trial: Trial, base: Fit) -> tuple[Predict, Predict]:

@@ -65,13 +65,19 @@ def judge_trials(settings: Settings, ds: str, file: DayFile) -> list[dict[str, o
     return rows
 
 
-def _judged(
-    trial: Declared, settings: Settings, ds: str, file: DayFile
-) -> tuple[dict[str, object], str]:
+def _judged(trial: Declared, settings: Settings, ds: str, file: DayFile) -> tuple[dict[str, object], str]:
     """The judgement of a trial, and its page."""
-    row = {"ds": ds, "trial": trial.name, "treatment": trial.treatment, "control": trial.control,
-           "outcome": trial.measure, "users": 0, "treated_users": 0, "scored_users": 0,
-           "left_out_users": 0}  # fmt: skip
+    row = {
+        "ds": ds,
+        "trial": trial.name,
+        "treatment": trial.treatment,
+        "control": trial.control,
+        "outcome": trial.measure,
+        "users": 0,
+        "treated_users": 0,
+        "scored_users": 0,
+        "left_out_users": 0,
+    }
     try:
         found = judge(trial.read())
     except UpliftError as error:
@@ -81,9 +87,7 @@ def _judged(
     return row | _figures(found) | scored, page(found, ds)
 
 
-def _score(
-    trial: Declared, found: Findings, settings: Settings, ds: str, file: DayFile
-) -> dict[str, object]:
+def _score(trial: Declared, found: Findings, settings: Settings, ds: str, file: DayFile) -> dict[str, object]:
     admits: Callable[[pa.Array], pa.Array] | None = None
     if trial.campaign:
         admits = audience_of(trial.campaign, settings, ds).admits
@@ -94,14 +98,18 @@ def _score(
 def _figures(found: Findings) -> dict[str, object]:
     trial, qini = found.trial, found.qini
     return {
-        "decision": "scored" if found.scored else "undecided", "reason": found.reason,
-        "learner": found.scorers.learner, "users": len(trial),
-        "treated_users": int(trial.treated.sum()), "qini": qini.coefficient, "auuc": qini.auuc,
+        "decision": "scored" if found.scored else "undecided",
+        "reason": found.reason,
+        "learner": found.scorers.learner,
+        "users": len(trial),
+        "treated_users": int(trial.treated.sum()),
+        "qini": qini.coefficient,
+        "auuc": qini.auuc,
         "difference_p_value": found.difference_p_value,
         **_bounds("effect", found.plain.value, found.plain.interval()),
         **_bounds("adjusted", found.adjusted.value, found.adjusted.interval()),
         **_bounds("qini", qini.coefficient, qini.interval),
-    }  # fmt: skip
+    }
 
 
 def _bounds(name: str, value: float, interval: tuple[float, float]) -> dict[str, float]:

@@ -42,7 +42,9 @@ def page(found: Findings, ds: str) -> str:
         ("effects differ", f"p = {max(found.difference_p_value, 1e-6):.2g}"),
     ]
     rows = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in facts)
-    return _html(trial.name, f"""
+    return _html(
+        trial.name,
+        f"""
 {_intro(found, ds)}
 <p class="answer"><strong>{said}.</strong> {escape(found.reason)}.</p>
 {_picture(found)}
@@ -54,13 +56,17 @@ by models of the folds before it, with the learner that did best there. The nigh
 {escape(found.scorers.learner.replace("_", " with "))}, the best on all, fitted for each fold on the
 others.</p>
 {_risks(found)}
-<h2>How to read it</h2><dl>{MEANINGS}</dl>""")  # fmt: skip
+<h2>How to read it</h2><dl>{MEANINGS}</dl>""",
+    )
 
 
 def refused_page(name: str, ds: str, reason: str) -> str:
     """The page of a trial from which nothing can be learned."""
-    return _html(name, f"""<p>As known at {ds}.</p>
-<p class="answer alarm"><strong>Nothing can be said.</strong> {escape(reason)}.</p>""")  # fmt: skip
+    return _html(
+        name,
+        f"""<p>As known at {ds}.</p>
+<p class="answer alarm"><strong>Nothing can be said.</strong> {escape(reason)}.</p>""",
+    )
 
 
 def _html(name: str, body: str) -> str:
@@ -128,8 +134,11 @@ def _curve(axis: Axes, found: Findings) -> None:
     axis.plot(curve.shares, curve.gains, color=BLUE, label="ranked by uplift")
     axis.plot([0, 1], [0, curve.gains[-1]], color=GREY, linestyle="--", label="random order")
     axis.xaxis.set_major_formatter(PercentFormatter(1))
-    axis.set(title="Qini curve, with 95% of redrawn ones", xlabel="share of users treated",
-             ylabel=f"{found.trial.measure} gained per user")  # fmt: skip
+    axis.set(
+        title="Qini curve, with 95% of redrawn ones",
+        xlabel="share of users treated",
+        ylabel=f"{found.trial.measure} gained per user",
+    )
     axis.legend(loc="best", frameon=False)
 
 

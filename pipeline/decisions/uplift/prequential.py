@@ -38,9 +38,7 @@ class Judged:
         return self.candidates[int(np.argmin(self.risk.sum(axis=0)))]
 
 
-def judge_in_sequence(
-    trial: Trial, place: np.ndarray, candidates: tuple[Candidate, ...] = CANDIDATES
-) -> Judged:
+def judge_in_sequence(trial: Trial, place: np.ndarray, candidates: tuple[Candidate, ...] = CANDIDATES) -> Judged:
     """Every fold but the first, by what the ones before it taught."""
     fold, half = fold_of(place), half_of(place)
     uplift, score = np.zeros(len(trial)), np.zeros(len(trial))
@@ -56,6 +54,12 @@ def judge_in_sequence(
         risk[number] = [judged.weight @ (score[mine] - effect) ** 2 for effect in effects]
     late = fold > 0
     return Judged(
-        trial.rows(late), fold[late], place[late], uplift[late], score[late], tuple(chosen), risk,
+        trial.rows(late),
+        fold[late],
+        place[late],
+        uplift[late],
+        score[late],
+        tuple(chosen),
+        risk,
         candidates,
-    )  # fmt: skip
+    )

@@ -56,9 +56,14 @@ def qini(trial: Trial, rank: np.ndarray, points: int = POINTS, seed: int = 0) ->
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     return Qini(
-        shares, gains, (low, high), float(coefficient), percentiles(coefficients, LEVEL),
-        float(auuc), percentiles(areas, LEVEL),
-    )  # fmt: skip
+        shares,
+        gains,
+        (low, high),
+        float(coefficient),
+        percentiles(coefficients, LEVEL),
+        float(auuc),
+        percentiles(areas, LEVEL),
+    )
 
 
 def _sums(trial: Trial, rank: np.ndarray, points: int) -> np.ndarray:
@@ -66,8 +71,7 @@ def _sums(trial: Trial, rank: np.ndarray, points: int) -> np.ndarray:
     blocks = min(BLOCKS, len(trial))
     cell = (np.arange(len(trial)) % blocks) * points + (rank * points).astype(int)
     weight, treated = trial.weight, trial.treated
-    columns = [weight * treated, weight * treated * trial.outcome,
-               weight * ~treated, weight * ~treated * trial.outcome]  # fmt: skip
+    columns = [weight * treated, weight * treated * trial.outcome, weight * ~treated, weight * ~treated * trial.outcome]
     sums = [np.bincount(cell, column, blocks * points) for column in columns]
     return np.stack(sums, axis=1).reshape(blocks, points, 4)
 

@@ -19,9 +19,12 @@ BATCH_ROWS = 50_000
 
 
 def score_night(
-    found: Findings, settings: Settings, ds: str,
-    admits: Callable[[pa.Array], pa.Array] | None, file: DayFile,
-) -> tuple[int, int]:  # fmt: skip
+    found: Findings,
+    settings: Settings,
+    ds: str,
+    admits: Callable[[pa.Array], pa.Array] | None,
+    file: DayFile,
+) -> tuple[int, int]:
     """Writes the rows of the users of `ds` whom `admits` admits; returns how many, and how many
     were left out as unlike any user of the trial."""
     users = left_out = 0
@@ -47,14 +50,18 @@ def _rows(found: Findings, users: np.ndarray, features: np.ndarray, ds: str) -> 
         decile[mine] = _decile(uplift[mine], np.sort(scorers.uplift[scorers.fold == number]))
     bounds = np.array([(it.value, *it.interval()) for it in found.deciles])[decile - 1]
     columns = {
-        "ds": pa.repeat(ds, len(users)), "trial": pa.repeat(trial.name, len(users)),
+        "ds": pa.repeat(ds, len(users)),
+        "trial": pa.repeat(trial.name, len(users)),
         "user_id": pa.array(users, pa.string()),
         "treatment": pa.repeat(trial.treatment, len(users)),
-        "outcome": pa.repeat(trial.measure, len(users)), "uplift": uplift,
-        "decile": pa.array(decile, pa.int32()), "decile_effect": bounds[:, 0],
-        "decile_low": bounds[:, 1], "decile_high": bounds[:, 2],
+        "outcome": pa.repeat(trial.measure, len(users)),
+        "uplift": uplift,
+        "decile": pa.array(decile, pa.int32()),
+        "decile_effect": bounds[:, 0],
+        "decile_low": bounds[:, 1],
+        "decile_high": bounds[:, 2],
         "learner": pa.repeat(scorers.learner, len(users)),
-    }  # fmt: skip
+    }
     return pa.table(columns, schema=USER_UPLIFT.schema)
 
 

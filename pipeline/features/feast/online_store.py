@@ -70,9 +70,7 @@ class TidemarkOnlineStore(OnlineStore):
     ) -> None:
         """Nothing to do: definitions change no data."""
 
-    def teardown(
-        self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]
-    ) -> None:
+    def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
         """Nothing to do: the store is not Feast's."""
 
 
@@ -87,7 +85,6 @@ def _row(row: dict[str, Any] | None, wanted: dict[Feature, ValueType], zone: str
     if row is None:
         return None, None
     values = {
-        feature.name: python_values_to_proto_values([feature.of_row(row)], kind)[0]
-        for feature, kind in wanted.items()
+        feature.name: python_values_to_proto_values([feature.of_row(row)], kind)[0] for feature, kind in wanted.items()
     }
     return datetime.fromtimestamp(day_end(row["ds"], [zone]) / 1e6, UTC), values

@@ -81,8 +81,7 @@ def bring_up_to_date(settings: Settings) -> None:
     """Writes and applies the repository where the schema has changed since; else does nothing."""
     folder, texts = settings.home / FOLDER, repository(settings)
     written = (folder / "registry.db").exists() and all(
-        (folder / name).exists() and (folder / name).read_text() == text
-        for name, text in texts.items()
+        (folder / name).exists() and (folder / name).read_text() == text for name, text in texts.items()
     )
     if not written:
         _apply(folder, texts)

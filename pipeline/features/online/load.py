@@ -17,9 +17,7 @@ from pipeline.tables.registry import table_named
 FEATURES = table_named("user_features")
 
 
-def load_night(
-    settings: Settings, backend: Backend, ds: str, force: bool = False, wait_seconds: float = 0
-) -> str:
+def load_night(settings: Settings, backend: Backend, ds: str, force: bool = False, wait_seconds: float = 0) -> str:
     """Loads the published day, lets it serve, removes what is older than the night before.
 
     Returns what was done. A day that serves already, was rolled back, or is older than the one that

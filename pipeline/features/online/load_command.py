@@ -25,9 +25,7 @@ WAIT_SECONDS = 120  # for a refresh that writes its rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--ds", help="the day to load")
     what.add_argument("--rollback", action="store_true", help="back to the night before")

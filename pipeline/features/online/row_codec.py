@@ -37,18 +37,9 @@ def encode(rows: pa.RecordBatch, schema: pa.Schema) -> Iterator[tuple[str, bytes
         yield user, compress(values[0].slice(row, 1).serialize())
 
 
-def decode(
-    users: list[str], values: list[bytes | None], schema: pa.Schema
-) -> list[dict[str, object] | None]:
+def decode(users: list[str], values: list[bytes | None], schema: pa.Schema) -> list[dict[str, object] | None]:
     """The rows of `users`, None where there is no value. Many rows are turned in one go."""
     expand = zstandard.ZstdDecompressor().decompress
-    batches = [
-        pa.ipc.read_record_batch(pa.py_buffer(expand(value)), schema)
-        for value in values
-        if value is not None
-    ]
+    batches = [pa.ipc.read_record_batch(pa.py_buffer(expand(value)), schema) for value in values if value is not None]
     found = iter(pa.Table.from_batches(batches, schema).combine_chunks().to_pylist())
-    return [
-        None if value is None else {KEY: user, **next(found)}
-        for user, value in zip(users, values, strict=True)
-    ]
+    return [None if value is None else {KEY: user, **next(found)} for user, value in zip(users, values, strict=True)]

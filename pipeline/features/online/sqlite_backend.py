@@ -157,9 +157,11 @@ def _reader(file: Path) -> sqlite3.Connection | None:
     """Not `mode=ro`: whoever reads first must undo what a writer that was killed left half-done."""
     try:
         reader = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode=rw", uri=True, check_same_thread=False,
+            f"{file.absolute().as_uri()}?mode=rw",
+            uri=True,
+            check_same_thread=False,
             timeout=WAIT_SECONDS,
-        )  # fmt: skip
+        )
     except sqlite3.OperationalError:
         return None
     reader.execute("PRAGMA query_only = ON")

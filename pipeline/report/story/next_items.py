@@ -27,10 +27,7 @@ def next_items(facts: Facts, name: str) -> list[str]:
         because = _because(facts, name, entry["item_id"])
         told = "; ".join(part for part in (why, because) if part)
         chance = percent(entry["score"])
-        lines.append(
-            f"{place + 1:2}. {chance:>6}  {title(facts, entry['item_id'])}"
-            + (f" — {told}" if told else "")
-        )
+        lines.append(f"{place + 1:2}. {chance:>6}  {title(facts, entry['item_id'])}" + (f" — {told}" if told else ""))
     return lines
 
 

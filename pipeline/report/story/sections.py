@@ -42,12 +42,9 @@ COLD = {
 def who(facts: Facts) -> list[str]:
     row = facts.row
     ago = f"{number(row['recency_days'], 'day')} ago" if row["recency_days"] else "today"
-    counts = ", ".join(
-        number(row[f"{act}s_28d"], act) for act in ("view", "cart", "purchase", "return")
-    )
+    counts = ", ".join(number(row[f"{act}s_28d"], act) for act in ("view", "cart", "purchase", "return"))
     lines = [
-        f"On {listed(row['platforms'])} since {row['first_ds']}, "
-        f"last active {row['last_ds']} ({ago}).",
+        f"On {listed(row['platforms'])} since {row['first_ds']}, last active {row['last_ds']} ({ago}).",
         f"In 28 days: {number(row['active_days_28d'], 'active day')}, "
         f"{number(row['events_28d'], 'event')}: {counts}; spent {row['spend_28d']:,.2f}.",
         f"In a year: {number(row['events_365d'], 'event')}, "
@@ -102,10 +99,7 @@ def drift(facts: Facts) -> list[str]:
 
 def _path(facts: Facts, weeks: list[str]) -> str:
     runs = [(name, len(list(same))) for name, same in groupby(weeks)]
-    return " → ".join(
-        topic(facts, name) + (f" ({number(count, 'week')})" if count > 1 else "")
-        for name, count in runs
-    )
+    return " → ".join(topic(facts, name) + (f" ({number(count, 'week')})" if count > 1 else "") for name, count in runs)
 
 
 def signals(facts: Facts) -> list[str]:
@@ -164,9 +158,7 @@ def _moved(reasons: list[dict[str, Any]]) -> list[str]:
     lines = []
     for act, words in ACTS.items():
         mine = [it for it in reasons if it["head"] == f"{act}_28d"][:SIGNALS_SHOWN]
-        told = ", ".join(
-            f"{clean(it['name'].replace('_', ' '))} {it['effect']:+.1f}" for it in mine
-        )
+        told = ", ".join(f"{clean(it['name'].replace('_', ' '))} {it['effect']:+.1f}" for it in mine)
         if told:
             lines.append(f"What moves {words}: {told}.")
     return lines

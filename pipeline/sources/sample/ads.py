@@ -19,9 +19,7 @@ SPONSORED_SHARE = 0.35  # of visits see one
 CLICK_ELSEWHERE, CLICK_ON_TOPIC = 0.03, 0.30
 
 
-def choose_campaign(
-    rng: np.random.Generator, people: People, person: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def choose_campaign(rng: np.random.Generator, people: People, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Campaign of each impression and the probability with which the policy chose it."""
     odds = policy(people.topics[person], people.weights[person])
     edges = np.cumsum(odds, axis=1)

@@ -25,9 +25,7 @@ class Bots:
     day: np.ndarray
     length: np.ndarray
 
-    def rows(
-        self, rng: np.random.Generator, catalogue: Catalogue, clock: Clock, platform: int, day: int
-    ) -> Rows:
+    def rows(self, rng: np.random.Generator, catalogue: Catalogue, clock: Clock, platform: int, day: int) -> Rows:
         """Rows of a platform and day: the catalogue in a random order, mostly views."""
         today = np.flatnonzero((self.platform == platform) & (self.day == day))
         start, end = (int(clock.starts(platform, np.array(d))) for d in (day, day + 1))

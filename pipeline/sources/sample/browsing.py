@@ -21,9 +21,15 @@ SEARCH, VIEW, CART, FAVORITE, PURCHASE = 0.18, 0.80, 0.22, 0.07, 0.48
 STEP_MS, DWELL_MS, LONGEST_DWELL_MS = 60_000, 60_000, 480_000
 # When within a step each thing happens, in milliseconds.
 AT = {
-    "search": 0, "page": 3_000, "view": 8_000, "sponsored": 12_000, "click": 16_000,
-    "favorite": 21_000, "cart": 26_000, "purchase": 45_000,
-}  # fmt: skip
+    "search": 0,
+    "page": 3_000,
+    "view": 8_000,
+    "sponsored": 12_000,
+    "click": 16_000,
+    "favorite": 21_000,
+    "cart": 26_000,
+    "purchase": 45_000,
+}
 
 
 @dataclass
@@ -52,9 +58,7 @@ class Browser:
         self.last_item[visits.user] = item
         return Rows.concat(parts)
 
-    def _next_item(
-        self, rng: np.random.Generator, visits: Visits, before: np.ndarray, first: bool
-    ) -> np.ndarray:
+    def _next_item(self, rng: np.random.Generator, visits: Visits, before: np.ndarray, first: bool) -> np.ndarray:
         """A companion of the item before (or of the last visit's), else a popular one."""
         if first:
             before = self.last_item[visits.user]
@@ -65,9 +69,7 @@ class Browser:
         item = np.where(visits.wanted >= 0, visits.wanted, item)
         return self.catalogue.known_by(rng, item, visits.day)
 
-    def _step(
-        self, rng: np.random.Generator, visits: Visits, item: np.ndarray, time: np.ndarray
-    ) -> list[Rows]:
+    def _step(self, rng: np.random.Generator, visits: Visits, item: np.ndarray, time: np.ndarray) -> list[Rows]:
         user, errand = visits.user, visits.wanted >= 0
         searched = rng.random(len(user)) < SEARCH
         viewed = errand | (rng.random(len(user)) < VIEW)
@@ -86,9 +88,7 @@ class Browser:
             self._purchase(rng, visits, time + AT["purchase"], priced).take(bought),
         ]
 
-    def _page(
-        self, rng: np.random.Generator, visits: Visits, item: np.ndarray, time: np.ndarray
-    ) -> list[Rows]:
+    def _page(self, rng: np.random.Generator, visits: Visits, item: np.ndarray, time: np.ndarray) -> list[Rows]:
         """Up to three impressions at one moment, of different items; the first is the step's."""
         shown = rng.choice(len(PAGE), len(visits), p=PAGE)
         seen, parts = [item], [_rows(visits, time, Kind.IMPRESSION, item=item).take(shown > 0)]
@@ -101,9 +101,7 @@ class Browser:
             seen.append(other)
         return parts
 
-    def _purchase(
-        self, rng: np.random.Generator, visits: Visits, time: np.ndarray, priced: dict
-    ) -> Rows:
+    def _purchase(self, rng: np.random.Generator, visits: Visits, time: np.ndarray, priced: dict) -> Rows:
         quantity = np.minimum(rng.geometric(0.8, len(visits)), 6)
         order = time // 1000 * 1000 + visits.user % 1000
         return _rows(visits, time, Kind.PURCHASE, quantity=quantity, order=order, **priced)

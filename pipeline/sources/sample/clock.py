@@ -13,9 +13,7 @@ ZONES = ("Europe/Berlin", "Europe/London")
 
 # Monday to Sunday, and midnight to 23:00.
 WEEKDAY_LOAD = np.array([0.95, 0.90, 0.92, 0.97, 1.05, 1.15, 1.10])
-HOUR_LOAD = np.array(
-    [12, 7, 4, 3, 3, 5, 12, 25, 38, 45, 50, 52, 58, 52, 48, 48, 52, 60, 72, 85, 95, 88, 60, 30]
-)
+HOUR_LOAD = np.array([12, 7, 4, 3, 3, 5, 12, 25, 38, 45, 50, 52, 58, 52, 48, 48, 52, 60, 72, 85, 95, 88, 60, 30])
 DAY_MS = 86_400_000
 
 
@@ -36,10 +34,7 @@ class Clock:
 
     @cached_property
     def _starts(self) -> list[np.ndarray]:
-        return [
-            np.array([self._midnight(ZoneInfo(zone), day) for day in range(-31, self.days + 2)])
-            for zone in ZONES
-        ]
+        return [np.array([self._midnight(ZoneInfo(zone), day) for day in range(-31, self.days + 2)]) for zone in ZONES]
 
     def _midnight(self, zone: ZoneInfo, day: int) -> int:
         local = datetime.fromisoformat(self.ds(day)).replace(tzinfo=zone)
@@ -53,9 +48,7 @@ class Clock:
         load = WEEKDAY_LOAD[[d.weekday() for d in dates]] * np.array(yearly)
         return load / load.sum()
 
-    def moments(
-        self, rng: np.random.Generator, platform: np.ndarray, day: np.ndarray
-    ) -> np.ndarray:
+    def moments(self, rng: np.random.Generator, platform: np.ndarray, day: np.ndarray) -> np.ndarray:
         """UTC milliseconds of a random moment of each local day (DST makes some 23 or 25 h)."""
         hour = rng.choice(24, size=len(day), p=HOUR_LOAD / HOUR_LOAD.sum())
         share = (hour + rng.random(len(day))) / 24

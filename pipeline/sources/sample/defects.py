@@ -7,9 +7,11 @@ from pipeline.sources.sample.rows import Fate, Rows
 
 EXACT_SHARE, NEAR_SHARE, REDELIVERED_SHARE = 0.006, 0.004, 0.001
 MALFORMED = {
-    Fate.BAD_TIME: 0.0012, Fate.NO_USER: 0.0012,
-    Fate.BROKEN_LINE: 0.0012, Fate.SHIFTED_COLUMNS: 0.0012,
-}  # fmt: skip
+    Fate.BAD_TIME: 0.0012,
+    Fate.NO_USER: 0.0012,
+    Fate.BROKEN_LINE: 0.0012,
+    Fate.SHIFTED_COLUMNS: 0.0012,
+}
 WEBSHOP = PLATFORMS.index("webshop")
 
 

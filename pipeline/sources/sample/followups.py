@@ -29,9 +29,7 @@ class Followups:
     catalogue: Catalogue
     clock: Clock
     rows: dict[int, list[Rows]] = field(default_factory=lambda: defaultdict(list))
-    wishes: dict[int, list[tuple[np.ndarray, np.ndarray]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    wishes: dict[int, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=lambda: defaultdict(list))
 
     def plan(self, rng: np.random.Generator, bought: Rows, day: int) -> None:
         """Decide what follows each purchase of a day."""
@@ -80,9 +78,7 @@ class Followups:
         for day, index in _by_day(due[chosen], self.clock.days):
             self.rows[day].append(rows.take(index))
 
-    def _wish(
-        self, due: np.ndarray, user: np.ndarray, item: np.ndarray, chosen: np.ndarray
-    ) -> None:
+    def _wish(self, due: np.ndarray, user: np.ndarray, item: np.ndarray, chosen: np.ndarray) -> None:
         user, item = user[chosen], item[chosen]
         for day, index in _by_day(due[chosen], self.clock.days):
             self.wishes[day].append((user[index], item[index]))

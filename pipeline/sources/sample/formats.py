@@ -22,10 +22,9 @@ WEBSHOP, MARKETPLACE = range(len(PLATFORMS))
 SUFFIXES = ("jsonl", "csv")
 # Words for Kind.IMPRESSION … Kind.REVIEW.
 VOCABULARY = (
-    ("shown", "product_view", "site_search", "basket_add", "wishlist_add", "ordered", "refunded",
-     "reviewed"),
+    ("shown", "product_view", "site_search", "basket_add", "wishlist_add", "ordered", "refunded", "reviewed"),
     ("imp", "click", "query", "cart", "save", "buy", "return", "feedback"),
-)  # fmt: skip
+)
 TIME_FORMATS = ("%Y-%m-%dT%H:%M:%S%.3f%:z", "%d/%m/%Y %H:%M:%S")
 COMPRESSION = 1  # the writers wait for gzip, and level 1 takes half the time of 6
 
@@ -144,9 +143,7 @@ def _given(values: np.ndarray) -> pl.Series:
     return series.set(series < 0, None)
 
 
-def encode_items(
-    catalogue: Catalogue, items: pl.Series, platform: int, index: np.ndarray, pictures: bool
-) -> bytes:
+def encode_items(catalogue: Catalogue, items: pl.Series, platform: int, index: np.ndarray, pictures: bool) -> bytes:
     """A catalogue file: the given items as they are sold now; the web shop may have pictures."""
     frame = pl.DataFrame(
         {
@@ -163,9 +160,7 @@ def encode_items(
         if pictures:
             paths = [picture_path(sku) for sku in frame["id"]]
             frame = frame.with_columns(image=pl.Series(paths, dtype=pl.String))
-        frame.rename(
-            {"id": "sku", "title": "name", "category": "department", "price": "list_price"}
-        ).write_ndjson(text)
+        frame.rename({"id": "sku", "title": "name", "category": "department", "price": "list_price"}).write_ndjson(text)
     else:
         frame.rename({"id": "listing"}).write_csv(text)
     return text.getvalue()

@@ -11,9 +11,13 @@ from pipeline.sources.sample.world import plant_world
 
 
 def generate(
-    out: Path, events: int, days: int, seed: int, last_day: date | None = None,
+    out: Path,
+    events: int,
+    days: int,
+    seed: int,
+    last_day: date | None = None,
     pictures: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """Write about `events` rows of two platforms under `out` (= landing/), equal for equal seeds.
 
     Covers the `days` days up to `last_day` (2026-03-31 unless given). `pictures` also draws those

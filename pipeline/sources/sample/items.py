@@ -41,9 +41,7 @@ class Catalogue:
         weight = self.appeal * np.exp(self.trend * day / days) * fresh * (age >= 0)
         return np.concatenate([[0.0], np.cumsum(weight)])
 
-    def draw(
-        self, rng: np.random.Generator, popularity: np.ndarray, platform: int, topic: np.ndarray
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, popularity: np.ndarray, platform: int, topic: np.ndarray) -> np.ndarray:
         """One item per wanted topic, by popularity."""
         group = platform * len(TOPICS) + topic
         low, high = popularity[self.bounds[group]], popularity[self.bounds[group + 1]]

@@ -59,9 +59,7 @@ class People:
         alive = (self.joined <= day) & (day < self.left)
         return self.activity * fading * alive
 
-    def draw_topic(
-        self, rng: np.random.Generator, person: np.ndarray, day: np.ndarray
-    ) -> np.ndarray:
+    def draw_topic(self, rng: np.random.Generator, person: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Topic of each visit: a slot by weight, shifts of the strongest one, some noise."""
         roll = rng.random(len(person))[:, None]
         slot = np.minimum((roll > np.cumsum(self.weights[person], axis=1)).sum(axis=1), SLOTS - 1)

@@ -15,15 +15,24 @@ OPENINGS = {
     5: ("Absolutely love it", "Excellent", "Exactly what I wanted", "Best purchase this year"),
 }
 DETAILS = (
-    "delivery was quick", "the size is as shown", "the colour differs a bit", "I use it every day",
-    "it was a gift", "packaging could be smaller", "my second one",
-    "compared with others", "after two weeks of use", "my family agrees",
-)  # fmt: skip
+    "delivery was quick",
+    "the size is as shown",
+    "the colour differs a bit",
+    "I use it every day",
+    "it was a gift",
+    "packaging could be smaller",
+    "my second one",
+    "compared with others",
+    "after two weeks of use",
+    "my family agrees",
+)
 CLOSINGS = {
-    1: ("sent it back.", "avoid."), 2: ("would not buy again.", "look elsewhere."),
-    3: ("might buy again.", "no more, no less."), 4: ("would buy again.", "recommended."),
+    1: ("sent it back.", "avoid."),
+    2: ("would not buy again.", "look elsewhere."),
+    3: ("might buy again.", "no more, no less."),
+    4: ("would buy again.", "recommended."),
     5: ("highly recommended!", "buying another one."),
-}  # fmt: skip
+}
 
 
 def _queries(topic: Topic) -> list[str]:

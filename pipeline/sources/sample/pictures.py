@@ -24,9 +24,7 @@ def picture_path(sku: str) -> str:
     return f"webshop/images/{sku}.png"
 
 
-def draw_pictures(
-    out: Path, catalogue: Catalogue, items: pl.Series, index: Iterable[int], seed: int
-) -> None:
+def draw_pictures(out: Path, catalogue: Catalogue, items: pl.Series, index: Iterable[int], seed: int) -> None:
     """Writes the pictures of the items `index`."""
     from PIL import Image
 

@@ -65,9 +65,7 @@ class Rows:
         given = {"user": user, "time": time, "kind": kind, **columns}
         return cls(
             **{
-                name: np.broadcast_to(
-                    np.asarray(given.get(name, default), dtype=dtype), np.shape(user)
-                )
+                name: np.broadcast_to(np.asarray(given.get(name, default), dtype=dtype), np.shape(user))
                 for name, (dtype, default) in COLUMNS.items()
             }
         )
@@ -76,9 +74,7 @@ class Rows:
     def concat(cls, parts: list[Rows]) -> Rows:
         """All parts, one after the other; an empty list gives no rows."""
         parts = [cls.of(np.empty(0), np.empty(0), 0), *parts]
-        return cls(
-            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
-        )
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS})
 
     def take(self, index: np.ndarray) -> Rows:
         """Rows by position or by mask."""

@@ -31,9 +31,7 @@ def identity(ids: pl.DataFrame) -> pl.DataFrame:
     """`platform, raw_id, person_id` of the people who have an id on both platforms."""
     both = ids.drop_nulls()
     sides = [
-        both.select(
-            pl.lit(name).alias("platform"), pl.col(f"{name}_id").alias("raw_id"), "person_id"
-        )
+        both.select(pl.lit(name).alias("platform"), pl.col(f"{name}_id").alias("raw_id"), "person_id")
         for name in PLATFORMS
     ]
     return pl.concat(sides)
@@ -130,6 +128,4 @@ def _dates(day: np.ndarray, clock: Clock) -> pl.Series:
     """Days as YYYY-MM-DD; null for never, and for before the first day."""
     known = pl.Series([clock.ds(day) for day in range(clock.days)], dtype=pl.String)
     within = (day >= 0) & (day < min(NEVER, clock.days))
-    return known.gather(
-        pl.Series(np.where(within, day, -1)).cast(pl.Int64).set(~pl.Series(within), None)
-    )
+    return known.gather(pl.Series(np.where(within, day, -1)).cast(pl.Int64).set(~pl.Series(within), None))

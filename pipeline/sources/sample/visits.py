@@ -38,9 +38,7 @@ class Visits:
         return len(self.user)
 
 
-def draw_visits(
-    rng: np.random.Generator, people: People, clock: Clock, day: int, number: int
-) -> Visits:
+def draw_visits(rng: np.random.Generator, people: People, clock: Clock, day: int, number: int) -> Visits:
     """Visits that land on a day; a late one took place (and is drawn as of) some days before."""
     presence = np.cumsum(people.presence(day), dtype=np.float64)
     if presence[-1] == 0:
@@ -64,9 +62,14 @@ def draw_visits(
 
 
 def errands(
-    rng: np.random.Generator, clock: Clock, day: int, user: np.ndarray, bought: np.ndarray,
-    platform: np.ndarray, topic: np.ndarray,
-) -> Visits:  # fmt: skip
+    rng: np.random.Generator,
+    clock: Clock,
+    day: int,
+    user: np.ndarray,
+    bought: np.ndarray,
+    platform: np.ndarray,
+    topic: np.ndarray,
+) -> Visits:
     """One-step visits that come for an item and buy it: a repurchase or an accessory."""
     number = len(user)
     days = np.full(number, day)
@@ -88,9 +91,7 @@ def spread(visits: list[Visits]) -> Visits:
     return kept.take(np.argsort(kept.start, kind="stable"))
 
 
-def _time_defects(
-    rng: np.random.Generator, number: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _time_defects(rng: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fate, days of delay and milliseconds ahead of each visit."""
     fates = [Fate.CLEAN, *SHARES]
     odds = [1 - sum(SHARES.values()), *SHARES.values()]

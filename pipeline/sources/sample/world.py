@@ -85,9 +85,15 @@ class World:
         return visits
 
     def _land_platform(
-        self, rng: np.random.Generator, out: Path, day: int, platform: int, visits: Visits,
-        due: Rows, popularity: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        rng: np.random.Generator,
+        out: Path,
+        day: int,
+        platform: int,
+        visits: Visits,
+        due: Rows,
+        popularity: np.ndarray,
+    ) -> np.ndarray:
         """Write one platform's day in chunks; returns the number of rows by fate."""
         ds, form = self.clock.ds(day), self.formats[platform]
         with landing_file(out, platform, ds, "items") as file:
@@ -95,9 +101,7 @@ class World:
             file.write(encode_items(self.catalogue, self.items, platform, index, self.pictures))
         if self.pictures and platform == WEBSHOP:
             draw_pictures(out, self.catalogue, self.items, index, self.seed)
-        browser = Browser(
-            self.people, self.catalogue, platform, popularity, self.last_item[platform]
-        )
+        browser = Browser(self.people, self.catalogue, platform, popularity, self.last_item[platform])
         bots = self.bots.rows(rng, self.catalogue, self.clock, platform, day)
         extra = [*self.left_over[platform], due, bots]
         self.left_over[platform] = []
@@ -114,9 +118,7 @@ class World:
                 counts += np.bincount(landed.fate, minlength=len(Fate))
         return counts
 
-    def _deliver(
-        self, rng: np.random.Generator, parts: list[Rows], platform: int, day: int
-    ) -> Rows:
+    def _deliver(self, rng: np.random.Generator, parts: list[Rows], platform: int, day: int) -> Rows:
         """Rows that land today, defects planted; what is for tomorrow goes to `left_over`."""
         rows = Rows.concat(parts)
         midnight = self.clock.starts(platform, np.array(day + 1))

@@ -50,9 +50,7 @@ def audit(settings: Settings, table: Table, run: str) -> Receipt:
     return receipt
 
 
-def _audit_rows(
-    settings: Settings, table: Table, run: str, manifests: list[Manifest]
-) -> dict[str, dict[str, object]]:
+def _audit_rows(settings: Settings, table: Table, run: str, manifests: list[Manifest]) -> dict[str, dict[str, object]]:
     with lean():
         from pipeline.storage.audit import suite  # GX takes a second to import
 

@@ -114,9 +114,7 @@ def prune(settings: Settings, table: str) -> None:
 def silence(*pages: Path) -> None:
     """Cuts the pictures that would tell GX's server of every view of a page."""
     for page in pages:
-        page.write_text(
-            re.sub(BEACON, "data:,", page.read_text(encoding="utf-8")), encoding="utf-8"
-        )
+        page.write_text(re.sub(BEACON, "data:,", page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 @contextmanager

@@ -73,9 +73,7 @@ class DuckDBDialect(PGDialect):
     def do_ping(self, dbapi_connection: Any) -> bool:
         return True
 
-    def has_table(
-        self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> bool:
+    def has_table(self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any) -> bool:
         return bool(self.get_columns(connection, table_name, schema))
 
     def get_pk_constraint(
@@ -83,14 +81,9 @@ class DuckDBDialect(PGDialect):
     ) -> Any:
         return {"constrained_columns": [], "name": None}
 
-    def get_columns(
-        self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> Any:
+    def get_columns(self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         described = connection.exec_driver_sql(f'DESCRIBE "{table_name}"').all()
-        return [
-            {"name": row[0], "type": _NamedType(row[1]), "nullable": True, "default": None}
-            for row in described
-        ]
+        return [{"name": row[0], "type": _NamedType(row[1]), "nullable": True, "default": None} for row in described]
 
 
 registry.register(SCHEME, __name__, DuckDBDialect.__name__)

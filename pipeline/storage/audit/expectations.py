@@ -26,9 +26,7 @@ class Rule:
     computed: str = ""  # SQL of arguments["column"], where that is no column of the table
 
 
-def rules_of(
-    table: Table, settings: Settings, lengths: Mapping[str, int] | None = None
-) -> list[Rule]:
+def rules_of(table: Table, settings: Settings, lengths: Mapping[str, int] | None = None) -> list[Rule]:
     """The suite of a table. `lengths` holds shorter list lengths that a job vouches for."""
     rules = [rule for column in table.columns for rule in _column_rules(column)]
     rules += [_length_rule(column, lengths or {}) for column in table.columns if column.length]
@@ -56,15 +54,24 @@ def _column_rules(column: Column) -> list[Rule]:
     if column.values:
         literals = ", ".join(f"'{value}'" for value in column.values)
         rules.append(
-            _rule(f"{name} is one of {', '.join(column.values)}", "BeInSet", name,
-                  f"{quoted(name)} NOT IN ({literals})", value_set=list(column.values))
-        )  # fmt: skip
+            _rule(
+                f"{name} is one of {', '.join(column.values)}",
+                "BeInSet",
+                name,
+                f"{quoted(name)} NOT IN ({literals})",
+                value_set=list(column.values),
+            )
+        )
     if column.pattern:
         rules.append(
-            _rule(f"{name} matches {column.pattern}", "MatchRegex", name,
-                  f"NOT regexp_full_match({quoted(name)}, '{column.pattern}')",
-                  regex=column.pattern)
-        )  # fmt: skip
+            _rule(
+                f"{name} matches {column.pattern}",
+                "MatchRegex",
+                name,
+                f"NOT regexp_full_match({quoted(name)}, '{column.pattern}')",
+                regex=column.pattern,
+            )
+        )
     if column.minimum is not None or column.maximum is not None:
         rules.append(_bounds_rule(column))
     return rules
@@ -75,17 +82,13 @@ def _bounds_rule(column: Column) -> Rule:
     outside = [f"{quoted(name)} < {low}"] if low is not None else []
     outside += [f"{quoted(name)} > {high}"] if high is not None else []
     bounds = " and ".join(
-        ([f"at least {low}"] if low is not None else [])
-        + ([f"at most {high}"] if high is not None else [])
+        ([f"at least {low}"] if low is not None else []) + ([f"at most {high}"] if high is not None else [])
     )
-    return _rule(f"{name} is {bounds}", "BeBetween", name, " OR ".join(outside),
-                 min_value=low, max_value=high)  # fmt: skip
+    return _rule(f"{name} is {bounds}", "BeBetween", name, " OR ".join(outside), min_value=low, max_value=high)
 
 
 def _rule(says: str, kind: str, column: str, breaks: str, **arguments: object) -> Rule:
-    return Rule(
-        says, f"ExpectColumnValuesTo{kind}", {"column": column, **arguments}, breaks, (column,)
-    )
+    return Rule(says, f"ExpectColumnValuesTo{kind}", {"column": column, **arguments}, breaks, (column,))
 
 
 def _row_rule(says: str, holds: str, shows: tuple[str, ...]) -> Rule:

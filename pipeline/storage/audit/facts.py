@@ -91,15 +91,12 @@ def _compare(what: str, column: str, claimed: Counts, counted: Counts) -> None:
             )
 
 
-def _compare_landed(
-    settings: Settings, days: list[str], accounting: dict[tuple[str, str], dict[str, int]]
-) -> None:
+def _compare_landed(settings: Settings, days: list[str], accounting: dict[tuple[str, str], dict[str, int]]) -> None:
     published = reading.published("raw_events", settings)
     for ds in days:
         if ds not in published:
             raise AuditError(
-                f"accounting ds={ds}: expected raw_events to be published, found it is not; "
-                "run ingest first"
+                f"accounting ds={ds}: expected raw_events to be published, found it is not; run ingest first"
             )
         landed = sum(row["rows_landed"] for (day, _), row in accounting.items() if day == ds)
         if landed != published[ds].rows:
@@ -117,9 +114,7 @@ def _accounting(manifests: list[Manifest]) -> dict[tuple[str, str], dict[str, in
     query = f"SELECT ds, platform, {', '.join(names)} FROM {parquet_sql(files)}"
     with duckdb.connect() as connection:
         found = connection.execute(query).fetchall()
-    return {
-        (ds, platform): dict(zip(names, counts, strict=True)) for ds, platform, *counts in found
-    }
+    return {(ds, platform): dict(zip(names, counts, strict=True)) for ds, platform, *counts in found}
 
 
 def _rows_by_platform(manifests: list[Manifest], days: list[str]) -> Counts:

@@ -51,9 +51,7 @@ def _check_columns(where: str, declared: pa.Schema, found: pa.Schema) -> None:
     if found.names != declared.names:
         missing = [name for name in declared.names if name not in found.names]
         unknown = [name for name in found.names if name not in declared.names]
-        difference = (
-            f"missing {missing}, unknown {unknown}" if missing or unknown else "other order"
-        )
+        difference = f"missing {missing}, unknown {unknown}" if missing or unknown else "other order"
         raise AuditError(
             f"{where}: expected the declared columns {declared.names}, found {found.names} "
             f"({difference}); write the table as pipeline/tables/registry.py declares it"
@@ -82,8 +80,7 @@ def _check_footer(where: str, ds: str, path: Path, footer: pq.FileMetaData) -> N
         statistics = footer.row_group(group).column(column).statistics
         if statistics is None or not statistics.has_min_max or not statistics.has_null_count:
             raise AuditError(
-                f"{where} row group {group}: expected statistics of ds, found none; "
-                "write the file with statistics"
+                f"{where} row group {group}: expected statistics of ds, found none; write the file with statistics"
             )
         if statistics.null_count or (statistics.min, statistics.max) != (ds, ds):
             raise AuditError(

@@ -55,9 +55,7 @@ class StagedRows:
 
 
 @contextmanager
-def staged_rows(
-    settings: Settings, table: Table, manifests: list[Manifest], rules: list[Rule]
-) -> Iterator[StagedRows]:
+def staged_rows(settings: Settings, table: Table, manifests: list[Manifest], rules: list[Rule]) -> Iterator[StagedRows]:
     """The view `staged` over the files, with the computed columns that the rules look at."""
     database = f":memory:audit-{table.name}-{uuid.uuid4().hex}"
     with duckdb.connect(database) as connection:
@@ -82,9 +80,7 @@ def parquet_sql(files: list[str], names: bool = False) -> str:
 
 def _view_sql(files: list[str], rules: list[Rule]) -> str:
     computed = "".join(
-        f", {rule.computed} AS {quoted(str(rule.arguments['column']))}"
-        for rule in rules
-        if rule.computed
+        f", {rule.computed} AS {quoted(str(rule.arguments['column']))}" for rule in rules if rule.computed
     )
     return f"CREATE VIEW {VIEW} AS SELECT *{computed} FROM {parquet_sql(files)}"
 

@@ -72,9 +72,7 @@ def run_suite(
     context: AbstractDataContext, suite: gx.ExpectationSuite, rows: StagedRows
 ) -> ExpectationSuiteValidationResult:
     """Validates the staged rows: one scan for all counts, one for the distinct keys."""
-    source = context.data_sources.add_or_update_sql(
-        "staging", connection_string=f"{SCHEME}:///{rows.database}"
-    )
+    source = context.data_sources.add_or_update_sql("staging", connection_string=f"{SCHEME}:///{rows.database}")
     asset = source.add_table_asset(rows.table.name, table_name=VIEW)
     batch = asset.add_batch_definition_whole_table("all").get_batch()
     return batch.validate(suite, result_format=RESULT_FORMAT)

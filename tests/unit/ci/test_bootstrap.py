@@ -44,11 +44,12 @@ def test_missing_java_says_what_to_install(tmp_path: Path, monkeypatch: pytest.M
 def test_root_installs_java_from_debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     java = tmp_path / "jdk" / "bin"
     program(
-        tmp_path / "path", "apt-get",
+        tmp_path / "path",
+        "apt-get",
         f'echo "$@" >> {tmp_path}/calls; [ "$1" = install ] || exit 0; mkdir -p {java};'
         f"printf '#!/bin/sh\\necho version \\\\\"17.0.1\\\\\" >&2\\n' > {java}/java;"
         f"chmod +x {java}/java",
-    )  # fmt: skip
+    )
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/usr/bin:/bin")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)

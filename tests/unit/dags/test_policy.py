@@ -28,8 +28,7 @@ def dag(request, home, monkeypatch):
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
 def test_importing_a_dag_brings_in_nothing_heavy(path: Path, home) -> None:
     code = (
-        f"import runpy, sys; runpy.run_path({str(path)!r}); "
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+        f"import runpy, sys; runpy.run_path({str(path)!r}); print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
@@ -81,12 +80,21 @@ def test_every_step_is_documented() -> None:
 
 def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
     nightly = load(FOLDER / "nightly_features.py", monkeypatch)
-    steps = [task.task_id.removesuffix(".publish") for task in nightly.tasks
-             if task.task_id.endswith(".publish")]  # fmt: skip
+    steps = [task.task_id.removesuffix(".publish") for task in nightly.tasks if task.task_id.endswith(".publish")]
     assert steps == [
-        "ingest", "clean", "sessionize", "catalogue", "encode", "accumulate", "reviews",
-        "topics", "profile", "first_champion.examples", "score", "segment",
-    ]  # fmt: skip
+        "ingest",
+        "clean",
+        "sessionize",
+        "catalogue",
+        "encode",
+        "accumulate",
+        "reviews",
+        "topics",
+        "profile",
+        "first_champion.examples",
+        "score",
+        "segment",
+    ]
     for step in steps:
         assert nightly.get_task(f"{step}.publish").upstream_task_ids == {f"{step}.audit"}
         assert nightly.get_task(f"{step}.audit").upstream_task_ids == {f"{step}.job"}
@@ -152,8 +160,12 @@ def test_the_intraday_refresh_is_a_chain_that_a_published_night_skips(home, monk
     assert dag.get_task("find_base").skip_on == 3
     for before, task_id in zip(["find_base", *chain], chain, strict=False):
         assert dag.get_task(task_id).upstream_task_ids == {before}
-    for job, name in (("refresh.job", "application_args"), ("rescore.job", "command"),
-                      ("patch.job", "command"), ("find_base", "command")):  # fmt: skip
+    for job, name in (
+        ("refresh.job", "application_args"),
+        ("rescore.job", "command"),
+        ("patch.job", "command"),
+        ("find_base", "command"),
+    ):
         arguments = getattr(dag.get_task(job), name, None) or dag.get_task(job)._application_args
         assert arguments[arguments.index("--hour") + 1] == "{{ dag_run.partition_key }}"
     finished = dag.get_task("patch.publish").outlets

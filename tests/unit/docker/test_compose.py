@@ -13,9 +13,16 @@ from pipeline.runtime.settings import NOT_SETTINGS, PREFIX, Settings
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = ROOT / "docker" / "compose.yaml"
 SERVICE_KEYS = {
-    "build", "command", "depends_on", "environment", "healthcheck", "image", "ports", "restart",
+    "build",
+    "command",
+    "depends_on",
+    "environment",
+    "healthcheck",
+    "image",
+    "ports",
+    "restart",
     "volumes",
-}  # fmt: skip
+}
 SECRETS = ("TIDEMARK_USER_KEY", "POSTGRES_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY")
 
 
@@ -76,9 +83,7 @@ def test_image_copies_everything_that_runs() -> None:
 def test_docker_accepts_the_compose_file(monkeypatch: pytest.MonkeyPatch) -> None:
     if not shutil.which("docker"):
         pytest.skip("docker is not installed")
-    if subprocess.run(
-        ["docker", "compose", "version"], capture_output=True, check=False
-    ).returncode:
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
         pytest.skip("docker has no compose plugin")
     for secret in SECRETS:
         monkeypatch.setenv(secret, "test")

@@ -29,9 +29,7 @@ def stage_accounting(settings: Settings, run: str, days: dict[str, int], landed:
     attempt = staging.begin(settings, "accounting", run)
     schema = file_schema(settings, ACCOUNTING)
     files = {
-        ds: [write_day(attempt.day(ds), accounting_rows(ds, rows, landed), schema)]
-        for ds, rows in days.items()
-        if rows
+        ds: [write_day(attempt.day(ds), accounting_rows(ds, rows, landed), schema)] for ds, rows in days.items() if rows
     }
     staging.complete(attempt, list(days), files)
     receipt = {ds: {"rows": rows, "digest": f"{rows}x{landed}"} for ds, rows in days.items()}
@@ -39,9 +37,7 @@ def stage_accounting(settings: Settings, run: str, days: dict[str, int], landed:
     staging.write_receipt(settings, staging.Receipt("accounting", run, attempts, receipt, 0.0))
 
 
-def publish_accounting(
-    settings: Settings, run: str, days: dict[str, int], landed: int = 1
-) -> dict[str, Publication]:
+def publish_accounting(settings: Settings, run: str, days: dict[str, int], landed: int = 1) -> dict[str, Publication]:
     """Stages and publishes; returns the days that changed."""
     stage_accounting(settings, run, days, landed)
     return publish(settings, ACCOUNTING, run)

@@ -9,24 +9,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = [
-    path
-    for folder in ("pipeline", "spark_jobs", "training", "dags")
-    for path in sorted((ROOT / folder).rglob("*.py"))
+    path for folder in ("pipeline", "spark_jobs", "training", "dags") for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
 
 def test_import_rules_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run(
-        [str(linter), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(linter), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 def test_no_file_is_longer_than_its_cap() -> None:
-    done = subprocess.run(
-        [sys.executable, ".ci/file_sizes.py"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, ".ci/file_sizes.py"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -22,9 +22,14 @@ ONE, TWO = "2011-03-01", "2011-03-02"
 ANNA, BOB = "anna-4711", "bob-0815"
 TYPED = "blue mug with a crack"
 TABLES = (
-    "sessions", "user_history", "user_signals", "training_examples", "user_features",
-    "user_history_intraday", "user_features_intraday",
-)  # fmt: skip
+    "sessions",
+    "user_history",
+    "user_signals",
+    "training_examples",
+    "user_features",
+    "user_history_intraday",
+    "user_features_intraday",
+)
 
 
 def line(who: str, what: str, item: str, time: str, price: str = "") -> str:

@@ -67,9 +67,7 @@ def rows_of(name: str, *columns: str) -> list[tuple[object, ...]]:
     return sorted((tuple(row.values()) for row in chosen.to_pylist()), key=str)
 
 
-def _run(
-    monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], first: str, last: str, *tables: Table
-) -> None:
+def _run(monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], first: str, last: str, *tables: Table) -> None:
     run = f"test-{time.time_ns()}"
     monkeypatch.setattr(sys, "argv", ["job", "--from", first, "--to", last, "--run", run])
     main()

@@ -28,9 +28,14 @@ def moment(ago: float, hour: float = 12) -> datetime:
 
 def act(user: str, item: int, kind: str, when: datetime, quantity: float | None = None) -> Row:
     return event(
-        when.isoformat(), user_id=user, item_id=f"shop:{item}", event_type=kind, quantity=quantity,
-        price=float(2 + item), arrival_ds=when.date().isoformat(),
-    )  # fmt: skip
+        when.isoformat(),
+        user_id=user,
+        item_id=f"shop:{item}",
+        event_type=kind,
+        quantity=quantity,
+        price=float(2 + item),
+        arrival_ds=when.date().isoformat(),
+    )
 
 
 def plain_users(number: int, seed: int = 3) -> list[Row]:
@@ -52,8 +57,6 @@ def plain_users(number: int, seed: int = 3) -> list[Row]:
 def history(rows: list[Row], ds: str = DS, active_days: int = 365) -> pl.DataFrame:
     """`user_history` of a day, by user."""
     new = as_polars(EVENTS, rows).select("user_id", "platform", *EVENT_FIELDS)
-    past = as_polars(USER_HISTORY, []).select(
-        "user_id", pl.exclude("ds", "user_id").name.prefix("past_")
-    )
+    past = as_polars(USER_HISTORY, []).select("user_id", pl.exclude("ds", "user_id").name.prefix("past_"))
     both = pl.concat([past, new], how="diagonal")
     return histories(both, [ds], active_days, history_events=1024).sort("user_id")

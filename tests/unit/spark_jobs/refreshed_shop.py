@@ -27,11 +27,21 @@ BASE, OPEN, DAY = DAYS[-1], "2011-03-02", "2011-03-03"
 ITEMS = {"mug": 2.0, "cup": 3.0, "pot": 20.0, "pan": 30.0}
 TOPICS = {"mug": "t0001", "cup": "t0001", "pot": "t0002", "pan": "t0002"}
 OF_BASE = {
-    "items": [{"item_id": f"shop:{item}", "platform": "shop", "title": f"A {item}", "price": price,
-               "first_ds": DAYS[0], "updated_ds": DAYS[0]} for item, price in ITEMS.items()],
-    "item_topics": [{"item_id": f"shop:{item}", "topic_id": topic, "similarity": 0.9}
-                    for item, topic in TOPICS.items()],
-}  # fmt: skip
+    "items": [
+        {
+            "item_id": f"shop:{item}",
+            "platform": "shop",
+            "title": f"A {item}",
+            "price": price,
+            "first_ds": DAYS[0],
+            "updated_ds": DAYS[0],
+        }
+        for item, price in ITEMS.items()
+    ],
+    "item_topics": [
+        {"item_id": f"shop:{item}", "topic_id": topic, "similarity": 0.9} for item, topic in TOPICS.items()
+    ],
+}
 
 
 def line(who: str, what: str, item: str, time_: str, ds: str = DAY, price: str = "") -> str:
@@ -45,17 +55,27 @@ def user(home: Settings, raw: str) -> str:
 def earlier_events(home: Settings) -> list[Row]:
     """Three days: zoe was there on the first alone, yan on the first and the last."""
     acts = [
-        (DAYS[0], "zoe", "view", "pan"), (DAYS[0], "yan", "view", "pot"),
-        (DAYS[0], "anna", "view", "cup"), (DAYS[1], "anna", "purchase", "cup"),
-        (DAYS[1], "bert", "view", "pot"), (DAYS[1], "bert", "view", "mug"),
-        (DAYS[2], "anna", "view", "mug"), (DAYS[2], "yan", "purchase", "pan"),
+        (DAYS[0], "zoe", "view", "pan"),
+        (DAYS[0], "yan", "view", "pot"),
+        (DAYS[0], "anna", "view", "cup"),
+        (DAYS[1], "anna", "purchase", "cup"),
+        (DAYS[1], "bert", "view", "pot"),
+        (DAYS[1], "bert", "view", "mug"),
+        (DAYS[2], "anna", "view", "mug"),
+        (DAYS[2], "yan", "purchase", "pan"),
         (DAYS[2], "carl", "view", "cup"),
-    ]  # fmt: skip
+    ]
     return [
-        event(f"{ds}T10:00:00", user_id=user(home, who), event_type=what, item_id=f"shop:{item}",
-              price=2.5, source_file="-")
+        event(
+            f"{ds}T10:00:00",
+            user_id=user(home, who),
+            event_type=what,
+            item_id=f"shop:{item}",
+            price=2.5,
+            source_file="-",
+        )
         for ds, who, what, item in acts
-    ]  # fmt: skip
+    ]
 
 
 def publish_shelf(home: Settings, ds: str, but: tuple[str, ...] = ()) -> None:
@@ -118,11 +138,7 @@ def staged_users(table: Table, run: str) -> dict[str, Row]:
     """What a run staged of DAY, by user."""
     import pyarrow.parquet as pq
 
-    files = [
-        path
-        for manifest in staging.current(load_settings(), table.name, run)
-        for path in manifest.days[DAY]
-    ]
+    files = [path for manifest in staging.current(load_settings(), table.name, run) for path in manifest.days[DAY]]
     rows = [row for path in files for row in pq.read_table(path).to_pylist()]
     return {row["user_id"]: row for row in rows}
 

@@ -60,9 +60,7 @@ def test_nothing_bought_gives_a_rate_of_zero() -> None:
 
 def test_goods_that_are_used_up_are_due_and_others_are_not() -> None:
     """Thirty users buy item 0 every 10 days, thirty bought item 1 once, 40 days ago."""
-    rows = [
-        act(f"{n:02d}", 0, "purchase", moment(ago), 1.0) for n in range(30) for ago in (25, 15, 5)
-    ]
+    rows = [act(f"{n:02d}", 0, "purchase", moment(ago), 1.0) for n in range(30) for ago in (25, 15, 5)]
     rows += [act(f"{n:02d}", 1, "purchase", moment(40), 1.0) for n in range(30, 60)]
     chunk = unpack(history(rows), usual_prices(ITEMS), DS)
     cycles = learn_cycles(chunk)
@@ -85,9 +83,7 @@ def test_two_orders_on_following_days_are_one_errand() -> None:
 
 def test_who_bought_today_is_not_due_before_a_cycle_from_today() -> None:
     """All others come back after 20 days; one user bought on each of the last 18 days."""
-    rows = [
-        act(f"{n:02d}", 0, "purchase", moment(ago), 1.0) for n in range(30) for ago in (45, 25, 5)
-    ]
+    rows = [act(f"{n:02d}", 0, "purchase", moment(ago), 1.0) for n in range(30) for ago in (45, 25, 5)]
     rows += [act("z", 0, "purchase", moment(ago), 1.0) for ago in range(18)]
     chunk = unpack(history(rows), usual_prices(ITEMS), DS)
     daily = due_again(chunk, learn_cycles(chunk), DS).filter(row=30)["due_again"][0].to_list()
@@ -96,9 +92,12 @@ def test_who_bought_today_is_not_due_before_a_cycle_from_today() -> None:
 
 def test_a_word_stands_for_the_topic_of_most_of_its_items() -> None:
     items = pl.DataFrame(
-        {"item_id": ["a", "b", "c"], "title": ["Green Mug", "green mug", "Green lamp"],
-         "topic_id": ["t0001", "t0001", "t0002"]}
-    )  # fmt: skip
+        {
+            "item_id": ["a", "b", "c"],
+            "title": ["Green Mug", "green mug", "Green lamp"],
+            "topic_id": ["t0001", "t0001", "t0002"],
+        }
+    )
     topics = dict(learn_words(items).topics.select("word", "topic_id").iter_rows())
     assert topics == {"green": "t0001", "mug": "t0001", "lamp": "t0002"}
 

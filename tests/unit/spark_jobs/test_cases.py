@@ -39,8 +39,7 @@ class Case:
         """Rows with what they do not tell filled in; ids in the order of the file."""
         rows = read_jsonl(self.folder / f"{name}.jsonl")
         filled = [
-            event(row.pop("event_time"), **{"event_id": f"{number:032x}", **row})
-            for number, row in enumerate(rows)
+            event(row.pop("event_time"), **{"event_id": f"{number:032x}", **row}) for number, row in enumerate(rows)
         ]
         return self._frame(table, filled)
 

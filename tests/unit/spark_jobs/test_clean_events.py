@@ -85,9 +85,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-@settings(
-    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_is_accounted_for_whatever_the_range(
     spark: SparkSession, home: Settings, rows: list[dict[str, object]]
 ) -> None:
@@ -107,9 +105,7 @@ def test_every_row_is_accounted_for_whatever_the_range(
 def _raw(spark: SparkSession, rows: list[dict[str, object]]) -> DataFrame:
     filled = [_row(number, **row) for number, row in enumerate(rows)]
     raw = spark.createDataFrame(as_arrow(RAW_EVENTS, filled)).coalesce(1)
-    return raw.select(
-        "*", F.lit("f").alias("data_file"), F.monotonically_increasing_id().alias("data_row")
-    )
+    return raw.select("*", F.lit("f").alias("data_file"), F.monotonically_increasing_id().alias("data_row"))
 
 
 def _row(number: int, day: int, second: int, **fields: object) -> dict[str, object]:

@@ -33,9 +33,7 @@ def erase_anna(home: Settings) -> Record:
     return erase(home, [f"shop:{ANNA}"], "she asked", lambda line: None)
 
 
-def test_nothing_is_left_and_the_others_stay(
-    lived_in: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_left_and_the_others_stay(lived_in: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole story in one home: filling it takes most of the time."""
     home, anna, bob = lived_in, user(lived_in, ANNA), user(lived_in, BOB)
     before = {name: _rows_of_user(name, bob) for name in (*TABLES, *LOG[:3])}
@@ -105,9 +103,7 @@ def test_cut_off_anywhere_it_is_finished_by_the_next(
     assert again.finished and not again.rows
 
 
-def test_a_run_that_began_before_cannot_bring_her_back(
-    lived_in: Settings, in_this_process: None
-) -> None:
+def test_a_run_that_began_before_cannot_bring_her_back(lived_in: Settings, in_this_process: None) -> None:
     """It had read her rows, and stages and publishes after the erasure."""
     home, table = lived_in, table_named("user_history")
     erase_anna(home)

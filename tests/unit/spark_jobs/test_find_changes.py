@@ -149,10 +149,7 @@ def test_users_who_give_many_alarms_by_chance_need_more_evidence() -> None:
     """Users with three equal topics of many, unlike the prior that is claimed for them."""
     random = np.random.default_rng(5)
     letters = "abcdefghijklmnopqrstuvwxyz"
-    users = [
-        "..".join(random.choice(random.choice(list(letters), 3, replace=False), 100))
-        for _ in range(200)
-    ]
+    users = ["..".join(random.choice(random.choice(list(letters), 3, replace=False), 100)) for _ in range(200)]
     many = replace(population(*[1 / 26] * 26), concentration=0.25)
     assert calibrate(touches(*users), many).caution > 1
     assert calibrate(drawn(600, 52, seed=2), FOUR).caution == 1

@@ -65,9 +65,7 @@ def test_a_large_file_is_shared_by_tasks(shop: Settings, monkeypatch: pytest.Mon
     assert items == [f"shop:mug{number:06}" for number in range(120_000)]
 
 
-def test_columns_in_another_order_and_unknown_ones(
-    shop: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_columns_in_another_order_and_unknown_ones(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     land(shop, f"shop/{DAY}-a.csv", HEADER + LINE)
     land(shop, f"shop/{DAY}-b.csv", f"what,who,new,item,at,price\nview,bert,1,cup,{DAY},\n")
     run_ingest(monkeypatch, DAY, DAY)
@@ -110,18 +108,14 @@ def test_empty_days_may_be_allowed(shop: Settings, monkeypatch: pytest.MonkeyPat
     assert rows_of("raw_events", "ds") == [("2011-02-28",)]
 
 
-def test_a_closed_day_has_no_rows_and_is_published(
-    shop: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_day_has_no_rows_and_is_published(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     open_shop(shop, TOML.replace("[event]", "closed_dates = [2011-03-01]\n[event]"))
     land(shop, "shop/2011-02-28.csv", HEADER + LINE)
     run_ingest(monkeypatch, "2011-02-28", DAY)
     assert rows_of("raw_events", "ds") == [("2011-02-28",)]
 
 
-def test_a_file_that_changes_while_it_is_read(
-    shop: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_changes_while_it_is_read(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     file = land(shop, f"shop/{DAY}.csv", HEADER + LINE)
     ingest = ingest_raw.ingest
 
@@ -136,9 +130,7 @@ def test_a_file_that_changes_while_it_is_read(
     assert not list(shop.staging.glob("raw_events/*/*/current.json"))
 
 
-def test_the_audit_is_told_the_landed_records(
-    shop: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_audit_is_told_the_landed_records(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     land(shop, f"shop/{DAY}.csv", HEADER + LINE * 3 + "broken\n")
     run_ingest(monkeypatch, DAY, DAY)
     [run] = (shop.staging / "raw_events").iterdir()
@@ -175,9 +167,7 @@ def test_parquet_with_columns_of_mixed_types(
     open_shop(home, PARQUET, "lake")
     noon = 1_298_980_800  # 2011-03-01 12:00:00 UTC
     lake_file(home, f"{DAY}/a b+c%20.parquet", user=[1, None], item=[7, 7], ts=[noon, noon])
-    lake_file(
-        home, f"{DAY}/d.parquet", item=["8", "x" * 2000], ts=[str(noon), "x"], user=["2", "3"]
-    )
+    lake_file(home, f"{DAY}/d.parquet", item=["8", "x" * 2000], ts=[str(noon), "x"], user=["2", "3"])
     run_ingest(monkeypatch, DAY, DAY)
     name = f"lake/{DAY}/a b+c%20.parquet"
     assert rows_of("raw_events", "source_file", "item_id", "reject_reason") == [
@@ -247,9 +237,7 @@ def test_a_wrong_expression_is_named(
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_landed_at_all(
-    spark: SparkSession, home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_landed_at_all(spark: SparkSession, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LandingError, match="expected a folder per platform, found none"):
         run_ingest(monkeypatch, DAY, DAY)
 

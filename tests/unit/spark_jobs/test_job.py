@@ -34,9 +34,7 @@ def test_days_are_checked_before_spark_starts(argv: list[str]) -> None:
 
 
 @pytest.mark.spark
-def test_typed_error_of_a_worker_ends_like_any_other(
-    spark: SparkSession, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_typed_error_of_a_worker_ends_like_any_other(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run_job(lambda: fail_in_worker(spark, LandingError("day: expected rows; deliver again")))
     assert ended.value.code == 1

@@ -19,9 +19,7 @@ from spark_jobs.interests.touches import LISTS, Touches, find_touches
 from spark_jobs.states.history import as_known, daily_counts, listed_events
 
 DS = "2011-11-09"
-ITEM_TOPICS = pa.table(
-    {"item_id": ["shop:a", "shop:b", "shop:c"], "topic_id": ["t0001", "t0002", "t0003"]}
-)
+ITEM_TOPICS = pa.table({"item_id": ["shop:a", "shop:b", "shop:c"], "topic_id": ["t0001", "t0002", "t0003"]})
 TOPICS = ["t0001", "t0002", "t0003"]
 
 
@@ -66,10 +64,13 @@ def made_up(users: int) -> list[dict[str, object]]:
     for user in range(users):
         days = np.sort(random.choice(200, random.integers(1, 40), replace=False))
         events = [
-            (f"shop:{random.choice(list('abcd'))}", str(random.choice(["view", "purchase"])),
-             (datetime(2011, 4, 24) + timedelta(days=int(day))).date().isoformat())
+            (
+                f"shop:{random.choice(list('abcd'))}",
+                str(random.choice(["view", "purchase"])),
+                (datetime(2011, 4, 24) + timedelta(days=int(day))).date().isoformat(),
+            )
             for day in days
-        ]  # fmt: skip
+        ]
         rows.append({"user_id": f"{user:032x}", **history(events if user % 5 else [])})
     return rows
 
@@ -112,14 +113,9 @@ def test_chunks_and_tasks_do_not_matter(spark: SparkSession) -> None:
 
 
 @pytest.mark.spark
-def test_a_large_population_is_learned_from_a_share(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_population_is_learned_from_a_share(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(population, "SAMPLE_USERS", 100)
-    rows = [
-        {"user_id": f"{n * 2**32 // 400:08x}{n:024x}", **history([("shop:a", "view", DS)])}
-        for n in range(400)
-    ]
+    rows = [{"user_id": f"{n * 2**32 // 400:08x}{n:024x}", **history([("shop:a", "view", DS)])} for n in range(400)]
     lists = "items array<string>, kinds array<string>, days array<string>"
     event = "named_struct('item_id', items[0], 'event_type', kinds[0], 'arrival_ds', days[0])"
     events = spark.createDataFrame(rows, f"user_id string, {lists}")
@@ -132,10 +128,9 @@ def test_a_large_population_is_learned_from_a_share(
 def interests(*paths: tuple[list[str], list[str], str | None]) -> pa.Table:
     """Rows of user_interests with weeks, weekly topics and pattern."""
     rows = [
-        {"ds": DS, "user_id": f"{n:032x}", "weeks": weeks, "weekly_topics": topics,
-         "pattern": pattern}
+        {"ds": DS, "user_id": f"{n:032x}", "weeks": weeks, "weekly_topics": topics, "pattern": pattern}
         for n, (weeks, topics, pattern) in enumerate(paths)
-    ]  # fmt: skip
+    ]
     return as_arrow(USER_INTERESTS, rows)
 
 

@@ -63,15 +63,10 @@ def test_events(spark: SparkSession, home: Settings, folder: Path) -> None:
 
 
 def _raw(spark: SparkSession, rows: list[Row]) -> DataFrame:
-    filled = [
-        event(arrival_ds=row["ds"], source_file="f", time_=row["event_time"], **_rest(row))
-        for row in rows
-    ]
+    filled = [event(arrival_ds=row["ds"], source_file="f", time_=row["event_time"], **_rest(row)) for row in rows]
     raw = spark.createDataFrame(as_arrow(RAW_EVENTS, filled))
     named = name_events(raw.drop("event_id")).coalesce(1)
-    return named.select(
-        "*", F.lit("f").alias("data_file"), F.monotonically_increasing_id().alias("data_row")
-    )
+    return named.select("*", F.lit("f").alias("data_file"), F.monotonically_increasing_id().alias("data_row"))
 
 
 def _rest(row: Row) -> Row:

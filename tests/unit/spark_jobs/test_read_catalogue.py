@@ -92,9 +92,7 @@ def test_an_empty_drop_is_a_day_without_changes(spark: SparkSession, home: Setti
         ),
     ],
 )
-def test_day_is_refused(
-    spark: SparkSession, home: Settings, suffix: str, lines: str | bytes, message: str
-) -> None:
+def test_day_is_refused(spark: SparkSession, home: Settings, suffix: str, lines: str | bytes, message: str) -> None:
     with pytest.raises(LandingError, match=f"shop/items/{message}"):
         read(spark, home, lines, suffix)
 

@@ -46,12 +46,14 @@ def land_morning(home: Settings) -> None:
     """The open day before: a row of the base day once more. Today: a row of that day once more, a
     new user, one that is a bot by noon, a row without a user."""
     land_at(
-        home, OPEN,
+        home,
+        OPEN,
         line("anna", "view", "mug", "10:00:00", BASE, "2.5"),
         line("bert", "view", "pan", "09:00:00", OPEN),
-    )  # fmt: skip
+    )
     land_at(
-        home, f"{DAY}-morning",
+        home,
+        f"{DAY}-morning",
         line("bert", "view", "pan", "09:00:00", OPEN),
         line("anna", "purchase", "mug", "09:00:00"),
         line("dora", "view", "pot", "09:00:00"),
@@ -59,20 +61,21 @@ def land_morning(home: Settings) -> None:
         line("robo", "view", "cup", "09:02:00"),
         line("", "view", "cup", "09:02:00"),
         line("carl", "view", "mug", "09:30:00"),
-    )  # fmt: skip
+    )
 
 
 def land_noon(home: Settings) -> None:
     """The new user's view once more, fourth views of robo and carl, a late event of bert's."""
     land_at(
-        home, f"{DAY}-noon",
+        home,
+        f"{DAY}-noon",
         line("dora", "view", "pot", "09:00:00"),
         line("robo", "view", "cup", "12:01:00"),
         line("robo", "view", "mug", "12:02:00"),
         *[line("carl", "view", "mug", f"12:0{n}:00") for n in (1, 2, 3)],
         line("bert", "view", "cup", "23:00:00", BASE),
         hour=12,
-    )  # fmt: skip
+    )
 
 
 def test_hour_by_hour_as_the_night_does_it_at_once(
@@ -111,9 +114,7 @@ def test_hour_by_hour_as_the_night_does_it_at_once(
         known = users_of(table.name)
         assert staged_users(table, first) == {u: known[u] for u in (bert, carl, dora)}
         assert staged_users(table, run) == {u: known[u] for u in (anna, bert, carl, dora)}
-    assert learned_from(spark, night) == {
-        u: (row["events"], row["daily"]) for u, row in of_night.items()
-    }
+    assert learned_from(spark, night) == {u: (row["events"], row["daily"]) for u, row in of_night.items()}
 
 
 def hours() -> dict[str, int]:

@@ -46,10 +46,7 @@ def test_the_order_of_histories_does_not_matter(seed: int) -> None:
     states = history(PLAIN)
     shuffled = states.sample(fraction=1, shuffle=True, seed=seed)
     items = usual_prices(ITEMS)
-    found = [
-        profile(rows, items, learn_norms(rows, ITEMS, DS), DS).sort("user_id")
-        for rows in (states, shuffled)
-    ]
+    found = [profile(rows, items, learn_norms(rows, ITEMS, DS), DS).sort("user_id") for rows in (states, shuffled)]
     assert found[0].equals(found[1])
 
 
@@ -75,8 +72,12 @@ def test_a_reseller_stands_out_by_quantities() -> None:
 
 def test_an_account_that_changes_hands_scores_above_its_like() -> None:
     """Two users with the same past; one goes on, the other buys dear things of others at night."""
-    past = [act(user, 0, "view", moment(ago, 12 + n / 60)) for user in ("x", "y")
-            for ago in range(8, 60, 4) for n in range(3)]  # fmt: skip
+    past = [
+        act(user, 0, "view", moment(ago, 12 + n / 60))
+        for user in ("x", "y")
+        for ago in range(8, 60, 4)
+        for n in range(3)
+    ]
     goes_on = [act("x", 0, "view", moment(1, 12 + n / 60)) for n in range(3)]
     taken = [act("y", 15 + n % 5, "purchase", moment(1, 3 + n / 360), 5.0) for n in range(10)]
     found = profiled(PLAIN + past + goes_on + taken)
@@ -119,9 +120,7 @@ def test_a_night_without_any_event_is_a_day_more_of_silence() -> None:
 
 @pytest.mark.spark
 @pytest.mark.parametrize("users", [0, 60])
-def test_one_row_per_history(
-    spark: SparkSession, users: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_row_per_history(spark: SparkSession, users: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of no histories at all, and when what is usual is learned from some of the users."""
     monkeypatch.setattr(signals_module, "SAMPLE_USERS", 50)
     states = history(plain_users(users)) if users else history([])
@@ -130,10 +129,12 @@ def test_one_row_per_history(
     histories, items, topics, sentiments = (
         spark.createDataFrame(as_arrow(table, table_rows))
         for table, table_rows in (
-            (USER_HISTORY, states.to_dicts()), (ITEM_TABLE, ITEMS.to_dicts()),
-            (ITEM_TOPICS, ITEMS.to_dicts()), (REVIEW_SENTIMENTS, []),
+            (USER_HISTORY, states.to_dicts()),
+            (ITEM_TABLE, ITEMS.to_dicts()),
+            (ITEM_TOPICS, ITEMS.to_dicts()),
+            (REVIEW_SENTIMENTS, []),
         )
-    )  # fmt: skip
+    )
     table = signals_module.signals(histories, items, topics.toArrow(), sentiments, DS)
     found = table.toArrow()
     assert sorted(found["user_id"].to_pylist()) == ids.to_list()

@@ -49,9 +49,7 @@ def test_a_night_has_a_row_per_user_whatever_its_reviews(
     assert rows[users[3]]["sentiment"] == -0.5
     run_job(monkeypatch, "again")
     publish_staged(home, USER_SIGNALS, "again")
-    assert {
-        row["user_id"]: row for row in reading.read("user_signals", DS, home).to_pylist()
-    } == rows
+    assert {row["user_id"]: row for row in reading.read("user_signals", DS, home).to_pylist()} == rows
 
 
 def test_a_night_without_review_sentiments_is_refused(

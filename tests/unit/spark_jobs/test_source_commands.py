@@ -35,13 +35,9 @@ def test_lines_land_unchanged_on_their_local_day(
     history = land(home, "../history.csv", HEADER + HISTORY)
     import_files(monkeypatch, "shop", history)
     lines = HISTORY.splitlines(keepends=True)
-    first = gzip.decompress(
-        (home.landing / "shop" / "2011-07-01-import.csv.gz").read_bytes()
-    ).decode()
+    first = gzip.decompress((home.landing / "shop" / "2011-07-01-import.csv.gz").read_bytes()).decode()
     assert first == HEADER + lines[0] + lines[2] + lines[3] + lines[4]
-    second = gzip.decompress(
-        (home.landing / "shop" / "2011-07-02-import.csv.gz").read_bytes()
-    ).decode()
+    second = gzip.decompress((home.landing / "shop" / "2011-07-02-import.csv.gz").read_bytes()).decode()
     assert second == HEADER + lines[1]
 
 
@@ -60,9 +56,7 @@ def test_parquet_lands_in_its_own_types_within_the_bounds(
     assert first.schema.types == history.schema.types
     assert sorted(first["user"].to_pylist()) == [1, 2, 4]
     assert missing(home, "2017-11-25") == []
-    assert missing(home, "2017-12-03") == [
-        "tmall: no file matches landing/tmall/2017-12-03.parquet"
-    ]
+    assert missing(home, "2017-12-03") == ["tmall: no file matches landing/tmall/2017-12-03.parquet"]
 
 
 def test_what_was_imported_is_not_overwritten(

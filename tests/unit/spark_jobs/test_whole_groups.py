@@ -11,9 +11,7 @@ sizes = st.lists(st.integers(1, 5), max_size=12)
 
 @settings(deadline=None)
 @given(groups=sizes, batch_rows=st.integers(1, 7), chunk_bytes=st.integers(1, 200))
-def test_chunks_hold_whole_groups_in_order(
-    groups: list[int], batch_rows: int, chunk_bytes: int
-) -> None:
+def test_chunks_hold_whole_groups_in_order(groups: list[int], batch_rows: int, chunk_bytes: int) -> None:
     keys = [f"{number:03d}" for number, size in enumerate(groups) for _ in range(size)]
     rows = pa.table({"key": pa.array(keys, pa.string()), "row": range(len(keys))})
     chunks = list(whole_groups(iter(rows.to_batches(batch_rows)), "key", chunk_bytes))

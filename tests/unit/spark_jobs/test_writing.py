@@ -23,9 +23,7 @@ BATCHES = [
 def test_days_share_files_as_far_as_they_may_stay_open(
     most_open: int, files: list[tuple[str, int]], tmp_path: Path
 ) -> None:
-    written = pa.Table.from_batches(
-        list(_write_partition(iter(BATCHES), tmp_path, SCHEMA, most_open))
-    )
+    written = pa.Table.from_batches(list(_write_partition(iter(BATCHES), tmp_path, SCHEMA, most_open)))
     made = written.to_pylist()
     assert sorted((file["ds"], file["rows"]) for file in made) == sorted(files)
     rows = [row for file in made for row in pq.read_table(file["path"]).to_pylist()]

@@ -40,9 +40,14 @@ def user_id(number: int) -> str:
 def event(item: str | None, kind: str, ds: str, hour: int = 12, price: float = 5.0) -> dict:
     moment = datetime.fromisoformat(ds).replace(hour=hour, tzinfo=UTC)
     return {
-        "item_id": item, "event_type": kind, "event_time": moment, "arrival_ds": ds,
-        "quantity": 1.0, "price": price, "text": None,
-    }  # fmt: skip
+        "item_id": item,
+        "event_type": kind,
+        "event_time": moment,
+        "arrival_ds": ds,
+        "quantity": 1.0,
+        "price": price,
+        "text": None,
+    }
 
 
 def daily(events: list[dict], platform: str = "shop") -> list[dict]:
@@ -55,8 +60,7 @@ def daily(events: list[dict], platform: str = "shop") -> list[dict]:
         day["quantity"] += entry["quantity"]
         day["value"] += entry["quantity"] * entry["price"]
     return [
-        {"arrival_ds": ds, "platform": platform, "event_type": kind, **day}
-        for (ds, kind), day in sorted(found.items())
+        {"arrival_ds": ds, "platform": platform, "event_type": kind, **day} for (ds, kind), day in sorted(found.items())
     ]
 
 
@@ -93,13 +97,16 @@ def example(user: str, events: list[dict], cutoff: str, fold: str) -> dict:
         return any(e["event_type"] == kind and e["arrival_ds"] <= last for e in after)
 
     return {
-        "ds": DS, "cutoff_ds": cutoff, "fold": fold, "user_id": user, "events": past,
-        "daily": daily(past), "future": after, "churn_28d": not after,
+        "ds": DS,
+        "cutoff_ds": cutoff,
+        "fold": fold,
+        "user_id": user,
+        "events": past,
+        "daily": daily(past),
+        "future": after,
+        "churn_28d": not after,
         "churn_7d": not any(e["arrival_ds"] <= shift(cutoff, 7) for e in after),
-    } | {
-        f"{name}_{days}d": happened(kind, days)
-        for name, kind in ACTS.items() for days in (7, 28)
-    }  # fmt: skip
+    } | {f"{name}_{days}d": happened(kind, days) for name, kind in ACTS.items() for days in (7, 28)}
 
 
 def history(users: int, items: int) -> pa.Table:
@@ -110,10 +117,15 @@ def history(users: int, items: int) -> pa.Table:
         days = [entry["arrival_ds"] for entry in events]
         rows.append(
             {
-                "ds": DS, "user_id": user_id(number), "platforms": ["shop"], "first_ds": min(days),
-                "last_ds": max(days), "events": events, "daily": daily(events),
+                "ds": DS,
+                "user_id": user_id(number),
+                "platforms": ["shop"],
+                "first_ds": min(days),
+                "last_ds": max(days),
+                "events": events,
+                "daily": daily(events),
             }
-        )  # fmt: skip
+        )
     return pa.Table.from_pylist(rows, schema=USER_HISTORY.schema)
 
 
@@ -125,11 +137,14 @@ def embeddings(items: int, platform: str = "shop", encoder: str = "made up") -> 
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     rows = [
         {
-            "ds": DS, "item_id": f"{platform}:{n:03d}", "encoder": encoder,
-            "text_hash": f"{n:032x}", "embedding": vectors[n].astype(np.float32).tolist(),
+            "ds": DS,
+            "item_id": f"{platform}:{n:03d}",
+            "encoder": encoder,
+            "text_hash": f"{n:032x}",
+            "embedding": vectors[n].astype(np.float32).tolist(),
         }
         for n in range(items)
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=ITEM_EMBEDDINGS.schema)
 
 
@@ -137,17 +152,19 @@ def item_rows(items: int, ds: str = DS) -> pa.Table:
     """Rows of `items`, all known from the first day on."""
     rows = [
         {
-            "ds": ds, "item_id": f"shop:{n:03d}", "platform": "shop", "title": f"thing {n}",
-            "first_ds": shift(DS, -120), "updated_ds": shift(DS, -120),
+            "ds": ds,
+            "item_id": f"shop:{n:03d}",
+            "platform": "shop",
+            "title": f"thing {n}",
+            "first_ds": shift(DS, -120),
+            "updated_ds": shift(DS, -120),
         }
         for n in range(items)
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=ITEMS.schema)
 
 
-def publish_day(
-    settings: Settings, name: str, rows: pa.Table, ds: str = DS, run: str = "r"
-) -> None:
+def publish_day(settings: Settings, name: str, rows: pa.Table, ds: str = DS, run: str = "r") -> None:
     """Stages, vouches for and publishes one day."""
     attempt = staging.begin(settings, name, run)
     path = write_day(attempt.day(ds), rows, file_schema(settings, table_named(name)))
@@ -163,9 +180,12 @@ def vouch(settings: Settings, name: str, run: str) -> None:
         for ds, paths in manifest.days.items():
             rows[ds] = rows.get(ds, 0) + sum(pq.read_metadata(p).num_rows for p in paths)
     receipt = Receipt(
-        name, run, {m.part: m.attempt for m in manifests},
-        {ds: {"rows": n, "digest": f"{run}-{ds}"} for ds, n in rows.items()}, 0.0,
-    )  # fmt: skip
+        name,
+        run,
+        {m.part: m.attempt for m in manifests},
+        {ds: {"rows": n, "digest": f"{run}-{ds}"} for ds, n in rows.items()},
+        0.0,
+    )
     staging.write_receipt(settings, receipt)
     publish(settings, TABLES[name], run)
 

@@ -21,7 +21,7 @@ from tests.unit.training.factory import (
     item_rows,
     publish_day,
     user_id,
-)  # fmt: skip
+)
 from training import train
 from training.data.catalogue import build_catalogue
 from training.data.users import HEADS
@@ -64,9 +64,7 @@ def test_a_fold_without_rows(home: Settings, fold: str) -> None:
 
 def test_events_without_any_item(home: Settings) -> None:
     events = [event(None, "search", "2024-02-01"), event(None, "search", "2024-04-20")]
-    rows = [
-        example(user_id(n), events, "2024-03-09", fold) for n in range(4) for fold in ("train",)
-    ]
+    rows = [example(user_id(n), events, "2024-03-09", fold) for n in range(4) for fold in ("train",)]
     rows += [example(user_id(n), events, "2024-04-06", "valid") for n in range(4)]
     publish_examples(home, pa.Table.from_pylist(rows, schema=TRAINING_EXAMPLES.schema))
     with pytest.raises(ModelError, match="expected events with items, found none"):
@@ -169,13 +167,17 @@ def test_a_vocabulary_older_than_the_data(home: Settings) -> None:
     shape = replace(new_model(data, PRESETS["tiny"], CPU).shape, ids=len(known))
     model = InterestModel(shape).eval()
     card = Card(
-        "2024-05-01", "r", {}, shape.as_dict(), data.catalogue.encoder, ["shop"], {},
-    )  # fmt: skip
+        "2024-05-01",
+        "r",
+        {},
+        shape.as_dict(),
+        data.catalogue.encoder,
+        ["shop"],
+        {},
+    )
     old = TrainedModel(model, Vocabulary(known, np.array([5, 2, 1])), card)
     grown = load_training_data(home, DS, CPU, old)
     names = grown.vocabulary.item_ids.to_pylist()
     assert names[:3] == ["shop:003", "shop:gone", "shop:001"]
-    assert sorted(names[3:]) == sorted(
-        set(data.vocabulary.item_ids.to_pylist()) - {"shop:003", "shop:001"}
-    )
+    assert sorted(names[3:]) == sorted(set(data.vocabulary.item_ids.to_pylist()) - {"shop:003", "shop:001"})
     assert np.isfinite(trained(home, grown))

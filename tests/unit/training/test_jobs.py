@@ -73,9 +73,13 @@ def test_the_run_tells_how_to_repeat_it(home: Settings) -> None:
 def test_the_model_folder_holds_nothing_that_is_unpickled(home: Settings) -> None:
     names = sorted(path.name for path in load(home, "1").iterdir())
     assert names == [
-        "MLmodel", "card.json", "propensity.json", "ranking.safetensors", "vocabulary.parquet",
+        "MLmodel",
+        "card.json",
+        "propensity.json",
+        "ranking.safetensors",
+        "vocabulary.parquet",
         "weights.safetensors",
-    ]  # fmt: skip
+    ]
 
 
 def test_the_evaluation_beats_popularity_where_users_keep_to_a_topic(home: Settings) -> None:
@@ -118,9 +122,7 @@ def test_a_bucket_scored_again_gives_the_same_rows(home: Settings) -> None:
     assert found[0].equals(found[1])
 
 
-def test_a_trained_run_is_taken_up_not_repeated(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trained_run_is_taken_up_not_repeated(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     client = open_client(home)
     begun = client.get_run(needed_run(client, "first", DS)).data.params["job.threads"]
     monkeypatch.setattr(torch, "get_num_threads", lambda: 99)  # as on another machine

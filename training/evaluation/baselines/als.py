@@ -43,14 +43,10 @@ def fit(known: Known) -> Als:
     return Als(known, counts, items)
 
 
-def improve(
-    found: np.ndarray, other: np.ndarray, counts: sparse.csr_matrix, steps: int
-) -> np.ndarray:
+def improve(found: np.ndarray, other: np.ndarray, counts: sparse.csr_matrix, steps: int) -> np.ndarray:
     """Steps of conjugate gradients, for all rows at once, towards the least squares factors."""
     gram = other.T @ other + REGULAR * np.eye(other.shape[1], dtype=np.float32)
-    target = sparse.csr_matrix(
-        (1 + ALPHA * counts.data, counts.indices, counts.indptr), counts.shape
-    )
+    target = sparse.csr_matrix((1 + ALPHA * counts.data, counts.indices, counts.indptr), counts.shape)
     residual = target @ other - _normal(found, other, counts, gram)
     direction, size = residual, (residual**2).sum(axis=1, keepdims=True)
     for _ in range(steps):
@@ -62,16 +58,12 @@ def improve(
     return found
 
 
-def _normal(
-    vectors: np.ndarray, other: np.ndarray, counts: sparse.csr_matrix, gram: np.ndarray
-) -> np.ndarray:
+def _normal(vectors: np.ndarray, other: np.ndarray, counts: sparse.csr_matrix, gram: np.ndarray) -> np.ndarray:
     """Each row's normal matrix times its vector: gram + ALPHA x sum of counts x outer products."""
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     weight = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), CHUNK):
         part = slice(start, start + CHUNK)
         weight[part] = np.einsum("ef,ef->e", vectors[rows[part]], other[counts.indices[part]])
-    pulled = sparse.csr_matrix(
-        (ALPHA * counts.data * weight, counts.indices, counts.indptr), counts.shape
-    )
+    pulled = sparse.csr_matrix((ALPHA * counts.data * weight, counts.indices, counts.indptr), counts.shape)
     return np.asarray(vectors @ gram + pulled @ other, dtype=np.float32)

@@ -17,9 +17,7 @@ SEED = 7
 Chances = dict[str, np.ndarray]  # classifier -> [rows, HEADS]
 
 
-def windowed_rows(
-    rows: arrow_dataset.Dataset, folds: tuple[str, ...] = FOLDS
-) -> tuple[np.ndarray, np.ndarray]:
+def windowed_rows(rows: arrow_dataset.Dataset, folds: tuple[str, ...] = FOLDS) -> tuple[np.ndarray, np.ndarray]:
     """[rows, features] and [rows, HEADS] labels of the folds; of a hash share of users if many."""
     wanted = pc.is_in(pc.field("fold"), pa.array(folds))
     shares = max(1, -(-rows.count_rows(filter=wanted) // ROWS))
@@ -66,7 +64,16 @@ def _trees():  # type: ignore[no-untyped-def]
     from lightgbm import LGBMClassifier
 
     return LGBMClassifier(
-        n_estimators=100, learning_rate=0.03, num_leaves=7, min_child_samples=50, reg_lambda=5.0,
-        subsample=0.8, subsample_freq=1, colsample_bytree=0.6, random_state=SEED,
-        deterministic=True, n_jobs=2, verbose=-1,
-    )  # fmt: skip
+        n_estimators=100,
+        learning_rate=0.03,
+        num_leaves=7,
+        min_child_samples=50,
+        reg_lambda=5.0,
+        subsample=0.8,
+        subsample_freq=1,
+        colsample_bytree=0.6,
+        random_state=SEED,
+        deterministic=True,
+        n_jobs=2,
+        verbose=-1,
+    )

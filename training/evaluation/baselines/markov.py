@@ -36,9 +36,7 @@ def fit(known: Known) -> Markov:
     alike /= np.maximum(alike.sum(axis=1, keepdims=True), 1e-9)
     chances = (counts + SMOOTHING * alike) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
     last = np.flatnonzero(np.diff(row, append=-1))
-    newest = sparse.csr_matrix(
-        (np.ones(len(last), np.float32), (row[last], last)), (known.engaged.users, len(row))
-    )
+    newest = sparse.csr_matrix((np.ones(len(last), np.float32), (row[last], last)), (known.engaged.users, len(row)))
     return Markov(known, chances, (newest @ share).tocsr())
 
 

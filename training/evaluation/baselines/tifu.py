@@ -58,9 +58,7 @@ def user_vectors(engaged: Engagements) -> sparse.csr_matrix:
     return sparse.csr_matrix((weight[place].astype(np.float32), where), shape)
 
 
-def _nearest(
-    mine: sparse.csr_matrix, pool: sparse.csr_matrix, rows: np.ndarray
-) -> sparse.csr_matrix:
+def _nearest(mine: sparse.csr_matrix, pool: sparse.csr_matrix, rows: np.ndarray) -> sparse.csr_matrix:
     """[users, pool] equal weights of the nearest others by Euclidean distance."""
     length = np.asarray(pool.multiply(pool).sum(axis=1)).ravel()
     distance = length[None, :] - 2 * (mine @ pool.T).toarray()

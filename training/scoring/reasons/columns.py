@@ -48,9 +48,7 @@ def because(predictor: Predictor, asked: Asked, ranked: Ranked, name: str) -> pa
     return _listed(ranked.rows[entries], asked.users, columns, BECAUSE)
 
 
-def propensity_reasons(
-    predictor: Predictor, history: pa.Table, states: UserStates, users: Tensor
-) -> pa.Array:
+def propensity_reasons(predictor: Predictor, history: pa.Table, states: UserStates, users: Tensor) -> pa.Array:
     """Per user and explained head: the features, then the events, that moved it most."""
     inputs = stack_inputs(states, np.arange(len(states)))
     as_of = int(states.as_of[0]) if len(states) else 0

@@ -33,8 +33,7 @@ def feature_names() -> list[str]:
 
 def readable(name: str) -> str:
     """Counts as the columns of `user_features` say them; visits instead of active days."""
-    counted = re.fullmatch(r"(impression|view|search|cart|favorite|purchase|return|review)(_\d+d)",
-                           name)  # fmt: skip
+    counted = re.fullmatch(r"(impression|view|search|cart|favorite|purchase|return|review)(_\d+d)", name)
     if counted:
         kind, window = counted.groups()
         return PLURAL.get(kind, f"{kind}s") + window
@@ -46,9 +45,7 @@ def readable(name: str) -> str:
     return SINGLE.get(name, name)
 
 
-def feature_effects(
-    predictor: Predictor, head: int, users: Tensor, inputs: np.ndarray
-) -> np.ndarray:
+def feature_effects(predictor: Predictor, head: int, users: Tensor, inputs: np.ndarray) -> np.ndarray:
     """[rows, INPUTS + embedding] log-odds; `users` [rows, width], `inputs` [rows, INPUTS]."""
     fitted = predictor.trained.fitted_propensities
     assert fitted is not None, "a finished model is calibrated"
@@ -85,7 +82,5 @@ def _of_transformer(
     usual = torch.from_numpy(average.astype(np.float32)).to(device)
     nobody = sequences(pa.array([[]], HISTORY_EVENTS), predictor.catalogue)
     start = predictor.vectors(nobody, np.zeros(1, dtype=np.int64)).clone()
-    events, told = read.attribute(
-        (users.clone(), counts), (start, usual[None]), target=head, n_steps=STEPS
-    )
+    events, told = read.attribute((users.clone(), counts), (start, usual[None]), target=head, n_steps=STEPS)
     return told.detach().cpu().numpy(), events.sum(dim=1).detach().cpu().numpy()

@@ -45,9 +45,7 @@ def newest(daily: Column, most: int = NEWEST) -> tuple[np.ndarray, np.ndarray, n
     return row[tried], kind[tried], DAYS - 1 - back[tried]
 
 
-def occlusion(
-    predictor: Predictor, history: pa.Table, as_of: int, users: Tensor, heads: list[int]
-) -> Occluded:
+def occlusion(predictor: Predictor, history: pa.Table, as_of: int, users: Tensor, heads: list[int]) -> Occluded:
     """Of rows of `user_history`; `users` are their vectors."""
     row, kind, day = newest(history["daily"])
     effect = np.zeros((len(row), len(heads)))
@@ -63,9 +61,7 @@ def occlusion(
     return Occluded(row, kind, day, effect)
 
 
-def without(
-    history: pa.Table, row: np.ndarray, kind: np.ndarray, day: np.ndarray, events: bool = True
-) -> pa.Table:
+def without(history: pa.Table, row: np.ndarray, kind: np.ndarray, day: np.ndarray, events: bool = True) -> pa.Table:
     """Those rows, each without what landed of one kind on one day; also without its `events`."""
     found = history.select(["user_id", "events", "daily"]).take(pa.array(row))
     gone = (np.arange(len(row)) * DAYS + (DAYS - 1 - day)) * KINDS + kind
@@ -93,9 +89,13 @@ def _reads_events(predictor: Predictor, heads: list[int]) -> bool:
 
 
 def _logits(
-    predictor: Predictor, history: pa.Table, as_of: int, heads: list[int], users: Tensor | None,
+    predictor: Predictor,
+    history: pa.Table,
+    as_of: int,
+    heads: list[int],
+    users: Tensor | None,
     deep: bool,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """[rows, heads asked about] log-odds, up to what does not depend on the events."""
     fitted, trained = predictor.trained.fitted_propensities, predictor.trained
     assert fitted is not None, "a finished model is calibrated"

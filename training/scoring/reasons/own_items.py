@@ -81,15 +81,13 @@ def _slopes(blend: Blend, moment: Moment, at: np.ndarray) -> dict[str, Slope]:
     place = {name: k for k, name in enumerate(moment.names)}
     found = {}
     for name in moment.found.scores:
-        log, share = (("text_near", "text_share") if name == "text" else
-                      (f"log_{name}", f"share_{name}"))  # fmt: skip
+        log, share = ("text_near", "text_share") if name == "text" else (f"log_{name}", f"share_{name}")
         if log not in place:
             continue
         through = gradient[:, place[log]].copy()
         value = moment.x[at, place[log]]
         for product in (p for p in place if p.startswith(f"{log}*")):  # value x a trait of the user
-            trait = np.divide(moment.x[at, place[product]], value,
-                              out=np.zeros_like(value), where=np.abs(value) > 1e-6)  # fmt: skip
+            trait = np.divide(moment.x[at, place[product]], value, out=np.zeros_like(value), where=np.abs(value) > 1e-6)
             through += gradient[:, place[product]] * trait
         found[name] = Slope(through, gradient[:, place[share]])
     return found

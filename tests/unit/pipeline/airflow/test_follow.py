@@ -11,16 +11,31 @@ def task(task_id: str, state: str | None, seconds: float | None = None, **change
     minute = "2026-01-01T00:00:{:02d}Z"
     began = minute.format(changes.pop("began", 0)) if state else None
     ended = minute.format(59) if seconds is not None else None
-    return {"task_id": task_id, "state": state, "duration": seconds, "start_date": began,
-            "end_date": ended, "map_index": -1, "try_number": 1, **changes}  # fmt: skip
+    return {
+        "task_id": task_id,
+        "state": state,
+        "duration": seconds,
+        "start_date": began,
+        "end_date": ended,
+        "map_index": -1,
+        "try_number": 1,
+        **changes,
+    }
 
 
 POLLS = [
     ("running", [task("b", None), task("a", "running")]),
     ("running", [task("b", "up_for_retry", 2.0, began=9), task("a", "success", 1.25)]),
-    ("failed", [task("b", "failed", 3.0, began=9, try_number=2), task("a", "success", 1.25),
-                task("c", "upstream_failed", 0.0), task("d", "skipped", 0.0, try_number=0)]),
-]  # fmt: skip
+    (
+        "failed",
+        [
+            task("b", "failed", 3.0, began=9, try_number=2),
+            task("a", "success", 1.25),
+            task("c", "upstream_failed", 0.0),
+            task("d", "skipped", 0.0, try_number=0),
+        ],
+    ),
+]
 
 
 class Client:

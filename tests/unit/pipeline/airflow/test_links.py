@@ -10,9 +10,7 @@ def test_an_audit_links_to_its_page(home: Settings, monkeypatch) -> None:
     audit = Audit(task_id="audit", command=["audit", "--table", "events", "--run", "R.1"])
     (link,) = audit.operator_extra_links
     assert link.name == "Data Docs"
-    assert link.get_link(audit, ti_key=None) == (
-        "http://127.0.0.1:9001/data_docs/runs/events/R.1.html"
-    )
+    assert link.get_link(audit, ti_key=None) == ("http://127.0.0.1:9001/data_docs/runs/events/R.1.html")
 
 
 def test_training_links_to_its_run(home: Settings, monkeypatch) -> None:

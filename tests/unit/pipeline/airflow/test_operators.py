@@ -58,9 +58,7 @@ class Instance:
 
 
 def wait(home: Settings, found: list[str], timeout: float, ds: str = "2026-01-02") -> object:
-    sensor = Await(
-        task_id="wait", missing=lambda settings, day: found, settings=home, ds=ds, timeout=timeout
-    )
+    sensor = Await(task_id="wait", missing=lambda settings, day: found, settings=home, ds=ds, timeout=timeout)
     return sensor.execute({"params": {}, "ti": Instance()})
 
 

@@ -28,13 +28,10 @@ def test_airflow_loads_the_plugin_and_it_brings_in_nothing_heavy(home: Settings)
         "print([(it['name'], it['destination'], it['href']) for it in views]); "
         "print([it['url_prefix'] for it in apps], m._get_plugins()[1])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=airflow_environment(home)
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=airflow_environment(home))
     assert done.stdout.splitlines()[-3:] == [
         "[]",
-        "[('Tidemark', 'nav', '/tidemark/'), "
-        "('Nightly report', 'dag_run', '/tidemark/runs/{DAG_ID}/{RUN_ID}')]",
+        "[('Tidemark', 'nav', '/tidemark/'), ('Nightly report', 'dag_run', '/tidemark/runs/{DAG_ID}/{RUN_ID}')]",
         "['/tidemark'] {}",
     ], done.stderr[-2000:]
 
@@ -59,8 +56,11 @@ def test_the_start_page_leads_to_everything(client: TestClient, monkeypatch) -> 
     answer = client.get("/")
     assert answer.status_code == 200
     for address in (
-        f"nightly/{NIGHT}.html", "nightly/index.html", "http://there:9001/", "http://there:9002/",
-    ):  # fmt: skip
+        f"nightly/{NIGHT}.html",
+        "nightly/index.html",
+        "http://there:9001/",
+        "http://there:9002/",
+    ):
         assert f'href="{address}"' in answer.text
     assert "Each of the 6 landed rows &lt;/script&gt;." in answer.text
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
@@ -114,6 +114,5 @@ def test_the_application_is_made_on_the_first_visit(monkeypatch: pytest.MonkeyPa
 def test_the_images_have_the_plugin() -> None:
     docker = Path(report_pages.__file__).parents[2] / "docker"
     assert (
-        "AIRFLOW__CORE__PLUGINS_FOLDER: /opt/tidemark/pipeline/airflow/plugins"
-        in (docker / "compose.yaml").read_text()
+        "AIRFLOW__CORE__PLUGINS_FOLDER: /opt/tidemark/pipeline/airflow/plugins" in (docker / "compose.yaml").read_text()
     )

@@ -89,8 +89,7 @@ def test_an_occupied_port_is_one_clear_line(folder: Path) -> None:
         with pytest.raises(OrchestrationError) as caught:
             servers.start(folder, sleeper(folder, port))
     assert str(caught.value) == (
-        f"sleeper: port {port} is occupied by another program; stop it or set "
-        "TIDEMARK_AIRFLOW_PORT to a free port"
+        f"sleeper: port {port} is occupied by another program; stop it or set TIDEMARK_AIRFLOW_PORT to a free port"
     )
 
 

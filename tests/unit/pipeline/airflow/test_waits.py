@@ -20,9 +20,7 @@ def landed(home: Settings) -> Settings:
 
 
 def test_an_empty_landing_is_waited_for(home: Settings) -> None:
-    assert waits.landing(home, "2026-01-02") == [
-        f"no source is active: nothing is below {home.landing}"
-    ]
+    assert waits.landing(home, "2026-01-02") == [f"no source is active: nothing is below {home.landing}"]
 
 
 def test_a_missing_file_is_named_unless_the_day_may_be_empty(landed: Settings) -> None:
@@ -43,9 +41,7 @@ def test_landed_days_of_the_week_before_must_be_published(landed: Settings, monk
 
 
 def test_the_day_itself_and_older_weeks_are_not_waited_for(landed: Settings, monkeypatch) -> None:
-    monkeypatch.setattr(
-        "pipeline.storage.reading.published", lambda name, settings: {"2026-01-01": 1}
-    )
+    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: {"2026-01-01": 1})
     assert waits.earlier_days(landed, "2026-01-03") == []
 
 

@@ -10,9 +10,18 @@ import pytest
 from pipeline.commands.cli import COMMANDS
 
 CONTRACT = {
-    "nightly", "run", "source", "sample", "tables", "read", "history", "rollback", "status", "user",
+    "nightly",
+    "run",
+    "source",
+    "sample",
+    "tables",
+    "read",
+    "history",
+    "rollback",
+    "status",
+    "user",
     "erase",
-}  # fmt: skip
+}
 
 
 def call(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -57,9 +66,7 @@ def test_wrong_usage_exits_2(arguments: tuple[str, ...], tmp_path: Path) -> None
 def test_failure_exits_1_with_one_clear_last_line(tmp_path: Path) -> None:
     done = call(tmp_path, "read", "events", "--ds", "2011-11-09")
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        "error: events: nothing has been published yet; see `status`"
-    ]
+    assert done.stderr.splitlines() == ["error: events: nothing has been published yet; see `status`"]
 
 
 def test_a_mistyped_setting_is_named(tmp_path: Path) -> None:

@@ -73,9 +73,7 @@ def test_only_the_snapshots_that_held_the_person_go(home: Settings) -> None:
     before = load_table(home, HISTORY).current_snapshot().snapshot_id
     put(home, {TWO: [A, B]})
     live = load_table(home, HISTORY).current_snapshot().snapshot_id
-    held = snapshots_holding(
-        home, HISTORY, set(holding(table_files(home, HISTORY), frozenset([A])))
-    )
+    held = snapshots_holding(home, HISTORY, set(holding(table_files(home, HISTORY), frozenset([A]))))
     assert (held[before], held[live]) == (False, True)
     erased(home, A)
     iceberg = load_table(home, HISTORY)
@@ -103,8 +101,11 @@ def test_no_manifest_keeps_bounds_of_the_persons_files(home: Settings) -> None:
     iceberg = load_table(home, HISTORY)
     field = iceberg.schema().find_field("user_id").field_id
     kept = set((home.warehouse / "tidemark" / "user_history" / "metadata").glob("*.avro"))
-    named = {manifest.manifest_path.removeprefix("file://") for snapshot in iceberg.snapshots()
-             for manifest in snapshot.manifests(iceberg.io)}  # fmt: skip
+    named = {
+        manifest.manifest_path.removeprefix("file://")
+        for snapshot in iceberg.snapshots()
+        for manifest in snapshot.manifests(iceberg.io)
+    }
     lists = {it.manifest_list.removeprefix("file://") for it in iceberg.snapshots()}
     assert {str(path) for path in kept} == named | lists
     lower = [
@@ -116,9 +117,7 @@ def test_no_manifest_keeps_bounds_of_the_persons_files(home: Settings) -> None:
     assert lower and not [bound for bound in lower if bound.startswith(b"aaaa")]
 
 
-def test_a_file_of_before_a_column_was_declared(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_before_a_column_was_declared(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     put(home, {ONE: [A, B]})
     grown = dataclasses.replace(HISTORY, columns=(*HISTORY.columns, Column("mood", STRING, "")))
     monkeypatch.setitem(registry.TABLES, "user_history", grown)
@@ -126,8 +125,9 @@ def test_a_file_of_before_a_column_was_declared(
     assert erased(home, A) == {ONE: 1, TWO: 1}
     left = [read("user_history", ds, home).select(["user_id", "mood"]) for ds in (ONE, TWO)]
     assert [rows.to_pylist() for rows in left] == [
-        [{"user_id": B, "mood": None}], [{"user_id": B, "mood": "calm"}],
-    ]  # fmt: skip
+        [{"user_id": B, "mood": None}],
+        [{"user_id": B, "mood": "calm"}],
+    ]
 
 
 def test_field_ids_and_checksums_are_as_the_jobs_write_them(home: Settings) -> None:

@@ -38,9 +38,7 @@ def test_rows_of_parquet(home: Settings) -> None:
         ]
     )
     people = ["anna", "bob", "anna", "carl", "bob"]
-    rows = [
-        {"who": who, "tags": [("k", who)], "many": [n], "kind": who} for n, who in enumerate(people)
-    ]
+    rows = [{"who": who, "tags": [("k", who)], "many": [n], "kind": who} for n, who in enumerate(people)]
     (home.landing / "shop").mkdir()
     path = home.landing / "shop" / "1.parquet"
     pq.write_table(pa.Table.from_pylist(rows, schema), path, row_group_size=2)

@@ -54,10 +54,7 @@ def store(home: Settings, no_network: None) -> Iterator[FeatureStore]:
 def rows_read(ds: str) -> dict[str, dict[str, object]]:
     """The features of every user as the table has them, by Feast's names."""
     rows = read("user_features", ds).to_pylist()
-    return {
-        str(row["user_id"]): {it.name: it.of_row(row) for it in features_of(USER_FEATURES)}
-        for row in rows
-    }
+    return {str(row["user_id"]): {it.name: it.of_row(row) for it in features_of(USER_FEATURES)} for row in rows}
 
 
 def labels(*rows: tuple[str, str]) -> pd.DataFrame:
@@ -140,15 +137,16 @@ def test_the_view_tells_the_contract(store: FeatureStore) -> None:
         assert fields[feature.name].description == feature.description
         assert fields[feature.name].tags == feature.tags
     assert fields["p_churn_28d"].tags == {
-        "since": "1.0", "range": "0 to 1", "null": "never", "unit": "probability",
+        "since": "1.0",
+        "range": "0 to 1",
+        "null": "never",
+        "unit": "probability",
         "by_model": "true",
-    }  # fmt: skip
+    }
     assert fields["next_items_score"].dtype == Array(Float32)
 
 
-def test_the_repository_is_readable_python_and_follows_the_schema(
-    store: FeatureStore, home: Settings
-) -> None:
+def test_the_repository_is_readable_python_and_follows_the_schema(store: FeatureStore, home: Settings) -> None:
     text = (home.home / "feast" / "user_features.py").read_text()
     assert text == definitions(USER_FEATURES, home)
     assert f"Feast definitions of user_features {USER_FEATURES.version}." in text

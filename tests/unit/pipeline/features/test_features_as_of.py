@@ -26,9 +26,7 @@ def frame(*rows: tuple[str | None, str | None]) -> pa.Table:
         {
             "label": pa.array(range(len(rows))),
             "user_id": pa.array(users, pa.string()),
-            "event_timestamp": pa.array(
-                [time and at(time) for time in times], pa.timestamp("us", "UTC")
-            ),
+            "event_timestamp": pa.array([time and at(time) for time in times], pa.timestamp("us", "UTC")),
         }
     )
 
@@ -40,10 +38,7 @@ def recency(found: pa.Table) -> list[int | None]:
 @pytest.fixture
 def days(home: Settings) -> Settings:
     """Ann is known on Monday (1), Tuesday (2), Wednesday (3) and Friday (5), Bob from Tuesday."""
-    ann = {
-        ds: features(ANN, ds, recency_days=n)
-        for ds, n in zip((MON, TUE, WED, FRI), (1, 2, 3, 5), strict=True)
-    }
+    ann = {ds: features(ANN, ds, recency_days=n) for ds, n in zip((MON, TUE, WED, FRI), (1, 2, 3, 5), strict=True)}
     bob = {ds: features(BOB, ds, recency_days=20) for ds in (TUE, WED, FRI)}
     publish_days(home, "r1", {ds: [ann[ds], *([bob[ds]] if ds in bob else [])] for ds in ann})
     return home
@@ -233,9 +228,7 @@ def test_a_model_that_has_seen_later_days_is_refused(home: Settings) -> None:
         "known='publication', or pass hindsight=True"
     )
     assert recency(as_of(rows, ["recency_days"])) == [2]  # counts know nothing of the model
-    assert as_of(rows, ["p_purchase_7d"], hindsight=True)[
-        "p_purchase_7d"
-    ].is_valid().to_pylist() == [True]
+    assert as_of(rows, ["p_purchase_7d"], hindsight=True)["p_purchase_7d"].is_valid().to_pylist() == [True]
 
 
 def test_only_the_partitions_needed_are_read(days: Settings) -> None:
@@ -247,9 +240,7 @@ def test_only_the_partitions_needed_are_read(days: Settings) -> None:
     assert recency(found) == [2, 20]
 
 
-INSTANTS = st.datetimes(datetime(2024, 3, 3), datetime(2024, 3, 20)).map(
-    lambda it: it.replace(tzinfo=UTC)
-)
+INSTANTS = st.datetimes(datetime(2024, 3, 3), datetime(2024, 3, 20)).map(lambda it: it.replace(tzinfo=UTC))
 
 
 def test_it_equals_the_slow_and_simple_join(days: Settings) -> None:

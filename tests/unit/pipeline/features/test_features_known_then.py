@@ -54,9 +54,16 @@ def test_a_late_event_is_seen_when_it_had_arrived(home: Settings) -> None:
     """Ann's purchase of Monday evening arrives on Wednesday. On Tuesday nobody could know it."""
 
     def event(time: str, arrival: str, kind: str) -> dict[str, object]:
-        return {"user_id": ANN, "platform": "shop", "item_id": "shop:1", "event_type": kind,
-                "event_time": datetime.fromisoformat(time).replace(tzinfo=UTC),
-                "arrival_ds": arrival, "quantity": 1.0, "price": 2.0}  # fmt: skip
+        return {
+            "user_id": ANN,
+            "platform": "shop",
+            "item_id": "shop:1",
+            "event_type": kind,
+            "event_time": datetime.fromisoformat(time).replace(tzinfo=UTC),
+            "arrival_ds": arrival,
+            "quantity": 1.0,
+            "price": 2.0,
+        }
 
     rows = [
         event(f"{MON}T09:00", MON, "view"),
@@ -107,9 +114,7 @@ def test_a_repair_of_an_older_day_hides_no_newer_one(home: Settings) -> None:
 def erase_bob(home: Settings) -> None:
     work = Erasing(home, frozenset([BOB]), "erasure-x")
     erase_rows(work, USER_FEATURES)
-    forget_snapshots(
-        home, USER_FEATURES, set(holding(table_files(home, USER_FEATURES), work.users))
-    )
+    forget_snapshots(home, USER_FEATURES, set(holding(table_files(home, USER_FEATURES), work.users)))
 
 
 def twice_with_bob(home: Settings) -> list[int]:
@@ -209,9 +214,7 @@ def test_a_timeline_gives_the_newest_state_that_began(begins: list[int], times: 
     timeline = Timeline(sorted(begins), [State(str(begin)) for begin in sorted(begins)])
     for time, found in zip(times, timeline.at(np.array(times, np.int64)), strict=True):
         begun = [begin for begin in begins if begin <= time]
-        assert (timeline.states[found].ds if found >= 0 else None) == (
-            str(max(begun)) if begun else None
-        )
+        assert (timeline.states[found].ds if found >= 0 else None) == (str(max(begun)) if begun else None)
 
 
 def test_publications_are_told_in_order(home: Settings) -> None:

@@ -125,8 +125,7 @@ def test_status_tells_how_fresh_the_store_is(home: Settings, capsys) -> None:
     waited = (row["readable_at"] - row["last_landed_at"]).total_seconds()
     assert f"online             ds={BASE} serves, 3 users, refreshed {TEN}" in lines
     assert (
-        f"last refresh       {TEN}, 14 events of 2 users readable {waited:,.0f} s after the last "
-        "of 2 files landed"
+        f"last refresh       {TEN}, 14 events of 2 users readable {waited:,.0f} s after the last of 2 files landed"
     ) in lines
 
 

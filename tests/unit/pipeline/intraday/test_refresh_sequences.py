@@ -40,9 +40,7 @@ class Day:
         self.refreshes += 1
         run, key = f"r{self.refreshes}", f"{DAY}T{hour:02}"
         base = Base("2024-03-04", START + timedelta(minutes=self.nights))
-        landed = [
-            LandedFile(name, name, DAY, 1, (), size, 0) for name, (size, _) in self.files.items()
-        ]
+        landed = [LandedFile(name, name, DAY, 1, (), size, 0) for name, (size, _) in self.files.items()]
         plan = plan_refresh(landed, self.finished, base, key, self.published_by)
         earlier = self.rows if plan.continues else {}
         kept = {user: row for user, row in earlier.items() if row[0] in plan.settled}
@@ -76,9 +74,12 @@ STEPS = st.one_of(
 
 
 SAME_HOUR_FAILED = [
-    ("land", "a.csv", frozenset("u")), ("refresh", 10, True), ("land", "b.csv", frozenset("v")),
-    ("refresh", 10, False), ("vanish", "b.csv", None),
-]  # fmt: skip
+    ("land", "a.csv", frozenset("u")),
+    ("refresh", 10, True),
+    ("land", "b.csv", frozenset("v")),
+    ("refresh", 10, False),
+    ("vanish", "b.csv", None),
+]
 
 
 @given(st.lists(STEPS, max_size=25))
@@ -106,6 +107,4 @@ def test_a_refresh_touches_nobody_else(files: list[tuple[str, frozenset[str]]]) 
         before = dict(day.rows)
         day.refresh(hour, ends_well=True)
         untouched = before.keys() - users
-        assert {user: day.rows[user] for user in untouched} == {
-            user: before[user] for user in untouched
-        }
+        assert {user: day.rows[user] for user in untouched} == {user: before[user] for user in untouched}

@@ -18,8 +18,7 @@ from tests.unit.pipeline.staged_factory import SOUND, pass_audit, stage
 DAY = "2024-03-05"
 BASE = Base("2024-03-04", datetime(2024, 3, 5, 1, tzinfo=UTC))
 TEN = datetime(2024, 3, 5, 10, tzinfo=UTC)
-NIGHT = ("user_features", "user_history", "items", "item_embeddings", "item_topics",
-         "review_sentiments")  # fmt: skip
+NIGHT = ("user_features", "user_history", "items", "item_embeddings", "item_topics", "review_sentiments")
 
 
 def file(name: str, size: int = 10, at: datetime = TEN) -> LandedFile:
@@ -66,9 +65,7 @@ def test_no_row_is_settled_while_those_published_are_of_an_unfinished_run() -> N
     assert plan == Plan([B], False, True, frozenset())
 
 
-@pytest.mark.parametrize(
-    "now", [[file("a", size=11), B], [file("a", at=TEN + timedelta(seconds=1)), B], [B]]
-)
+@pytest.mark.parametrize("now", [[file("a", size=11), B], [file("a", at=TEN + timedelta(seconds=1)), B], [B]])
 def test_a_file_that_changed_or_vanished_begins_anew(now: list[LandedFile]) -> None:
     first = done(10, A, anew=True)
     assert planned(now, first) == Plan(now, True, True, frozenset())
@@ -77,9 +74,7 @@ def test_a_file_that_changed_or_vanished_begins_anew(now: list[LandedFile]) -> N
     assert planned([*now, C], first, second).files == [C]
 
 
-@pytest.mark.parametrize(
-    "changes", [{"base_ds": "2024-03-03"}, {"base_published_at": TEN}], ids=["night", "rerun"]
-)
+@pytest.mark.parametrize("changes", [{"base_ds": "2024-03-03"}, {"base_published_at": TEN}], ids=["night", "rerun"])
 def test_another_base_begins_anew_without_the_rows_of_before(changes: dict[str, object]) -> None:
     plan = planned([A, B], done(10, A, anew=True, **changes))
     assert plan == Plan([A, B], True, False, frozenset())
@@ -127,8 +122,7 @@ def test_finished_refreshes_are_in_order_and_without_the_own_run(home: Settings)
 def test_what_a_manifest_keeps_comes_back_as_it_was(home: Settings) -> None:
     for row in (done(10, A, B, anew=True), done(11)):
         del row["readable_at"]
-        stage(home, "user_history_intraday", {DAY: []}, str(row["run"]),
-              facts={"refresh": as_facts(row)})  # fmt: skip
+        stage(home, "user_history_intraday", {DAY: []}, str(row["run"]), facts={"refresh": as_facts(row)})
         assert staged_row(home, str(row["run"])) == row
 
 

@@ -24,7 +24,7 @@ from pipeline.orchestration.steps import (
     STEPS,
     TOPICS,
     TRAIN,
-)  # fmt: skip
+)
 from pipeline.runtime.errors import ModelError, OrchestrationError
 from pipeline.runtime.processes import Processes, Usage, error_line
 from pipeline.runtime.settings import Settings
@@ -55,9 +55,7 @@ def test_every_step_in_order_up_to_the_last(home: Settings, ran) -> None:
 
 def test_each_step_has_one_place_and_comes_after_those_that_it_reads() -> None:
     branches = [branch for stage in STAGES for branch in stage]
-    assert sorted(step.name for branch in branches for step in branch) == sorted(
-        step.name for step in STEPS
-    )
+    assert sorted(step.name for branch in branches for step in branch) == sorted(step.name for step in STEPS)
     place = {step: number for number, stage in enumerate(STAGES) for b in stage for step in b}
     assert place[CLEAN] < place[ENCODE] < place[TRAIN] < place[SCORE]
     assert max(place[ENCODE], place[ACCUMULATE]) < place[TOPICS] <= place[PROFILE] < place[SCORE]
@@ -69,18 +67,14 @@ def test_each_step_has_one_place_and_comes_after_those_that_it_reads() -> None:
 def test_training_is_skipped_when_there_is_a_champion(home: Settings, ran) -> None:
     load_range(home, "2026-01-01", "2026-01-02", SCORE)
     assert ran[:6] == whole("ingest", "clean")
-    assert sorted(ran[6:-10]) == sorted(
-        whole("sessionize", "catalogue", "accumulate", "encode", "reviews")
-    )
+    assert sorted(ran[6:-10]) == sorted(whole("sessionize", "catalogue", "accumulate", "encode", "reviews"))
     assert ran[-10:-4] == whole("topics", "profile")
     assert ran.index("catalogue publish") < ran.index("encode job")
     assert sorted(ran[-4:-2]) == ["score bucket-0", "score bucket-1"]  # side by side
     assert ran[-2:] == ["score audit", "score publish"]
 
 
-def test_without_a_champion_one_is_trained_and_scoring_needs_one(
-    home: Settings, ran, monkeypatch
-) -> None:
+def test_without_a_champion_one_is_trained_and_scoring_needs_one(home: Settings, ran, monkeypatch) -> None:
     monkeypatch.setattr(range_load, "champion", lambda settings: "")
     with pytest.raises(ModelError, match="expected a champion, found none"):
         load_range(home, "2026-01-01", "2026-01-02", SCORE)
@@ -105,12 +99,27 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
     python = sys.executable.rsplit("/", 1)[-1]
     assert typed(ENCODE) == [python, "-m", "training.encode_items", *days]
     assert typed(TRAIN) == [
-        "env", "OMP_NUM_THREADS=1",
-        "torchrun", "--standalone", "--nproc-per-node", "2", "-m", "--", "training.train", *last,
-    ]  # fmt: skip
+        "env",
+        "OMP_NUM_THREADS=1",
+        "torchrun",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "--",
+        "training.train",
+        *last,
+    ]
     assert step_commands.audit(CLEAN, "R")[3:] == [
-        "--table", "events", "--table", "quarantine", "--table", "accounting", "--run", "R",
-    ]  # fmt: skip
+        "--table",
+        "events",
+        "--table",
+        "quarantine",
+        "--table",
+        "accounting",
+        "--run",
+        "R",
+    ]
 
 
 def test_jobs_use_the_archive_of_classes_where_there_is_one(home, monkeypatch, tmp_path) -> None:
@@ -134,9 +143,7 @@ def test_a_failed_process_stops_the_load_with_its_own_line(home: Settings, monke
 
 def test_the_first_failure_ends_what_runs_beside_it(home: Settings, monkeypatch) -> None:
     def job(step, *arguments: object) -> list[str]:
-        code = (
-            "import time; time.sleep(600)" if step.name != "accumulate" else "raise SystemExit(3)"
-        )
+        code = "import time; time.sleep(600)" if step.name != "accumulate" else "raise SystemExit(3)"
         return [sys.executable, "-c", code if step not in (INGEST, CLEAN) else ""]
 
     monkeypatch.setattr(step_commands, "job", job)
@@ -156,9 +163,12 @@ def test_a_process_is_measured(home: Settings, monkeypatch, capsys) -> None:
         monkeypatch.setattr(step_commands, part, lambda *a, code=code: [sys.executable, "-c", code])
     measured: list[tuple[str, Usage]] = []
     load_range(
-        home, "2026-01-01", "2026-01-01", INGEST,
+        home,
+        "2026-01-01",
+        "2026-01-01",
+        INGEST,
         lambda step, part, usage: measured.append((part, usage)),
-    )  # fmt: skip
+    )
     assert [part for part, _ in measured] == ["job", "audit", "publish"]
     # Linux counts the memory of the process that it was forked from too.
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

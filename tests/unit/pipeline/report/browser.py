@@ -39,8 +39,9 @@ class Browser:
         """Loads the address in a window of that many CSS pixels."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900,
-                  deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
@@ -50,15 +51,14 @@ class Browser:
 
     def value(self, expression: str) -> Any:
         """What a JavaScript expression comes to in the page."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True,
-                           awaitPromise=True, userGesture=True)  # fmt: skip
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, userGesture=True
+        )
         return answer["result"].get("value")
 
     def complaints(self) -> list[str]:
         """What the console was told of as a warning or an error."""
-        entries = [
-            event["params"]["entry"] for event in self.events if event["method"] == "Log.entryAdded"
-        ]
+        entries = [event["params"]["entry"] for event in self.events if event["method"] == "Log.entryAdded"]
         said = [entry["text"] for entry in entries if entry["level"] in ("error", "warning")]
         thrown = [
             event["params"]["exceptionDetails"]["text"]
@@ -70,9 +70,7 @@ class Browser:
     def requests(self) -> list[str]:
         """Every address that the page asked for."""
         return [
-            event["params"]["request"]["url"]
-            for event in self.events
-            if event["method"] == "Network.requestWillBeSent"
+            event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"
         ]
 
     def screenshot(self, path: Path) -> None:
@@ -88,9 +86,7 @@ def open_browser(folder: Path) -> Iterator[Browser]:
 
     profile = folder / "profile"
     command = [str(CHROMIUM), *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={profile}"]
-    process = subprocess.Popen(
-        [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with connect(_page_socket(profile), max_size=None) as socket:
             yield Browser(socket)

@@ -11,9 +11,7 @@ def user(number: int) -> str:
     return f"{number:032x}"
 
 
-def publish_rows(
-    settings: Settings, table: str, ds: str, rows: list[dict[str, object]], run: str = ""
-) -> None:
+def publish_rows(settings: Settings, table: str, ds: str, rows: list[dict[str, object]], run: str = "") -> None:
     """Publishes the rows of a day; what a row leaves out is as in the sound row."""
     name = run or f"r-{ds}"
     whole = [{**SOUND[table], "ds": ds, **row} for row in rows]

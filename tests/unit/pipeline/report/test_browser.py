@@ -64,9 +64,7 @@ def pages(nights: Settings) -> Path:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESK])
 @pytest.mark.parametrize("name", [NIGHT, "index"])
-def test_a_page_fits_and_reads_well(
-    browser: Browser, pages: Path, name: str, width: int, dark: bool
-) -> None:
+def test_a_page_fits_and_reads_well(browser: Browser, pages: Path, name: str, width: int, dark: bool) -> None:
     address = (pages / f"{name}.html").as_uri()
     browser.open(address, width, dark)
     assert browser.value("document.documentElement.scrollWidth") == width

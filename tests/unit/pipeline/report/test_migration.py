@@ -88,7 +88,9 @@ def test_many_topics_together_are_not_drawn_beside_others(monkeypatch: pytest.Mo
     assert drawn is not None and [it.flow for it in drawn.ribbons] == [Flow("a", "x", 90)]
     assert heat is not None and heat.highest == 90 / 110
     assert {(it.row, it.column): it.kind for it in heat.cells if it.users} == {
-        (0, 1): "moved", (0, 2): "others", (2, 0): "others",
-    }  # fmt: skip
+        (0, 1): "moved",
+        (0, 2): "others",
+        (2, 0): "others",
+    }
     alone = streams(fold([Flow("a", "y", 9), Flow("a", "z", 8), Flow("y", "q", 30)], {}, [], WEEK))
     assert alone is not None and alone.drawn == 1

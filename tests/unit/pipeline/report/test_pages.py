@@ -96,22 +96,35 @@ def test_no_user_and_no_small_group_can_be_told_apart(nights: Settings) -> None:
 def test_every_part_is_there(nights: Settings) -> None:
     _, page = page_of(nights)
     for words in (
-        "Tuesday, 5 March 2024", "24 landed = 12 events + 1 duplicates + 11 quarantined", "adds up",
-        "Stages of drift", "Where movers went", "Patterns of weekly paths", "Rising", "was born",
-        "How to read the shift", "all alike 95.0 % shifted", "No model has been trained",
+        "Tuesday, 5 March 2024",
+        "24 landed = 12 events + 1 duplicates + 11 quarantined",
+        "adds up",
+        "Stages of drift",
+        "Where movers went",
+        "Patterns of weekly paths",
+        "Rising",
+        "was born",
+        "How to read the shift",
+        "all alike 95.0 % shifted",
+        "No model has been trained",
         "users scored 100.0 %",
-        "Stages of life", "Unusual behaviour", "from the first row to the last table",
-    ):  # fmt: skip
+        "Stages of life",
+        "Unusual behaviour",
+        "from the first row to the last table",
+    ):
         assert words in page.text, words
 
 
 def test_an_empty_home_gives_sentences_for_pictures(home: Settings) -> None:
     _, page = page_of(home)
     for words in (
-        "accounting of this night is not published", "Interests of this night are not published",
-        "No user was scored", "No model has been trained", "No segments are published",
+        "accounting of this night is not published",
+        "Interests of this night are not published",
+        "No user was scored",
+        "No model has been trained",
+        "No segments are published",
         "Nothing tells of the steps",
-    ):  # fmt: skip
+    ):
         assert words in page.text, words
 
 

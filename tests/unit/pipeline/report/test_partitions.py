@@ -20,7 +20,7 @@ def test_a_day_is_seen_as_it_was_published_last(home: Settings) -> None:
     with open_partitions(home) as partitions:
         query = "SELECT session_id FROM {s}"
         assert partitions.rows(query, s=("sessions", NIGHT)) == [("c",)]
-        assert partitions.range_rows("SELECT count(*) FROM {days}", "sessions", [BEFORE, NIGHT]) == [(4,)]  # fmt: skip  # noqa: E501
+        assert partitions.range_rows("SELECT count(*) FROM {days}", "sessions", [BEFORE, NIGHT]) == [(4,)]  # fmt: skip
         assert partitions.before("sessions", NIGHT) == BEFORE
         assert partitions.before("sessions", BEFORE) is None
         assert (partitions.count("sessions", NIGHT), partitions.count("sessions", "x")) == (1, None)

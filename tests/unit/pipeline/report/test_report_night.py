@@ -52,11 +52,21 @@ def test_topics_by_name_and_their_turns(night: Night) -> None:
 
 def test_trends_against_a_week_before(home: Settings) -> None:
     for ds, share in (("2024-02-27", 0.25), (NIGHT, 0.5)):
-        publish_rows(home, "user_interests", ds, [
-            {"user_id": user(n), "interests_short": [{"topic_id": "t0002", "share": share},
-                                                     {"topic_id": "t0001", "share": 1 - share}]}
-            for n in range(8)
-        ])  # fmt: skip
+        publish_rows(
+            home,
+            "user_interests",
+            ds,
+            [
+                {
+                    "user_id": user(n),
+                    "interests_short": [
+                        {"topic_id": "t0002", "share": share},
+                        {"topic_id": "t0001", "share": 1 - share},
+                    ],
+                }
+                for n in range(8)
+            ],
+        )
     trends = night_of(home, NIGHT).trends
     assert trends.since == "2024-02-27"
     assert [(it.topic, it.change) for it in trends.rising] == [("t0002", 0.25)]
@@ -151,8 +161,8 @@ def test_later_nights_change_nothing(nights: Settings) -> None:
 
 def test_more_in_quarantine_than_usual(home: Settings) -> None:
     for ds, lost in ((BEFORE, 2), (NIGHT, 4)):
-        publish_rows(home, "accounting", ds, [
-            {"rows_landed": 10, "events": 10 - lost, "duplicates": 0, "quarantined": lost}
-        ])  # fmt: skip
+        publish_rows(
+            home, "accounting", ds, [{"rows_landed": 10, "events": 10 - lost, "duplicates": 0, "quarantined": lost}]
+        )
     texts = [it.text for it in findings(night_of(home, NIGHT))]
     assert "40.0 % of the landed rows are in quarantine; usual is 20.0 %." in texts

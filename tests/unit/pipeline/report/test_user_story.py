@@ -23,18 +23,29 @@ AVERAGE = {c.name: 0.1 for c in USER_FEATURES.columns if c.name.startswith("p_")
 MOVED = {
     "interests_long": [{"topic_id": "t0001", "share": 0.75}, {"topic_id": "t0002", "share": 0.25}],
     "interests_short": [{"topic_id": "t0002", "share": 1.0}],
-    "drift_stage": "shifting", "drift_from_topic": "t0001", "drift_to_topic": "t0002",
-    "drift_since_ds": "2024-01-30", "drift_score": 0.42, "drift_p_value": 0.003,
-    "weekly_topics": ["t0001", "t0001", "t0001", "t0002"], "pattern": "moved_on",
-}  # fmt: skip
+    "drift_stage": "shifting",
+    "drift_from_topic": "t0001",
+    "drift_to_topic": "t0002",
+    "drift_since_ds": "2024-01-30",
+    "drift_score": 0.42,
+    "drift_p_value": 0.003,
+    "weekly_topics": ["t0001", "t0001", "t0001", "t0002"],
+    "pattern": "moved_on",
+}
 TOLD = {
-    "segment": "fading", "usual_gap_days": 3.25, "is_regular": True, "fading": 0.93,
-    "anomaly_score": 0.7, "anomaly_reason": "events_per_day", "return_rate": 0.125,
-    "price_level": -0.105, "sentiment": -0.5, "reviews": 2,
-    "due_again": [{"topic_id": "t0001", "item_id": "shop:0", "due_ds": "2024-03-10",
-                   "cycle_days": 30.4}],
+    "segment": "fading",
+    "usual_gap_days": 3.25,
+    "is_regular": True,
+    "fading": 0.93,
+    "anomaly_score": 0.7,
+    "anomaly_reason": "events_per_day",
+    "return_rate": 0.125,
+    "price_level": -0.105,
+    "sentiment": -0.5,
+    "reviews": 2,
+    "due_again": [{"topic_id": "t0001", "item_id": "shop:0", "due_ds": "2024-03-10", "cycle_days": 30.4}],
     "search_intents": [{"query": "green hose", "topic_id": "t0002", "weight": 2.0}],
-}  # fmt: skip
+}
 
 
 def facts(**changes: object) -> Facts:
@@ -45,16 +56,26 @@ def facts(**changes: object) -> Facts:
 def test_who() -> None:
     told = who(
         facts(
-            platforms=["market", "shop"], first_ds="2024-01-02", last_ds="2024-03-02",
-            recency_days=3, active_days_28d=1, events_28d=1200, views_28d=1198, carts_28d=1,
-            purchases_28d=1, spend_28d=9.5, events_365d=1300, purchases_365d=2, spend_365d=1019.0,
-            is_cold_start=False, cold_start=None,
+            platforms=["market", "shop"],
+            first_ds="2024-01-02",
+            last_ds="2024-03-02",
+            recency_days=3,
+            active_days_28d=1,
+            events_28d=1200,
+            views_28d=1198,
+            carts_28d=1,
+            purchases_28d=1,
+            spend_28d=9.5,
+            events_365d=1300,
+            purchases_365d=2,
+            spend_365d=1019.0,
+            is_cold_start=False,
+            cold_start=None,
         )
-    )  # fmt: skip
+    )
     assert told == [
         "On market and shop since 2024-01-02, last active 2024-03-02 (3 days ago).",
-        "In 28 days: 1 active day, 1,200 events: 1,198 views, 1 cart, 1 purchase, 0 returns; "
-        "spent 9.50.",
+        "In 28 days: 1 active day, 1,200 events: 1,198 views, 1 cart, 1 purchase, 0 returns; spent 9.50.",
         "In a year: 1,300 events, 2 purchases, spent 1,019.00.",
     ]
 
@@ -72,8 +93,7 @@ def test_interests() -> None:
     ]
     many = [{"topic_id": f"t000{n}", "share": 0.125} for n in range(1, 9)]
     assert interests(facts(interests_long=many, interests_short=[])) == [
-        "long-term:  “candle · holder” 12%, “garden · hose” 12%, t0003 12%, t0004 12%, "
-        "t0005 12%, others 38%",
+        "long-term:  “candle · holder” 12%, “garden · hose” 12%, t0003 12%, t0004 12%, t0005 12%, others 38%",
         "short-term: none yet",
     ]
 
@@ -155,9 +175,7 @@ def test_chances_stand_beside_the_average() -> None:
 def test_next_items_have_titles_and_reasons() -> None:
     reasons = {"own": 2.0, "alike": 0.26, "trend": -1.0, "text": 0.1, "model": 0.0}
     listed_items = [{"item_id": f"shop:{n}", "score": 0.1 / (n + 1)} for n in range(9)]
-    told = next_items(
-        facts(next_items=listed_items, next_items_reasons=[reasons] * 9), "next_items"
-    )
+    told = next_items(facts(next_items=listed_items, next_items_reasons=[reasons] * 9), "next_items")
     assert told[0] == " 1.    10%  Brass Candle — own repeats +2.0, users alike +0.3"
     assert told[2] == " 3.   3.3%  shop:2 — own repeats +2.0, users alike +0.3"
     assert len(told) == 8
@@ -192,9 +210,7 @@ def test_interventions_are_told_until_they_expire(days: Settings) -> None:
         table="interventions",
     )
     found = facts_of(days, ANN, TUE)
-    assert interventions(found) == [
-        "Return risk (Garden Hose): bought. To do until 2024-03-08: offer help."
-    ]
+    assert interventions(found) == ["Return risk (Garden Hose): bought. To do until 2024-03-08: offer help."]
     found.interventions[0] |= {"suggested_action": None, "item_id": None}
     assert interventions(found) == ["Return risk: bought. Held out."]
     assert interventions(facts()) == []
@@ -258,8 +274,10 @@ def test_facts_are_read_for_the_user_and_what_the_row_mentions(days: Settings) -
 def call(*arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "user", *arguments],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -269,9 +287,14 @@ def test_the_command_tells_the_whole_story(days: Settings) -> None:
     assert text.startswith(f"User {ANN} at the end of {TUE} (model 1)\n\nWho\n  On shop since ")
     headings = [line for line in text.splitlines() if line and not line.startswith(" ")]
     assert headings[1:] == [
-        "Who", "Interests", "Drift", "Signals", "Chances, against the average of 2 users",
-        "Next items", "Next items that are new to the user",
-    ]  # fmt: skip
+        "Who",
+        "Interests",
+        "Drift",
+        "Signals",
+        "Chances, against the average of 2 users",
+        "Next items",
+        "Next items that are new to the user",
+    ]
     assert "Has been moving from “candle · holder” to “garden · hose”" in text
 
 

@@ -26,14 +26,11 @@ def raising(error: BaseException) -> None:
         (
             RuntimeError("java.io.IOException: No space left on device"),
             1,
-            "error: No space left on device: free some and run again; nothing half-written is "
-            "visible",
+            "error: No space left on device: free some and run again; nothing half-written is visible",
         ),
     ],
 )
-def test_ends_with_one_line(
-    error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ends_with_one_line(error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         program.run(lambda: raising(error))
     assert end.value.code == code
@@ -95,10 +92,22 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_one_clear_line(full_disk: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "sample", "--out", str(full_disk / "landing"),
-         "--events", "100000", "--days", "5"],
-        capture_output=True, text=True, check=False,
+        [
+            sys.executable,
+            "-m",
+            "pipeline",
+            "sample",
+            "--out",
+            str(full_disk / "landing"),
+            "--events",
+            "100000",
+            "--days",
+            "5",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "TIDEMARK_HOME": str(full_disk)},
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: No space left on device")

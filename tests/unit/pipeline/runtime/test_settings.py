@@ -16,16 +16,19 @@ def test_home_moves_all_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TIDEMARK_HOME", str(tmp_path / "a"))
     settings = load_settings()
     folders = (
-        settings.landing, settings.sources, settings.staging, settings.warehouse,
-        settings.airflow, settings.mlflow, settings.reports,
-    )  # fmt: skip
+        settings.landing,
+        settings.sources,
+        settings.staging,
+        settings.warehouse,
+        settings.airflow,
+        settings.mlflow,
+        settings.reports,
+    )
     assert all(folder.is_relative_to(tmp_path / "a") for folder in folders)
     assert str(tmp_path / "a") in settings.tracking_uri
 
 
-def test_key_is_made_once_and_only_its_owner_may_read_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIDEMARK_USER_KEY", raising=False)
     first = load_user_key(tmp_path)
     assert load_user_key(tmp_path) == first
@@ -33,9 +36,7 @@ def test_key_is_made_once_and_only_its_owner_may_read_it(
     assert stat.S_IMODE((tmp_path / "user.key").stat().st_mode) == 0o600
 
 
-def test_key_from_the_environment_wins_and_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_from_the_environment_wins_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEMARK_USER_KEY", "s3cret")
     assert load_user_key(tmp_path) == b"s3cret"
     assert not list(tmp_path.iterdir())

@@ -75,8 +75,9 @@ def test_landed_days_and_files_of_a_glob(home: Settings) -> None:
     assert landed_days(home) == ["2011-03-01", "2011-03-02"]
     [source] = active_sources(home)
     assert [file.name for file in files(home, source, "2011-03-02")] == [
-        "2011-03-02-a.csv", "2011-03-02-b.csv",
-    ]  # fmt: skip
+        "2011-03-02-a.csv",
+        "2011-03-02-b.csv",
+    ]
 
 
 @pytest.mark.parametrize(

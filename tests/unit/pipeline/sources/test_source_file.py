@@ -60,8 +60,10 @@ def test_everything_is_read(tmp_path: Path) -> None:
 def test_days_of_delivery(tmp_path: Path) -> None:
     delivery = load_source(written(tmp_path, TOML)).delivery
     assert [delivery.within(ds) for ds in ("2011-02-28", "2011-03-01", "2011-03-31")] == [
-        False, True, True,
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+    ]
     assert not delivery.within("2011-04-01")
     assert delivery.closed("2011-03-05")  # a Saturday
     assert delivery.closed("2011-03-08")
@@ -110,7 +112,7 @@ def _optional(line: str) -> bool:
         ('item_id = "sku"', 'id = "sku"', "items.item_id: expected a text, found None"),
         ("[event]", "[event", "not valid TOML"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in TOML
     file = written(tmp_path, TOML.replace(old, new, 1))

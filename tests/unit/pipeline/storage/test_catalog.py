@@ -55,9 +55,7 @@ def test_a_day_published_before_a_column_reads_as_nulls(home: Settings) -> None:
     assert not found.schema.field("user_id").nullable
 
 
-def test_a_copied_home_is_refused_before_it_writes_into_the_first(
-    home: Settings, tmp_path: Path
-) -> None:
+def test_a_copied_home_is_refused_before_it_writes_into_the_first(home: Settings, tmp_path: Path) -> None:
     ensure_table(home, TRAINING_EXAMPLES)
     copy = home.model_copy(update={"home": tmp_path / "copy"})
     shutil.copytree(home.home, copy.home)

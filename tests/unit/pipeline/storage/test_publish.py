@@ -171,10 +171,7 @@ def race(settings: Settings, number: int, barrier: Barrier, same_day: bool) -> N
 
 def run_race(settings: Settings, same_day: bool) -> None:
     barrier = SPAWN.Barrier(PUBLISHERS)
-    racers = [
-        SPAWN.Process(target=race, args=(settings, number, barrier, same_day))
-        for number in range(PUBLISHERS)
-    ]
+    racers = [SPAWN.Process(target=race, args=(settings, number, barrier, same_day)) for number in range(PUBLISHERS)]
     for racer in racers:
         racer.start()
     for racer in racers:

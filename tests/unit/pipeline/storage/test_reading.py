@@ -25,9 +25,7 @@ def publish_events(settings: Settings, run: str, **days: list[dict[str, object]]
 def two_days(home: Settings) -> Settings:
     """DAY with prices 1 and 2, NEXT with price 3."""
     next_day = event(3, price=3.0, ds=NEXT, arrival_ds=NEXT)
-    publish_events(
-        home, "r1", **{DAY: [event(1, price=1.0), event(2, price=2.0)], NEXT: [next_day]}
-    )
+    publish_events(home, "r1", **{DAY: [event(1, price=1.0), event(2, price=2.0)], NEXT: [next_day]})
     return home
 
 
@@ -92,8 +90,7 @@ def test_what_is_not_published_is_named(home: Settings) -> None:
     with pytest.raises(NotPublishedError) as day:
         read("events", ds=NEXT)
     assert str(day.value) == (
-        f"events ds={NEXT}: not published; published are 1 days, {DAY}..{DAY}; "
-        "see `python -m pipeline tables`"
+        f"events ds={NEXT}: not published; published are 1 days, {DAY}..{DAY}; see `python -m pipeline tables`"
     )
 
 

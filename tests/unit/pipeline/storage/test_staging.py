@@ -37,9 +37,7 @@ def test_a_part_without_a_whole_attempt_is_named(home: Settings) -> None:
     staging.begin(home, "events", "r1", "bucket-1")
     with pytest.raises(StagingError) as error:
         staging.current(home, "events", "r1")
-    assert str(error.value) == (
-        "events: part 'bucket-1' of run 'r1' has no whole attempt; run its job again"
-    )
+    assert str(error.value) == ("events: part 'bucket-1' of run 'r1' has no whole attempt; run its job again")
 
 
 def test_rows_of_days_that_are_not_the_job_s_are_refused(home: Settings) -> None:
@@ -47,8 +45,7 @@ def test_rows_of_days_that_are_not_the_job_s_are_refused(home: Settings) -> None
     with pytest.raises(StagingError) as error:
         staging.complete(attempt, [DAY], {NEXT: ["x.parquet"]})
     assert str(error.value) == (
-        f"events: expected rows of {DAY}..{DAY} only, found rows of {NEXT}; "
-        "a job writes its own days"
+        f"events: expected rows of {DAY}..{DAY} only, found rows of {NEXT}; a job writes its own days"
     )
 
 

@@ -43,9 +43,7 @@ def test_the_declared_columns_are_the_released_ones() -> None:
 
 
 def test_the_page_is_what_the_schema_says() -> None:
-    assert (ROOT / PAGE).read_text() == page(USER_FEATURES), (
-        "run `python -m pipeline.tables.features_page`"
-    )
+    assert (ROOT / PAGE).read_text() == page(USER_FEATURES), "run `python -m pipeline.tables.features_page`"
 
 
 @pytest.mark.parametrize("column", USER_FEATURES.columns, ids=lambda it: it.name)
@@ -70,9 +68,7 @@ def test_every_column_of_every_table_can_be_told() -> None:
 
 
 def test_a_column_as_text() -> None:
-    assert (
-        type_text(list_of(item_id=STRING, score=FLOAT)) == "list of (item_id string, score float)"
-    )
+    assert type_text(list_of(item_id=STRING, score=FLOAT)) == "list of (item_id string, score float)"
     assert type_text(TEXTS) == "list of string"
     assert (range_text(SCORE), null_text(SCORE)) == ("0 to 1", "never")
     assert (range_text(KIND), null_text(KIND)) == ("one of a, b", "when nobody looked")
@@ -107,9 +103,7 @@ def test_an_undeclared_change_is_refused(folder: Path, table: Table, found: str)
 
 def test_an_addition_is_declared_by_a_minor_version_and_released(folder: Path) -> None:
     table = with_added("1.1", "1.1")
-    with pytest.raises(
-        ContractError, match=r"expected pipeline/tables/contracts/things/1\.1\.json"
-    ):
+    with pytest.raises(ContractError, match=r"expected pipeline/tables/contracts/things/1\.1\.json"):
         check(table, folder)
     release(table, folder)
     check(table, folder)

@@ -47,9 +47,7 @@ def test_users_of_whom_nothing_is_known_get_the_items_with_most_users_of_late() 
     found = predictor(catalogue)
     users = found.markets["shop"].facts.users[14]
     popular = sorted(range(ITEMS), key=lambda n: (-users[n], n))[: int((users > 0).sum())]
-    row = score_users(history((["shop"], [event(None, "search", DS)])), DS, "1", found).to_pylist()[
-        0
-    ]
+    row = score_users(history((["shop"], [event(None, "search", DS)])), DS, "1", found).to_pylist()[0]
     ids = [catalogue.item_ids[n].as_py() for n in popular]
     assert len(ids) > 10
     assert sorted(listed(row, "next_items")[: len(ids)]) == sorted(ids)
@@ -70,8 +68,7 @@ def test_entries_known_by_their_text_alone_are_counted() -> None:
 
 def test_an_item_first_seen_today_is_named_from_today_on() -> None:
     """Item 57 is of the topic that the user viewed today; nobody has turned to it yet."""
-    fresh = [{**row, "first_ds": DS} if row["item_id"] == "shop:057" else row
-             for row in item_rows(ITEMS).to_pylist()]  # fmt: skip
+    fresh = [{**row, "first_ds": DS} if row["item_id"] == "shop:057" else row for row in item_rows(ITEMS).to_pylist()]
     items = pa.Table.from_pylist(fresh, schema=ITEM_ROWS.schema)
     catalogue = build_catalogue(embeddings(ITEMS), items)
     seen = [event(f"shop:{n:03d}", "view", shift(DS, -1)) for n in (1, 5, 9)]

@@ -49,9 +49,7 @@ def test_every_switch_has_a_row(shop_home: Settings, window: Window, tmp_path: P
     assert again["average"].seconds == trials["average"].seconds > 0
 
 
-def test_private_heads_stand_on_one_backbone(
-    shop_home: Settings, window: Window, tmp_path: Path
-) -> None:
+def test_private_heads_stand_on_one_backbone(shop_home: Settings, window: Window, tmp_path: Path) -> None:
     data = trial_data(shop_home, DS, EVERYTHING)
     trials = by_name(ablate.privacy(data, PRESET, window, tmp_path))
     assert list(trials) == ["as_it_is", "epsilon_inf", "epsilon_8", "epsilon_2"]
@@ -62,9 +60,7 @@ def test_private_heads_stand_on_one_backbone(
     assert not any(map(isnan, losses.values()))
 
 
-def test_an_earlier_model_is_wanted_for_warm_starts_alone(
-    shop: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_earlier_model_is_wanted_for_warm_starts_alone(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in (["--group", "warm"], ["--group", "robust", "--init", "1"]):
         monkeypatch.setattr("sys.argv", ["ablate", "--ds", DS, "--preset", "tiny", *arguments])
         with pytest.raises(UsageError, match="--init: expected with --group warm, and only there"):

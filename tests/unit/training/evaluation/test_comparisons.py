@@ -28,10 +28,7 @@ def renamed(rows: pa.Table, platform: str) -> list[dict]:
     """The same rows on another platform, by other users: their ids begin with fff."""
     text = json.dumps(rows.to_pylist(), default=str).replace("shop:", f"{platform}:")
     text = text.replace('"platform": "shop"', f'"platform": "{platform}"')
-    return [
-        row | ({"user_id": "fff" + row["user_id"][3:]} if "user_id" in row else {})
-        for row in json.loads(text)
-    ]
+    return [row | ({"user_id": "fff" + row["user_id"][3:]} if "user_id" in row else {}) for row in json.loads(text)]
 
 
 @pytest.fixture
@@ -43,9 +40,7 @@ def two(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for row in market:
         for entry in (*row["events"], *row["future"]):
             entry["event_time"] = datetime.fromisoformat(entry["event_time"])
-    both = pa.Table.from_pylist(
-        examples(60, ITEM_COUNT).to_pylist() + market, TRAINING_EXAMPLES.schema
-    )
+    both = pa.Table.from_pylist(examples(60, ITEM_COUNT).to_pylist() + market, TRAINING_EXAMPLES.schema)
     publish_day(home, "training_examples", both)
     publish_day(
         home,
@@ -71,15 +66,9 @@ def test_a_scope_is_some_platforms_and_some_of_their_users(two: Settings) -> Non
     assert (market.examples.past.item >= 0).all()
     half = load_training_data(two, DS, CPU, scope=Scope(("shop",), 0.5))
     users = set(half.examples.users.to_pylist())
-    assert users == {
-        user
-        for user in whole.examples.users.to_pylist()
-        if user < "8" and not user.startswith("fff")
-    }
+    assert users == {user for user in whole.examples.users.to_pylist() if user < "8" and not user.startswith("fff")}
     assert others(two, DS, Scope(("shop",))) == Scope(("market",))
-    with pytest.raises(
-        UsageError, match="platforms with items, found none-such; known are market, shop"
-    ):
+    with pytest.raises(UsageError, match="platforms with items, found none-such; known are market, shop"):
         load_training_data(two, DS, CPU, scope=Scope(("none-such",)))
 
 
@@ -91,18 +80,14 @@ def trial(name: str, ndcg: list[float]) -> Trial:
 
 def test_a_table_tells_gains_user_by_user() -> None:
     lines = table([trial("scratch", [0.1, 0.3]), trial("full", [0.2, 0.4])], "scratch").splitlines()
-    assert (
-        lines[2] == "| scratch | 1,000 / 2,000 | 0.2000 |  | 0.2000 | 0.5000 (n 1) | 0.7500 | 12 |"
-    )
+    assert lines[2] == "| scratch | 1,000 / 2,000 | 0.2000 |  | 0.2000 | 0.5000 (n 1) | 0.7500 | 12 |"
     assert "| 0.3000 | +0.1000 [+0.1000, +0.1000] |" in lines[3]
 
 
 def test_modes_are_compared_in_one_run(
     two: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        sys, "argv", ["compare", "--ds", DS, "--run", "m", "--platform", "shop", "--users", "0.6"]
-    )
+    monkeypatch.setattr(sys, "argv", ["compare", "--ds", DS, "--run", "m", "--platform", "shop", "--users", "0.6"])
     monkeypatch.setattr(compare_modes, "SCHEDULE", {"epochs": 1, "batch": 32})
     compare_modes.main()
     printed = capsys.readouterr().out

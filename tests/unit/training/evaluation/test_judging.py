@@ -107,8 +107,10 @@ def test_users_fall_into_groups_by_days_and_items_by_age_and_demand() -> None:
     parts = slices_of(found, examples, Known.of(examples, ITEMS))
     groups = {name: parts[name].users for name in ("users cold", "users light", "users heavy")}
     assert {name: np.flatnonzero(mask).tolist() for name, mask in groups.items()} == {
-        "users cold": [2], "users light": [1], "users heavy": [0]
-    }  # fmt: skip
+        "users cold": [2],
+        "users light": [1],
+        "users heavy": [0],
+    }
     assert np.flatnonzero(parts["items new 7d"].items).tolist() == [1]
     assert np.flatnonzero(parts["items new 28d"].items).tolist() == [1, 2]
     # One of five known items, the most engaged, is the head.

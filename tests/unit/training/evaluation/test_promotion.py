@@ -10,9 +10,7 @@ NOTHING = (float("nan"),) * 3
 LIST, CHANCE, ECE = "next_new_items/ndcg_10", "purchase_28d/log_loss", "purchase_28d/ece"
 
 
-def report(
-    champion: str | None = "3", fails: str = "", ece: float = 0.01, **gains: Interval
-) -> Report:
+def report(champion: str | None = "3", fails: str = "", ece: float = 0.01, **gains: Interval) -> Report:
     """Gains by list=, chance= and ece_gain=."""
     named = {"list": LIST, "chance": CHANCE, "ece_gain": ECE}
     chances = {ECE: (ece, ece, ece)}

@@ -14,7 +14,9 @@ from training.evaluation.report_record import metrics_of
 NAN = float("nan")
 HEAD = {"rate": 0.2, "auc": 0.7, "pr_auc": 0.4, "log_loss": 0.5, "ece": 0.01}
 FOUND = Report(
-    "2024-06-01", 10, 8,
+    "2024-06-01",
+    10,
+    8,
     {
         "next_items/published/ndcg_10": (0.3, 0.28, 0.32),
         "next_items/ease/ndcg_10": (0.25, 0.2, 0.3),
@@ -24,13 +26,14 @@ FOUND = Report(
         "next_items/als/coverage_10": (0.3, NAN, NAN),
     },
     {f"churn_28d/{name}": (x, x - 0.1, x + 0.1) for name, x in HEAD.items()},
-    "3", {"next_items/ndcg_10": (0.01, -0.01, 0.02)}, "",
+    "3",
+    {"next_items/ndcg_10": (0.01, -0.01, 0.02)},
+    "",
     {f"churn_28d/logistic/{name}": (x, x, x) for name, x in HEAD.items()},
-    [Verdict("next_items", "users cold", "ndcg_10", 4, "als", (0.27, 0.2, 0.3), (0.3, 0.28, 0.32),
-             (0.03, 0.01, 0.05))],
+    [Verdict("next_items", "users cold", "ndcg_10", 4, "als", (0.27, 0.2, 0.3), (0.3, 0.28, 0.32), (0.03, 0.01, 0.05))],
     weeks={"next_items/published/ndcg_10": [(0.3, 0.2, 0.4)] * 3 + [(NAN, NAN, NAN)]},
     days={"next_items/published": [0.3, NAN]},
-)  # fmt: skip
+)
 
 
 def test_read_back_as_written(tmp_path: Path) -> None:
@@ -58,9 +61,7 @@ def test_who_wins_where_is_told() -> None:
     level = replace(FOUND.verdicts[0], gain=(0.0, -0.1, 0.1))
     lost = replace(FOUND.verdicts[0], gain=(-0.2, -0.3, -0.1))
     text = "\n".join(lines(replace(FOUND, verdicts=[level, lost])))
-    assert [row.split()[-1] for row in text.splitlines() if "users cold" in row] == [
-        "level", "loses"
-    ]  # fmt: skip
+    assert [row.split()[-1] for row in text.splitlines() if "users cold" in row] == ["level", "loses"]
 
 
 def test_markdown_and_html_hold_the_same_cells() -> None:

@@ -32,9 +32,7 @@ def draws(shop: Examples) -> TargetDraws:
     return TargetDraws(shop, PRESET, int(shop.as_of[~shop.is_train].max()))
 
 
-def test_tokens_are_the_newest_events_after_the_opening_position(
-    shop: Examples, catalogue: Catalogue
-) -> None:
+def test_tokens_are_the_newest_events_after_the_opening_position(shop: Examples, catalogue: Catalogue) -> None:
     rows = np.arange(len(shop))
     read = tokens(shop.past, rows, catalogue, PRESET.events)
     for row in rows:

@@ -50,9 +50,7 @@ def test_an_ensemble_is_published_as_one_model(pair: Path, data: TrainingData) -
     assert not torch.equal(first.text.weight, second.text.weight)
     items, _ = back.item_vectors(data.catalogue)
     assert items.shape[1] == 2 * PRESET.width
-    alone = [
-        replace(back, model=member).item_vectors(data.catalogue)[0] for member in (first, second)
-    ]
+    alone = [replace(back, model=member).item_vectors(data.catalogue)[0] for member in (first, second)]
     assert torch.equal(items, torch.cat(alone, dim=1))
 
 
@@ -77,9 +75,7 @@ def test_the_epsilon_that_was_spent_is_told(data: TrainingData, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("change", [{"heads_weight": 1.0}, {"seeds": 2}])
-def test_privacy_that_would_not_hold_is_refused(
-    change: dict[str, float], data: TrainingData, tmp_path: Path
-) -> None:
+def test_privacy_that_would_not_hold_is_refused(change: dict[str, float], data: TrainingData, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="expected heads_weight 0 and one seed with an epsilon"):
         fit(data, replace(PRIVATE, **change), tmp_path, CPU)
 
@@ -105,9 +101,7 @@ def started(data: TrainingData, pair: Path, learned_to: int) -> TrainingData:
 def test_a_warm_start_takes_news_and_a_share_of_the_rest(data: TrainingData, pair: Path) -> None:
     late = started(data, pair, data.last_day - 3)
     news = with_news(data.examples, data.last_day - 3, data.last_day)
-    none, some, every = (
-        rows_to_learn(late, replace(PRESET, replay=share)) for share in (0.0, 0.5, 1.0)
-    )
+    none, some, every = (rows_to_learn(late, replace(PRESET, replay=share)) for share in (0.0, 0.5, 1.0))
     assert none.tolist() == np.flatnonzero(news).tolist()
     assert set(none) < set(some) < set(every)
     assert len(every) == len(data.examples)
@@ -132,18 +126,14 @@ def test_a_warm_start_goes_on_from_each_member_and_tells_what_was_forgotten(
     assert moved.forgetting["items"] != 0
 
 
-def test_nothing_new_and_no_replay_leaves_the_champion(
-    data: TrainingData, pair: Path, tmp_path: Path
-) -> None:
+def test_nothing_new_and_no_replay_leaves_the_champion(data: TrainingData, pair: Path, tmp_path: Path) -> None:
     preset: Preset = replace(PRESET.warm(), replay=0.0)
     fitted = fit(started(data, pair, data.last_day), preset, tmp_path, CPU)
     assert fitted.progress[0].steps == []
     assert fitted.forgetting["total"] == 0.0
 
 
-def test_an_earlier_model_stays_when_no_epoch_is_better(
-    data: TrainingData, pair: Path, tmp_path: Path
-) -> None:
+def test_an_earlier_model_stays_when_no_epoch_is_better(data: TrainingData, pair: Path, tmp_path: Path) -> None:
     wild = replace(PRESET.warm(), learning_rate=3.0, replay=1.0)
     fitted = fit(started(data, pair, 0), wild, tmp_path, CPU)
     assert (fitted.progress[0].epoch, fitted.progress[0].best_epoch) == (1, 0)

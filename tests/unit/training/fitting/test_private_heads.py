@@ -16,7 +16,7 @@ from training.fitting.private_heads import (
     fit_private_heads,
     noise_for,
     spent_epsilon,
-)  # fmt: skip
+)
 from training.network.presets import PRESETS
 
 NAN = float("nan")
@@ -46,9 +46,12 @@ def test_a_user_counts_once_however_many_rows_there_are() -> None:
     # User 1: mean of -0.5 x (3, 4) and 0.5 x (3, 4) is 0. User 2: -0.5 x (6, 8), norm 5, cut to 1.
     # User 3: -0.5 x (0.6, 0.8), norm 0.5, as it is. User 4 has no label.
     users = users_of(
-        (1, [3.0, 4.0], 1.0), (1, [3.0, 4.0], 0.0), (2, [6.0, 8.0], 1.0), (3, [0.6, 0.8], 1.0),
+        (1, [3.0, 4.0], 1.0),
+        (1, [3.0, 4.0], 0.0),
+        (2, [6.0, 8.0], 1.0),
+        (3, [0.6, 0.8], 1.0),
         (4, [9.0, 9.0], NAN),
-    )  # fmt: skip
+    )
     sums = clipped_sums(line(2), users, torch.ones(4, dtype=torch.bool), clip=1.0)
     assert torch.allclose(sums["0.weight"], torch.tensor([[-0.6 - 0.3, -0.8 - 0.4]]))
     only = clipped_sums(line(2), users, torch.tensor([False, False, True, False]), clip=0.1)

@@ -114,9 +114,7 @@ def test_the_average_is_judged_and_kept(trainer: Callable[..., Trainer]) -> None
 
 
 def test_sampled_negatives_train_too(trainer: Callable[..., Trainer]) -> None:
-    progress = trainer(
-        replace(PRESET, epochs=6, steps_per_epoch=8, full_softmax=10, negatives=32)
-    ).fit()
+    progress = trainer(replace(PRESET, epochs=6, steps_per_epoch=8, full_softmax=10, negatives=32)).fit()
     assert progress.curve[-1]["items"] < progress.curve[0]["items"] - 0.3
 
 

@@ -25,9 +25,15 @@ from training.network.presets import PRESETS
 SHARDS = 2
 # Without dropout, which draws from each process's own generator.
 PRESET = replace(
-    PRESETS["tiny"], dropout=0.0, epochs=1, steps_per_epoch=4, batch=30, accumulate=2, average=0.5,
+    PRESETS["tiny"],
+    dropout=0.0,
+    epochs=1,
+    steps_per_epoch=4,
+    batch=30,
+    accumulate=2,
+    average=0.5,
     adversarial=0.05,
-)  # fmt: skip
+)
 
 
 def main(out: Path) -> None:

@@ -43,9 +43,13 @@ def untrained(**preset: object) -> TrainedModel:
     torch.manual_seed(0)
     known = build_catalogue(embeddings(ITEMS)).item_ids
     shape = Shape.of(
-        PRESETS["tiny"], text_width=8, ids=len(known), platforms=1, features=len(FEATURES),
+        PRESETS["tiny"],
+        text_width=8,
+        ids=len(known),
+        platforms=1,
+        features=len(FEATURES),
         heads=len(HEADS),
-    )  # fmt: skip
+    )
     return TrainedModel(
         InterestModel(shape).eval(),
         Vocabulary(known, np.ones(len(known), dtype=np.int64)),
@@ -94,9 +98,15 @@ class Refreshes:
             new = [event(f"shop:{item:03d}", "view", DAY, hour) for item in items]
             events = [*before, *new]
             self.rows[user] = {
-                "ds": DAY, "user_id": user, "platforms": ["shop"], "first_ds": DS,
-                "last_ds": DAY, "events": events, "daily": daily(events), "hour": key,
-            }  # fmt: skip
+                "ds": DAY,
+                "user_id": user,
+                "platforms": ["shop"],
+                "first_ds": DS,
+                "last_ds": DAY,
+                "events": events,
+                "daily": daily(events),
+                "hour": key,
+            }
         refresh = SOUND["intraday_refreshes"] | {"ds": DAY, "hour": key, "run": key, "base_ds": DS}
         self.hours.append(refresh)
         for table, rows in (

@@ -11,9 +11,11 @@ from training.hourly.hour_rows import Older, news
 
 DAY = shift(DS, 1)
 HOUR = f"{DAY}T10"
-OLD, FIRST, SECOND = event("shop:001", "view", DS), event("shop:002", "view", DAY, 9), event(
-    "shop:003", "view", DAY, 10
-)  # fmt: skip
+OLD, FIRST, SECOND = (
+    event("shop:001", "view", DS),
+    event("shop:002", "view", DAY, 9),
+    event("shop:003", "view", DAY, 10),
+)
 
 
 def rows(**users: list[dict]) -> pa.Table:
@@ -37,8 +39,9 @@ def test_new_is_what_landed_since_the_night_and_no_refresh_had_seen() -> None:
     seen = rows(u1=[OLD, FIRST], u3=[OLD, FIRST])
     first, second = news(after, seen, DS, HOUR).to_pylist()
     assert (items(first, "events"), items(first, "future")) == (
-        ["shop:001", "shop:002"], ["shop:003"],
-    )  # fmt: skip
+        ["shop:001", "shop:002"],
+        ["shop:003"],
+    )
     assert (items(second, "events"), items(second, "future")) == ([], ["shop:002"])  # a new user
 
 

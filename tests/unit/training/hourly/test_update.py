@@ -43,19 +43,14 @@ def learned(model: TrainedModel, older: Older, catalogue: Catalogue, *parts: str
     return candidate(model, rows, rows, catalogue, plan)
 
 
-def test_biases_learn_and_the_vectors_of_users_stay_what_they_are(
-    older: Older, catalogue: Catalogue
-) -> None:
+def test_biases_learn_and_the_vectors_of_users_stay_what_they_are(older: Older, catalogue: Catalogue) -> None:
     model = untrained()
     before = {name: w.clone() for name, w in model.model.state_dict().items()}
     after = learned(model, older, catalogue, "bias")
     assert moved(model, after) == {"bias.weight"}
     assert all(torch.equal(w, before[name]) for name, w in model.model.state_dict().items())
     rows = np.arange(5)
-    vectors = [
-        m.user_vectors(older.held.past, rows, catalogue, m.item_vectors(catalogue)[0])
-        for m in (model, after)
-    ]
+    vectors = [m.user_vectors(older.held.past, rows, catalogue, m.item_vectors(catalogue)[0]) for m in (model, after)]
     assert torch.equal(*vectors)
     change = (after.model.bias.weight - model.model.bias.weight).abs()
     assert 0 < change.max() <= Steps().most + 1e-6
@@ -72,9 +67,7 @@ def test_heads_learn_from_complete_labels_alone(older: Older, catalogue: Catalog
     assert moved(model, learned(model, none, catalogue, "heads")) == set()
 
 
-def test_low_rank_updates_where_the_champion_was_tuned_so(
-    older: Older, catalogue: Catalogue
-) -> None:
+def test_low_rank_updates_where_the_champion_was_tuned_so(older: Older, catalogue: Catalogue) -> None:
     model = untrained(tuning="lora", rank=2, reads_text=True)
     assert moving(model, ("bias", "lora", "heads")) == ("bias", "lora", "heads")
     found = moved(model, learned(model, older, catalogue, "lora"))
@@ -121,19 +114,27 @@ class Told:
 def test_answers_by_hand(older: Older, monkeypatch: pytest.MonkeyPatch) -> None:
     small = build_catalogue(embeddings(2))
     both = replace(
-        small, item_ids=small.item_ids.take([0, 1, 0, 1]), platforms=("a", "b"),
-        platform=np.array([0, 0, 1, 1]), first_day=np.array([0, 0, 0, 9]),
-    )  # fmt: skip
+        small,
+        item_ids=small.item_ids.take([0, 1, 0, 1]),
+        platforms=("a", "b"),
+        platform=np.array([0, 0, 1, 1]),
+        first_day=np.array([0, 0, 0, 9]),
+    )
     future = replace(
-        older.held.future, offsets=np.array([0, 3, 4]), item=np.array([0, 2, 2, 3]),
+        older.held.future,
+        offsets=np.array([0, 3, 4]),
+        item=np.array([0, 2, 2, 3]),
         kind=np.ones(4, int),
-    )  # fmt: skip
+    )
     examples = Examples(
         **{
-            **vars(older.held), "users": older.held.users[:2], "as_of": np.array([5, 5]),
-            "future": future, "labels": np.array([[1.0, np.nan], [np.nan, np.nan]]),
+            **vars(older.held),
+            "users": older.held.users[:2],
+            "as_of": np.array([5, 5]),
+            "future": future,
+            "labels": np.array([[1.0, np.nan], [np.nan, np.nan]]),
         }
-    )  # fmt: skip
+    )
     found = quality(Told(), examples, both, np.array([0.0, 0.0, -1.0, 0.0], np.float32))
     # User 0: item 0 beside 1 on platform a; item 2 alone on b, since item 3 is not known yet.
     assert found.loss[0] == pytest.approx((np.log1p(np.exp(-1)) + 0) / 2)

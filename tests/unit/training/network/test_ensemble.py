@@ -26,9 +26,7 @@ def answers(model: InterestModel | Ensemble) -> tuple[torch.Tensor, torch.Tensor
     def codes(below: int) -> torch.Tensor:
         return torch.randint(0, below, (ROWS, POSITIONS), generator=draws)
 
-    items, bias = model.item_vectors(
-        torch.randn(ITEMS, 6, generator=draws), torch.arange(ITEMS) % (ITEMS - 1)
-    )
+    items, bias = model.item_vectors(torch.randn(ITEMS, 6, generator=draws), torch.arange(ITEMS) % (ITEMS - 1))
     kinds = codes(2) + 1
     kinds[:, 0] = 0  # before the first event
     inputs = Inputs(codes(ITEMS + 1), kinds, codes(2), codes(4), codes(4))

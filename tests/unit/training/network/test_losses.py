@@ -12,9 +12,14 @@ def test_with_all_candidates_it_is_the_cross_entropy() -> None:
     users, items = torch.randn(5, 3, generator=generator), torch.randn(7, 3, generator=generator)
     bias, target = torch.randn(7, generator=generator), torch.tensor([0, 6, 2, 2, 3])
     found = item_loss(
-        users, items[target], bias[target], items, bias, torch.zeros(7),
+        users,
+        items[target],
+        bias[target],
+        items,
+        bias,
+        torch.zeros(7),
         torch.arange(7).unsqueeze(0) == target.unsqueeze(1),
-    )  # fmt: skip
+    )
     expected = torch.nn.functional.cross_entropy(users @ items.T + bias, target, reduction="none")
     torch.testing.assert_close(found, expected)
 
@@ -23,9 +28,14 @@ def test_sampled_candidates_estimate_the_full_normaliser() -> None:
     # 2 of 4 other items drawn uniformly, so each stands for 2; the target scores exp(0) = 1.
     scores = torch.log(torch.tensor([[2.0], [3.0]]))
     found = item_loss(
-        torch.ones(1, 1), torch.zeros(1, 1), torch.zeros(1), scores, torch.zeros(2),
-        torch.log(torch.tensor([0.5, 0.5])), torch.zeros(1, 2, dtype=torch.bool),
-    )  # fmt: skip
+        torch.ones(1, 1),
+        torch.zeros(1, 1),
+        torch.zeros(1),
+        scores,
+        torch.zeros(2),
+        torch.log(torch.tensor([0.5, 0.5])),
+        torch.zeros(1, 2, dtype=torch.bool),
+    )
     assert found.exp().item() == pytest.approx(1 + 2 * (2 + 3))
 
 

@@ -28,9 +28,13 @@ from training.network.vocabulary import Vocabulary, vocabulary_of
 CPU = torch.device("cpu")
 PRESET = replace(PRESETS["tiny"], epochs=1, steps_per_epoch=6)
 SIZES = {
-    "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "vocab_size": 50, "max_position_embeddings": 40,
-}  # fmt: skip
+    "hidden_size": 24,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "vocab_size": 50,
+    "max_position_embeddings": 40,
+}
 
 
 class Interrupted(Exception):
@@ -43,9 +47,7 @@ def data(shop_home: Settings) -> TrainingData:
 
 
 @pytest.fixture(scope="module")
-def start(
-    shop_home: Settings, data: TrainingData, tmp_path_factory: pytest.TempPathFactory
-) -> TrainedModel:
+def start(shop_home: Settings, data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """A small model that was trained on the shop, as its folder tells it."""
     folder = tmp_path_factory.mktemp("start")
     trainer = build_trainer(data, PRESET, folder / "checkpoints", CPU)
@@ -82,9 +84,13 @@ def vectors(trained: TrainedModel, data: TrainingData) -> torch.Tensor:
 
 @pytest.mark.parametrize("tuning", TUNINGS)
 def test_each_tuning_trains_what_it_says_and_is_saved_whole(
-    tuning: str, start: TrainedModel, trainer: Callable[..., Trainer], data: TrainingData,
-    shop_home: Settings, tmp_path: Path,
-) -> None:  # fmt: skip
+    tuning: str,
+    start: TrainedModel,
+    trainer: Callable[..., Trainer],
+    data: TrainingData,
+    shop_home: Settings,
+    tmp_path: Path,
+) -> None:
     built = trainer(replace(PRESET, tuning=tuning, rank=2), start=start)
     whole = sum(weights.numel() for weights in start.model.parameters())
     inner = sum(weights.numel() for weights in start.model.backbone.parameters())
@@ -108,9 +114,7 @@ def test_each_tuning_trains_what_it_says_and_is_saved_whole(
     assert all(kept) == (tuning in ("frozen", "prefix"))
 
 
-def test_added_weights_change_nothing_before_they_are_trained(
-    start: TrainedModel, data: TrainingData
-) -> None:
+def test_added_weights_change_nothing_before_they_are_trained(start: TrainedModel, data: TrainingData) -> None:
     for tuning in ("full", "lora", "adalora", "ia3"):
         model = new_model(replace(data, start=start), replace(PRESET, tuning=tuning), CPU).eval()
         found = vectors(TrainedModel(model, data.vocabulary, start.card), data)
@@ -136,9 +140,12 @@ def test_ranks_move_to_the_budget_and_survive_an_interruption(
 
 
 def test_a_pretrained_backbone_is_read_in_the_order_of_time(
-    pretrained: Path, trainer: Callable[..., Trainer], data: TrainingData,
-    shop_home: Settings, tmp_path: Path,
-) -> None:  # fmt: skip
+    pretrained: Path,
+    trainer: Callable[..., Trainer],
+    data: TrainingData,
+    shop_home: Settings,
+    tmp_path: Path,
+) -> None:
     preset = replace(PRESET, backbone=str(pretrained), tuning="lora", rank=2)
     built = trainer(preset)
     read = read_pretrained(str(pretrained), preset.events)
@@ -177,9 +184,7 @@ def test_the_future_is_not_seen_through_any_backbone(pretrained: Path, data: Tra
 def test_models_that_cannot_read_events_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"backbone '\./missing': expected a Hugging"):
         read_pretrained("./missing", 8)
-    T5Model(
-        T5Config(d_model=16, d_ff=16, num_layers=1, num_heads=2, vocab_size=10)
-    ).save_pretrained(tmp_path)
+    T5Model(T5Config(d_model=16, d_ff=16, num_layers=1, num_heads=2, vocab_size=10)).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="expected a Hugging Face encoder or decoder"):
         read_pretrained(str(tmp_path), 8)
 
@@ -215,9 +220,7 @@ def test_ids_grow_without_shifting_old_ones(data: TrainingData) -> None:
     assert third.frequency.tolist() == [0, 2, 7, 5]
 
 
-def test_an_earlier_model_goes_on_where_it_was(
-    start: TrainedModel, data: TrainingData, shop_home: Settings
-) -> None:
+def test_an_earlier_model_goes_on_where_it_was(start: TrainedModel, data: TrainingData, shop_home: Settings) -> None:
     """Half of the ids are cut off the earlier model: the others come back as unknown ones."""
     kept = 30
     state = start.model.state_dict()

@@ -15,9 +15,13 @@ DAILY = USER_HISTORY.schema.field("daily").type
 
 def day(ago: int, kind: str, events: int = 1, value: float = 0.0, platform: str = "shop") -> dict:
     return {
-        "arrival_ds": shift(DS, -ago), "platform": platform, "event_type": kind, "events": events,
-        "quantity": float(events), "value": value,
-    }  # fmt: skip
+        "arrival_ds": shift(DS, -ago),
+        "platform": platform,
+        "event_type": kind,
+        "events": events,
+        "quantity": float(events),
+        "value": value,
+    }
 
 
 def of(*users: list[dict]) -> list[dict[str, float]]:
@@ -64,9 +68,7 @@ def test_visits_and_baskets_by_hand() -> None:
 
 
 def test_what_a_single_event_leaves_undefined_is_nan_and_no_user_disturbs_another() -> None:
-    once, nobody, late = of(
-        [day(5, "purchase", value=3.0)], [], [day(340, "purchase"), day(5, "purchase")]
-    )
+    once, nobody, late = of([day(5, "purchase", value=3.0)], [], [day(340, "purchase"), day(5, "purchase")])
     for name in ("purchase_visit_2_ago", "purchase_gap_mean", "purchase_overdue"):
         assert np.isnan(once[name])
     assert once["purchase_decayed_28d"] == pytest.approx(0.5 ** (5 / 28), rel=1e-5)

@@ -100,9 +100,7 @@ def test_inputs_that_are_never_defined_tell_nothing() -> None:
 
 def test_an_input_beyond_what_training_saw_counts_as_the_nearest() -> None:
     scale = Scale.of(np.array([[0.0], [2.0], [np.nan]], np.float32))
-    assert scale.apply(np.array([[2.0], [50.0]]))[:, 0].tolist() == pytest.approx(
-        [1.2247] * 2, rel=1e-3
-    )
+    assert scale.apply(np.array([[2.0], [50.0]]))[:, 0].tolist() == pytest.approx([1.2247] * 2, rel=1e-3)
 
 
 def test_privacy_leaves_the_transformer_alone() -> None:

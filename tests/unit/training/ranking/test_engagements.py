@@ -55,18 +55,14 @@ def test_means_leave_out_what_is_unknown() -> None:
     assert found[0] == 2.0 and np.isnan(found[1:]).all()
 
 
-events = st.lists(
-    st.tuples(st.integers(0, 5), st.integers(0, ITEMS - 1), st.integers(0, 40)), max_size=40
-)
+events = st.lists(st.tuples(st.integers(0, 5), st.integers(0, ITEMS - 1), st.integers(0, 40)), max_size=40)
 
 
 @given(events, st.integers(0, 6))
 def test_shares_of_users_merge_to_the_whole(found: list[tuple[int, int, int]], cut: int) -> None:
     history = past(found, users=6)
     whole = engagements(history, np.arange(6), AS_OF, ITEMS)
-    shares = [
-        engagements(history, rows, AS_OF, ITEMS) for rows in (np.arange(cut), np.arange(cut, 6))
-    ]
+    shares = [engagements(history, rows, AS_OF, ITEMS) for rows in (np.arange(cut), np.arange(cut, 6))]
     both = merged(shares, ITEMS)
     assert both.users == 6
     for name in ("row", "item", "age"):
@@ -74,9 +70,7 @@ def test_shares_of_users_merge_to_the_whole(found: list[tuple[int, int, int]], c
 
 
 @given(events, st.sets(st.integers(0, 5)))
-def test_some_users_within_are_those_users_alone(
-    found: list[tuple[int, int, int]], chosen: set[int]
-) -> None:
+def test_some_users_within_are_those_users_alone(found: list[tuple[int, int, int]], chosen: set[int]) -> None:
     history, rows = past(found, users=6), np.array(sorted(chosen), dtype=int)
     everything = np.ones(ITEMS, dtype=bool)
     inside = engagements(history, np.arange(6), AS_OF, ITEMS).within(rows, everything)

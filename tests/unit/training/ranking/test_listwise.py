@@ -48,8 +48,5 @@ def test_a_fit_depends_on_its_seed_alone_and_does_not_lose_to_its_start() -> Non
     blend, again = (fit_blend(rows, start, EFFORT, 3) for _ in range(2))
     with torch.inference_mode():
         assert torch.equal(blend(later.x), again(later.x))
-        loss = [
-            float(listwise_loss(b(later.x), later.group, later.hit, later.count, 0.0))
-            for b in (start, blend)
-        ]
+        loss = [float(listwise_loss(b(later.x), later.group, later.hit, later.count, 0.0)) for b in (start, blend)]
     assert loss[1] < loss[0] + 0.05

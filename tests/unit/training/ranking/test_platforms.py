@@ -110,6 +110,4 @@ def test_blends_come_back_from_their_file(tmp_path: Path) -> None:
 def test_blends_of_other_features_are_refused() -> None:
     made = plain_rankers([*feature_names(), "moon"])
     with pytest.raises(ModelError, match=r"found \d+ \(moon\).*train again"):
-        Rankers({(ANY, "next_items"): made.of(ANY, "next_items")}, made.features).check(
-            feature_names()
-        )
+        Rankers({(ANY, "next_items"): made.of(ANY, "next_items")}, made.features).check(feature_names())

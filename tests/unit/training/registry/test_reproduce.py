@@ -57,15 +57,11 @@ def run_id(home: Settings) -> str:
     return needed_run(open_client(home), "first", DS)
 
 
-def test_the_same_figures_are_reached(
-    home: Settings, run_id: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_figures_are_reached(home: Settings, run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     call(reproduce, run_id, "--tolerance", "1e-9")
     assert f"run {run_id}: run " in capsys.readouterr().out
     client = open_client(home)
-    found = client.search_runs(
-        [client.get_run(run_id).info.experiment_id], f"tags.`tidemark.reproduces` = '{run_id}'"
-    )
+    found = client.search_runs([client.get_run(run_id).info.experiment_id], f"tags.`tidemark.reproduces` = '{run_id}'")
     assert len(found) == 1
     # Done again to be compared, not to be published.
     assert aliased(client, CHALLENGER) == "1"
@@ -90,9 +86,7 @@ def test_the_recipe_is_read_back(home: Settings, run_id: str) -> None:
     assert set(origin.pins) == {"training_examples", "item_embeddings", "items"}
 
 
-def test_what_cannot_be_done_again_is_refused(
-    home: Settings, run_id: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_done_again_is_refused(home: Settings, run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     client = open_client(home)
     with pytest.raises(ModelError, match="expected a run with id 'nobody', found none"):
         call(reproduce, "nobody")
@@ -103,9 +97,7 @@ def test_what_cannot_be_done_again_is_refused(
     kept = client.get_run(run_id).data.tags
     client.set_tag(run_id, "tidemark.snapshot.items", "12345")
     client.set_tag(run_id, "tidemark.requirements", "older")
-    with pytest.raises(
-        NotPublishedError, match="items: expected snapshot 12345, which has expired"
-    ):
+    with pytest.raises(NotPublishedError, match="items: expected snapshot 12345, which has expired"):
         call(reproduce, run_id)
     assert "warning: another requirements.txt: older then" in capsys.readouterr().err
     for name in ("tidemark.snapshot.items", "tidemark.requirements"):
@@ -121,9 +113,7 @@ def test_a_private_run_is_refused(home: Settings, run_id: str) -> None:
         check_inputs(home, private)
 
 
-def test_the_same_processes_are_started(
-    home: Settings, run_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_processes_are_started(home: Settings, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
 
     def remember(command: list[str], env: dict[str, str], check: bool) -> SimpleNamespace:

@@ -11,8 +11,7 @@ def test_runs_by_their_inputs(home: Settings) -> None:
     client = open_client(home)
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     for name, snapshot in (("held", 1), ("free", 2), ("gone", 3)):
-        tags = {"tidemark.snapshot.training_examples": str(snapshot),
-                "tidemark.snapshot.items": "9", DS_TAG: name}  # fmt: skip
+        tags = {"tidemark.snapshot.training_examples": str(snapshot), "tidemark.snapshot.items": "9", DS_TAG: name}
         client.create_run(experiment, tags=tags)
     held, kept = {"training_examples": [1]}, {"training_examples": [1, 2]}
     found = {run["ds"]: run["evidence"] for run in trained_on(home, held, kept)}

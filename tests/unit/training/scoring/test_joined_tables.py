@@ -20,7 +20,7 @@ from tests.unit.training.factory import (
     publish_users,
     user_id,
     vouch,
-)  # fmt: skip
+)
 from tests.unit.training.known_users import interests, signals
 from tests.unit.training.scoring.test_scoring import history, model
 from training.data.catalogue import build_catalogue
@@ -53,9 +53,7 @@ def test_columns_are_declared_once() -> None:
             if column.name not in ("ds", "user_id"):
                 mine = USER_FEATURES.column(column.name)
                 assert mine.since == "1.1"
-                assert (mine.type, mine.meaning, mine.nulls) == (
-                    column.type, column.meaning, column.nulls
-                )  # fmt: skip
+                assert (mine.type, mine.meaning, mine.nulls) == (column.type, column.meaning, column.nulls)
     names = [column.name for column in USER_FEATURES.columns]
     assert len(set(names)) == len(names)
 
@@ -86,13 +84,12 @@ def test_every_user_gets_its_own_row_of_each_table(
 def test_what_is_scored_passes_the_audit(home: Settings, folder: Path) -> None:
     """Users known well, by one event, by a search, by returns, and by items nobody knows."""
     lives = [
-        [event(f"shop:{n:03d}", "purchase", shift(DS, -n), hour=h) for n in range(9, 0, -1)
-         for h in (9, 10)],
+        [event(f"shop:{n:03d}", "purchase", shift(DS, -n), hour=h) for n in range(9, 0, -1) for h in (9, 10)],
         [event("shop:001", "view", DS)],
         [event(None, "search", DS)],
         [event("shop:002", "return", DS)],
         [event("shop:999", "purchase", DS)],
-    ]  # fmt: skip
+    ]
     publish_users(home, history(*[(["shop"], life) for life in lives]))
     score_bucket.score_bucket(home, DS, "n", Bucket(0, 1), "1", folder)
     receipt = audit(home, USER_FEATURES, "n")
@@ -120,9 +117,7 @@ def test_no_user_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(("number", "of", "users"), [(0, 1, 0), (1, 2, 1), (0, 3, 7), (2, 3, 100)])
-def test_shares_make_up_their_bucket(
-    number: int, of: int, users: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shares_make_up_their_bucket(number: int, of: int, users: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(score_bucket, "SHARE_USERS", 2)
     ids = pa.array([user_id(n) for n in range(200)])
     rows = pa.RecordBatch.from_arrays([ids], ["user_id"])

@@ -38,8 +38,16 @@ def told(row: dict, **expected: object) -> None:
 
 def test_one_event(found: Predictor) -> None:
     row = scored(found, history((["shop"], [event("shop:001", "view", DS, price=3.0)])))
-    told(row, events_7d=1, views_28d=1, purchases_365d=0, spend_365d=0, recency_days=0,
-         cold_start="few_events", embedding_drift=None)  # fmt: skip
+    told(
+        row,
+        events_7d=1,
+        views_28d=1,
+        purchases_365d=0,
+        spend_365d=0,
+        recency_days=0,
+        cold_start="few_events",
+        embedding_drift=None,
+    )
 
 
 def test_a_million_events(found: Predictor) -> None:
@@ -48,23 +56,42 @@ def test_a_million_events(found: Predictor) -> None:
     users = history((["shop"], sorted(listed, key=lambda entry: entry["event_time"])))
     (row,) = users.to_pylist()
     row["daily"][0] |= {"events": MILLION, "quantity": 1e6, "value": 5e6}
-    told(scored(found, pa.Table.from_pylist([row], schema=users.schema)),
-         events_7d=MILLION, views_28d=MILLION, events_365d=MILLION, recency_days=0, cold_start=None,
-         embedding_drift=None)  # fmt: skip
+    told(
+        scored(found, pa.Table.from_pylist([row], schema=users.schema)),
+        events_7d=MILLION,
+        views_28d=MILLION,
+        events_365d=MILLION,
+        recency_days=0,
+        cold_start=None,
+        embedding_drift=None,
+    )
 
 
 def test_only_returns(found: Predictor) -> None:
     events = [event(f"shop:{n:03d}", "return", shift(DS, -n)) for n in (9, 3, 0)]
-    told(scored(found, history((["shop"], events))),
-         events_7d=2, returns_28d=3, purchases_365d=0, spend_365d=0,
-         cold_start="no_engagement", is_cold_start=False)  # fmt: skip
+    told(
+        scored(found, history((["shop"], events))),
+        events_7d=2,
+        returns_28d=3,
+        purchases_365d=0,
+        spend_365d=0,
+        cold_start="no_engagement",
+        is_cold_start=False,
+    )
 
 
 def test_all_events_at_one_instant(found: Predictor) -> None:
     kinds = ("view", "view", "cart", "favorite", "purchase")
-    told(scored(found, history((["shop"], [event("shop:001", kind, DS) for kind in kinds]))),
-         events_7d=5, views_28d=2, purchases_28d=1, spend_28d=5.0, active_days_28d=1,
-         recency_days=0, cold_start=None)  # fmt: skip
+    told(
+        scored(found, history((["shop"], [event("shop:001", kind, DS) for kind in kinds]))),
+        events_7d=5,
+        views_28d=2,
+        purchases_28d=1,
+        spend_28d=5.0,
+        active_days_28d=1,
+        recency_days=0,
+        cold_start=None,
+    )
 
 
 def test_one_item_of_one_topic_day_after_day(found: Predictor) -> None:
@@ -80,5 +107,4 @@ def test_a_night_without_any_event(found: Predictor) -> None:
     users = history((["shop"], [week_ago, event("shop:002", "view", DS)]))
     before, after = (scored(found, users, ds) for ds in (DS, NEXT))
     told(before, events_7d=2, events_28d=2, recency_days=0)
-    told(after, ds=NEXT, events_7d=1, events_28d=2, recency_days=1, spend_28d=5.0,
-         embedding=before["embedding"])  # fmt: skip
+    told(after, ds=NEXT, events_7d=1, events_28d=2, recency_days=1, spend_28d=5.0, embedding=before["embedding"])

@@ -27,7 +27,7 @@ from tests.unit.training.factory import (
     publish_users,
     user_id,
     vouch,
-)  # fmt: skip
+)
 from tests.unit.training.known_users import interests, signals
 from tests.unit.training.scoring.test_scoring import model
 from training.data.catalogue import build_catalogue
@@ -47,8 +47,11 @@ def life(number: int) -> list[dict]:
     if number == NEW:
         return []
     days = [(k, shift(DS, -1 - 3 * k - number)) for k in range(3, -1, -1)]
-    return [event(f"shop:{4 * k + number % 4:03d}", kind, ds, hour)
-            for k, ds in days for hour, kind in ((9, "view"), (10, "purchase"))]  # fmt: skip
+    return [
+        event(f"shop:{4 * k + number % 4:03d}", kind, ds, hour)
+        for k, ds in days
+        for hour, kind in ((9, "view"), (10, "purchase"))
+    ]
 
 
 def today(number: int) -> list[dict]:
@@ -59,12 +62,17 @@ def histories(users: dict[int, list[dict]], ds: str, hour: str = "") -> pa.Table
     """Rows of user_history, or of user_history_intraday where there is an hour."""
     rows = [
         {
-            "ds": ds, "user_id": user_id(number), "platforms": ["shop"],
-            "first_ds": min(e["arrival_ds"] for e in events), "events": events,
-            "last_ds": max(e["arrival_ds"] for e in events), "daily": daily(events), "hour": hour,
+            "ds": ds,
+            "user_id": user_id(number),
+            "platforms": ["shop"],
+            "first_ds": min(e["arrival_ds"] for e in events),
+            "events": events,
+            "last_ds": max(e["arrival_ds"] for e in events),
+            "daily": daily(events),
+            "hour": hour,
         }
         for number, events in users.items()
-    ]  # fmt: skip
+    ]
     table = USER_HISTORY_INTRADAY if hour else table_named("user_history")
     return pa.Table.from_pylist(rows, schema=table.schema)
 
@@ -112,8 +120,7 @@ def refresh(settings: Settings, hour: str, touched: list[int], kept: list[int], 
     """What the job before stages and publishes: rows of the touched users, others as they were."""
     rows = histories({n: [*life(n), *today(n)] for n in touched}, DS, hour)
     others = histories({n: [*life(n), *today(n)] for n in kept}, DS, TEN)
-    facts = {"base_ds": BASE, "files": [], "base_published_at": None, "first_landed_at": None,
-             "last_landed_at": None}  # fmt: skip
+    facts = {"base_ds": BASE, "files": [], "base_published_at": None, "first_landed_at": None, "last_landed_at": None}
     both = pa.concat_tables([others, rows])
     stage_day(settings, "user_history_intraday", both, run, refresh=facts)
     vouch(settings, "user_history_intraday", run)
@@ -133,8 +140,9 @@ def test_it_agrees_with_the_night(shop: Settings, tmp_path: Path) -> None:
     lives = {n: [*life(n), *(today(n) if n in touched else [])] for n in range(USERS + 1)}
     publish_users(shop, histories(lives, DS), run="night")
     score_bucket(shop, DS, "night", Bucket(0, 1), "1", tmp_path / "model")
-    night, ours = (staged(shop, name, run) for name, run in
-                   (("user_features", "night"), ("user_features_intraday", "r")))  # fmt: skip
+    night, ours = (
+        staged(shop, name, run) for name, run in (("user_features", "night"), ("user_features_intraday", "r"))
+    )
     assert sorted(ours) == sorted(user_id(n) for n in touched)
     for user, row in ours.items():
         assert (row.pop("hour"), row.pop("base_ds")) == (TEN, BASE)

@@ -34,11 +34,16 @@ def history(*users: tuple[list[str], list[dict]]) -> pa.Table:
     """Rows of user_history from (platforms, events)."""
     rows = [
         {
-            "ds": DS, "user_id": user_id(number), "platforms": platforms, "first_ds": DS,
-            "last_ds": DS, "events": events, "daily": daily(events, platforms[0]),
+            "ds": DS,
+            "user_id": user_id(number),
+            "platforms": platforms,
+            "first_ds": DS,
+            "last_ds": DS,
+            "events": events,
+            "daily": daily(events, platforms[0]),
         }
         for number, (platforms, events) in enumerate(users)
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=USER_HISTORY.schema)
 
 
@@ -46,16 +51,23 @@ def model(known: pa.Array, platforms: list[str], encoder: str = "made up") -> Tr
     """Untrained weights with everything around them that scoring needs."""
     torch.manual_seed(0)
     shape = Shape.of(
-        PRESETS["tiny"], text_width=8, ids=len(known), platforms=len(platforms),
-        features=len(FEATURES), heads=len(HEADS),
-    )  # fmt: skip
+        PRESETS["tiny"],
+        text_width=8,
+        ids=len(known),
+        platforms=len(platforms),
+        features=len(FEATURES),
+        heads=len(HEADS),
+    )
     card = Card(DS, "r", {}, shape.as_dict(), encoder, platforms, {})
     vocabulary = Vocabulary(known, np.ones(len(known), dtype=np.int64))
     rankers = plain_rankers(feature_names())
     return TrainedModel(
-        InterestModel(shape).eval(), vocabulary, card, fitted_rankers=rankers,
+        InterestModel(shape).eval(),
+        vocabulary,
+        card,
+        fitted_rankers=rankers,
         fitted_propensities=plain_propensities(),
-    )  # fmt: skip
+    )
 
 
 def crowd(catalogue: Catalogue) -> Engagements:
@@ -143,12 +155,7 @@ def test_all_event_types_and_missing_prices_are_read(shop: Catalogue) -> None:
 
 
 def test_scores_do_not_depend_on_who_else_is_scored(shop: Catalogue) -> None:
-    users = history(
-        *[
-            (["shop"], [event(f"shop:{n:03d}", "view", DS, h) for h in range(n + 1)])
-            for n in range(9)
-        ]
-    )
+    users = history(*[(["shop"], [event(f"shop:{n:03d}", "view", DS, h) for h in range(n + 1)]) for n in range(9)])
     together = score_users(users, DS, "1", predictor(shop)).to_pylist()
     for place in (0, 4, 8):
         alone = score_users(users.slice(place, 1), DS, "1", predictor(shop)).to_pylist()[0]

@@ -35,11 +35,16 @@ class CountingEncoder:
 def items(titles: list[str | None], ds: str = DS) -> pa.Table:
     rows = [
         {
-            "ds": ds, "item_id": f"shop:{n}", "platform": "shop", "title": title,
-            "category": "Home" if n % 2 else None, "first_ds": DS, "updated_ds": DS,
+            "ds": ds,
+            "item_id": f"shop:{n}",
+            "platform": "shop",
+            "title": title,
+            "category": "Home" if n % 2 else None,
+            "first_ds": DS,
+            "updated_ds": DS,
         }
         for n, title in enumerate(titles)
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=ITEMS.schema)
 
 

@@ -14,9 +14,7 @@ from training.encode_items import encode
 from training.texts.encoders import FittedEncoder, fit, keep, kept, open_encoder, publish_with
 
 COLORS, THINGS = ("red", "blue", "green", "white"), ("mug", "lamp", "scarf", "drill", "kettle")
-TEXTS = [
-    f"{color} {thing} {extra}" for color in COLORS for thing in THINGS for extra in ("", "set")
-]
+TEXTS = [f"{color} {thing} {extra}" for color in COLORS for thing in THINGS for extra in ("", "set")]
 
 
 @pytest.fixture(scope="module", params=["tfidf", "word2vec"])

@@ -20,7 +20,7 @@ from tests.unit.training.factory import (
     item_rows,
     publish_day,
     user_id,
-)  # fmt: skip
+)
 from training.data.catalogue import Catalogue, build_catalogue
 from training.data.users import to_examples
 from training.fitting.data import TrainingData, load_training_data
@@ -84,9 +84,7 @@ def test_a_text_is_encoded_once_and_kept(texts: EventTexts, tmp_path: Path) -> N
         other.vectors(["cab"])
 
 
-def test_the_newest_vectors_are_kept(
-    texts: EventTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_newest_vectors_are_kept(texts: EventTexts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_texts, "MOST", 3)
     texts.vectors(["a", "b"])
     texts.vectors(["c", "d"])
@@ -128,9 +126,7 @@ def test_a_query_changes_the_user_and_a_review_adds_to_its_item(catalogue: Catal
         items, _ = model.item_vectors(torch.from_numpy(catalogue.text), torch.zeros(40, dtype=int))
         vectors.append(model.events(inputs, items)[0].detach())
     review, query = vectors[0] - vectors[1], vectors[0] - vectors[2]
-    assert torch.allclose(
-        review[2], model.text(torch.from_numpy(Alphabet().encode(["cab"])))[0], atol=1e-6
-    )
+    assert torch.allclose(review[2], model.text(torch.from_numpy(Alphabet().encode(["cab"])))[0], atol=1e-6)
     assert (review[[0, 1, 3, 4]] == 0).all()
     assert (query[[0, 2, 3, 4]] == 0).all()
     assert query[1].abs().max() > 0.1
@@ -145,14 +141,11 @@ def talkative(home: Settings, texts: EventTexts) -> TrainingData:
             entry
             for found in row["events"]
             for entry in (
-                event(None, "search", found["arrival_ds"], 9)
-                | {"text": "abc"[: len(row["events"])]},
+                event(None, "search", found["arrival_ds"], 9) | {"text": "abc"[: len(row["events"])]},
                 found,
             )
         ]
-    publish_day(
-        home, "training_examples", pa.Table.from_pylist(rows, schema=TRAINING_EXAMPLES.schema)
-    )
+    publish_day(home, "training_examples", pa.Table.from_pylist(rows, schema=TRAINING_EXAMPLES.schema))
     publish_day(home, "item_embeddings", embeddings(40))
     publish_day(home, "items", item_rows(40))
     data = load_training_data(home, DS, CPU)

@@ -65,23 +65,34 @@ def items(*rows: tuple[str, str | None, str | None]) -> pa.Table:
     return pa.Table.from_pylist(
         [
             {
-                "ds": DS, "item_id": f"shop:{name}", "platform": "shop", "title": title,
-                "image_path": picture, "first_ds": DS, "updated_ds": DS,
+                "ds": DS,
+                "item_id": f"shop:{name}",
+                "platform": "shop",
+                "title": title,
+                "image_path": picture,
+                "first_ds": DS,
+                "updated_ds": DS,
             }
             for name, title, picture in rows
         ],
         schema=ITEMS.schema,
-    )  # fmt: skip
+    )
 
 
 def test_text_and_picture_stand_side_by_side(joint: JointEncoder) -> None:
     table, fresh = embed_items(
         items(
-            ("both", "aab", "red.png"), ("text", "aab", None), ("gone", "aab", "missing.png"),
-            ("picture", None, "red.png"), ("twin", "aab", "again.png"), ("blue", "aab", "blue.png"),
+            ("both", "aab", "red.png"),
+            ("text", "aab", None),
+            ("gone", "aab", "missing.png"),
+            ("picture", None, "red.png"),
+            ("twin", "aab", "again.png"),
+            ("blue", "aab", "blue.png"),
         ),
-        {}, DS, joint,
-    )  # fmt: skip
+        {},
+        DS,
+        joint,
+    )
     rows = {row["item_id"].removeprefix("shop:"): row for row in table.to_pylist()}
     vectors = {name: np.array(row["embedding"]) for name, row in rows.items()}
     assert fresh == 4  # the twin has the bytes of the first; a missing file is no picture
@@ -97,9 +108,7 @@ def test_text_and_picture_stand_side_by_side(joint: JointEncoder) -> None:
     assert joint.version == catalogue.encoder
 
 
-def test_a_picture_is_encoded_again_when_its_bytes_change(
-    joint: JointEncoder, landing: Path
-) -> None:
+def test_a_picture_is_encoded_again_when_its_bytes_change(joint: JointEncoder, landing: Path) -> None:
     shop = items(("mug", "a", "red.png"), ("cup", "b", "blue.png"))
     table, _ = embed_items(shop, {}, DS, joint)
     known = known_vectors(table, joint.version)
@@ -119,9 +128,7 @@ def test_company_changes_no_bit(joint: JointEncoder) -> None:
     assert np.array_equal(together[43], alone[0])
 
 
-def test_what_is_no_picture_is_named_and_paths_stay_below_landing(
-    joint: JointEncoder, landing: Path
-) -> None:
+def test_what_is_no_picture_is_named_and_paths_stay_below_landing(joint: JointEncoder, landing: Path) -> None:
     (landing / "broken.png").write_bytes(b"no picture")
     with pytest.raises(LandingError, match=r"broken\.png: expected a picture, found"):
         embed_items(items(("mug", "a", "broken.png")), {}, DS, joint)

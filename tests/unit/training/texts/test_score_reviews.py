@@ -26,17 +26,22 @@ USER = "0123456789abcdef0123456789abcdef"
 
 def review(number: int, text: str | None, rating: float | None, ds: str = DS) -> dict:
     return {
-        "ds": ds, "platform": "shop", "event_id": ID[number], "user_id": USER,
-        "item_id": "shop:1", "event_type": "review", "arrival_ds": ds, "text": text,
-        "rating": rating, "event_time": np.datetime64(ds).astype("datetime64[us]").item(),
-    }  # fmt: skip
+        "ds": ds,
+        "platform": "shop",
+        "event_id": ID[number],
+        "user_id": USER,
+        "item_id": "shop:1",
+        "event_type": "review",
+        "arrival_ds": ds,
+        "text": text,
+        "rating": rating,
+        "event_time": np.datetime64(ds).astype("datetime64[us]").item(),
+    }
 
 
 def rated(number: int) -> list[dict]:
     """As many good reviews as bad ones, in four scripts, each text a little different."""
-    return [
-        review(n, f"{(BAD, GOOD)[n % 2][n // 2 % 4]} {n}", 1.0 + 4 * (n % 2)) for n in range(number)
-    ]
+    return [review(n, f"{(BAD, GOOD)[n % 2][n // 2 % 4]} {n}", 1.0 + 4 * (n % 2)) for n in range(number)]
 
 
 def scored(home: Settings, rows: list[dict], ds: str = DS) -> dict[int, float]:
@@ -80,9 +85,15 @@ def test_later_reviews_are_foretold() -> None:
 
 @pytest.mark.parametrize(
     ("ratings", "expected"),
-    [((1.0, 3.0, 5.0), [-1.0, 0.0, 1.0]), ((0.0, 10.0), [-1.0, 1.0]), ((5.5, 10.0), [0.0, 1.0]),
-     ((4.0, 5.0), [0.5, 1.0]), ((50.5, 100.0), [0.0, 1.0]), ((float("nan"), 5.0), [1.0])],
-)  # fmt: skip
+    [
+        ((1.0, 3.0, 5.0), [-1.0, 0.0, 1.0]),
+        ((0.0, 10.0), [-1.0, 1.0]),
+        ((5.5, 10.0), [0.0, 1.0]),
+        ((4.0, 5.0), [0.5, 1.0]),
+        ((50.5, 100.0), [0.0, 1.0]),
+        ((float("nan"), 5.0), [1.0]),
+    ],
+)
 def test_scales(ratings: tuple[float, ...], expected: list[float]) -> None:
     rows = pl.DataFrame([review(n, "a", rating) for n, rating in enumerate(ratings)])
     assert on_scale(rows)["target"].sort().to_list() == expected

@@ -16,14 +16,11 @@ class Town:
         self.last: tuple | None = None
         self.reason = ""
 
-    def night(
-        self, ds: str, axes: dict[str, int], noise: float = 0.1, encoder: str = "made up"
-    ) -> dict[str, str]:
+    def night(self, ds: str, axes: dict[str, int], noise: float = 0.1, encoder: str = "made up") -> dict[str, str]:
         """Item to topic of the night, after `rows` was set to its rows of `topics`."""
         ids = sorted(axes)
         vectors = around([axes[item] for item in ids], noise)
-        items = day_items([f"thing{axes[item]} {item}" for item in ids], vectors, ids,
-                          encoder=encoder)  # fmt: skip
+        items = day_items([f"thing{axes[item]} {item}" for item in ids], vectors, ids, encoder=encoder)
         past = earlier(*self.last, items) if self.last else Earlier.none(items)
         placed = place_items(items, vectors, past, ds, self.topics)
         topics, found = both_tables(items, vectors, past, placed, ds)
@@ -41,10 +38,7 @@ class Town:
 def kinds(**sizes: int) -> dict[str, int]:
     """`kinds(a=3, b=2)`: items shop:a00, shop:a01, ...; kind a lies on axis 0, b on axis 1, ..."""
     assert len(sizes) <= WIDTH
-    return {
-        f"shop:{kind}{n:02d}": "abcdefghijkl".index(kind)
-        for kind, size in sizes.items() for n in range(size)
-    }  # fmt: skip
+    return {f"shop:{kind}{n:02d}": "abcdefghijkl".index(kind) for kind, size in sizes.items() for n in range(size)}
 
 
 def of_kind(found: dict[str, str], kind: str) -> str:

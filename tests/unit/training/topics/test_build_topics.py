@@ -101,16 +101,25 @@ def test_titles_of_any_kind_and_none(home: Settings) -> None:
     vectors = embeddings(len(SHOP)).to_pylist()
     for row, title in zip(vectors, SHOP, strict=True):
         row["text_hash"] = text_hash(title or "")
-    publish_inputs(home, DS, pa.Table.from_pylist(rows, schema=ITEMS.schema),
-                   pa.Table.from_pylist(vectors, schema=ITEM_EMBEDDINGS.schema))  # fmt: skip
+    publish_inputs(
+        home,
+        DS,
+        pa.Table.from_pylist(rows, schema=ITEMS.schema),
+        pa.Table.from_pylist(vectors, schema=ITEM_EMBEDDINGS.schema),
+    )
     home = home.model_copy(update={"topics": 8})
     topics, items = built(home, DS)
     names = dict(zip(topics["topic_id"].to_pylist(), topics["name"].to_pylist(), strict=True))
     assert [names[topic] for topic in items["topic_id"].to_pylist()] == [
-        "mug · red", "🎂 · 🎉", "瓷茶 · 茶杯 · 陶瓷", "أحمر · مصباح", "מנורת · שולחן",
-        "🎂 · 🎉", "瓷茶 · 茶杯 · 陶瓷",  # no title: by what users turn to beside them
+        "mug · red",
+        "🎂 · 🎉",
+        "瓷茶 · 茶杯 · 陶瓷",
+        "أحمر · مصباح",
+        "מנורת · שולחן",
+        "🎂 · 🎉",
+        "瓷茶 · 茶杯 · 陶瓷",  # no title: by what users turn to beside them
         "topic 5",  # no word
-    ]  # fmt: skip
+    ]
 
 
 def test_a_platform_without_any_text(home: Settings) -> None:
@@ -123,8 +132,9 @@ def test_a_platform_without_any_text(home: Settings) -> None:
     topics, items = built(home.model_copy(update={"topics": 4}), DS)
     labels = items["topic_id"].to_pylist()
     planted = [int(item.partition(":")[2]) % 4 for item in items["item_id"].to_pylist()]
-    pure = sum(max(sum(x == t and y == k for x, y in zip(labels, planted, strict=True))
-                   for k in range(4)) for t in set(labels))  # fmt: skip
+    pure = sum(
+        max(sum(x == t and y == k for x, y in zip(labels, planted, strict=True)) for k in range(4)) for t in set(labels)
+    )
     assert pure >= 76  # users of the shop keep to one topic, so behaviour alone tells it
     assert topics["name"].to_pylist() == [f"topic {n}" for n in range(1, 5)]
 
@@ -150,9 +160,7 @@ def test_a_day_that_is_not_published_is_named(home: Settings) -> None:
         ("2024-06-05", 0, 0.8, 10, "f", "another text encoder"),
     ],
 )
-def test_when_clusters_are_made_anew(
-    ds: str, new: int, mean: float, setting: int, encoder: str, reason: str
-) -> None:
+def test_when_clusters_are_made_anew(ds: str, new: int, mean: float, setting: int, encoder: str, reason: str) -> None:
     items = day_items(["x"] * 100, encoder=encoder)
     living = [{"topic_id": f"t{n:04d}", "encoder": "e"} for n in range(10)]
     label = np.where(np.arange(100) < new, -1, 0)

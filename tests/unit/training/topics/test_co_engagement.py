@@ -16,10 +16,17 @@ IDS = pa.array([f"shop:{n}" for n in range(6)])
 
 def history(lives: list[list[dict]]) -> arrow_dataset.Dataset:
     rows = [
-        {"ds": DS, "user_id": user_id(n), "platforms": ["shop"], "first_ds": DS, "last_ds": DS,
-         "events": events, "daily": daily(events)}
+        {
+            "ds": DS,
+            "user_id": user_id(n),
+            "platforms": ["shop"],
+            "first_ds": DS,
+            "last_ds": DS,
+            "events": events,
+            "daily": daily(events),
+        }
         for n, events in enumerate(lives)
-    ]  # fmt: skip
+    ]
     table = pa.Table.from_pylist(rows, schema=USER_HISTORY.schema)
     return arrow_dataset.dataset(table)
 
@@ -31,8 +38,11 @@ def pairs(lives: list[list[dict]]) -> set[tuple[int, int]]:
 
 
 def test_items_of_one_path_are_neighbours() -> None:
-    one = [event("shop:0", "view", "2024-05-01"), event("shop:1", "purchase", "2024-05-01", 13),
-           event("shop:2", "view", "2024-05-02")]  # fmt: skip
+    one = [
+        event("shop:0", "view", "2024-05-01"),
+        event("shop:1", "purchase", "2024-05-01", 13),
+        event("shop:2", "view", "2024-05-02"),
+    ]
     other = [event("shop:3", "view", "2024-05-01"), event("shop:4", "cart", "2024-05-01")]
     assert pairs([one, other]) == {(0, 1), (0, 2), (1, 2), (3, 4)}
     found = co_engagement(history([one, other]), DS, IDS)
@@ -79,9 +89,12 @@ def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(2)
     drawn = generator.integers((0, 1), (6, 5), size=(30, 8, 2))  # item and day of each event
     lives = [
-        [event(f"shop:{item}", "view", f"2024-05-0{day}", hour) for hour, (item, day) in
-         enumerate(sorted(events.tolist(), key=lambda it: it[1]))] for events in drawn
-    ]  # fmt: skip
+        [
+            event(f"shop:{item}", "view", f"2024-05-0{day}", hour)
+            for hour, (item, day) in enumerate(sorted(events.tolist(), key=lambda it: it[1]))
+        ]
+        for events in drawn
+    ]
     whole = co_engagement(history(lives), DS, IDS)
     monkeypatch.setattr(module, "PAIRS_AT_ONCE", 1)
     assert np.allclose(co_engagement(history(lives), DS, IDS).toarray(), whole.toarray())

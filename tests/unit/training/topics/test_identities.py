@@ -26,13 +26,11 @@ def traced(before: list[int], now: list[int]) -> tuple[dict, dict, dict]:
         # the larger of two that flow together goes on
         ([0, 0, 0, 1, 1], [0, 0, 0, 0, 0], {0: 0}, {}, {1: 0}),
         # items scatter over three clusters that are mostly others': the topic died
-        ([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3], [0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 1, 2],
-         {0: 0, 1: 1, 2: 2}, {}, {}),
+        ([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3], [0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 1, 2], {0: 0, 1: 1, 2: 2}, {}, {}),
         # a third of a topic, together with a stranger's half, is a new topic
-        ([0] * 6 + [1] * 4 + [-1] * 4, [0] * 4 + [1] * 2 + [2] * 4 + [1] * 4,
-         {0: 0, 2: 1}, {}, {}),
+        ([0] * 6 + [1] * 4 + [-1] * 4, [0] * 4 + [1] * 2 + [2] * 4 + [1] * 4, {0: 0, 2: 1}, {}, {}),
     ],
-)  # fmt: skip
+)
 def test_who_is_who(before: list, now: list, kept: dict, split: dict, merged: dict) -> None:
     assert traced(before, now) == (kept, split, merged)
 
@@ -100,9 +98,7 @@ def test_two_topics_that_become_alike_merge() -> None:
     town, axes = Town(topics=3), kinds(a=12, b=6, c=9)
     first = town.night(MONDAY, axes)
     town.topics = 2
-    second = town.night(
-        NEXT_MONDAY, {item: 0 if axis == 1 else axis for item, axis in axes.items()}
-    )
+    second = town.night(NEXT_MONDAY, {item: 0 if axis == 1 else axis for item, axis in axes.items()})
     assert of_kind(second, "a") == of_kind(second, "b") == of_kind(first, "a")
     gone = town.rows[of_kind(first, "b")]
     assert (gone["ended_how"], gone["merged_into"]) == ("merged", of_kind(first, "a"))

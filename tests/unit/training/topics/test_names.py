@@ -52,8 +52,12 @@ def test_topics_without_titles_have_no_words() -> None:
 def test_names_are_unique() -> None:
     words = [["a", "b", "c", "d"], ["a", "b", "c", "e"], ["a", "b", "c"], [], ["a", "b", "c"]]
     assert name_topics(words, [1, 2, 3, 4, 5], {}) == [
-        "a · b · c", "a · b · c · e", "a · b · c 3", "topic 4", "a · b · c 5",
-    ]  # fmt: skip
+        "a · b · c",
+        "a · b · c · e",
+        "a · b · c 3",
+        "topic 4",
+        "a · b · c 5",
+    ]
 
 
 def test_a_kept_name_goes_before_a_new_one() -> None:
@@ -66,5 +70,6 @@ def test_commonest_values_by_number_then_alphabet() -> None:
     categories = ["Tea", "Tea", "Cups", "Art", None, " "]
     items = day_items([None] * 6, categories=categories)
     assert commonest(items, "category", np.array([0, 0, 0, 0, 1, 1]), 2) == [
-        ["Tea", "Art", "Cups"], [],
-    ]  # fmt: skip
+        ["Tea", "Art", "Cups"],
+        [],
+    ]

@@ -58,9 +58,7 @@ def test_thompson_of_betas_is_the_share_of_draws_that_are_best() -> None:
 def test_thompson_of_far_apart_and_of_equal_arms() -> None:
     far = best_of_betas(np.array([[5000.0, 1.0]]), np.array([[1.0, 5000.0]]))
     assert far[0] == pytest.approx([1, 0], abs=1e-9)
-    assert best_of_betas(np.ones((1, 50)), np.ones((1, 50)))[0] == pytest.approx(
-        np.full(50, 0.02), abs=1e-6
-    )
+    assert best_of_betas(np.ones((1, 50)), np.ones((1, 50)))[0] == pytest.approx(np.full(50, 0.02), abs=1e-6)
 
 
 @settings(deadline=None, max_examples=50)
@@ -76,8 +74,7 @@ def test_probabilities_are_a_distribution_above_the_floor(name, arms, floor) -> 
     floored = with_floor(found, floor)
     assert floored.sum() == pytest.approx(1)
     assert floored.min() >= floor * (1 - 1e-9)
-    assert (found == probabilities(Policy(name), ArmStatistics(shown, shown * rates,
-                                                               shown * rates))).all()  # fmt: skip
+    assert (found == probabilities(Policy(name), ArmStatistics(shown, shown * rates, shown * rates))).all()
 
 
 def test_a_floor_that_arms_cannot_all_have_is_refused() -> None:
@@ -93,9 +90,13 @@ def test_memory_discounts_and_forgets() -> None:
 
 def test_statistics_count_what_was_looked_at() -> None:
     found = gather(
-        np.array([0, 0, 1]), np.array([1, 1, 0]), np.array([1.0, 0.0, 2.0]),
-        np.array([1.0, 0.5, 1.0]), (2, 2), np.array([1.0, 0.4, 0.4]),
-    )  # fmt: skip
+        np.array([0, 0, 1]),
+        np.array([1, 1, 0]),
+        np.array([1.0, 0.0, 2.0]),
+        np.array([1.0, 0.5, 1.0]),
+        (2, 2),
+        np.array([1.0, 0.4, 0.4]),
+    )
     assert found.shown.tolist() == [[0, pytest.approx(1.2)], [pytest.approx(0.4), 0]]
     assert found.reward.tolist() == [[0, 1], [2, 0]]
     assert found.squares.tolist() == [[0, 1], [4, 0]]
@@ -121,9 +122,7 @@ def test_linear_policies_do_not_depend_on_the_chunk(name: str) -> None:
     context = np.random.default_rng(2).normal(size=(40, 1)) / 50
     few = LinearArms.of(2, 1).add(np.array([[1.0]]), np.array([0]), np.array([1.0]), np.ones(1))
     whole = few.probabilities(Policy(name), context, seed=3)
-    parts = [
-        few.probabilities(Policy(name), context[at : at + 7], seed=3) for at in range(0, 40, 7)
-    ]
+    parts = [few.probabilities(Policy(name), context[at : at + 7], seed=3) for at in range(0, 40, 7)]
     assert (whole == np.concatenate(parts)).all()
     assert whole.sum(axis=1) == pytest.approx(1)
 
@@ -139,9 +138,7 @@ def test_lints_matches_the_exact_chance_of_two_arms() -> None:
 
 
 def test_linucb_by_hand() -> None:
-    model = LinearArms.of(2, 0).add(
-        np.empty((4, 0)), np.array([0, 0, 0, 1]), np.array([1.0, 1, 1, 0]), np.ones(4)
-    )
+    model = LinearArms.of(2, 0).add(np.empty((4, 0)), np.array([0, 0, 0, 1]), np.array([1.0, 1, 1, 0]), np.ones(4))
     # A = 4 and 2, means .75 and 0, deviation sqrt(3)/4 = .433: bounds .75 + c .217, 0 + c .306
     at = [model.probabilities(Policy("linucb", confidence=c), np.empty((1, 0)), 0) for c in (1, 20)]
     assert [it.tolist() for it in at] == [[[1, 0]], [[0, 1]]]

@@ -41,16 +41,12 @@ def put_users(settings: Settings, days: tuple[str, ...] = (LAST,), users: int = 
     """Users 0, 1, …; the odd ones are cold starts."""
 
     def row(ds: str, number: int) -> dict:
-        return {**SOUND["user_features"], "ds": ds, "user_id": user(number),
-                "is_cold_start": number % 2 == 1}  # fmt: skip
+        return {**SOUND["user_features"], "ds": ds, "user_id": user(number), "is_cold_start": number % 2 == 1}
 
-    put(settings, "user_features",
-        {ds: [row(ds, number) for number in range(users)] for ds in days})  # fmt: skip
+    put(settings, "user_features", {ds: [row(ds, number) for number in range(users)] for ds in days})
 
 
-def put_ads(
-    settings: Settings, clicked: dict[str, float], a_day: int = 120, run: str = "given"
-) -> None:
+def put_ads(settings: Settings, clicked: dict[str, float], a_day: int = 120, run: str = "given") -> None:
     """Ten days of impressions, half of them of each arm, drawn with probability 1/2.
 
     `clicked` is the share of each arm's impressions that are followed by a view. User 0 saw the
@@ -69,12 +65,16 @@ def ad(ds: str, number: int, clicked: dict[str, float], a_day: int = 120) -> lis
     shown = datetime.fromisoformat(ds).replace(tzinfo=UTC) + timedelta(minutes=number)
     who = user(0 if number == a_day - 1 else 1000 + number)
     both = {**EVENT, "ds": ds, "arrival_ds": ds, "user_id": who, "campaign_id": arm}
-    impression = {**both, "event_id": f"{ds}i{number}", "event_type": "impression",
-                  "event_time": shown, "propensity": 0.5}  # fmt: skip
+    impression = {
+        **both,
+        "event_id": f"{ds}i{number}",
+        "event_type": "impression",
+        "event_time": shown,
+        "propensity": 0.5,
+    }
     if (number // 2) % 10 >= 10 * clicked[arm]:
         return [impression]
-    answer = {**both, "event_id": f"{ds}v{number}", "event_type": "view",
-              "event_time": shown + timedelta(seconds=5)}  # fmt: skip
+    answer = {**both, "event_id": f"{ds}v{number}", "event_type": "view", "event_time": shown + timedelta(seconds=5)}
     return [impression, answer]
 
 

@@ -59,8 +59,10 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert found.positions == (("top", 1.0), ("feed", 0.4))
     assert (found.champion, found.challenger) == (Policy("uniform"), Policy("lints", discount=0.9))
     assert (found.reward.event, found.reward.value, found.reward.within_hours) == (
-        "purchase", "revenue", 48,
-    )  # fmt: skip
+        "purchase",
+        "revenue",
+        48,
+    )
     assert (found.feedback_days, found.judge_days, found.most_refused) == (21, 5, 0.02)
     assert (found.daily_impressions, found.cap_per_day, found.cap_per_week) == (1000, 3, 10)
     assert (found.name, found.segment_by, found.exploration_floor) == ("spring", "segment", 0.05)

@@ -22,12 +22,17 @@ def growing(home):
     """
     days = {
         f"2024-03-{day}": [
-            {**SOUND["user_features"], "ds": f"2024-03-{day}", "user_id": user(1),
-             "is_cold_start": day < 16, "model_ds": f"2024-03-{20 if day == 15 else day}",
-             "p_click_7d": 0.5}
+            {
+                **SOUND["user_features"],
+                "ds": f"2024-03-{day}",
+                "user_id": user(1),
+                "is_cold_start": day < 16,
+                "model_ds": f"2024-03-{20 if day == 15 else day}",
+                "p_click_7d": 0.5,
+            }
         ]
         for day in (14, 15, 16)
-    }  # fmt: skip
+    }
     put(home, "user_features", days)
     return home
 
@@ -37,8 +42,7 @@ def known(home, *shown: str) -> tuple[list[str], list[float], list[float]]:
     times = [datetime.fromisoformat(f"2024-03-{it}").replace(tzinfo=UTC) for it in shown]
     rows = pl.DataFrame({"ds": "2024-03-18", "user_id": user(1), "event_time": times})
     found = logged_contexts(rows, "is_cold_start", home)
-    return (found.segments.tolist(), found.features[:, P_CLICK].tolist(),
-            found.features[:, KNOWN].tolist())  # fmt: skip
+    return (found.segments.tolist(), found.features[:, P_CLICK].tolist(), found.features[:, KNOWN].tolist())
 
 
 def test_a_late_arrival_knows_what_was_known_when_it_was_shown(growing) -> None:

@@ -16,10 +16,17 @@ ENDED = datetime(2024, 3, 6, tzinfo=UTC)
 
 def campaign(**changes: object) -> Campaign:
     usual: dict[str, object] = {
-        "name": "spring", "file": Path("spring.toml"), "arms": (Arm("red", "r"), Arm("blue", "b")),
-        "reward": Reward(), "champion": Policy("uniform"), "challenger": None,
-        "consent": "everyone", "exclude": (), "exploration_floor": 0.01, "positions": ANYWHERE,
-    }  # fmt: skip
+        "name": "spring",
+        "file": Path("spring.toml"),
+        "arms": (Arm("red", "r"), Arm("blue", "b")),
+        "reward": Reward(),
+        "champion": Policy("uniform"),
+        "challenger": None,
+        "consent": "everyone",
+        "exclude": (),
+        "exploration_floor": 0.01,
+        "positions": ANYWHERE,
+    }
     return Campaign(**{**usual, **changes})  # type: ignore[arg-type]
 
 
@@ -28,10 +35,15 @@ def event(name: str, kind: str, when: str, user: str = "u", arm: str = "r", **mo
     day, clock = when.split()
     time = datetime.fromisoformat(f"2024-03-{day}T{clock}").replace(tzinfo=UTC)
     return {
-        "ds": f"2024-03-{day}", "event_id": name, "user_id": user, "event_type": kind,
-        "event_time": time, "campaign_id": arm, "propensity": 0.5 if kind == "impression" else None,
+        "ds": f"2024-03-{day}",
+        "event_id": name,
+        "user_id": user,
+        "event_type": kind,
+        "event_time": time,
+        "campaign_id": arm,
+        "propensity": 0.5 if kind == "impression" else None,
         **more,
-    }  # fmt: skip
+    }
 
 
 def matched(*events: dict, **changes: object) -> Feedback:
@@ -86,8 +98,11 @@ def test_bad_rows_are_refused_by_name() -> None:
         event("c3", "view", "03 11:02", user="twice"),
     )
     assert found.refused == {
-        "propensity": ["p0", "p1", "p2"], "clock": ["fast"], "early": ["c1"], "duplicate": ["c3"],
-    }  # fmt: skip
+        "propensity": ["p0", "p1", "p2"],
+        "clock": ["fast"],
+        "early": ["c1"],
+        "duplicate": ["c3"],
+    }
     assert rewards(found) == {"i0": 0, "i1": 1}
     with pytest.raises(FeedbackError, match=r"campaign spring: .* 6: .*such as event c1"):
         refuse_if_bad(campaign(), found)
@@ -95,9 +110,7 @@ def test_bad_rows_are_refused_by_name() -> None:
 
 
 def test_a_conversion_may_answer_what_was_shown_before_the_days_that_are_read() -> None:
-    found = matched(
-        event("i1", "impression", "03 10:00"), event("c1", "view", "03 15:00", user="x")
-    )
+    found = matched(event("i1", "impression", "03 10:00"), event("c1", "view", "03 15:00", user="x"))
     assert not found.refused
 
 

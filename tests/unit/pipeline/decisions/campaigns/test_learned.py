@@ -19,10 +19,14 @@ def nobody() -> AsPublished:
 def lesson(segment: list[str], arm: list[int], reward: list[float]) -> Lesson:
     rows = len(arm)
     return Lesson(
-        np.array([f"{n:032x}" for n in range(rows)], object), np.array(segment, object),
-        np.zeros((rows, len(FEATURES))), np.array(arm, int), np.array(reward), np.ones(rows),
+        np.array([f"{n:032x}" for n in range(rows)], object),
+        np.array(segment, object),
+        np.zeros((rows, len(FEATURES))),
+        np.array(arm, int),
+        np.array(reward),
+        np.ones(rows),
         np.zeros(rows, int),
-    )  # fmt: skip
+    )
 
 
 def shares(found, segments: list[str]) -> list[list[float]]:
@@ -38,8 +42,10 @@ def test_a_segment_learns_from_its_own_and_a_new_one_from_all() -> None:
     found = learn(GREEDY, seen, campaign(exploration_floor=0.1), 0, nobody)
     # all together: red 1 of 2, blue 2 of 3
     assert shares(found, ["y", "x", "z"]) == [
-        pytest.approx([0.1, 0.9]), pytest.approx([0.9, 0.1]), pytest.approx([0.1, 0.9]),
-    ]  # fmt: skip
+        pytest.approx([0.1, 0.9]),
+        pytest.approx([0.9, 0.1]),
+        pytest.approx([0.1, 0.9]),
+    ]
 
 
 def test_nothing_seen_is_even() -> None:

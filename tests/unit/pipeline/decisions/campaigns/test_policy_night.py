@@ -91,18 +91,14 @@ def test_bad_propensities_leave_the_policy_in_place(home) -> None:
     _, before = decided(home, shift(LAST, -1), "r0")
     day, dead = shift(LAST, -2), {"red": 0.0, "blue": 0.0}
     bad = [
-        {**row, "event_id": f"bad{number}", "propensity": 0.0}
-        for number in range(200)
-        for row in ad(day, number, dead)
+        {**row, "event_id": f"bad{number}", "propensity": 0.0} for number in range(200) for row in ad(day, number, dead)
     ]
     put(home, "events", {day: bad}, run="bad")
     judgement, rows = decided(home)
     assert judgement["decision"] == "refused"
     assert "0 or above 1: 200 rows such as event bad" in judgement["reason"]
     assert judgement["policy"] == "epsilon_greedy"
-    assert {name: chances(row) for name, row in rows.items()} == {
-        name: chances(row) for name, row in before.items()
-    }
+    assert {name: chances(row) for name, row in rows.items()} == {name: chances(row) for name, row in before.items()}
 
 
 def test_bad_feedback_of_a_first_night_does_not_replace_the_declared_champion(home) -> None:
@@ -130,9 +126,7 @@ def test_a_typo_ends_the_job_and_nothing_is_staged(home) -> None:
         build(home, LAST, "r1")
     assert not published("ad_policy", home)
     declare(home, 'segment_by = "colour"\n' + FILE)
-    with pytest.raises(
-        CampaignError, match=r"spring.toml: segment_by: expected one of .*segment.*'colour'"
-    ):
+    with pytest.raises(CampaignError, match=r"spring.toml: segment_by: expected one of .*segment.*'colour'"):
         build(home, LAST, "r1")
 
 
@@ -225,9 +219,7 @@ def test_a_budget_counts_the_occasions_that_it_let_pass(home) -> None:
 def test_an_audience_is_the_members_of_its_segments(home) -> None:
     put_users(home)
     declare(home, 'audience = ["loyal"]\n' + FILE)
-    assert waits.segments(home, LAST) == [
-        f"segment_members ds={LAST} is not published; spring show to segments of it"
-    ]
+    assert waits.segments(home, LAST) == [f"segment_members ds={LAST} is not published; spring show to segments of it"]
     members = [("loyal", 1), ("loyal", 4), ("others", 2)]
     rows = [{"ds": LAST, "segment": name, "user_id": user(it)} for name, it in members]
     put(home, "segment_members", {LAST: rows})
@@ -247,10 +239,9 @@ def test_an_audience_is_the_best_tenths_by_the_uplift_of_the_night_before(home) 
         build(home, LAST, "r0")
     sound = SOUND["user_uplift"]
     days = {
-        day: [{**sound, "ds": day, "user_id": user(number), "decile": number + first}
-              for number in range(4)]
+        day: [{**sound, "ds": day, "user_id": user(number), "decile": number + first} for number in range(4)]
         for day, first in ((shift(LAST, -1), 1), (LAST, 5))
-    }  # fmt: skip
+    }
     put(home, "user_uplift", days)
     _, served = decided(home)
     assert set(served) == {user(0), user(1)}

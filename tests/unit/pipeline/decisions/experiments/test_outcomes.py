@@ -47,9 +47,10 @@ def test_everything_is_read(home) -> None:
     assert (found.salt, found.entry, found.window_days) == ("banner", "view", 3)
     assert found.primary.name == "buyers"
     assert [(it.value, it.role, it.better) for it in found.metrics] == [
-        ("users", "primary", "higher"), ("revenue", "secondary", "higher"),
+        ("users", "primary", "higher"),
+        ("revenue", "secondary", "higher"),
         ("events", "guardrail", "lower"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +72,21 @@ def test_what_is_wrong_is_named(home, old: str, new: str, message: str) -> None:
 
 
 def event(user: str, day: int, kind: str, **more: float) -> dict[str, object]:
-    return {"ds": f"2024-03-{day:02d}" if day > 0 else f"2024-02-{29 + day:02d}",
-            "user_id": user, "event_type": kind, **more}  # fmt: skip
+    return {
+        "ds": f"2024-03-{day:02d}" if day > 0 else f"2024-02-{29 + day:02d}",
+        "user_id": user,
+        "event_type": kind,
+        **more,
+    }
 
 
 SCHEMA = {
-    "ds": pl.String, "user_id": pl.String, "event_type": pl.String, "quantity": pl.Float64,
+    "ds": pl.String,
+    "user_id": pl.String,
+    "event_type": pl.String,
+    "quantity": pl.Float64,
     "price": pl.Float64,
-}  # fmt: skip
+}
 
 
 def found_in(experiment: Experiment, ds: str, *events: dict) -> dict[str, dict]:
@@ -88,21 +96,26 @@ def found_in(experiment: Experiment, ds: str, *events: dict) -> dict[str, dict]:
 
 def test_a_user_counts_for_the_days_after_entry_once_they_are_over(home) -> None:
     found = found_in(
-        declared(home), "2024-03-06",
+        declared(home),
+        "2024-03-06",
         event("a", 0, "purchase", quantity=1, price=7),  # the day before entry
-        event("a", 1, "view"), event("a", 3, "purchase", quantity=2, price=5),
+        event("a", 1, "view"),
+        event("a", 3, "purchase", quantity=2, price=5),
         event("a", 2, "view"),  # has entered already
         event("a", 4, "purchase", quantity=9, price=9),  # a day too late
-        event("a", 2, "return"), event("a", 3, "return"),
+        event("a", 2, "return"),
+        event("a", 3, "return"),
         event("b", 4, "view"),  # done with the 6th
         event("c", 5, "view"),  # not yet
         event("d", 2, "purchase", quantity=1, price=1),  # never entered
         event("e", -3, "view"),  # before the experiment
-    )  # fmt: skip
+    )
     assert set(found) == {"a", "b"}
     assert {name: found["a"][name] for name in ("buyers", "revenue", "returns")} == {
-        "buyers": 1, "revenue": 10, "returns": 2,
-    }  # fmt: skip
+        "buyers": 1,
+        "revenue": 10,
+        "returns": 2,
+    }
     assert found["a"]["revenue_before"] == 7
     assert (str(found["a"]["entry"]), str(found["a"]["done"])) == ("2024-03-01", "2024-03-04")
     assert (found["b"]["buyers"], found["b"]["revenue_before"]) == (0, 0)
@@ -112,15 +125,20 @@ def of_arms(users: int, effect: float) -> pl.DataFrame:
     """Half of the users in each arm, done 1 to 10 March; a fifth buys, and `effect` more."""
     number = pl.int_range(users)
     frame = pl.select(
-        user_id=number.cast(pl.String), arm=(number % 2).cast(pl.Int8),
+        user_id=number.cast(pl.String),
+        arm=(number % 2).cast(pl.Int8),
         done=pl.date(2024, 3, 1) + pl.duration(days=number * 10 // users),
         chance=(number * 0.6180339887) % 1,
-    )  # fmt: skip
+    )
     buys = (pl.col("chance") < 0.2 + effect * pl.col("arm")).cast(pl.Float64)
     return frame.with_columns(
-        buyers=buys, buyers_before=pl.lit(0.0), revenue=buys * 30, revenue_before=pl.lit(0.0),
-        returns=buys, returns_before=pl.lit(0.0),
-    )  # fmt: skip
+        buyers=buys,
+        buyers_before=pl.lit(0.0),
+        revenue=buys * 30,
+        revenue_before=pl.lit(0.0),
+        returns=buys,
+        returns_before=pl.lit(0.0),
+    )
 
 
 def test_verdicts(home) -> None:
@@ -153,7 +171,5 @@ def test_nobody_yet(home) -> None:
         1.0,
         "open",
     )
-    with pytest.raises(
-        ExperimentError, match=r"no events of 2024-02-27\.\.2024-03-10 are published"
-    ):
+    with pytest.raises(ExperimentError, match=r"no events of 2024-02-27\.\.2024-03-10 are published"):
         module.read_outcomes(declared(home), home, "2024-03-10")

@@ -69,9 +69,7 @@ def test_the_difference_is_welchs() -> None:
     found = difference(arm, metric)
     assert (found.value, found.control, found.treatment) == (4, 2, 6)
     assert found.error == pytest.approx(sqrt(1 / 3 + 2 / 2))
-    assert found.interval() == pytest.approx(
-        (4 - 1.959964 * found.error, 4 + 1.959964 * found.error)
-    )
+    assert found.interval() == pytest.approx((4 - 1.959964 * found.error, 4 + 1.959964 * found.error))
     assert difference(arm[:4], metric[:4]).p_value == 1.0
 
 

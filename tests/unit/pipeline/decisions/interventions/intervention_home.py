@@ -27,8 +27,7 @@ def declare(settings: Settings, *kinds: str, people: str = EVERYBODY, top: str =
 
 def put_users(settings: Settings, users: dict[int, dict], ds: str = LAST) -> None:
     """`user_features` of a night: what is unlike the sound row, by number of the user."""
-    rows = [{**SOUND["user_features"], "ds": ds, "user_id": user(n), **it}
-            for n, it in users.items()]  # fmt: skip
+    rows = [{**SOUND["user_features"], "ds": ds, "user_id": user(n), **it} for n, it in users.items()]
     put(settings, "user_features", {ds: rows}, run=f"users-{ds}")
 
 
@@ -38,9 +37,18 @@ def put_events(settings: Settings, *events: tuple) -> None:
     for place, (ago, number, act, item, *changes) in enumerate(events):
         ds = shift(LAST, -ago)
         at = datetime.fromisoformat(ds).replace(tzinfo=UTC) + timedelta(minutes=place)
-        row = {**EVENT, "ds": ds, "arrival_ds": ds, "event_id": f"{place:032x}", "event_time": at,
-               "user_id": user(number), "event_type": act, "item_id": item, "quantity": None,
-               "price": None}  # fmt: skip
+        row = {
+            **EVENT,
+            "ds": ds,
+            "arrival_ds": ds,
+            "event_id": f"{place:032x}",
+            "event_time": at,
+            "user_id": user(number),
+            "event_type": act,
+            "item_id": item,
+            "quantity": None,
+            "price": None,
+        }
         days.setdefault(ds, []).append(row | dict(*changes))
     put(settings, "events", days, run="events")
 
@@ -51,9 +59,17 @@ def put_prices(settings: Settings, prices: dict[str, list[float | None]]) -> Non
     days = {}
     for place in range(nights):
         ds = shift(LAST, place + 1 - nights)
-        days[ds] = [{**SOUND["items"], "ds": ds, "item_id": item, "price": told[place],
-                     "first_ds": "2024-01-01", "updated_ds": ds}
-                    for item, told in prices.items()]  # fmt: skip
+        days[ds] = [
+            {
+                **SOUND["items"],
+                "ds": ds,
+                "item_id": item,
+                "price": told[place],
+                "first_ds": "2024-01-01",
+                "updated_ds": ds,
+            }
+            for item, told in prices.items()
+        ]
     put(settings, "items", days, run="items")
 
 

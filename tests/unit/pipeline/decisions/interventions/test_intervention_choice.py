@@ -16,35 +16,44 @@ from tests.unit.pipeline.decisions.campaigns.campaign_home import user
 
 DS, USERS = "2024-03-20", 6
 people = st.sets(st.integers(0, USERS - 1))
-CHANCES = st.lists(
-    st.sampled_from([0.0, 0.2, 0.25, 0.6, 0.9, 0.95]), min_size=USERS, max_size=USERS
-)
-COLUMNS = {"due_again": "[]", "anomaly_reason": "NULL", "is_regular": "true", "recency_days": "9",
-           "usual_gap_days": "3.0", "p_purchase_7d": "0.5"}  # fmt: skip
+CHANCES = st.lists(st.sampled_from([0.0, 0.2, 0.25, 0.6, 0.9, 0.95]), min_size=USERS, max_size=USERS)
+COLUMNS = {
+    "due_again": "[]",
+    "anomaly_reason": "NULL",
+    "is_regular": "true",
+    "recency_days": "9",
+    "usual_gap_days": "3.0",
+    "p_purchase_7d": "0.5",
+}
 KINDS = ("fading_regular", "return_risk")
 
 
 def kind(name: str, budget: int) -> Kind:
-    usual = {"fading_regular": {"least_fading": 0.9, "most_silent_days": 84},
-             "return_risk": {"least_chance": 0.2, "bought_within_days": 3}}  # fmt: skip
+    usual = {
+        "fading_regular": {"least_fading": 0.9, "most_silent_days": 84},
+        "return_risk": {"least_chance": 0.2, "bought_within_days": 3},
+    }
     return Kind(name, "act", budget, 7, 3, usual[name])
 
 
 def views_of(fading: list[float], returning: list[float], told: dict[str, list]) -> Views:
     """Everybody is a regular and bought something today."""
     views = Views(duckdb.connect(config={"threads": 1}), {})
-    users = pa.table({"user_id": list(map(user, range(USERS))), "fading": fading,
-                      "p_return_28d": returning})  # fmt: skip
-    earlier = pa.table({
-        "user_id": pa.array([user(it[0]) for it in told["earlier"]], pa.string()),
-        "kind": pa.array([it[1] for it in told["earlier"]], pa.string()),
-        "ds": pa.array([shift(DS, -it[2]) for it in told["earlier"]], pa.string()),
-    })  # fmt: skip
-    contacts = pa.table({
-        "user_id": pa.array([user(it[0]) for it in told["contacts"]], pa.string()),
-        "of_six_days": pa.array([it[1] for it in told["contacts"]], pa.int64()),
-        "of_newest_day": pa.array([min(it[1], it[2]) for it in told["contacts"]], pa.int64()),
-    })  # fmt: skip
+    users = pa.table({"user_id": list(map(user, range(USERS))), "fading": fading, "p_return_28d": returning})
+    earlier = pa.table(
+        {
+            "user_id": pa.array([user(it[0]) for it in told["earlier"]], pa.string()),
+            "kind": pa.array([it[1] for it in told["earlier"]], pa.string()),
+            "ds": pa.array([shift(DS, -it[2]) for it in told["earlier"]], pa.string()),
+        }
+    )
+    contacts = pa.table(
+        {
+            "user_id": pa.array([user(it[0]) for it in told["contacts"]], pa.string()),
+            "of_six_days": pa.array([it[1] for it in told["contacts"]], pa.int64()),
+            "of_newest_day": pa.array([min(it[1], it[2]) for it in told["contacts"]], pa.int64()),
+        }
+    )
     for name, table in (("users", users), ("earlier", earlier), ("contacts", contacts)):
         views.database.register(name, table)
     columns = ", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())
@@ -62,17 +71,16 @@ def views_of(fading: list[float], returning: list[float], told: dict[str, list])
     returning=CHANCES,
     consent=st.none() | people,
     refused=people,
-    earlier=st.lists(
-        st.tuples(st.integers(0, USERS - 1), st.sampled_from(KINDS), st.integers(1, 9)), max_size=4
-    ),
+    earlier=st.lists(st.tuples(st.integers(0, USERS - 1), st.sampled_from(KINDS), st.integers(1, 9)), max_size=4),
     contacts=st.lists(
         st.tuples(st.integers(0, USERS - 1), st.integers(1, 4), st.integers(0, 4)),
-        max_size=4, unique_by=lambda it: it[0],
+        max_size=4,
+        unique_by=lambda it: it[0],
     ),
     budgets=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     caps=st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 2)),
     holdout=st.sampled_from([0.0, 0.5]),
-)  # fmt: skip
+)
 def test_the_choice_is_that_of_a_count_one_by_one(
     fading, returning, consent, refused, earlier, contacts, budgets, caps, holdout
 ) -> None:
@@ -86,9 +94,7 @@ def test_the_choice_is_that_of_a_count_one_by_one(
     views.database.close()
     per_day, per_week, at_most = caps
     listed: list[tuple[str, int]] = []
-    for name, scores, least, budget in zip(
-        KINDS, (fading, returning), (0.9, 0.2), budgets, strict=True
-    ):
+    for name, scores, least, budget in zip(KINDS, (fading, returning), (0.9, 0.2), budgets, strict=True):
         left = budget
         for number in sorted(range(USERS), key=lambda it: (-scores[it], it)):
             of_week, newest = next(((w, min(w, d)) for n, w, d in contacts if n == number), (0, 0))

@@ -37,11 +37,9 @@ def test_everything_is_read(home) -> None:
     found = load_declaration(home)
     assert found is not None
     assert found.kinds == (
-        Kind("price_drop", "tell the price", 200, 7, 2,
-             {"least_drop": 0.15, "looked_within_days": 21}),
-        Kind("fading_regular", "write a note", 50, 28, 3,
-             {"least_fading": 0.9, "most_silent_days": 84}),
-    )  # fmt: skip
+        Kind("price_drop", "tell the price", 200, 7, 2, {"least_drop": 0.15, "looked_within_days": 21}),
+        Kind("fading_regular", "write a note", 50, 28, 3, {"least_fading": 0.9, "most_silent_days": 84}),
+    )
     assert (found.people.consent, found.people.exclude) == ("yes.csv", ("no.csv",))
     assert (found.holdout, found.per_day, found.per_week) == (0.1, 4, 12)
     assert found.interventions_per_day == 1

@@ -19,19 +19,23 @@ LOOK = {"price": 20.0}
 
 
 def test_a_regular_who_stays_away(home) -> None:
-    put_users(home, {
-        0: REGULAR, 1: {**REGULAR, "fading": 0.89}, 2: {**REGULAR, "is_regular": False},
-        3: {**REGULAR, "recency_days": 85}, 4: {**REGULAR, "fading": 0.99},
-        5: {**REGULAR, "anomaly_reason": "fast_pace"},
-    })  # fmt: skip
+    put_users(
+        home,
+        {
+            0: REGULAR,
+            1: {**REGULAR, "fading": 0.89},
+            2: {**REGULAR, "is_regular": False},
+            3: {**REGULAR, "recency_days": 85},
+            4: {**REGULAR, "fading": 0.99},
+            5: {**REGULAR, "anomaly_reason": "fast_pace"},
+        },
+    )
     declare(home, kind("fading_regular"))
     best, second = listed(home)
     assert who([best, second]) == [("fading_regular", 4), ("fading_regular", 0)]
     assert (second["place"], second["item_id"], second["days_silent"]) == (2, None, 12)
     assert second["score"] == second["fading"] == pytest.approx(0.95)
-    assert second["reason"] == (
-        "usually here every 3.2 days, silent for 12 days: unusual for this user (0.95 of 1)"
-    )
+    assert second["reason"] == ("usually here every 3.2 days, silent for 12 days: unusual for this user (0.95 of 1)")
     assert second["suggested_action"] == "call fading_regular"
     assert second["expires_ds"] == shift(LAST, 3)
 
@@ -59,10 +63,17 @@ def test_a_purchase_that_may_come_back(home) -> None:
 
 def test_an_item_that_is_cheaper_than_when_it_was_looked_at(home) -> None:
     put_users(home, {n: {} for n in range(8)})
-    put_prices(home, {
-        "shop:1": [20.0, 20.0, 15.0], "shop:2": [15.0, 20.0, 15.0], "shop:3": [20.0, 20.0, 18.5],
-        "shop:4": [20.0, None, 0.0], "shop:5": [None, None, 15.0], "shop:6": [20.0, 20.0, 5.0],
-    })  # fmt: skip
+    put_prices(
+        home,
+        {
+            "shop:1": [20.0, 20.0, 15.0],
+            "shop:2": [15.0, 20.0, 15.0],
+            "shop:3": [20.0, 20.0, 18.5],
+            "shop:4": [20.0, None, 0.0],
+            "shop:5": [None, None, 15.0],
+            "shop:6": [20.0, 20.0, 5.0],
+        },
+    )
     put_events(
         home,
         (9, 0, "view", "shop:1", LOOK),
@@ -105,8 +116,9 @@ def test_the_best_of_several_drops_is_meant(home) -> None:
 
 def test_what_is_due_in_the_next_days(home) -> None:
     def due(*days: int) -> dict:
-        entries = [{"topic_id": "t0001", "item_id": f"shop:{n}", "due_ds": shift(LAST, n),
-                    "cycle_days": 30.4} for n in days]  # fmt: skip
+        entries = [
+            {"topic_id": "t0001", "item_id": f"shop:{n}", "due_ds": shift(LAST, n), "cycle_days": 30.4} for n in days
+        ]
         return {"due_again": entries, "p_purchase_7d": 0.5}
 
     put_users(home, {0: due(0, 2, 3), 1: due(4), 2: due(), 3: due(0)})

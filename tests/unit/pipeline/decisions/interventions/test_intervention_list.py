@@ -102,9 +102,11 @@ def test_caps_count_ads_and_earlier_interventions(home) -> None:
     yesterday = shift(LAST, -1)
     put_users(home, {0: {"p_return_28d": 0.5}}, yesterday)
     put_fading(home, 6)
-    ads = [(ago, n, "impression", "shop:1", AD)
-           for n, days in enumerate(([0], [0, 1], [0, 0], [5, 6], [5, 4, 3, 0]))
-           for ago in days]  # fmt: skip
+    ads = [
+        (ago, n, "impression", "shop:1", AD)
+        for n, days in enumerate(([0], [0, 1], [0, 0], [5, 6], [5, 4, 3, 0]))
+        for ago in days
+    ]
     no_ad = (0, 5, "impression", "shop:1", {"campaign_id": None})
     put_events(home, *ads, no_ad, (1, 0, "purchase", "shop:2"))
     declare(home, kind("return_risk"))
@@ -112,8 +114,13 @@ def test_caps_count_ads_and_earlier_interventions(home) -> None:
     declare(home, kind("fading_regular"))
     rows = listed(home)
     assert {n: row["contacts_6d"] for n, row in zip(numbers(rows), rows, strict=True)} == {
-        0: 2, 1: 2, 2: 2, 3: 1, 4: 4, 5: 0
-    }  # fmt: skip
+        0: 2,
+        1: 2,
+        2: 2,
+        3: 1,
+        4: 4,
+        5: 0,
+    }
     # of the newest day: user 0 one ad and yesterday's intervention, user 2 two ads
     declare(home, kind("fading_regular"), "[caps]\nper_day = 2\n")
     assert numbers(listed(home, run="r2")) == [1, 3, 4, 5]

@@ -15,9 +15,7 @@ ARMS = ("a", "b")
 POLICY = np.array([[0.75, 0.25]])
 MODEL = MeanModel(np.full((2, 1, 2), [0.6, 0.2]))
 # w = 1.5, 1, 0.9375, 0.5
-LOG = Log.checked(
-    ARMS, np.array([0, 1, 0, 1]), np.array([1.0, 0, 0, 1]), np.array([0.5, 0.25, 0.8, 0.5])
-)
+LOG = Log.checked(ARMS, np.array([0, 1, 0, 1]), np.array([1.0, 0, 0, 1]), np.array([0.5, 0.25, 0.8, 0.5]))
 
 
 def test_by_hand() -> None:

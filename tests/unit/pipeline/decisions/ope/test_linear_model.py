@@ -12,8 +12,7 @@ def synthetic(rows: int = 400) -> Log:
     rng = np.random.default_rng(2)
     context, action = rng.normal(size=(rows, 2)), rng.integers(0, 3, rows)
     reward = context[:, 0] * (action - 1) + rng.normal(0, 0.1, rows)
-    return Log.checked(("a", "b", "c"), action, reward, np.full(rows, 1 / 3),
-                       np.arange(rows), context=context)  # fmt: skip
+    return Log.checked(("a", "b", "c"), action, reward, np.full(rows, 1 / 3), np.arange(rows), context=context)
 
 
 def test_equals_ridge_towards_the_mean_reward() -> None:

@@ -26,9 +26,11 @@ def logged(policy: str) -> Log:
     rows = pl.read_csv(DATA / f"{policy}.csv.gz", columns=names)
     return Log.checked(
         tuple(f"item {number}" for number in range(ITEMS)),
-        rows["item_id"].to_numpy(), rows["click"].to_numpy().astype(float),
-        rows["propensity_score"].to_numpy(), rows["position"].to_numpy() - 1,
-    )  # fmt: skip
+        rows["item_id"].to_numpy(),
+        rows["click"].to_numpy().astype(float),
+        rows["propensity_score"].to_numpy(),
+        rows["position"].to_numpy() - 1,
+    )
 
 
 def average_policy(log: Log) -> np.ndarray:

@@ -68,8 +68,7 @@ def test_a_stratum_where_the_logging_policy_never_goes_is_missing_support() -> N
     stratum = np.arange(900) // 450
     logging = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, 0.5, 0.0]])
     action = np.where(stratum == 0, np.arange(900) % 3, np.arange(900) % 2)
-    known = log(action=action, stratum=stratum, logging=logging,
-                propensity=logging[stratum, action])  # fmt: skip
+    known = log(action=action, stratum=stratum, logging=logging, propensity=logging[stratum, action])
     refusal = evaluate(known, np.full((2, 3), 1 / 3)).refusal
     assert "16.67% of the policy lies where the logging policy has probability 0" in refusal
     assert not evaluate(known, logging).refusal

@@ -49,16 +49,22 @@ def built(home: Settings, rows: list[Row]) -> tuple[dict[str, int | None], dict[
 
 def test_members_meet_the_condition(home: Settings) -> None:
     """Due again tomorrow, today and in eight days: only the first is due in these 7 days."""
-    due = {ds: [{"due_ds": ds, "cycle_days": 7.0, "topic_id": None, "item_id": "shop:1"}]
-           for ds in ("2024-03-06", "2024-03-05", "2024-03-13")}  # fmt: skip
+    due = {
+        ds: [{"due_ds": ds, "cycle_days": 7.0, "topic_id": None, "item_id": "shop:1"}]
+        for ds in ("2024-03-06", "2024-03-05", "2024-03-13")
+    }
     rows = [
-        *users(3, 0, due_again=due["2024-03-06"]), *users(3, 10, due_again=due["2024-03-05"]),
-        *users(3, 20, due_again=due["2024-03-13"]), *users(4, 30, segment="fading"),
-    ]  # fmt: skip
+        *users(3, 0, due_again=due["2024-03-06"]),
+        *users(3, 10, due_again=due["2024-03-05"]),
+        *users(3, 20, due_again=due["2024-03-13"]),
+        *users(4, 30, segment="fading"),
+    ]
     sizes, members = built(home, rows)
     assert members == {
-        "due_this_week": [0, 1, 2], "overdue": [10, 11, 12], "fading_regulars": [30, 31, 32, 33],
-    }  # fmt: skip
+        "due_this_week": [0, 1, 2],
+        "overdue": [10, 11, 12],
+        "fading_regulars": [30, 31, 32, 33],
+    }
     assert {name for name, size in sizes.items() if size} == set(members)
     assert sizes["fading_regulars"] == 4
 
@@ -85,7 +91,7 @@ def test_a_list_within_another_must_differ_by_enough(home: Settings) -> None:
         *users(8, 0, drift_to_topic="t0001", **moved),
         *users(1, 10, drift_to_topic="t0002", **moved),
         *users(9, 20),
-    ]  # fmt: skip
+    ]
     sizes, _ = built(home, rows)
     shown = (sizes["moving_on"], sizes["moving_to_t0001"], sizes["moving_to_t0002"])
     assert shown == (9, None, None)
@@ -104,17 +110,17 @@ def test_what_is_left_of_a_whole_is_large_enough(home: Settings) -> None:
     ]
     sizes, members = built(home, rows + users(9, 50))
     assert {name: sizes[f"moving_to_{name}"] for name in topics} == {
-        "t0001": None, "t0002": 5, "t0003": None,
-    }  # fmt: skip
+        "t0001": None,
+        "t0002": 5,
+        "t0003": None,
+    }
     assert sizes["moving_on"] == 10
     assert set(members) == {"moving_on", "moving_to_t0002"}
 
 
 def test_unusual_accounts_are_in_no_other_segment(home: Settings) -> None:
     odd = {"anomaly_reason": "busiest_day", "anomaly_score": 0.9, "segment": "fading"}
-    sizes, members = built(
-        home, [*users(3, 0, **odd), *users(4, 10, segment="fading"), *users(3, 20)]
-    )
+    sizes, members = built(home, [*users(3, 0, **odd), *users(4, 10, segment="fading"), *users(3, 20)])
     assert members[UNUSUAL.name] == [0, 1, 2]
     assert members["fading_regulars"] == [10, 11, 12, 13]
     assert sizes["fading_regulars"] == 4

@@ -16,31 +16,34 @@ DEVOTED = [{"topic_id": "t0001", "share": 0.8}, {"topic_id": "t0002", "share": 0
 TORN = [{"topic_id": "t0001", "share": 0.79}, {"topic_id": "t0002", "share": 0.21}]
 EDGES: dict[str, tuple[Row, Row]] = {
     "unusual": ({"anomaly_reason": "rare"}, {}),
-    "new_and_engaged": ({"segment": "new", "active_days_28d": 3},
-                        {"segment": "new", "active_days_28d": 2}),
+    "new_and_engaged": ({"segment": "new", "active_days_28d": 3}, {"segment": "new", "active_days_28d": 2}),
     "new_without_purchase": ({"segment": "new"}, {"segment": "new", "purchases_365d": 1}),
     "cold_start": ({"is_cold_start": True}, {}),
     "regulars": ({"segment": "regular"}, {"segment": "fading"}),
     "fading_regulars": ({"segment": "fading"}, {"segment": "lapsed"}),
-    "lapsed_buyers": ({"segment": "lapsed", "purchases_365d": 3},
-                      {"segment": "lapsed", "purchases_365d": 2}),
+    "lapsed_buyers": ({"segment": "lapsed", "purchases_365d": 3}, {"segment": "lapsed", "purchases_365d": 2}),
     "left_in_cart": ({"carts_28d": 1}, {"carts_28d": 1, "purchases_28d": 1}),
     "searching": ({"search_intents": SOUGHT}, {"search_intents": SOUGHT, "purchases_28d": 1}),
-    "devoted": ({"interests_long": DEVOTED, "interest_events_long": 5.0},
-                {"interests_long": TORN, "interest_events_long": 5.0}),
+    "devoted": (
+        {"interests_long": DEVOTED, "interest_events_long": 5.0},
+        {"interests_long": TORN, "interest_events_long": 5.0},
+    ),
     "moving_on": ({"drift_stage": "shifted"}, {"drift_stage": "reviving"}),
     "reviving": ({"drift_stage": "reviving"}, {"drift_stage": "shifting"}),
     "losing_interest": ({"drift_stage": "fading"}, {"drift_stage": "shifted"}),
     "happy_reviewers": ({"sentiment": 0.5, "reviews": 2}, {"sentiment": 0.5, "reviews": 1}),
     "unhappy_reviewers": ({"sentiment": -0.3, "reviews": 1}, {"sentiment": -0.29, "reviews": 1}),
-}  # fmt: skip
+}
 # Of twenty users with 0 to 19 hundredths the edge of the best tenth is 17.1: 18 and 19 are above.
 TENTHS = {
-    "likely_buyers": "p_purchase_7d", "likely_returners": "p_return_28d",
-    "likely_to_leave": "p_churn_28d", "best_customers": "spend_365d",
-    "bargain_hunters": "price_sensitivity", "premium_buyers": "price_level",
+    "likely_buyers": "p_purchase_7d",
+    "likely_returners": "p_return_28d",
+    "likely_to_leave": "p_churn_28d",
+    "best_customers": "spend_365d",
+    "bargain_hunters": "price_sensitivity",
+    "premium_buyers": "price_level",
     "explorers": "topic_entropy",
-}  # fmt: skip
+}
 ELSEWHERE = {"due_this_week", "overdue"}  # test_build_segments.py
 
 

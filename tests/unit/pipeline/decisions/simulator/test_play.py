@@ -24,10 +24,9 @@ def test_uniform_loses_the_gap_to_the_best_arm_where_ads_are_looked_at(worlds) -
     regret = play(Player("uniform", Policy("uniform")), worlds, seed=0)
     world = worlds[1]
     first = sum(
-        (max(world.rates[0][kind]) - sum(world.rates[0][kind]) / ARMS)
-        * IMPRESSIONS * sum(world.places[0] * EXAMINED)
+        (max(world.rates[0][kind]) - sum(world.rates[0][kind]) / ARMS) * IMPRESSIONS * sum(world.places[0] * EXAMINED)
         for kind in range(KINDS)
-    )  # fmt: skip
+    )
     assert regret[1, 0] == pytest.approx(first)
     assert (np.diff(regret) > 0).all()
 

@@ -31,9 +31,18 @@ def test_the_generators_ads_move_those_who_like_their_topic() -> None:
     clicked = ads.clicks(rng, shown, visit).astype(float)
     features = np.eye(4, dtype=np.float32)[liked]
     every = Trial(
-        "campaign:ads", "one", "zero", "a click", np.array([user(n) for n in range(users)]),
-        shown == 0, clicked, odds[np.arange(users), shown], features, tuple("abcd"), users,
-    )  # fmt: skip
+        "campaign:ads",
+        "one",
+        "zero",
+        "a click",
+        np.array([user(n) for n in range(users)]),
+        shown == 0,
+        clicked,
+        odds[np.arange(users), shown],
+        features,
+        tuple("abcd"),
+        users,
+    )
     found = judge(every.rows(shown < 2))
     gain = 0.7 * (ads.CLICK_ON_TOPIC - ads.CLICK_ELSEWHERE)
     truth = np.array([gain, -gain, 0.0, 0.0])
@@ -53,11 +62,18 @@ def test_46_clicks_do_not_tell_whom_a_group_of_items_moves() -> None:
     treated, share = group[rows["item_id"].to_numpy()], group.mean()
     known = rows.select([f"user_feature_{number}" for number in range(4)]).to_dummies()
     made = Trial(
-        "campaign:open_bandit", "others", "group", "a click",
-        np.array([user(n) for n in range(len(rows))]), treated,
-        rows["click"].to_numpy().astype(float), np.where(treated, share, 1 - share),
-        known.to_numpy().astype(np.float32), tuple(known.columns), len(rows),
-    )  # fmt: skip
+        "campaign:open_bandit",
+        "others",
+        "group",
+        "a click",
+        np.array([user(n) for n in range(len(rows))]),
+        treated,
+        rows["click"].to_numpy().astype(float),
+        np.where(treated, share, 1 - share),
+        known.to_numpy().astype(np.float32),
+        tuple(known.columns),
+        len(rows),
+    )
     found = judge(made)
     assert not found.scored
     assert "it cannot be told whether the effect differs" in found.reason

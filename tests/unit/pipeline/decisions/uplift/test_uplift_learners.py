@@ -58,8 +58,7 @@ def test_an_effect_on_some_is_scored_and_one_on_all_is_not() -> None:
     assert found.difference_p_value < 0.01
     low, high = found.adjusted.interval()
     assert low < truth.mean() < high
-    same = replace(some, outcome=(np.random.default_rng(1).random(2_000)
-                                  < 0.2 + 0.3 * some.treated).astype(float))  # fmt: skip
+    same = replace(some, outcome=(np.random.default_rng(1).random(2_000) < 0.2 + 0.3 * some.treated).astype(float))
     alike = findings(same, CANDIDATES[:1])
     low, high = alike.qini.interval
     assert low < 0 < high

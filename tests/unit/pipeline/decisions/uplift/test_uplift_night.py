@@ -134,9 +134,7 @@ def test_arms_that_lose_users_unevenly_are_refused(home) -> None:
     assert "expected users split as declared, found 6" in refusal(home)
 
 
-@pytest.mark.parametrize(
-    ("night", "more"), [(LAST, {}), (NIGHT, {"model_ds": LAST}), (shift(ENTRY, -9), {})]
-)
+@pytest.mark.parametrize(("night", "more"), [(LAST, {}), (NIGHT, {"model_ds": LAST}), (shift(ENTRY, -9), {})])
 def test_features_known_only_after_entry_are_refused(home, night: str, more: dict) -> None:
     """No night before, a model that was trained later, a night too long ago."""
     put_nights(home, USERS, (night,), **more)
@@ -166,11 +164,17 @@ def put_shown(settings: Settings, chance: float, landed: str = ENTRY) -> None:
     rows = []
     for number in range(USERS):
         blue = number * 0.7548776662 % 1 < chance
-        row = {**EVENT, "ds": landed, "arrival_ds": landed, "user_id": user(number),
-               "campaign_id": "blue" if blue else "red",
-               "event_time": NOON.replace(hour=12 if number else 1)}  # fmt: skip
-        rows.append({**row, "event_id": f"i{number}", "event_type": "impression",
-                     "propensity": chance if blue else 1 - chance})  # fmt: skip
+        row = {
+            **EVENT,
+            "ds": landed,
+            "arrival_ds": landed,
+            "user_id": user(number),
+            "campaign_id": "blue" if blue else "red",
+            "event_time": NOON.replace(hour=12 if number else 1),
+        }
+        rows.append(
+            {**row, "event_id": f"i{number}", "event_type": "impression", "propensity": chance if blue else 1 - chance}
+        )
         if number * 0.6180339887 % 1 < 0.1 + 0.5 * (blue and number % 2):
             rows.append({**row, "event_id": f"c{number}", "event_type": "view"})
     put(settings, "events", {landed: rows})

@@ -25,9 +25,8 @@ role = "primary"
 least_gain = 0.05
 """
 NO_LISTS: dict[str, object] = {
-    name: [] for name, value in SOUND["user_features"].items()
-    if isinstance(value, list) and name != "platforms"
-}  # fmt: skip
+    name: [] for name, value in SOUND["user_features"].items() if isinstance(value, list) and name != "platforms"
+}
 
 
 def trial(treated: list[int], outcome: list[float], propensity: float = 0.5) -> Trial:
@@ -35,15 +34,21 @@ def trial(treated: list[int], outcome: list[float], propensity: float = 0.5) -> 
     number = len(treated)
     arm = np.array(treated) == 1
     return Trial(
-        "experiment:banner", "old", "new", "buyers", np.array([user(n) for n in range(number)]),
-        arm, np.array(outcome, float), np.where(arm, propensity, 1 - propensity),
-        np.zeros((number, 1), np.float32), ("x",), number,
-    )  # fmt: skip
+        "experiment:banner",
+        "old",
+        "new",
+        "buyers",
+        np.array([user(n) for n in range(number)]),
+        arm,
+        np.array(outcome, float),
+        np.where(arm, propensity, 1 - propensity),
+        np.zeros((number, 1), np.float32),
+        ("x",),
+        number,
+    )
 
 
-def drawn(
-    users: int, seed: int, effect: float = 0.3, share: float = 0.5
-) -> tuple[Trial, np.ndarray]:
+def drawn(users: int, seed: int, effect: float = 0.3, share: float = 0.5) -> tuple[Trial, np.ndarray]:
     """Five features; the treatment moves the outcome (0 or 1) of users by `effect` where the first
     one is above 0, and by nothing elsewhere. Returns the true effects too."""
     rng = np.random.default_rng(seed)
@@ -53,9 +58,10 @@ def drawn(
     chance = 0.2 + 0.2 * (features[:, 1] > 0) + truth * treated
     outcome = (rng.random(users) < chance).astype(float)
     made = replace(
-        trial(treated.astype(int).tolist(), outcome.tolist(), share), features=features,
+        trial(treated.astype(int).tolist(), outcome.tolist(), share),
+        features=features,
         columns=tuple("abcde"),
-    )  # fmt: skip
+    )
     return made, truth
 
 
@@ -63,10 +69,12 @@ def put_nights(settings: Settings, users: int, nights: tuple[str, ...], **more: 
     """Every second user bought within 28 days."""
     sound = {**SOUND["user_features"], **NO_LISTS}
     days = {
-        night: [{**sound, "ds": night, "model_ds": night, "user_id": user(number),
-                 "purchases_28d": number % 2, **more} for number in range(users)]
+        night: [
+            {**sound, "ds": night, "model_ds": night, "user_id": user(number), "purchases_28d": number % 2, **more}
+            for number in range(users)
+        ]
         for night in nights
-    }  # fmt: skip
+    }
     put(settings, "user_features", days, run=f"nights-{nights[0]}")
 
 

@@ -158,10 +158,7 @@ def test_users_are_removed_from_every_night(online: Settings) -> None:
     serve(online, TWO)
     backend = open_backend(online)
     with backend.writing():
-        removed = {
-            version: backend.erase(version, [user(1), user(9)])
-            for version in sorted(backend.versions())
-        }
+        removed = {version: backend.erase(version, [user(1), user(9)]) for version in sorted(backend.versions())}
         backend.point(backend.nights().without(removed))
     assert list(removed.values()) == [1, 1]
     assert open_store(online).get([user(0), user(1)])[1] is None

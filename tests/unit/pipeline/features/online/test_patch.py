@@ -98,9 +98,7 @@ def test_a_store_without_a_night_stays_empty(online: Settings) -> None:
     assert open_store(online).current() is None
 
 
-def test_a_night_that_is_being_loaded_is_waited_for(
-    served: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_night_that_is_being_loaded_is_waited_for(served: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.features.online import patch as module
     from pipeline.runtime.errors import OnlineError
 

@@ -77,8 +77,14 @@ def test_new_users_are_added_and_others_replaced(online: Settings, monkeypatch) 
     assert upsert(online, version, changed) == USERS + 2
     found = store.get([user(number) for number in (0, 1, 3, 5, USERS, USERS + 1, USERS + 2)])
     assert [row and (row["ds"], row["recency_days"]) for row in found] == [
-        (ONE, 0), (TWO, 1), (TWO, 3), (TWO, 5), (TWO, USERS), (TWO, USERS + 1), None,
-    ]  # fmt: skip
+        (ONE, 0),
+        (TWO, 1),
+        (TWO, 3),
+        (TWO, 5),
+        (TWO, USERS),
+        (TWO, USERS + 1),
+        None,
+    ]
     assert found[1]["p_churn_7d"] == 0.75
     assert upsert(online, version, iter([])) == USERS + 2
 
@@ -91,9 +97,7 @@ def test_the_night_before_stays_as_it_was(online: Settings) -> None:
     assert (backend.count(first), backend.count(second)) == (USERS, USERS + 1)
 
 
-def test_a_killed_writer_leaves_whole_rows_and_the_next_one_goes_on(
-    online: Settings, tmp_path: Path
-) -> None:
+def test_a_killed_writer_leaves_whole_rows_and_the_next_one_goes_on(online: Settings, tmp_path: Path) -> None:
     """A reader finds each row old or new; what was cut off is written by the next one."""
     version, began = serve(online), tmp_path / "began"
     environment = {**os.environ, "TIDEMARK_ONLINE_URI": online.online_uri}

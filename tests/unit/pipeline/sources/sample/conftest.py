@@ -61,7 +61,5 @@ def _parse(line: dict, platform: str) -> tuple[str | None, ...]:
 def _instant(text: str | None, platform: str) -> datetime:
     if platform == "webshop":
         return datetime.fromisoformat(text or "").astimezone(ZoneInfo("UTC"))
-    local = datetime.strptime(text or "", "%d/%m/%Y %H:%M:%S").replace(
-        tzinfo=ZoneInfo("Europe/London")
-    )
+    local = datetime.strptime(text or "", "%d/%m/%Y %H:%M:%S").replace(tzinfo=ZoneInfo("Europe/London"))
     return local.astimezone(ZoneInfo("UTC"))

@@ -26,12 +26,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first["webshop/2026-03-31.jsonl.gz"] != other["webshop/2026-03-31.jsonl.gz"]
 
 
-@pytest.mark.parametrize(
-    ("events", "days", "within"), [(10_000, 1, 0.1), (10_000, 7, 0.03), (20_000, 40, 0.03)]
-)
-def test_the_number_of_rows_is_near_the_wish(
-    tmp_path: Path, events: int, days: int, within: float
-) -> None:
+@pytest.mark.parametrize(("events", "days", "within"), [(10_000, 1, 0.1), (10_000, 7, 0.03), (20_000, 40, 0.03)])
+def test_the_number_of_rows_is_near_the_wish(tmp_path: Path, events: int, days: int, within: float) -> None:
     """The first day rests on a guess of the rows per visit; later days make up for it."""
     generate(tmp_path, events=events, days=days, seed=1)
     assert truth(tmp_path, "accounting")["rows_landed"].sum() == pytest.approx(events, rel=within)

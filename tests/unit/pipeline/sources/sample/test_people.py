@@ -9,10 +9,19 @@ from pipeline.sources.sample.people import MARGIN_DAYS, NEVER, People, Shift, pl
 def person(shift: Shift, **changes: int | float) -> People:
     """One person who has topics 1, 2, 3, shifts to 9 on day 40, with strength 0.8."""
     values = {
-        "home": 0, "activity": 1.0, "thrift": 1.0, "joined": 5, "left": 100, "shift": shift,
-        "new_topic": 9, "shift_day": 40, "shift_length": 1, "gone_day": NEVER, "strength": 0.8,
+        "home": 0,
+        "activity": 1.0,
+        "thrift": 1.0,
+        "joined": 5,
+        "left": 100,
+        "shift": shift,
+        "new_topic": 9,
+        "shift_day": 40,
+        "shift_length": 1,
+        "gone_day": NEVER,
+        "strength": 0.8,
         **changes,
-    }  # fmt: skip
+    }
     columns = {name: np.array([value]) for name, value in values.items()}
     return People(topics=np.array([[1, 2, 3]]), weights=np.array([[0.7, 0.2, 0.1]]), **columns)
 
@@ -36,9 +45,7 @@ def test_shifted_share(people: People, day: int, share: float) -> None:
     assert found == pytest.approx([share])
 
 
-@pytest.mark.parametrize(
-    ("day", "presence"), [(4, 0.0), (5, 1.0), (86, 1.0), (93, 0.5), (99, 0.25), (100, 0.0)]
-)
+@pytest.mark.parametrize(("day", "presence"), [(4, 0.0), (5, 1.0), (86, 1.0), (93, 0.5), (99, 0.25), (100, 0.0)])
 def test_people_fade_before_they_leave(day: int, presence: float) -> None:
     assert person(Shift.NONE).presence(day) == pytest.approx([presence])
 

@@ -41,9 +41,17 @@ def fields(path: Path, kind: str) -> list[str]:
 def test_every_event_word_is_mapped(sample: Path, platform: str) -> None:
     source = tomllib.loads((SOURCES / f"{platform}.toml").read_text())
     words = {
-        "webshop": {"shown", "product_view", "site_search", "basket_add", "wishlist_add", "ordered",
-                    "refunded", "reviewed"},
+        "webshop": {
+            "shown",
+            "product_view",
+            "site_search",
+            "basket_add",
+            "wishlist_add",
+            "ordered",
+            "refunded",
+            "reviewed",
+        },
         "marketplace": {"imp", "click", "query", "cart", "save", "buy", "return", "feedback"},
-    }[platform]  # fmt: skip
+    }[platform]
     for word in words:
         assert f"WHEN '{word}' THEN" in source["event"]["event_type"]

@@ -39,14 +39,10 @@ def test_the_files_hold_what_was_planted(sample: Path, platform: str) -> None:
 def found(rows: pl.DataFrame, platform: str) -> dict[str, int]:
     """The same sums as in the truth, by the rules of the clean job, from the files alone."""
     valid = rows.drop_nulls("time").with_columns(
-        lag=pl.col("ds").str.to_date()
-        - pl.col("time").dt.convert_time_zone(ZONES[platform]).dt.date(),
-        bot=(pl.len().over("user", "ds", pl.col("time").dt.truncate("1m")) > 60)
-        & pl.col("kind").is_in(BROWSING),
+        lag=pl.col("ds").str.to_date() - pl.col("time").dt.convert_time_zone(ZONES[platform]).dt.date(),
+        bot=(pl.len().over("user", "ds", pl.col("time").dt.truncate("1m")) > 60) & pl.col("kind").is_in(BROWSING),
     )
-    valid = valid.with_columns(
-        lag=pl.col("lag").dt.total_days(), bot=pl.col("bot").any().over("user", "ds")
-    )
+    valid = valid.with_columns(lag=pl.col("lag").dt.total_days(), bot=pl.col("bot").any().over("user", "ds"))
     timely = valid.filter(pl.col("lag").is_between(-1, 3))
     people = timely.filter(~pl.col("bot")).sort("time")
     once = people.unique(["user", "item", "kind", "time"], maintain_order=True)
@@ -66,9 +62,7 @@ def found(rows: pl.DataFrame, platform: str) -> dict[str, int]:
 @pytest.mark.parametrize("platform", ["webshop", "marketplace"])
 def test_people_stay_far_from_the_bot_rule(sample: Path, platform: str) -> None:
     bots = truth(sample, "users").filter(pl.col("is_bot"))[f"{platform}_id"].drop_nulls()
-    human = (
-        landed(sample, platform).drop_nulls("time").filter(~pl.col("user").is_in(bots.to_list()))
-    )
+    human = landed(sample, platform).drop_nulls("time").filter(~pl.col("user").is_in(bots.to_list()))
     minute = human.group_by("user", pl.col("time").dt.truncate("1m")).len()["len"].max()
     day = human.group_by("user", "ds").len()["len"].max()
     assert minute <= 20

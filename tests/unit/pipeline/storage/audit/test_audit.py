@@ -103,8 +103,7 @@ def test_a_truncated_file_is_refused(home: Settings) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     message = refusal(home)
     assert message.startswith(
-        f"events ds={DAY} file 0.parquet: expected Parquet with a footer, found a truncated or "
-        "damaged file ("
+        f"events ds={DAY} file 0.parquet: expected Parquet with a footer, found a truncated or damaged file ("
     )
     assert message.endswith("; run the job again")
 
@@ -113,8 +112,7 @@ def test_an_empty_file_is_refused(home: Settings) -> None:
     stage(home, "events", {DAY: [event(1)]})
     staged_file(home).write_bytes(b"")
     assert refusal(home) == (
-        f"events ds={DAY} file 0.parquet: expected Parquet, found an empty file (0 bytes); "
-        "run the job again"
+        f"events ds={DAY} file 0.parquet: expected Parquet, found an empty file (0 bytes); run the job again"
     )
 
 
@@ -122,8 +120,7 @@ def test_a_missing_file_is_refused(home: Settings) -> None:
     stage(home, "events", {DAY: [event(1)]})
     staged_file(home).unlink()
     assert refusal(home) == (
-        f"events ds={DAY} file 0.parquet: expected the file of the manifest, found none; "
-        "run the job again"
+        f"events ds={DAY} file 0.parquet: expected the file of the manifest, found none; run the job again"
     )
 
 
@@ -143,8 +140,7 @@ def test_a_flipped_byte_is_refused(home: Settings) -> None:
     path.write_bytes(data)
     message = refusal(home)
     assert message.startswith(
-        f"events ds={DAY} file 0.parquet row group 0: expected pages as they were written, "
-        "found damage ("
+        f"events ds={DAY} file 0.parquet row group 0: expected pages as they were written, found damage ("
     )
 
 
@@ -189,9 +185,7 @@ def test_a_required_column_that_may_hold_nulls_is_refused(home: Settings) -> Non
             "expected quantity of type double, found int64",
         ),
         (
-            lambda rows: rows.set_column(
-                6, "event_time", rows["event_time"].cast(pa.timestamp("us"))
-            ),
+            lambda rows: rows.set_column(6, "event_time", rows["event_time"].cast(pa.timestamp("us"))),
             "expected event_time of type timestamp[us, tz=UTC], found timestamp[us]",
         ),
     ],
@@ -233,9 +227,7 @@ def test_a_raw_user_id_is_never_shown_nor_kept(home: Settings) -> None:
 def test_a_pseudonym_is_shown(home: Settings) -> None:
     row = {**factory.SOUND["user_history"], "last_ds": NEXT}
     stage(home, "user_history", {DAY: [row]})
-    assert f"{{ds: {DAY}, user_id: {USER}, first_ds: {DAY}, last_ds: {NEXT}}}" in refusal(
-        home, "user_history"
-    )
+    assert f"{{ds: {DAY}, user_id: {USER}, first_ds: {DAY}, last_ds: {NEXT}}}" in refusal(home, "user_history")
 
 
 def test_a_duplicate_key_is_shown(home: Settings) -> None:

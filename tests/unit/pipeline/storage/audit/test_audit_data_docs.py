@@ -40,8 +40,7 @@ def test_the_stable_page_leads_to_the_newest_result_of_the_run(home: Settings) -
 def test_a_view_of_a_page_is_reported_to_nobody(home: Settings) -> None:
     stage(home, "events", {DAY: [event(1)]})
     audit_run(home, "r1")
-    for page in (target(data_docs.data_docs_page(home, "events", "r1")),
-                 data_docs.data_docs_index(home)):  # fmt: skip
+    for page in (target(data_docs.data_docs_page(home, "events", "r1")), data_docs.data_docs_index(home)):
         assert "great-expectations-web-assets" not in page.read_text()
 
 

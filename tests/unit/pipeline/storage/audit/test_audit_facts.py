@@ -80,13 +80,10 @@ def test_the_shortest_stated_list_length_counts(home: Settings) -> None:
         ({"topic_id": "t0003"}, r"expected 2 items of topic t0001 \(`topics`\), found 1"),
     ],
 )
-def test_items_belong_to_topics_that_are_alive(
-    home: Settings, changed: dict[str, object], message: str
-) -> None:
+def test_items_belong_to_topics_that_are_alive(home: Settings, changed: dict[str, object], message: str) -> None:
     topic, item = factory.SOUND["topics"], factory.SOUND["item_topics"]
     ended = {**topic, "topic_id": "t0002", "items": 0, "ended_ds": DAY, "ended_how": "died"}
-    stage(home, "topics", {DAY: [{**topic, "items": 2}, ended,
-                                 {**topic, "topic_id": "t0003", "items": 1}]})  # fmt: skip
+    stage(home, "topics", {DAY: [{**topic, "items": 2}, ended, {**topic, "topic_id": "t0003", "items": 1}]})
     items = [item, {**item, "item_id": "shop:2"} | changed, {**item, "topic_id": "t0003"}]
     stage(home, "item_topics", {DAY: items})
     manifests = staging.current(home, "item_topics", "r1")
@@ -110,9 +107,7 @@ def quarantined(number: int) -> dict[str, object]:
     return {**factory.SOUND["quarantine"], "source_file": f"{number}.csv"}
 
 
-def stage_clean(
-    settings: Settings, landed: int = 6, events: int = 3, rejected: int = 2, **changes: object
-) -> None:
+def stage_clean(settings: Settings, landed: int = 6, events: int = 3, rejected: int = 2, **changes: object) -> None:
     raw = [{**factory.SOUND["raw_events"], "source_file": f"{n}.csv"} for n in range(landed)]
     pass_audit(settings, stage(settings, "raw_events", {DAY: raw}))
     publish(settings, table_named("raw_events"), "r1")
@@ -156,8 +151,7 @@ def test_rows_of_a_platform_without_accounting_are_refused(home: Settings) -> No
     with pytest.raises(AuditError) as error:
         check(home)
     assert str(error.value).startswith(
-        f"accounting ds={DAY} platform=b: expected quarantined = 1 (rows of staged quarantine), "
-        "found 0"
+        f"accounting ds={DAY} platform=b: expected quarantined = 1 (rows of staged quarantine), found 0"
     )
 
 
@@ -166,8 +160,7 @@ def test_landed_rows_that_vanish_are_refused(home: Settings) -> None:
     with pytest.raises(AuditError) as error:
         check(home)
     assert str(error.value) == (
-        f"accounting ds={DAY}: expected rows_landed = 7 (rows of published raw_events), found 6; "
-        "run clean again"
+        f"accounting ds={DAY}: expected rows_landed = 7 (rows of published raw_events), found 6; run clean again"
     )
 
 
@@ -179,8 +172,7 @@ def test_unpublished_raw_events_are_named(home: Settings) -> None:
     with pytest.raises(AuditError) as error:
         check_accounting(home, "r2", staging.current(home, "accounting", "r2"))
     assert str(error.value) == (
-        f"accounting ds={NEXT}: expected raw_events to be published, found it is not; "
-        "run ingest first"
+        f"accounting ds={NEXT}: expected raw_events to be published, found it is not; run ingest first"
     )
 
 

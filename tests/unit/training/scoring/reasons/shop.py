@@ -20,19 +20,14 @@ from training.ranking.order import ANY, Fitted, Ranker, Rankers
 ITEMS = 60
 
 
-def predictor(
-    catalogue: Catalogue | None = None, known: int | None = None, **weights: float
-) -> Predictor:
+def predictor(catalogue: Catalogue | None = None, known: int | None = None, **weights: float) -> Predictor:
     """A blend of the named features alone; the model knows the first `known` items by an id."""
     catalogue = catalogue or build_catalogue(embeddings(ITEMS))
     blend = plain_blend([weights.get(name, 0.0) for name in feature_names()])
     fitted = {
-        (ANY, name): Fitted(Ranker(blend, blend, ITEMS, name != LISTS[0]), Mixture.of_blend_alone())
-        for name in LISTS
+        (ANY, name): Fitted(Ranker(blend, blend, ITEMS, name != LISTS[0]), Mixture.of_blend_alone()) for name in LISTS
     }
-    trained = replace(
-        model(catalogue.item_ids[:known], ["shop"]), fitted_rankers=Rankers(fitted, feature_names())
-    )
+    trained = replace(model(catalogue.item_ids[:known], ["shop"]), fitted_rankers=Rankers(fitted, feature_names()))
     return Predictor.of(trained, catalogue, crowd(catalogue))
 
 
@@ -42,10 +37,7 @@ def mixed_users(number: int) -> pa.Table:
     for user in range(number):
         items = [(user % TOPICS) + TOPICS * ((user + k) % 3) for k in range(3)]
         items += [(user + 1 + k) % TOPICS + TOPICS * (k + 1) for k in range(3)]
-        events = [
-            event(f"shop:{item:03d}", "view", f"2024-05-{20 + day:02d}")
-            for day, item in enumerate(items)
-        ]
+        events = [event(f"shop:{item:03d}", "view", f"2024-05-{20 + day:02d}") for day, item in enumerate(items)]
         users.append((["shop"], events))
     return history(*users)
 

@@ -29,9 +29,7 @@ def stacked() -> Predictor:
     anew, the others are the transformer alone."""
     generator = np.random.default_rng(1)
     inputs = generator.gamma(1.0, 1.0, (400, len(INPUTS))).astype(np.float32)
-    labels = (inputs[:, INPUTS.index("purchase_28d")] + generator.normal(size=400) > 1).astype(
-        float
-    )
+    labels = (inputs[:, INPUTS.index("purchase_28d")] + generator.normal(size=400) > 1).astype(float)
     scale = Scale.of(inputs)
     plain = fit_plain_models(inputs, scale.apply(inputs), labels, np.ones(400))
     head = Head(mix=Mix([0.5, 0.4, 0.7], 0.1), plain=plain)
@@ -40,9 +38,7 @@ def stacked() -> Predictor:
     heads = [Head(rate=rates[name]) if name in rates else alone for name in HEADS]
     heads[PURCHASE] = head
     found = predictor()
-    return replace(
-        found, trained=replace(found.trained, fitted_propensities=Propensities(heads, scale))
-    )
+    return replace(found, trained=replace(found.trained, fitted_propensities=Propensities(heads, scale)))
 
 
 def test_shares_of_features_sum_to_the_distance_from_the_average(stacked: Predictor) -> None:
@@ -108,8 +104,7 @@ def test_an_event_is_worth_what_the_head_says_without_it(stacked: Predictor) -> 
 
 def test_events_leave_both_the_counts_and_the_list() -> None:
     events = [event("shop:001", "view", "2024-05-01"), event("shop:002", "view", "2024-05-02")]
-    cut = without(history((["shop"], events)), np.zeros(1, int), np.ones(1, int),
-                  np.array([day_number("2024-05-02")]))  # fmt: skip
+    cut = without(history((["shop"], events)), np.zeros(1, int), np.ones(1, int), np.array([day_number("2024-05-02")]))
     row = cut.to_pylist()[0]
     assert [entry["item_id"] for entry in row["events"]] == ["shop:001"]
     assert row["daily"] == daily(events[:1])
@@ -159,9 +154,7 @@ def _odds(found: Predictor, users: pa.Table) -> np.ndarray:
 def test_names_can_be_read() -> None:
     assert len(set(feature_names())) == len(feature_names())
     counts = ("purchase_28d", "search_7d", "recency", "active_days_90d")
-    assert [readable(name) for name in counts] == [
-        "purchases_28d", "searches_7d", "recency_days", "active_days_90d"
-    ]  # fmt: skip
+    assert [readable(name) for name in counts] == ["purchases_28d", "searches_7d", "recency_days", "active_days_90d"]
     assert readable("active_visit_2_ago") == "days_since_visit_2"
     assert readable("purchase_visit_5_ago") == "days_since_purchase_5"
     assert readable("active_gap_mean") == "visit_gap_mean"

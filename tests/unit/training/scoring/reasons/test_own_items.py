@@ -59,14 +59,16 @@ def test_a_repeat_is_worth_its_own_features() -> None:
     rows = because(found, given, ranked, "next_items").to_pylist()[0]
     assert rows == [
         {
-            "item_id": "shop:004", "because_item_id": "shop:004",
+            "item_id": "shop:004",
+            "because_item_id": "shop:004",
             "effect": pytest.approx(1.5 * np.log(4)),
         },
         {
-            "item_id": "shop:009", "because_item_id": "shop:009",
+            "item_id": "shop:009",
+            "because_item_id": "shop:009",
             "effect": pytest.approx(1.5 * np.log(2)),
         },
-    ]  # fmt: skip
+    ]
 
 
 def test_at_most_three_items_for_the_first_ten_entries_in_their_order() -> None:
