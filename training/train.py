@@ -12,7 +12,7 @@ registers its model as challenger. Tried again with the same run, it goes on fro
 from pipeline.runtime import program
 from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
-from training.fitting import distributed
+from training.data import distributed
 from training.fitting.data import load_training_data
 from training.fitting.fit_model import finish, fit
 from training.fitting.plan import planned

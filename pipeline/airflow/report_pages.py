@@ -118,8 +118,8 @@ def _page(name: str) -> Any:
     """A page of `reports/nightly/`; a sentence when it is not there."""
     from fastapi.responses import HTMLResponse
 
-    from pipeline.report.shelf import nightly_folder, nights_written
     from pipeline.runtime.settings import load_settings
+    from pipeline.storage.report_files import nightly_folder, nights_written
 
     settings = load_settings()
     if name not in [*nights_written(settings), "index"]:

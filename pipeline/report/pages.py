@@ -10,9 +10,10 @@ from pipeline.report import words
 from pipeline.report.findings import Finding, findings
 from pipeline.report.night import Night
 from pipeline.report.rendering import template
-from pipeline.report.shelf import Listed, nightly_page, nights_written, write_index, write_page
+from pipeline.report.shelf import Listed, write_index, write_page
 from pipeline.report.tiles import tiles
 from pipeline.runtime.settings import Settings
+from pipeline.storage.report_files import nightly_page, nights_written
 
 
 def write_night(settings: Settings, night: Night) -> Path:

@@ -18,6 +18,7 @@ from pipeline.report.rendering import template
 from pipeline.report.words import MISSING
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import Settings
+from pipeline.storage.report_files import nightly_folder, nightly_page, nights_written
 
 SUMMARY = re.compile(r'<script type="application/json" id="summary">(.*?)</script>', re.DOTALL)
 
@@ -36,21 +37,6 @@ class Listed:
     def as_json(self) -> Markup:
         """For the page; it cannot end the script element that it stands in."""
         return Markup(json.dumps(asdict(self)).replace("<", "\\u003c"))
-
-
-def nightly_folder(settings: Settings) -> Path:
-    return settings.reports / "nightly"
-
-
-def nightly_page(settings: Settings, ds: str) -> Path:
-    """Where the page of a night lies."""
-    return nightly_folder(settings) / f"{ds}.html"
-
-
-def nights_written(settings: Settings) -> list[str]:
-    """The nights that have a page, newest first."""
-    stems = [page.stem for page in nightly_folder(settings).glob("????-??-??.html")]
-    return sorted(stems, reverse=True)
 
 
 def listed(settings: Settings, ds: str) -> Listed:

@@ -7,11 +7,11 @@ import argparse
 
 import pyarrow.compute as pc
 
-from pipeline.report.shelf import nightly_page
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import published, read, scan
+from pipeline.storage.report_files import nightly_page
 
 
 def summarise(settings: Settings, ds: str) -> list[str]:

@@ -15,9 +15,9 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import open_day
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
 from pipeline.tables.schema import Table
+from training.data import distributed
 from training.data.arrow import day_numbers, vectors
 from training.data.scope import EVERYTHING, Scope
-from training.fitting import distributed
 from training.texts.encoders import open_encoder
 from training.texts.event_texts import EventTexts
 

@@ -16,8 +16,9 @@ from training.evaluation.baselines.known import LISTS, Known
 from training.evaluation.baselines.roster import fit_rankers
 from training.evaluation.intervals import Interval, gain_of_metric, interval, intervals, of_metric
 from training.evaluation.judging import Judged, judge
-from training.evaluation.metrics import auc, average_precision, calibration_error, log_loss
+from training.evaluation.metrics import auc, average_precision, calibration_error
 from training.model.model import TrainedModel
+from training.propensity.stack import log_loss
 
 METRIC_DRAWS = 200  # of metrics that are no mean over users
 GATED = "ndcg_10"

@@ -6,9 +6,10 @@ from training.data.users import HEADS, Examples
 from training.evaluation.baselines.classifiers import Chances
 from training.evaluation.challenger import METRIC_DRAWS, Evaluation
 from training.evaluation.intervals import Interval, gain_of_metric, interval
-from training.evaluation.metrics import auc, log_loss
+from training.evaluation.metrics import auc
 from training.evaluation.report import Verdict
 from training.evaluation.slices import ALL, METRICS, SliceFigures, judge_slice, slices_of
+from training.propensity.stack import log_loss
 
 OURS = ("published", "transformer", "transformer_ids")  # parts of the model are no baselines
 

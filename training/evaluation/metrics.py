@@ -95,12 +95,6 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.diff(found, prepend=0) @ precision / positives)
 
 
-def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """[rows] negative log-likelihood of each label, in nats."""
-    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
-    return -np.where(labels > 0.5, np.log(clipped), np.log1p(-clipped))
-
-
 def calibration_bins(
     labels: np.ndarray, probabilities: np.ndarray, bins: int = 10
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,8 @@ from pipeline.tables.registry import EVENT_TYPES
 from training.data.users import HEADS, Examples
 from training.evaluation.intervals import Interval, interval, of_metric
 from training.evaluation.judging import Judged, quality
-from training.evaluation.metrics import auc, log_loss
+from training.evaluation.metrics import auc
+from training.propensity.stack import log_loss
 
 WEEKS = ((1, 7), (8, 14), (15, 21), (22, 28))  # days after the cut-off
 DAYS = 28

@@ -19,13 +19,13 @@ from training.data.answers import answers_of, rows_with_answers
 from training.data.catalogue import Catalogue, build_catalogue, load_catalogue, with_texts
 from training.data.scope import EVERYTHING, Scope
 from training.data.users import HEADS, Examples, load_examples
-from training.evaluation.metrics import auc, log_loss, ndcg, recall
+from training.evaluation.metrics import auc, ndcg, recall
 from training.fitting.data import TrainingData, load_training_data
 from training.fitting.fit_model import fit
 from training.model.lists import NEVER, allowed_items, top
 from training.model.model import Card, TrainedModel
 from training.network.presets import Preset
-from training.propensity.stack import sigmoid
+from training.propensity.stack import log_loss, sigmoid
 
 K, COLD_K = 10, 50
 CELLS = 4_000_000  # users x items held at once

@@ -8,11 +8,11 @@ import torch
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import TRAINING_EXAMPLES
+from training.data import distributed
 from training.data.catalogue import NO_PINS, Catalogue, Pins, load_catalogue, open_table
 from training.data.draws import uniform
 from training.data.scope import EVERYTHING, Scope
 from training.data.users import HEADS, Examples, load_examples
-from training.fitting import distributed
 from training.model.model import TrainedModel
 from training.network.presets import Preset
 from training.network.vocabulary import Vocabulary, count_items, vocabulary_of

@@ -14,8 +14,8 @@ from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import open_day
 from pipeline.tables.registry import TRAINING_EXAMPLES
+from training.data import distributed
 from training.data.users import HEADS, Examples, UserStates, load_examples
-from training.fitting import distributed
 from training.fitting.checkpoints import Progress
 from training.fitting.data import TrainingData, rows_to_learn
 from training.fitting.loop import Trainer

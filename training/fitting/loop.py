@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.runtime.errors import ModelError
-from training.fitting import distributed
+from training.data import distributed
 from training.fitting.checkpoints import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from training.fitting.learner import Learner
 from training.fitting.objective import Batch, Batcher, Objective

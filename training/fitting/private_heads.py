@@ -21,7 +21,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.functional import pad
 
 from pipeline.runtime.errors import ModelError
-from training.fitting import distributed
+from training.data import distributed
 from training.network.losses import head_loss
 from training.network.presets import Preset
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import torch
 
-from training.fitting import distributed
+from training.data import distributed
 from training.fitting.checkpoints import Progress
 from training.fitting.data import TrainingData
 from training.fitting.fit_model import Fitted

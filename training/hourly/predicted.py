@@ -12,10 +12,9 @@ from torch import Tensor
 
 from training.data.catalogue import Catalogue
 from training.data.users import Examples
-from training.evaluation.metrics import log_loss
 from training.model.model import TrainedModel
 from training.model.predictor import TREND_DAYS, log_trend
-from training.propensity.stack import sigmoid
+from training.propensity.stack import log_loss, sigmoid
 from training.ranking.engagements import Engagements
 
 K = 10

@@ -9,7 +9,6 @@ from scipy.optimize import minimize
 
 from pipeline.runtime.errors import ModelError
 from training.data.users import HEADS
-from training.evaluation.metrics import log_loss
 from training.propensity.plain_models import INPUTS, PlainModels, Scale
 
 FILE = "propensity.json"
@@ -142,3 +141,9 @@ def fit_mix(logits: np.ndarray, labels: np.ndarray, usual: tuple[float, ...] = U
     found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
     weights = found[:-1]
     return Mix(weights.tolist(), float(level + found[-1] - center @ weights))
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """[rows] negative log-likelihood of each label, in nats."""
+    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    return -np.where(labels > 0.5, np.log(clipped), np.log1p(-clipped))

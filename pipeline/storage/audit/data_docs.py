@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.report.shelf import nights_written
 from pipeline.runtime.settings import Settings
+from pipeline.storage.report_files import nights_written
 
 NIGHTS_LINKED = 7
 KEPT = 20  # results per table; the index reads all of them at each audit

@@ -23,9 +23,9 @@ from tests.unit.training.factory import (
     user_id,
 )
 from training import train
+from training.data import distributed
 from training.data.catalogue import build_catalogue
 from training.data.users import HEADS
-from training.fitting import distributed
 from training.fitting.data import TrainingData, load_training_data
 from training.fitting.fit_model import build_trainer
 from training.fitting.start import new_model

@@ -11,8 +11,9 @@ from fastapi.testclient import TestClient
 
 from pipeline.airflow import report_pages
 from pipeline.airflow.environment import airflow_environment
-from pipeline.report.shelf import Listed, nightly_page, write_index, write_page
+from pipeline.report.shelf import Listed, write_index, write_page
 from pipeline.runtime.settings import Settings
+from pipeline.storage.report_files import nightly_page
 
 HEAVY = ("fastapi", "jinja2", "duckdb", "mlflow", "pyiceberg", "pyspark", "torch", "pandas")
 NIGHT = "2024-03-05"

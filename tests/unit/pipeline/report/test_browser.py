@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.report.night import night_of
 from pipeline.report.pages import write_night
-from pipeline.report.shelf import nightly_folder
 from pipeline.runtime.settings import Settings
+from pipeline.storage.report_files import nightly_folder
 from tests.unit.pipeline.report.browser import CHROMIUM, Browser, open_browser
 from tests.unit.pipeline.report.conftest import NIGHT
 

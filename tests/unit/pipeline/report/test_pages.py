@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.report.night import night_of
 from pipeline.report.pages import write_night
-from pipeline.report.shelf import listed, nights_written, render_start
+from pipeline.report.shelf import listed, render_start
 from pipeline.runtime.settings import Settings
+from pipeline.storage.report_files import nights_written
 from tests.unit.pipeline.report.conftest import BEFORE, HOSTILE, NIGHT
 from tests.unit.pipeline.report.published import publish_rows, user
 

@@ -12,12 +12,12 @@ from training.evaluation.metrics import (
     calibration_error,
     diversity,
     hit_rate,
-    log_loss,
     ndcg,
     novelty,
     recall,
     reciprocal_rank,
 )
+from training.propensity.stack import log_loss
 
 # Three users: hits at ranks 1 and 3 of 4 relevant; none of 1; a user without any relevant item.
 HITS = np.array([[True, False, True], [False, False, False], [False, False, False]])

@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 
 from pipeline.runtime.settings import load_settings
 from tests.unit.training.factory import DS
+from training.data import distributed
 from training.data.arrow import buckets
-from training.fitting import distributed
 from training.fitting.data import load_training_data
 from training.fitting.fit_model import build_trainer
 from training.network.presets import PRESETS
