@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from planted import Planted, arguments, generated, in_home
 
 from pipeline.runtime.days import days_since_1970
 from pipeline.runtime.settings import load_settings
@@ -28,6 +27,7 @@ from spark_jobs.interests.population import fit_population
 from spark_jobs.interests.profile import numbered
 from spark_jobs.interests.touches import Touches, find_touches
 from spark_jobs.interests.watch import NEVER, find_changes
+from tests.bench.planted import Planted, arguments, generated, in_home
 
 ACTIVE = (1, 5, 10, 20)  # active days before and after the shift, at least
 KINDS = ("abrupt", "gradual", "revival")

@@ -13,8 +13,6 @@ bench_drift.py.
 
 import numpy as np
 import polars as pl
-from bench_drift import Replay, people_with_days, report
-from planted import Planted, arguments, generated
 
 from pipeline.runtime.days import days_since_1970
 from pipeline.sources.sample.people import NOISE, People, Shift
@@ -25,6 +23,8 @@ from spark_jobs.interests.population import Population, fit_population
 from spark_jobs.interests.profile import numbered
 from spark_jobs.interests.touches import Touches, find_touches
 from spark_jobs.interests.watch import Watch
+from tests.bench.bench_drift import Replay, people_with_days, report
+from tests.bench.planted import Planted, arguments, generated
 
 CERTAIN = 1e9  # days of evidence that the true tastes weigh
 STRENGTH = 0.85  # of a shift, on average

@@ -29,7 +29,8 @@ from typing import TypeVar
 
 import numpy as np
 import polars as pl
-from hourly_line import (
+
+from tests.bench.hourly_line import (
     PRESET,
     SIZES,
     Line,
@@ -39,8 +40,7 @@ from hourly_line import (
     older_rows,
     trained_on,
 )
-from hourly_world import shop_of
-
+from tests.bench.hourly_world import shop_of
 from training.data.users import Examples, to_examples
 from training.evaluation.intervals import interval
 from training.hourly.predicted import K, Pairs, item_trend, quality

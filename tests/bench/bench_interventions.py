@@ -20,14 +20,14 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
-from bench_signals import active, on_day
-from planted_signals import true_users
 
 from pipeline.decisions.interventions.candidates import QUERIES
 from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import pinned_files, published, scan
 from pipeline.tables.registry import TRAINING_EXAMPLES
+from tests.bench.bench_signals import active, on_day
+from tests.bench.planted_signals import true_users
 from training.data.catalogue import NO_PINS, load_catalogue, open_table
 from training.data.users import HEADS, load_examples
 from training.model.model import load

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from bench_policy import _features, _ids, _publish, _timed
 
 from pipeline.runtime.settings import load_settings
 from pipeline.tables.registry import EVENTS, ITEMS, USER_FEATURES
+from tests.bench.bench_policy import _features, _ids, _publish, _timed
 
 ITEM_COUNT, DAYS, EVENTS_EACH, LAST = 50_000, 28, 10, "2024-03-28"
 KINDS = ("view", "view", "view", "view", "cart", "favorite", "purchase", "return", "search", "impression")

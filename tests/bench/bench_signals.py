@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
-from planted_signals import plant, true_items, true_users
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -27,6 +26,7 @@ from spark_jobs.behaviour.rhythm import WARNED, Rhythm, active_days, gaps, rhyth
 from spark_jobs.behaviour.signals import learn_norms, profile
 from spark_jobs.behaviour.unpacked import Unpacked
 from spark_jobs.states.history import EVENT_FIELDS, histories
+from tests.bench.planted_signals import plant, true_items, true_users
 
 WATCHED = 45  # last days on which warnings are looked at
 FADE = 14  # days: a warning that comes earlier is not of this leaving

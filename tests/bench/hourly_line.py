@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
-from hourly_world import WEEK, Shop
 
+from tests.bench.hourly_world import WEEK, Shop
 from training.data.catalogue import Catalogue
 from training.data.sequences import ENGAGED_KINDS
 from training.data.users import Examples, to_examples

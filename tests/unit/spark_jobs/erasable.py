@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from landed_shop import HEADER, land, open_shop, run_clean, run_ingest
-from published_rows import publish_rows
 
 from pipeline.features.online import open_backend
 from pipeline.features.online.load import load_night
@@ -17,6 +15,8 @@ from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage import staging
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline.staged_factory import SOUND, arrow, write
+from tests.unit.spark_jobs.landed_shop import HEADER, land, open_shop, run_clean, run_ingest
+from tests.unit.spark_jobs.published_rows import publish_rows
 
 ONE, TWO = "2011-03-01", "2011-03-02"
 ANNA, BOB = "anna-4711", "bob-0815"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from published_rows import publish_staged
 
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import read
 from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, table_named
 from pipeline.tables.schema import Table
 from spark_jobs import clean_events, ingest_raw
+from tests.unit.spark_jobs.published_rows import publish_staged
 
 TOML = """
 platform = "shop"

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
-from published_rows import Row, as_polars, event
 
 from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.states.history import EVENT_FIELDS, histories
+from tests.unit.spark_jobs.published_rows import Row, as_polars, event
 
 DS = "2024-03-31"
 ITEMS = pl.DataFrame(

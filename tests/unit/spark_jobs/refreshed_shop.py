@@ -6,9 +6,6 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from landed_shop import HEADER, land, open_shop
-from lives_of_users import history
-from published_rows import Row, event, publish_rows, publish_staged
 
 from pipeline.intraday.base import NEEDED
 from pipeline.intraday.taken import staged_row
@@ -21,6 +18,9 @@ from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY
 from pipeline.tables.schema import Table
 from spark_jobs import accumulate_history, refresh_users
 from tests.unit.pipeline.staged_factory import SOUND
+from tests.unit.spark_jobs.landed_shop import HEADER, land, open_shop
+from tests.unit.spark_jobs.lives_of_users import history
+from tests.unit.spark_jobs.published_rows import Row, event, publish_rows, publish_staged
 
 DAYS = ["2011-02-27", "2011-02-28", "2011-03-01"]
 BASE, OPEN, DAY = DAYS[-1], "2011-03-02", "2011-03-03"

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_rows import Row, as_polars, event
 
 from pipeline.runtime.days import day_range, shift
 from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.states.history import EVENT_FIELDS, histories
+from tests.unit.spark_jobs.published_rows import Row, as_polars, event
 
 FIRST, LAST = "2011-03-01", "2011-03-08"
 ACTIVE_DAYS, HISTORY_EVENTS = 3, 2  # small, so that window and cap bite within a week

@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lives_of_users import DS, ITEMS, act, history, moment
 
 from spark_jobs.behaviour.cycles import due_again, learn_cycles
 from spark_jobs.behaviour.intents import learn_words
@@ -13,6 +12,7 @@ from spark_jobs.behaviour.prices import UsualReturns, usual_prices
 from spark_jobs.behaviour.rhythm import Rhythm, rhythm
 from spark_jobs.behaviour.unpacked import Unpacked, unpack
 from spark_jobs.behaviour.unusual import FEATURES, learn_usual
+from tests.unit.spark_jobs.lives_of_users import DS, ITEMS, act, history, moment
 
 
 def on_days(*agos: int) -> Unpacked:

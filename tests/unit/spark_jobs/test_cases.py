@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from published_rows import Row, as_arrow, event, read_jsonl
 from pyspark.sql import DataFrame, SparkSession
 
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
@@ -22,6 +21,7 @@ from spark_jobs.interests.profile import user_interests
 from spark_jobs.states.examples import Cutoff, make_examples
 from spark_jobs.states.history import accumulate
 from spark_jobs.states.items import last_of_day, merge_items, seen_items
+from tests.unit.spark_jobs.published_rows import Row, as_arrow, event, read_jsonl
 
 CASES = Path(__file__).resolve().parents[2] / "cases"
 ZONES = {"shop": "UTC", "london": "Europe/London", "shanghai": "Asia/Shanghai"}

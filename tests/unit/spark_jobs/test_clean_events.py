@@ -5,8 +5,6 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from landed_shop import HEADER, TOML, land, open_shop, rows_of, run_clean, run_ingest
-from published_rows import as_arrow, event
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -14,6 +12,8 @@ from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.events.account import account, due_days, expected_rows
 from spark_jobs.events.clean import judge, keep_events, quarantine
+from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop, rows_of, run_clean, run_ingest
+from tests.unit.spark_jobs.published_rows import as_arrow, event
 
 pytestmark = pytest.mark.spark
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-03", "2011-03-04"]

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from erasable import ANNA, BOB, ONE, TABLES, TWO, files_below, land_days, lived_in, user
-from landed_shop import rows_of, run_clean, run_ingest
 from pyspark.sql import SparkSession
 
 from pipeline.erasure.erase import erase
@@ -23,6 +21,8 @@ from pipeline.storage.rollback import rollback
 from pipeline.tables.registry import table_named
 from spark_jobs.landing.records_of import find_landed
 from tests.unit.pipeline.staged_factory import SOUND, pass_audit, stage
+from tests.unit.spark_jobs.erasable import ANNA, BOB, ONE, TABLES, TWO, files_below, land_days, lived_in, user
+from tests.unit.spark_jobs.landed_shop import rows_of, run_clean, run_ingest
 
 __all__ = ["lived_in"]
 pytestmark = pytest.mark.spark

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from touched import DAY0, population, touches
 
 from spark_jobs.interests.calibrate import calibrate, shuffle_days
 from spark_jobs.interests.touches import Touches
 from spark_jobs.interests.watch import NEVER, find_changes
+from tests.unit.spark_jobs.touched import DAY0, population, touches
 
 FOUR = population(0.25, 0.25, 0.25, 0.25)
 ALIKE = population(*[1 / 26] * 26, concentration=8)

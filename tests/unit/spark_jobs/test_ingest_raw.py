@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landed_shop import HEADER, TOML, land, open_shop, rows_of, run_ingest
 from pyspark.sql import SparkSession
 
 from pipeline.runtime.errors import LandingError, SourceError
@@ -17,6 +16,7 @@ from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage import staging
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs import ingest_raw
+from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop, rows_of, run_ingest
 
 pytestmark = pytest.mark.spark
 DAY = "2011-03-01"

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from touched import DAY0, population, touches
 
 from spark_jobs.interests.drift_stages import find_stages
 from spark_jobs.interests.shares import find_interests, share_lists
 from spark_jobs.interests.watch import NEVER, Changes
+from tests.unit.spark_jobs.touched import DAY0, population, touches
 
 TWO = population(0.75, 0.25)
 

@@ -3,11 +3,11 @@
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_rows import Row, as_polars
 
 from pipeline.runtime.days import day_range
 from pipeline.tables.registry import ITEMS
 from spark_jobs.states.items import DROP, EVENT_ROWS, PAST, catalogue
+from tests.unit.spark_jobs.published_rows import Row, as_polars
 
 DAYS = day_range("2011-03-01", "2011-03-05")
 

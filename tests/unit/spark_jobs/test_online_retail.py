@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from landed_shop import rows_of, run_clean, run_ingest
 from pyspark.sql import SparkSession
 
 from pipeline.runtime.settings import Settings
+from tests.unit.spark_jobs.landed_shop import rows_of, run_clean, run_ingest
 
 pytestmark = [pytest.mark.spark, pytest.mark.realdata]
 DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data")) / "online_retail"

@@ -6,9 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from published_rows import as_arrow
 from pyspark.sql import SparkSession
-from touched import history
 
 from pipeline.tables.interests import MIGRATION_PATTERNS, MIGRATIONS, USER_INTERESTS
 from pipeline.tables.registry import USER_HISTORY
@@ -17,6 +15,8 @@ from spark_jobs.interests.migrations import migration_patterns, migrations
 from spark_jobs.interests.profile import learn, numbered, profiles, user_interests
 from spark_jobs.interests.touches import LISTS, Touches, find_touches
 from spark_jobs.states.history import as_known, daily_counts, listed_events
+from tests.unit.spark_jobs.published_rows import as_arrow
+from tests.unit.spark_jobs.touched import history
 
 DS = "2011-11-09"
 ITEM_TOPICS = pa.table({"item_id": ["shop:a", "shop:b", "shop:c"], "topic_id": ["t0001", "t0002", "t0003"]})

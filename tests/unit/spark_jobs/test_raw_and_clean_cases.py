@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from published_rows import Row, as_arrow, event, read_jsonl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -23,6 +22,7 @@ from spark_jobs.events.clean import judge, keep_events, quarantine
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import inspect_drop
 from spark_jobs.landing.pseudonymise import name_events
+from tests.unit.spark_jobs.published_rows import Row, as_arrow, event, read_jsonl
 
 pytestmark = pytest.mark.spark
 CASES = Path(__file__).resolve().parents[2] / "cases"

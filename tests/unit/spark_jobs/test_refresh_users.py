@@ -4,10 +4,23 @@ import sys
 from typing import Any
 
 import pytest
-from landed_shop import HEADER, land, open_shop, run_clean, run_ingest
-from published_rows import Row, publish_rows, publish_staged
 from pyspark.sql import SparkSession
-from refreshed_shop import (
+
+from pipeline.intraday.taken import staged_row
+from pipeline.runtime.errors import LandingError, NotPublishedError, StagingError, UsageError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage import staging
+from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
+from pipeline.tables.intraday import USER_HISTORY_INTRADAY
+from pipeline.tables.registry import USER_FEATURES, USER_HISTORY
+from spark_jobs import profile_users, refresh_users
+from spark_jobs.engine.job import SparkJob
+from spark_jobs.landing.inspect import Landed
+from spark_jobs.refresh.touched import everyone
+from tests.unit.pipeline.staged_factory import SOUND
+from tests.unit.spark_jobs.landed_shop import HEADER, land, open_shop, run_clean, run_ingest
+from tests.unit.spark_jobs.published_rows import Row, publish_rows, publish_staged
+from tests.unit.spark_jobs.refreshed_shop import (
     BASE,
     DAY,
     OPEN,
@@ -22,19 +35,6 @@ from refreshed_shop import (
     user,
     users_of,
 )
-
-from pipeline.intraday.taken import staged_row
-from pipeline.runtime.errors import LandingError, NotPublishedError, StagingError, UsageError
-from pipeline.runtime.settings import Settings, load_settings
-from pipeline.storage import staging
-from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
-from pipeline.tables.intraday import USER_HISTORY_INTRADAY
-from pipeline.tables.registry import USER_FEATURES, USER_HISTORY
-from spark_jobs import profile_users, refresh_users
-from spark_jobs.engine.job import SparkJob
-from spark_jobs.landing.inspect import Landed
-from spark_jobs.refresh.touched import everyone
-from tests.unit.pipeline.staged_factory import SOUND
 
 __all__ = ["night"]
 pytestmark = pytest.mark.spark

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_rows import Row, as_polars, event
 
 from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.errors import SourceError
 from pipeline.tables.registry import EVENTS
 from spark_jobs.events.sessions import LOOKBACK_DAYS, user_sessions
+from tests.unit.spark_jobs.published_rows import Row, as_polars, event
 
 GAP, LONGEST = timedelta(minutes=30), timedelta(hours=24)
 ZONES = {"shop": "UTC", "london": "Europe/London", "shanghai": "Asia/Shanghai"}

@@ -7,8 +7,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lives_of_users import DS, ITEMS, act, history, moment, plain_users
-from published_rows import Row, as_arrow
 from pyspark.sql import SparkSession
 
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_SIGNALS
@@ -17,6 +15,8 @@ from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.behaviour import signals as signals_module
 from spark_jobs.behaviour.prices import usual_prices
 from spark_jobs.behaviour.signals import learn_norms, profile
+from tests.unit.spark_jobs.lives_of_users import DS, ITEMS, act, history, moment, plain_users
+from tests.unit.spark_jobs.published_rows import Row, as_arrow
 
 PLAIN = plain_users(120)
 

@@ -3,8 +3,6 @@
 import sys
 
 import pytest
-from lives_of_users import DS, ITEMS, history, plain_users
-from published_rows import publish_rows, publish_staged
 from pyspark.sql import SparkSession
 
 from pipeline.runtime.errors import NotPublishedError
@@ -14,6 +12,8 @@ from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS, USER_SIGNA
 from pipeline.tables.registry import ITEMS as ITEM_TABLE
 from pipeline.tables.registry import USER_HISTORY
 from spark_jobs import profile_users
+from tests.unit.spark_jobs.lives_of_users import DS, ITEMS, history, plain_users
+from tests.unit.spark_jobs.published_rows import publish_rows, publish_staged
 
 pytestmark = pytest.mark.spark
 

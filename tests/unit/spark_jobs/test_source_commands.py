@@ -7,7 +7,6 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landed_shop import HEADER, TOML, land, open_shop
 from pyspark.sql import SparkSession
 
 from pipeline.commands import source as source_command
@@ -15,6 +14,7 @@ from pipeline.runtime.errors import LandingError, SourceError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import find_source, landed_days, missing
 from spark_jobs import check_source, import_history
+from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop
 
 pytestmark = pytest.mark.spark
 HISTORY = (

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from published_rows import Row, event, publish_rows, publish_staged
 from pyspark.sql import SparkSession
 
 from pipeline.runtime.days import day_range
@@ -22,6 +21,7 @@ from pipeline.tables.registry import (
 )
 from pipeline.tables.schema import Table
 from spark_jobs import accumulate_history, build_catalogue, build_examples, build_sessions
+from tests.unit.spark_jobs.published_rows import Row, event, publish_rows, publish_staged
 
 pytestmark = pytest.mark.spark
 USER = "0" * 32

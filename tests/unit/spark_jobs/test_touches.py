@@ -2,9 +2,9 @@
 
 import polars as pl
 import pytest
-from touched import history, touches
 
 from spark_jobs.interests.touches import Touches, find_touches
+from tests.unit.spark_jobs.touched import history, touches
 
 LISTS = {name: pl.List(pl.String) for name in ("items", "kinds", "days")}
 TOPICS = pl.DataFrame({"item_id": ["a1", "a2", "b1"], "topic": [0, 0, 1]})

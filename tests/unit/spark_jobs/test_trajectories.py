@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from touched import DAY0, touches
 
 from spark_jobs.interests.paths import (
     ARCHETYPES,
@@ -13,6 +12,7 @@ from spark_jobs.interests.paths import (
     weekly_paths,
 )
 from spark_jobs.interests.touches import Touches
+from tests.unit.spark_jobs.touched import DAY0, touches
 
 SEEDS = np.array([traits for _, traits in ARCHETYPES.values()])
 

@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from staged_factory import SOUND, pass_audit, stage
-
 from pipeline.runtime.settings import Settings
 from pipeline.storage.publish import Publication, publish
 from pipeline.tables.registry import table_named
+from tests.unit.pipeline.staged_factory import SOUND, pass_audit, stage
 
 ANN, BOB, EVE = "a" * 32, "b" * 32, "e" * 32
 

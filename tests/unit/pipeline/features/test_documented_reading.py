@@ -6,12 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from feature_days import at, features, publish_days
-from staged_factory import USER
 
 from pipeline.features.online import open_backend
 from pipeline.features.online.load import load_night
 from pipeline.runtime.settings import Settings
+from tests.unit.pipeline.features.feature_days import at, features, publish_days
+from tests.unit.pipeline.staged_factory import USER
 
 ROOT = Path(__file__).resolve().parents[4]
 PAGES = ("README.md", "docs/reading.md")

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from feast import FeatureStore
 from feast.types import Array, Float32
-from feature_days import ANN, BOB, EVE, features, publish_days
 
 from pipeline.features.feast import open_feature_store
 from pipeline.features.feast.fields import features_of
@@ -24,6 +23,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.reading import read
 from pipeline.tables.registry import USER_FEATURES
+from tests.unit.pipeline.features.feature_days import ANN, BOB, EVE, features, publish_days
 
 MON, TUE, WED = "2024-03-04", "2024-03-05", "2024-03-06"
 NAMES = [feature.name for feature in features_of(USER_FEATURES)]

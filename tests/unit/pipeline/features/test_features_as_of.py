@@ -6,7 +6,6 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from feature_days import ANN, BOB, EVE, at, features, publish_days
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from pipeline.features.as_of import as_of
 from pipeline.runtime.errors import LeakError, NotPublishedError, UsageError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import read
+from tests.unit.pipeline.features.feature_days import ANN, BOB, EVE, at, features, publish_days
 
 MON, TUE, WED, FRI = "2024-03-04", "2024-03-05", "2024-03-06", "2024-03-08"
 

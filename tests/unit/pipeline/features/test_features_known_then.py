@@ -7,12 +7,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from feature_days import ANN, BOB, features, publish_days
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from staged_factory import arrow, pass_audit
-from test_features_as_of import FRI, MON, TUE, WED, frame, recency
 
 from pipeline.erasure.data_files import holding, table_files
 from pipeline.erasure.published import Erasing, erase_rows
@@ -29,6 +26,9 @@ from pipeline.storage.publish import Publication, publish
 from pipeline.storage.rollback import rollback
 from pipeline.tables.registry import EVENTS, USER_FEATURES, USER_HISTORY
 from spark_jobs.states.history import EVENT_FIELDS, histories
+from tests.unit.pipeline.features.feature_days import ANN, BOB, features, publish_days
+from tests.unit.pipeline.features.test_features_as_of import FRI, MON, TUE, WED, frame, recency
+from tests.unit.pipeline.staged_factory import arrow, pass_audit
 
 
 def just(nanoseconds: int, milliseconds: int) -> datetime:

@@ -5,8 +5,6 @@ import subprocess
 import sys
 
 import pytest
-from feature_days import ANN, BOB, features, publish_days
-from staged_factory import SOUND
 
 from pipeline.report.story.facts import Facts, facts_of
 from pipeline.report.story.next_items import next_items
@@ -15,6 +13,8 @@ from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.runtime.wording import clean, listed, number, percent, span
 from pipeline.tables.registry import USER_FEATURES
+from tests.unit.pipeline.features.feature_days import ANN, BOB, features, publish_days
+from tests.unit.pipeline.staged_factory import SOUND
 
 TUE = "2024-03-05"
 TOPICS = {"t0001": "candle · holder", "t0002": "garden · hose"}

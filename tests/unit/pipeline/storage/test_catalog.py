@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from staged_factory import SOUND, pass_audit, stage
 
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import Settings
@@ -16,6 +15,7 @@ from pipeline.storage.files import write_day
 from pipeline.storage.publish import publish
 from pipeline.storage.reading import read, scan
 from pipeline.tables.registry import TRAINING_EXAMPLES
+from tests.unit.pipeline.staged_factory import SOUND, pass_audit, stage
 
 OLD, NEW = "2024-03-05", "2024-03-12"
 

@@ -7,7 +7,6 @@ import time
 from multiprocessing.synchronize import Barrier
 
 import pytest
-from staged_factory import DAY, SOUND, event, pass_audit, stage
 
 from pipeline.runtime import program
 from pipeline.runtime.errors import FencedError, StagingError
@@ -16,6 +15,7 @@ from pipeline.storage import reading
 from pipeline.storage.catalog import load_table
 from pipeline.storage.publish import main, publish
 from pipeline.tables.registry import table_named
+from tests.unit.pipeline.staged_factory import DAY, SOUND, event, pass_audit, stage
 
 EVENTS = table_named("events")
 NEXT, LAST = "2024-03-06", "2024-03-07"

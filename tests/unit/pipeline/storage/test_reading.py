@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import duckdb
 import pytest
-from staged_factory import DAY, SOUND, event, pass_audit, stage
 
 from pipeline.runtime.errors import NotPublishedError, UsageError
 from pipeline.runtime.settings import Settings
@@ -12,6 +11,7 @@ from pipeline.storage.publish import publish
 from pipeline.storage.reading import as_declared, pinned_files, published, read, scan
 from pipeline.tables.registry import EVENTS, TABLES, table_named
 from pipeline.tables.schema import STRING, Column
+from tests.unit.pipeline.staged_factory import DAY, SOUND, event, pass_audit, stage
 
 NEXT = "2024-03-06"
 

@@ -1,11 +1,11 @@
 """Staged attempts: only whole ones are seen, and a receipt covers exactly what it saw."""
 
 import pytest
-from staged_factory import DAY, event, pass_audit, stage
 
 from pipeline.runtime.errors import StagingError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
+from tests.unit.pipeline.staged_factory import DAY, event, pass_audit, stage
 
 NEXT = "2024-03-06"
 

@@ -1,10 +1,10 @@
 """`interventions.toml`: what is read, and the message for what can be wrong in it."""
 
 import pytest
-from intervention_home import declare, kind
 
 from pipeline.decisions.interventions.declaration import Kind, load_declaration
 from pipeline.runtime.errors import CampaignError
+from tests.unit.pipeline.decisions.interventions.intervention_home import declare, kind
 
 FILE = """
 holdout = 0.1

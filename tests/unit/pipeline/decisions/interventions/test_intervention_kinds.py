@@ -1,7 +1,9 @@
 """Who is meant by each kind, and what is said of them."""
 
 import pytest
-from intervention_home import (
+
+from pipeline.runtime.days import shift
+from tests.unit.pipeline.decisions.interventions.intervention_home import (
     LAST,
     declare,
     kind,
@@ -11,8 +13,6 @@ from intervention_home import (
     put_users,
     who,
 )
-
-from pipeline.runtime.days import shift
 
 REGULAR = {"is_regular": True, "usual_gap_days": 3.25, "fading": 0.95, "recency_days": 12}
 LOOK = {"price": 20.0}

@@ -1,15 +1,6 @@
 """The night's list as a whole: consent, caps, cool-down, budget, who is held out."""
 
 import pytest
-from intervention_home import (
-    LAST,
-    declare,
-    kind,
-    listed,
-    put_events,
-    put_users,
-    who,
-)
 
 from pipeline.decisions.experiments.assignment import position
 from pipeline.decisions.experiments.experiment import load_experiment
@@ -22,6 +13,15 @@ from pipeline.storage.audit.audit_table import audit
 from pipeline.storage.reading import published
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline.decisions.campaigns.campaign_home import user
+from tests.unit.pipeline.decisions.interventions.intervention_home import (
+    LAST,
+    declare,
+    kind,
+    listed,
+    put_events,
+    put_users,
+    who,
+)
 
 FADING = {"is_regular": True, "usual_gap_days": 3.0, "recency_days": 9}
 BOTH = {**FADING, "fading": 0.95, "p_return_28d": 0.5}

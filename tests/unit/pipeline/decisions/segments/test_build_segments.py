@@ -1,7 +1,6 @@
 """Campaign segments: who belongs, and that nothing tells of fewer users than the floor."""
 
 import pytest
-import staged_factory as factory
 
 from pipeline.decisions.segments.build_segments import build_segments
 from pipeline.decisions.segments.segments import SEGMENTS, UNUSUAL, with_topics
@@ -10,6 +9,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage.publish import publish
 from pipeline.storage.reading import read
 from pipeline.tables.registry import table_named
+from tests.unit.pipeline import staged_factory as factory
 
 Row = dict[str, object]
 DAY = factory.DAY

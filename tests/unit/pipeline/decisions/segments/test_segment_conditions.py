@@ -5,11 +5,11 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-import staged_factory as factory
-from test_build_segments import Row, users
 
 from pipeline.decisions.segments.segment_members import find_members
 from pipeline.decisions.segments.segments import SEGMENTS
+from tests.unit.pipeline import staged_factory as factory
+from tests.unit.pipeline.decisions.segments.test_build_segments import Row, users
 
 SOUGHT = [{"query": "blue mug", "topic_id": None, "weight": 1.0}]
 DEVOTED = [{"topic_id": "t0001", "share": 0.8}, {"topic_id": "t0002", "share": 0.2}]

@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from feature_nights import publish_features, user
 
 from pipeline.features.online import open_backend, open_store, redis_backend
 from pipeline.features.online.load import load_night, roll_back
 from pipeline.runtime.errors import OnlineError
 from pipeline.runtime.settings import Settings
+from tests.unit.pipeline.features.online.feature_nights import publish_features, user
 
 ONE, TWO, THREE = "2024-03-05", "2024-03-06", "2024-03-07"
 USERS = 40

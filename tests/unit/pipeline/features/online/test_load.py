@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from feature_nights import FEATURES, features, publish_features, user
 
 from pipeline.features.online import load, open_backend, open_store
 from pipeline.features.online.load import load_night, roll_back
@@ -12,6 +11,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import read
 from pipeline.tables import registry
 from pipeline.tables.schema import STRING, Column
+from tests.unit.pipeline.features.online.feature_nights import FEATURES, features, publish_features, user
 
 ONE, TWO, THREE, FOUR = "2024-03-05", "2024-03-06", "2024-03-07", "2024-03-08"
 
@@ -124,7 +124,7 @@ def test_a_night_with_a_new_column(online: Settings, monkeypatch: pytest.MonkeyP
     grown = dataclasses.replace(FEATURES, columns=(*FEATURES.columns, Column("mood", STRING, "")))
     monkeypatch.setitem(registry.TABLES, "user_features", grown)
     monkeypatch.setattr(load, "FEATURES", grown)
-    import feature_nights
+    from tests.unit.pipeline.features.online import feature_nights
 
     monkeypatch.setattr(feature_nights, "FEATURES", grown)
     store = open_store(online)

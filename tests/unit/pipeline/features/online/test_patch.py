@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from feature_nights import features, publish_features, user
 
 from pipeline.features.online import open_backend, open_store
 from pipeline.features.online.load import load_night, roll_back
@@ -12,6 +11,7 @@ from pipeline.features.online.patch import patch_night
 from pipeline.runtime.settings import Settings
 from pipeline.storage.publish import publish
 from pipeline.tables.intraday import USER_FEATURES_INTRADAY
+from tests.unit.pipeline.features.online.feature_nights import features, publish_features, user
 from tests.unit.pipeline.staged_factory import pass_audit, stage
 
 BEFORE, BASE, TODAY = "2024-03-04", "2024-03-05", "2024-03-06"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from feature_nights import FEATURES, features, publish_features, user
 
 from pipeline.features.online import open_backend, open_store, redis_backend
 from pipeline.features.online.backend import Rows
@@ -17,6 +16,7 @@ from pipeline.features.online.load import load_night
 from pipeline.features.online.row_codec import encode, value_schema
 from pipeline.runtime.errors import OnlineError
 from pipeline.runtime.settings import Settings
+from tests.unit.pipeline.features.online.feature_nights import FEATURES, features, publish_features, user
 
 ONE, TWO = "2024-03-05", "2024-03-06"
 USERS = 40

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-import staged_factory as factory
-from staged_factory import DAY, USER, event, stage
 
 from pipeline.runtime import program
 from pipeline.runtime.errors import AuditError, StagingError
@@ -18,6 +16,8 @@ from pipeline.storage.audit.audit_table import audit
 from pipeline.storage.audit.command import main
 from pipeline.storage.publish import publish
 from pipeline.tables.registry import TABLES, table_named
+from tests.unit.pipeline import staged_factory as factory
+from tests.unit.pipeline.staged_factory import DAY, USER, event, stage
 
 EVENTS = table_named("events")
 NEXT = "2024-03-06"

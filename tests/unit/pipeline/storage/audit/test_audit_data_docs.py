@@ -6,10 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from staged_factory import DAY, event, stage
-
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit import data_docs
+from tests.unit.pipeline.staged_factory import DAY, event, stage
 
 
 def audit_run(home: Settings, run: str) -> None:

@@ -1,8 +1,6 @@
 """Rows against what the jobs counted another way, and the accounting against its neighbours."""
 
 import pytest
-import staged_factory as factory
-from staged_factory import DAY, event, pass_audit, stage
 
 from pipeline.runtime.errors import AuditError, StagingError
 from pipeline.runtime.settings import Settings
@@ -15,6 +13,8 @@ from pipeline.storage.audit.facts import (
 )
 from pipeline.storage.publish import publish
 from pipeline.tables.registry import table_named
+from tests.unit.pipeline import staged_factory as factory
+from tests.unit.pipeline.staged_factory import DAY, event, pass_audit, stage
 
 NEXT = "2024-03-06"
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 import pytest
-import staged_factory as factory
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.expectations import Rule, key_sql, rules_of
 from pipeline.tables.registry import TABLES, table_named
+from tests.unit.pipeline import staged_factory as factory
 
 # table, changed columns, the rules that must name the row (and no other)
 BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
