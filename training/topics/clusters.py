@@ -3,21 +3,32 @@
 k-means stays in the nearest optimum: two clusters on one topic, one on two others. So the cluster
 that gains most from a split is split, the two that lose least by it are merged, as long as that
 pays (after Ueda et al. 2000). The same moves let clusters follow the items over time.
-"""
 
-import warnings
+Every host must find the same clusters. So vectors lie on a grid that is coarse enough for float64
+to hold their products and sums to the last digit: no kernel, no number of threads and no order of
+adding can change one, and equally near centroids are equally near everywhere.
+"""
 
 import numpy as np
 from scipy import sparse
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
+from sklearn.cluster import kmeans_plusplus
+
+from pipeline.near_ties import DOUBLE, best
 
 ITERATIONS, SEED = 50, 7
 ROWS_TRIED = 20_000  # few rows are clustered from several starts
 MOST_TRIES = 4
 ROWS_AT_ONCE = 16_384
 LEAST_GAIN = 1e-3  # of a split: equal items stay together
+# A product of unit vectors takes twice these bits, and the sum over 2^18 rows 18 more: 50 of the 53
+# that float64 has. Half precision is no finer for components above 0.03.
+GRID = 2.0**16
+SETTLED = 1e-4  # of the rows' mean variance: centroids that move less have arrived
+
+
+def on_grid(rows: np.ndarray) -> np.ndarray:
+    """float64 multiples of 1 / GRID."""
+    return np.rint(rows.astype(np.float64) * GRID) / GRID
 
 
 def fit(
@@ -32,6 +43,7 @@ def fit(
     `start` are centroids to go on from; `worth` is how many times its loss a move must gain.
     Clusters nearer to one another than `apart` of what is usual become one.
     """
+    rows = on_grid(rows)
     tries = min(MOST_TRIES, max(1, ROWS_TRIED // len(rows)))
     labels = _kmeans(rows, number, tries) if start is None else _kmeans(rows, start, 1)
     labels = distinct(rows, regrouped(rows, labels, number, worth), apart)
@@ -42,8 +54,9 @@ def fit(
 def assign(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nearest centroid of each row and its cosine; the first of equal ones."""
     label, cosine = np.zeros(len(vectors), np.int64), np.zeros(len(vectors), np.float32)
+    axes = on_grid(centroids).T
     for start in range(0, len(vectors), ROWS_AT_ONCE):
-        alike = vectors[start : start + ROWS_AT_ONCE].astype(np.float32) @ centroids.T
+        alike = on_grid(vectors[start : start + ROWS_AT_ONCE]) @ axes
         label[start : start + ROWS_AT_ONCE] = alike.argmax(axis=1)
         cosine[start : start + ROWS_AT_ONCE] = alike.max(axis=1)
     return label, cosine
@@ -76,11 +89,13 @@ def means(vectors: np.ndarray, labels: np.ndarray, number: int) -> np.ndarray:
 def regrouped(rows: np.ndarray, labels: np.ndarray, number: int, worth: float) -> np.ndarray:
     """New labels from 0 on, after splits and merges towards `number` clusters."""
     groups = Groups(rows, labels)
+    groups.join_equal()
     for _ in range(4 * number):
         split, gain = groups.best_split()
         pair, cost = groups.cheapest_merge(spare=split if len(groups) == number else -1)
         few, many = len(groups) < number, len(groups) > number
-        if (few and gain < LEAST_GAIN) or (not few and not many and gain <= worth * cost):
+        pays = gain >= LEAST_GAIN and (few or gain > worth * cost * (1 + DOUBLE))
+        if not many and not pays:
             break
         if many:
             groups.replace(pair, [groups.joined(pair)])
@@ -101,9 +116,9 @@ def distinct(rows: np.ndarray, labels: np.ndarray, apart: float) -> np.ndarray:
     while len(groups) > 2:
         distance = groups.merge_costs() / np.maximum(groups.within(), LEAST_GAIN)
         nearest = np.minimum(distance.min(axis=0), distance.min(axis=1))
-        if nearest.min() >= apart * np.median(nearest):
+        if nearest.min() >= apart * np.median(nearest) * (1 - DOUBLE):
             break
-        one, other = np.unravel_index(int(np.argmin(distance)), distance.shape)
+        one, other = np.unravel_index(best(-distance, DOUBLE), distance.shape)
         pair = int(one), int(other)
         groups.replace(pair, [groups.joined(pair)])
     return groups.labels()
@@ -120,18 +135,29 @@ class Groups:
     def __len__(self) -> int:
         return len(self.members)
 
+    def join_equal(self) -> None:
+        """Merges clusters that no split would ever set apart, into the place of the first."""
+        while len(self) > 1:
+            pair, cost = self.cheapest_merge(spare=-1)
+            if cost >= LEAST_GAIN / 2:
+                break
+            one, other = pair
+            self.members[one] = self.joined(pair)
+            self.halves[one] = self._halves(self.members[one])
+            del self.members[other], self.halves[other]
+
     def best_split(self) -> tuple[int, float]:
         """Which cluster to split, and by how much squared distances would fall."""
         gains = [gain for gain, _, _ in self.halves]
-        best = int(np.argmax(gains))
-        return best, max(gains[best], LEAST_GAIN / 2)
+        widest = best(np.array(gains), DOUBLE, len(self.rows))
+        return widest, gains[widest]
 
     def cheapest_merge(self, spare: int) -> tuple[tuple[int, int], float]:
         """Which clusters to merge, and by how much squared distances would rise."""
         cost = self.merge_costs()
         if spare >= 0:
             cost[spare], cost[:, spare] = np.inf, np.inf
-        one, other = np.unravel_index(int(np.argmin(cost)), cost.shape)
+        one, other = np.unravel_index(best(-cost, DOUBLE, len(self.rows)), cost.shape)
         return (int(one), int(other)), float(cost[one, other])
 
     def merge_costs(self) -> np.ndarray:
@@ -178,10 +204,64 @@ def _pull(rows: np.ndarray) -> float:
 
 
 def _kmeans(rows: np.ndarray, start: int | np.ndarray, tries: int) -> np.ndarray:
-    """Labels from 0 on without gaps; one thread, because threads add up in any order."""
-    first = np.asarray(start)[: len(rows)] if np.ndim(start) else "k-means++"
-    number = len(first) if np.ndim(start) else min(int(start), len(rows))
-    model = KMeans(number, init=first, n_init=tries, max_iter=ITERATIONS, random_state=SEED)
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
-        return np.unique(model.fit(rows).labels_, return_inverse=True)[1]
+    """Labels from 0 on without gaps, of rows on the grid; the best of several starts."""
+    if np.ndim(start):
+        labels, _ = _lloyd(rows, on_grid(np.asarray(start)[: len(rows)]))
+        return np.unique(labels, return_inverse=True)[1]
+    number, luck = min(int(start), len(rows)), np.random.RandomState(SEED)
+    found = [_lloyd(rows, kmeans_plusplus(rows, number, random_state=luck)[0]) for _ in range(tries)]
+    labels, _ = found[best(-np.array([loss for _, loss in found]), DOUBLE, len(rows))]
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def _lloyd(rows: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, float]:
+    """Labels of rows, and their squared distances to the centroids of these.
+
+    At most ITERATIONS of nearest centroid and mean (Lloyd 1982). A cluster without rows gets the
+    row that is farthest from its own centroid.
+    """
+    enough = SETTLED * rows.var(axis=0).mean()
+    square = (rows**2).sum(axis=1)
+    before = np.full(len(rows), -1)
+    for _ in range(ITERATIONS):
+        label, distance = _nearest(rows, square, centroids)
+        label = _filled(label, distance, len(centroids))
+        moved = on_grid(_sums(rows, label, len(centroids)) / _sizes(label, len(centroids)))
+        shift, centroids = ((moved - centroids) ** 2).sum(), moved
+        if np.array_equal(label, before) or shift <= enough * (1 + DOUBLE):
+            break
+        before = label
+    label, distance = _nearest(rows, square, centroids)
+    return label, float(distance.sum())
+
+
+def _nearest(rows: np.ndarray, square: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Place of the nearest centroid, the first of equal ones, and the squared distance to it."""
+    label, distance = np.zeros(len(rows), np.int64), np.zeros(len(rows))
+    axes, half = centroids.T, (centroids**2).sum(axis=1) / 2
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        block = slice(start, start + ROWS_AT_ONCE)
+        near = rows[block] @ axes - half
+        label[block] = near.argmax(axis=1)
+        distance[block] = square[block] - 2 * near.max(axis=1)
+    return label, distance
+
+
+def _filled(label: np.ndarray, distance: np.ndarray, number: int) -> np.ndarray:
+    """The same labels, with a row in each cluster as far as rows lie off their centroids."""
+    empty = np.flatnonzero(np.bincount(label, minlength=number) == 0)
+    if not len(empty):
+        return label
+    far = np.argsort(-distance, kind="stable")[: len(empty)]
+    far, found = far[distance[far] > 0], label.copy()
+    found[far] = empty[: len(far)]
+    return found
+
+
+def _sums(rows: np.ndarray, label: np.ndarray, number: int) -> np.ndarray:
+    members = sparse.csr_matrix((np.ones(len(rows)), (label, np.arange(len(rows)))), (number, len(rows)))
+    return np.asarray(members @ rows)
+
+
+def _sizes(label: np.ndarray, number: int) -> np.ndarray:
+    return np.maximum(np.bincount(label, minlength=number), 1)[:, None]

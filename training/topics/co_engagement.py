@@ -15,9 +15,12 @@ from training.data.arrow import buckets, day_number
 from training.data.catalogue import Catalogue
 from training.data.sequences import sequences
 from training.ranking.engagements import Engagements, engagements, shares
+from pipeline.near_ties import DOUBLE
 
 NEAR = 4  # steps of a user's path within which two items are neighbours
-OTHER_DAY = 0.3  # what a pair of different days counts, beside one of the same day
+# What a pair counts of which both are of one day, or of different days. Whole numbers, so that the
+# sum is the same in whatever order users are read.
+SAME_DAY, OTHER_DAY = 10, 3
 POWER = 0.75
 USERS_AT_ONCE = 8_192
 PAIRS_AT_ONCE = 8_000_000  # gathered before they are added up: bounds memory
@@ -28,7 +31,7 @@ Pairs: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # two items, what 
 def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> sparse.csr_matrix:
     """[items, items] symmetric, non-negative weights; of all users or a hash share of very many."""
     size, of = len(ids), shares(history.count_rows())
-    total, waiting, number = sparse.csr_matrix((size, size), dtype=np.float32), [], 0
+    total, waiting, number = sparse.csr_matrix((size, size), dtype=np.int32), [], 0
     known = Catalogue(ids, np.zeros((size, 0)), (), np.zeros(0), np.zeros(0), "")
     columns = ["user_id", "events"]
     for batch in history.to_batches(columns=columns, batch_size=USERS_AT_ONCE, batch_readahead=1):
@@ -39,17 +42,17 @@ def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> spa
         number += len(waiting[-1][0])
         if number > PAIRS_AT_ONCE:
             total, waiting, number = total + _counted(waiting, size), [], 0
-    return mutual_information(total + _counted(waiting, size))
+    return mutual_information((total + _counted(waiting, size)).astype(np.float64) / SAME_DAY)
 
 
 def neighbours(engaged: Engagements) -> Pairs:
     """Two items within NEAR steps of one another on a user's path, an item once a day."""
     order = np.lexsort((engaged.place, engaged.age, engaged.row))
     row, age, item = engaged.row[order], engaged.age[order], engaged.item[order].astype(np.int32)
-    found: list[Pairs] = [(item[:0], item[:0], np.zeros(0, np.float32))]
+    found: list[Pairs] = [(item[:0], item[:0], np.zeros(0, np.int32))]
     for step in range(1, NEAR + 1):
         near = (row[step:] == row[:-step]) & (item[step:] != item[:-step])
-        counts = np.where(age[step:] == age[:-step], 1, OTHER_DAY).astype(np.float32)
+        counts = np.where(age[step:] == age[:-step], SAME_DAY, OTHER_DAY).astype(np.int32)
         found.append((item[:-step][near], item[step:][near], counts[near]))
     return _joined(found)
 
@@ -61,7 +64,7 @@ def mutual_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     share = each**POWER / max((each**POWER).sum(), 1e-9)
     expected = each[pairs.row] * share[pairs.col]
     gain = np.log(pairs.data / expected) * pairs.data / (pairs.data + 1)
-    kept = gain > 0
+    kept = gain > DOUBLE
     where = (pairs.row[kept], pairs.col[kept])
     found = sparse.csr_matrix((gain[kept].astype(np.float32), where), counts.shape)
     return ((found + found.T) / 2).tocsr()
@@ -69,7 +72,7 @@ def mutual_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
 
 def _counted(pairs: list[Pairs], size: int) -> sparse.csr_matrix:
     if not pairs:
-        return sparse.csr_matrix((size, size), dtype=np.float32)
+        return sparse.csr_matrix((size, size), dtype=np.int32)
     first, second, counts = _joined(pairs)
     one_way = sparse.csr_matrix((counts, (first, second)), (size, size))
     return (one_way + one_way.T).tocsr()

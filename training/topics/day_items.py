@@ -103,10 +103,23 @@ def _behaviour(weights: sparse.csr_matrix) -> np.ndarray:
     if width < 1 or not weights.nnz:
         return found
     svd = TruncatedSVD(width, random_state=SEED)
-    rows = svd.fit_transform(weights) / np.sqrt(np.maximum(svd.singular_values_, 1e-9))
+    rows = svd.fit_transform(weights.astype(np.float64))
+    rows = _faced(rows / np.sqrt(np.maximum(svd.singular_values_, 1e-9)))
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     found[:, :width] = np.where(length > 1e-6, rows / np.maximum(length, 1e-6), 0)
     return found
+
+
+def _faced(rows: np.ndarray) -> np.ndarray:
+    """The same rows turned towards fixed directions, as near as a rotation gets (Schonemann 1966).
+
+    Nothing says where the axes of an SVD lie: their signs, and the axes themselves where singular
+    values are equal, are the last digits' choice. Angles between rows stay; the rows are now the
+    same everywhere.
+    """
+    directions = np.random.RandomState(SEED).normal(size=rows.shape)
+    left, _, right = np.linalg.svd(rows.T @ directions)
+    return np.asarray(rows @ (left @ right))
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import open_day, published
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from training.data.arrow import plain
+from pipeline.near_ties import SINGLE
 from training.topics.day_items import DayItems, positions
 
 NEW_ITEMS = 0.1  # share of new items from which on clusters are made anew
@@ -57,7 +58,7 @@ def earlier(ds: str, rows: list[dict], placed: pa.Table, items: DayItems) -> Ear
     topic = positions(placed["topic_id"], ids)
     label = np.append(topic, -1)[positions(items.ids, plain(placed["item_id"]))]
     similarity = placed["similarity"].to_numpy()
-    return Earlier(ds, rows, living, label, float(similarity.mean()) if len(similarity) else 0.0)
+    return Earlier(ds, rows, living, label, float(similarity.mean(dtype=float)) if len(similarity) else 0.0)
 
 
 def refresh_reason(past: Earlier, ds: str, items: DayItems, mean: float, setting: int) -> str:
@@ -70,7 +71,7 @@ def refresh_reason(past: Earlier, ds: str, items: DayItems, mean: float, setting
         return "a new week"
     if (past.label < 0).mean() > NEW_ITEMS:
         return "many new items"
-    if mean < (1 - LOST_SIMILARITY) * past.similarity:
+    if mean < (1 - LOST_SIMILARITY) * past.similarity - SINGLE:
         return "items fit their topics less"
     if setting and len(past.living) != setting:
         return "another number of topics is set"

@@ -5,6 +5,7 @@ from zlib import crc32
 
 import numpy as np
 
+from pipeline.near_ties import SINGLE
 from training.topics import clusters
 from training.topics.day_items import DayItems
 from training.topics.lineage import Earlier, Lineage, refresh_reason, trace
@@ -52,7 +53,7 @@ def _assigned(vectors: np.ndarray, past: Earlier, centroids: np.ndarray) -> tupl
         return past.label, np.zeros(len(vectors), np.float32)
     nearest, best = clusters.assign(vectors, centroids)
     own = clusters.own_cosine(vectors, centroids, past.label)
-    stays = (past.label >= 0) & (own >= STILL_FITS * best)
+    stays = (past.label >= 0) & (own >= STILL_FITS * best - SINGLE)
     return np.where(stays, past.label, nearest), np.where(stays, own, best)
 
 
