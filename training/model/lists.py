@@ -11,8 +11,10 @@ from training.ranking.features import SOURCES
 from training.ranking.mixture import LEAST
 from training.ranking.moments import Part
 from training.ranking.order import Rankers
+from pipeline.near_ties import LOG_ODDS, leaders
 
 LISTS = ("next_items", "next_new_items")
+LEAST_CHANCE = 1e-30  # below, items go by position
 REASONS = (*SOURCES, "model")  # what moves a score: see Ranked.reasons
 
 NEVER = -1.0  # score of an item that must not be in the list
@@ -62,6 +64,7 @@ def listed(
     none = (*[np.zeros(0, int)] * 3, np.zeros((0, len(REASONS))), *[np.zeros(0, int)] * 2)
     columns = zip(*(entries or [none]), strict=True)
     row, item, score, why, part, at = (np.concatenate(column) for column in columns)
+    score = _settled(score, row)
     order = np.lexsort((item, -score, row))
     order = order[_places(row[order]) < most]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=users))])
@@ -79,7 +82,7 @@ def _entries(
     group = part.group[found.row]
     mixed = fitted.mixture.mix(fitted.ranker.scores(moment), model, group)
     chance = _softmax(mixed, found.row) * part.share[found.row]
-    picked = np.lexsort((found.item, -chance, found.row))
+    picked = np.lexsort((found.item, -_settled(chance, found.row), found.row))
     picked = picked[np.isfinite(mixed[picked])]
     picked = picked[_places(found.row[picked]) < most]
     weights = fitted.mixture.weights[group[picked]]
@@ -92,6 +95,11 @@ def _entries(
     )
     row, item = part.rows[found.row[picked]], found.item[picked]
     return row, item, chance[picked], why, np.full(len(picked), number), picked
+
+
+def _settled(chance: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Chances of each row, with those made equal that are told apart by noise alone."""
+    return chance[leaders(np.log(np.maximum(chance, LEAST_CHANCE)), LOG_ODDS, row)]
 
 
 def _places(row: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from scipy import sparse
 from training.ranking.engagements import OLDEST, Engagements
 from training.ranking.item_item import Weights, times, unit_rows
 from training.ranking.market import CARRIED_HALF_LIFE, HALF_LIFE, TREND_DAYS, Market
+from pipeline.near_ties import SINGLE, among_best
 
 # How many each ranker brings in, besides the user's own items.
 POOLS = {
@@ -47,7 +48,7 @@ def candidates(mine: Engagements, market: Market, allowed: np.ndarray) -> Candid
     chosen = np.zeros(free.shape, dtype=bool)
     for name, size in POOLS.items():
         scores = np.where(free, np.broadcast_to(tables[name], free.shape), -np.inf)
-        chosen |= _best(scores, size)
+        chosen |= among_best(scores, size, SINGLE)
     row, column = np.nonzero(chosen)
     named = allowed[mine.pairs.item]
     where = np.concatenate([row * mine.items + market.core[column], _code(mine)[named]])
@@ -122,17 +123,6 @@ def _last_visit(mine: Engagements) -> np.ndarray:
     last = np.full(mine.users, OLDEST)
     np.minimum.at(last, mine.row, mine.age)
     return (mine.pairs.newest == last[mine.pairs.row]).astype(np.float32)
-
-
-def _best(scores: np.ndarray, size: int) -> np.ndarray:
-    """[users, columns] whether it is among the `size` best of its row and above -inf."""
-    chosen = np.zeros(scores.shape, dtype=bool)
-    if size < scores.shape[1]:
-        place = np.argpartition(-scores, size, axis=1)[:, :size]
-        np.put_along_axis(chosen, place, True, axis=1)
-    else:
-        chosen[:] = True
-    return chosen & np.isfinite(scores)
 
 
 def _picked(table: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
+from pipeline.near_ties import SINGLE
+
 Weights: TypeAlias = np.ndarray | sparse.csr_matrix
 DENSE = 0.1  # share of cells from which on a matrix is kept dense
 STEPS = 3  # how far apart two events may be to follow each other
@@ -64,7 +66,8 @@ def followed(row: np.ndarray, item: np.ndarray, place: np.ndarray, items: int, s
 
 
 def nearest(vectors: np.ndarray, floor: float, most: int) -> Weights:
-    """Squared cosine above `floor`, of the `most` nearest of each row; rows have length 1.
+    """Squared cosine above `floor`, of the `most` nearest of each row (more where they are
+    equal); rows have length 1.
 
     Works on blocks of rows: memory is bounded by a block times all rows.
     """
@@ -81,7 +84,7 @@ def _nearest(vectors: np.ndarray, start: int, floor: float, most: int) -> sparse
     alike[np.arange(len(block)), np.arange(start, start + len(block))] = 0
     if most < alike.shape[1]:
         least = -np.partition(-alike, most - 1, axis=1)[:, most - 1 : most]
-        alike[alike < least] = 0
+        alike[alike < least - SINGLE * alike.max(axis=1, keepdims=True)] = 0
     return sparse.csr_matrix(alike)
 
 

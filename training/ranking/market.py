@@ -7,6 +7,7 @@ from scipy import sparse
 
 from training.ranking.engagements import OLDEST, Engagements, Pairs, mean_by
 from training.ranking.item_item import Weights, carried, cosine, ease, followed, nearest, unit_rows
+from pipeline.near_ties import DOUBLE, settled
 
 WINDOWS = (3, 7, 14, 30, 60, 1024)  # days; the last is ever
 TREND_DAYS = 14
@@ -132,7 +133,8 @@ def market(known: Engagements, platform: np.ndarray, text: np.ndarray, sizes: Si
 
 def _most(items: np.ndarray, users: np.ndarray, size: int) -> np.ndarray:
     """The `size` of `items` with most users, sorted; equal items enter by their position."""
-    return np.sort(items[np.argsort(-users[items], kind="stable")[:size]])
+    number = settled(users[items], DOUBLE * users.max(initial=0))
+    return np.sort(items[np.argsort(-number, kind="stable")[:size]])
 
 
 def _halved(pairs: Pairs, half_life: float) -> np.ndarray:

@@ -15,6 +15,7 @@ from training.ranking.engagements import Engagements
 from training.ranking.features import SOURCES, design, source
 from training.ranking.market import Market
 from training.ranking.mixture import Mixture
+from pipeline.near_ties import LOG_ODDS, settled
 
 REPEATS = Effort(hidden=48, epochs=24, weight_decay=0.3, kept=30)
 NEW_ONLY = Effort(hidden=16, epochs=10, weight_decay=0.05, kept=60)
@@ -102,7 +103,7 @@ def fit_ranker(windows: list[Finished], new_only: bool, effort: Effort, seed: in
 def shortlist(moment: Moment, scores: np.ndarray, kept: int, new_only: bool) -> np.ndarray:
     """Positions, sorted, of the users' own items (unless `new_only`) and the `kept` best others."""
     found, seen = moment.found, moment.found.seen
-    order = np.lexsort((found.item, -scores, seen, found.row))
+    order = np.lexsort((found.item, -settled(scores, LOG_ODDS, found.row), seen, found.row))
     order = order[moment.may(new_only)[order]]
     row = found.row[order]
     starts = np.flatnonzero(np.diff(row, prepend=-1))

@@ -118,7 +118,7 @@ def distinct(rows: np.ndarray, labels: np.ndarray, apart: float) -> np.ndarray:
         nearest = np.minimum(distance.min(axis=0), distance.min(axis=1))
         if nearest.min() >= apart * np.median(nearest) * (1 - DOUBLE):
             break
-        one, other = np.unravel_index(best(-distance, DOUBLE), distance.shape)
+        one, other = np.unravel_index(best(-distance, DOUBLE * len(rows)), distance.shape)
         pair = int(one), int(other)
         groups.replace(pair, [groups.joined(pair)])
     return groups.labels()
@@ -149,7 +149,7 @@ class Groups:
     def best_split(self) -> tuple[int, float]:
         """Which cluster to split, and by how much squared distances would fall."""
         gains = [gain for gain, _, _ in self.halves]
-        widest = best(np.array(gains), DOUBLE, len(self.rows))
+        widest = best(np.array(gains), DOUBLE * len(self.rows))
         return widest, gains[widest]
 
     def cheapest_merge(self, spare: int) -> tuple[tuple[int, int], float]:
@@ -157,7 +157,7 @@ class Groups:
         cost = self.merge_costs()
         if spare >= 0:
             cost[spare], cost[:, spare] = np.inf, np.inf
-        one, other = np.unravel_index(best(-cost, DOUBLE, len(self.rows)), cost.shape)
+        one, other = np.unravel_index(best(-cost, DOUBLE * len(self.rows)), cost.shape)
         return (int(one), int(other)), float(cost[one, other])
 
     def merge_costs(self) -> np.ndarray:
@@ -210,7 +210,7 @@ def _kmeans(rows: np.ndarray, start: int | np.ndarray, tries: int) -> np.ndarray
         return np.unique(labels, return_inverse=True)[1]
     number, luck = min(int(start), len(rows)), np.random.RandomState(SEED)
     found = [_lloyd(rows, kmeans_plusplus(rows, number, random_state=luck)[0]) for _ in range(tries)]
-    labels, _ = found[best(-np.array([loss for _, loss in found]), DOUBLE, len(rows))]
+    labels, _ = found[best(-np.array([loss for _, loss in found]), DOUBLE * len(rows))]
     return np.unique(labels, return_inverse=True)[1]
 
 

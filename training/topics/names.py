@@ -100,7 +100,7 @@ def _own_words(row: tuple[str | None, str | None]) -> list[str]:
 def _best(names: np.ndarray, score: np.ndarray) -> list[str]:
     """The best words, equal ones by alphabet; of plural and singular the better one."""
     chosen: list[str] = []
-    for place in np.argsort(-settled(score, DOUBLE), kind="stable")[: 4 * WORDS]:
+    for place in np.argsort(-settled(score, DOUBLE * score.max()), kind="stable")[: 4 * WORDS]:
         word = str(names[place])
         if score[place] > 0 and not any(_same_stem(word, other) for other in chosen):
             chosen.append(word)

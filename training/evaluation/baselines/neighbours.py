@@ -8,6 +8,7 @@ from scipy import sparse
 from training.evaluation.baselines.counts import decayed_days
 from training.evaluation.baselines.known import LISTS, Known
 from training.ranking.item_item import cosine, dense, ease
+from pipeline.near_ties import SINGLE
 
 NEIGHBOURS, SHRINK = 100, 3.0
 L2 = 300.0
@@ -51,7 +52,7 @@ def item_knn(known: Known) -> ItemItem:
     similar = dense(cosine(known.binary, SHRINK))
     if len(similar) > NEIGHBOURS:
         floor = np.partition(similar, -NEIGHBOURS, axis=0)[-NEIGHBOURS]
-        similar[similar < floor] = 0
+        similar[similar < floor - SINGLE * similar.max(axis=0)] = 0
     return ItemItem(known, similar)
 
 

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from training.evaluation.baselines.known import LISTS, TIE, Known
 from training.ranking.engagements import OLDEST, Engagements
+from pipeline.near_ties import SINGLE, among_best
 
 GROUPS = 7
 WITHIN, ACROSS = 0.9, 1.0  # decay from one day of a group to the one before; from group to group
@@ -67,7 +68,6 @@ def _nearest(mine: sparse.csr_matrix, pool: sparse.csr_matrix, rows: np.ndarray)
     count = min(NEIGHBOURS, pool.shape[0] - 1)
     if count < 1:
         return sparse.csr_matrix((len(rows), pool.shape[0]), dtype=np.float32)
-    nearest = np.argpartition(distance, count - 1, axis=1)[:, :count]
-    where = (np.repeat(np.arange(len(rows)), count), nearest.ravel())
-    weight = np.full(nearest.size, 1 / count, dtype=np.float32)
+    where = np.nonzero(among_best(-distance, count, SINGLE))
+    weight = np.full(len(where[0]), 1 / count, dtype=np.float32)
     return sparse.csr_matrix((weight, where), (len(rows), pool.shape[0]))

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
+from pipeline.near_ties import settled
 from pipeline.tables.columns import BECAUSE, PROPENSITY_REASONS
 from pipeline.tables.registry import EVENT_TYPES
 from training.data.users import HEADS, UserStates
@@ -21,7 +22,8 @@ EXPLAINED = [HEADS.index(head) for head in HEADS if head.endswith("_28d")]
 FEATURES, EVENTS = 3, 2  # per head
 
 LEAST = 0.005  # log-odds: less is no reason
-DIGITS = 5  # that count when effects are ordered: further ones are rounding
+NEAR = 2.0**-14  # log-odds: effects no further apart are equal, kernels tell them apart by 2^-17
+NOISE = 5e-6  # of LEAST itself
 
 
 def because(predictor: Predictor, asked: Asked, ranked: Ranked, name: str) -> pa.Array:
@@ -94,9 +96,10 @@ def _listed(rows: np.ndarray, users: int, columns: list[pa.Array], kind: pa.List
 
 def strongest(group: np.ndarray, tie: np.ndarray, effect: np.ndarray, most: int) -> np.ndarray:
     """Places of the `most` largest effects of each group, by group, then size; ties by `tie`."""
-    size = np.round(np.abs(effect), DIGITS)
-    kept = np.flatnonzero(size >= LEAST)
-    order = kept[np.lexsort((tie[kept], -size[kept], group[kept]))]
+    size = np.abs(effect)
+    kept = np.flatnonzero(size >= LEAST - NOISE)
+    size = settled(size[kept], NEAR, group[kept])
+    order = kept[np.lexsort((tie[kept], -size, group[kept]))]
     ordered = group[order]
     place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
     return order[place < most]
