@@ -13,6 +13,7 @@ from pipeline.decisions.bandits.best_arm import best_of_betas, best_of_normals
 from pipeline.decisions.bandits.specification import Policy
 from pipeline.decisions.bandits.statistics import ArmStatistics
 from pipeline.runtime.errors import CampaignError
+from pipeline.near_ties import DOUBLE
 
 LEAST_DEVIATION = 1e-6
 
@@ -80,7 +81,9 @@ def thompson_gaussian(policy: Policy, statistics: ArmStatistics) -> np.ndarray:
 
 def best_arms(scores: np.ndarray) -> np.ndarray:
     """Probability 1 for the highest score of each row; equal ones share it."""
-    best = scores == scores.max(axis=1, keepdims=True)
+    most = scores.max(axis=1, keepdims=True)
+    near = DOUBLE * np.where(np.isfinite(scores), np.abs(scores), 0).max(axis=1, keepdims=True)
+    best = scores >= most - near
     return best / best.sum(axis=1, keepdims=True)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.decisions.bandits.bandits import best_arms
 from pipeline.decisions.bandits.specification import Policy
+from pipeline.near_ties import DOUBLE, best_of_rows
 
 RIDGE = 1.0
 LEAST_DEVIATION = 1e-6
@@ -82,7 +83,8 @@ class LinearArms:
         counts, at = np.zeros((len(rows), arms)), np.arange(len(rows))
         for drawn in noise:
             coefficients = means + np.einsum("aij,aj->ai", roots, drawn)
-            counts[at, (rows @ coefficients.T).argmax(axis=1)] += 1
+            arm = best_of_rows(rows @ coefficients.T, DOUBLE * self.deviation)
+            counts[at, arm] += 1
         return counts / policy.draws
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.decisions.ope.blocks import ratio, spread
 from pipeline.decisions.ope.tally import (
+from pipeline.near_ties import DOUBLE, best
     MODELLED,
     RESIDUAL,
     ROWS,
@@ -58,4 +59,4 @@ def _threshold(of: Tally) -> int:
         variance = spread(ratio(top, of.sums[:, ROWS])[1]) ** 2
         bias = of.largest_reward * of.weight_above[number] / of.rows
         risks.append(variance + bias**2)
-    return int(np.argmin(risks))
+    return best(-np.array(risks), DOUBLE * max(risks))

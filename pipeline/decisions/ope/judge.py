@@ -15,6 +15,7 @@ from pipeline.decisions.ope.estimators import ESTIMATORS, sums_of, switch_thresh
 from pipeline.decisions.ope.log import Log
 from pipeline.decisions.ope.reward_model import RewardModel, fit_means
 from pipeline.decisions.ope.tally import ROWS, THRESHOLDS, WEIGHT, Evaluated, Tally, tally
+from pipeline.near_ties import DOUBLE, best
 
 CHUNK_ROWS = 500_000
 LEVEL = 0.95
@@ -110,7 +111,7 @@ def refusal_of(found: Tally) -> str:
     assert found.shown is not None and found.wanted is not None
     lacking = np.where(found.shown == 0, found.wanted, 0) / found.rows
     if lacking.sum() > 1 - LEAST_SUPPORT:
-        arm = int(np.argmax(lacking))
+        arm = best(lacking, DOUBLE)
         return (
             f"support is missing: arm {found.arms[arm]!r} has {lacking[arm]:.2%} of the policy and "
             f"was never shown in {found.rows:,} impressions; explore it first"

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.decisions.uplift.candidates import CANDIDATES, Candidate, learn, name_of
 from pipeline.decisions.uplift.trial import FOLDS, Trial, fold_of, half_of
+from pipeline.near_ties import DOUBLE, best
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Judged:
     @property
     def best(self) -> Candidate:
         """The candidate with the least risk on all judged users."""
-        return self.candidates[int(np.argmin(self.risk.sum(axis=0)))]
+        return self.candidates[_least(self.risk.sum(axis=0))]
 
 
 def judge_in_sequence(trial: Trial, place: np.ndarray, candidates: tuple[Candidate, ...] = CANDIDATES) -> Judged:
@@ -48,7 +49,7 @@ def judge_in_sequence(trial: Trial, place: np.ndarray, candidates: tuple[Candida
         learned, judged = learn(trial.rows(before), half[before]), trial.rows(mine)
         score[mine] = learned.scores(judged)
         effects = [learned.effects(judged, candidate) for candidate in candidates]
-        at = int(np.argmin(risk.sum(axis=0)))
+        at = _least(risk.sum(axis=0))
         uplift[mine] = effects[at]
         chosen.append(name_of(candidates[at]))
         risk[number] = [judged.weight @ (score[mine] - effect) ** 2 for effect in effects]
@@ -63,3 +64,8 @@ def judge_in_sequence(trial: Trial, place: np.ndarray, candidates: tuple[Candida
         risk,
         candidates,
     )
+
+
+def _least(risk: np.ndarray) -> int:
+    """The candidate with the least risk, the first of equal ones."""
+    return best(-risk, DOUBLE * np.abs(risk).max())

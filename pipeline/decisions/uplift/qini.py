@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.decisions.ope.blocks import BLOCKS, draw_blocks, percentiles
 from pipeline.decisions.uplift.trial import Trial
+from pipeline.near_ties import DOUBLE, settled
 
 POINTS = 100
 DRAWS = 1_000
@@ -39,7 +40,8 @@ def ranked(uplift: np.ndarray, fold: np.ndarray, place: np.ndarray) -> np.ndarra
     found = np.zeros(len(uplift))
     for number in np.unique(fold):
         mine = np.flatnonzero(fold == number)
-        order = mine[np.lexsort((place[mine], -uplift[mine]))]
+        known = settled(uplift[mine], DOUBLE * np.abs(uplift[mine]).max())
+        order = mine[np.lexsort((place[mine], -known))]
         found[order] = (np.arange(len(mine)) + 0.5) / len(mine)
     return found
 

@@ -14,6 +14,7 @@ from pipeline.decisions.uplift.trial import FOLDS, fold_of, places
 from pipeline.runtime.settings import Settings
 from pipeline.storage.files import DayFile
 from pipeline.tables.uplift import USER_UPLIFT
+from pipeline.near_ties import DOUBLE
 
 BATCH_ROWS = 50_000
 
@@ -67,7 +68,9 @@ def _rows(found: Findings, users: np.ndarray, features: np.ndarray, ds: str) -> 
 
 def _decile(uplift: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The decile among the trial's users of the same fold; among equals the middle."""
-    below = (np.searchsorted(known, uplift) + np.searchsorted(known, uplift, "right")) / 2
+    near = DOUBLE * np.abs(known).max(initial=0)
+    low, high = known.searchsorted(uplift - near), known.searchsorted(uplift + near, "right")
+    below = (low + high) / 2
     return decile_of(1 - below / len(known))
 
 
