@@ -1,8 +1,6 @@
 """Two real days of Online Retail against counts made by plain SQL over the files."""
 
-import os
 import shutil
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -10,9 +8,10 @@ from pyspark.sql import SparkSession
 
 from pipeline.runtime.settings import Settings
 from tests.unit.spark_jobs.landed_shop import rows_of, run_clean, run_ingest
+from tests.real_data import folder_of, needs
 
 pytestmark = [pytest.mark.spark, pytest.mark.realdata]
-DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data")) / "online_retail"
+DATA = folder_of("online_retail")
 COUNTS = """
 WITH landed AS (SELECT * FROM read_csv('{}', all_varchar = true, header = true)),
 judged AS (
@@ -31,7 +30,7 @@ FROM judged
 """
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data at {DATA}; set TIDEMARK_TEST_DATA")
+@needs("online_retail")
 def test_two_days(spark: SparkSession, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     days = ["2011-11-06", "2011-11-07"]
     (home.landing / "online_retail").mkdir()

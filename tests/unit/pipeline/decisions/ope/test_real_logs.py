@@ -6,8 +6,6 @@ context and changes by the hour; evaluated is its average over the week: the sha
 each position of its own log. So the estimate and the log's own mean are two views of one number.
 """
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
@@ -15,10 +13,11 @@ import pytest
 from pipeline.decisions.ope.judge import evaluate
 from pipeline.decisions.ope.log import Log
 from pipeline.sources.sample import ads
+from tests.real_data import folder_of, needs
 
-DATA = Path(__file__).resolve().parents[6] / "shared" / "data" / "open_bandit_women"
+DATA = folder_of("open_bandit_women")
 ITEMS, POSITIONS = 46, 3
-real = pytest.mark.skipif(not DATA.exists(), reason=f"needs the Open Bandit sample in {DATA}")
+real = needs("open_bandit_women")
 
 
 def logged(policy: str) -> Log:

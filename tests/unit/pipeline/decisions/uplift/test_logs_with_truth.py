@@ -4,7 +4,6 @@ Open Bandit (Saito et al. 2021): 10,000 impressions of a random policy, 46 click
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,8 +13,9 @@ from pipeline.decisions.uplift.judge import judge
 from pipeline.decisions.uplift.trial import Trial
 from pipeline.sources.sample import ads
 from tests.unit.pipeline.decisions.campaigns.campaign_home import user
+from tests.real_data import folder_of, needs
 
-DATA = Path(__file__).resolve().parents[6] / "shared" / "data" / "open_bandit_women"
+DATA = folder_of("open_bandit_women")
 
 
 def test_the_generators_ads_move_those_who_like_their_topic() -> None:
@@ -55,7 +55,7 @@ def test_the_generators_ads_move_those_who_like_their_topic() -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not DATA.exists(), reason=f"needs the Open Bandit sample in {DATA}")
+@needs("open_bandit_women")
 def test_46_clicks_do_not_tell_whom_a_group_of_items_moves() -> None:
     rows = pl.read_csv(DATA / "random.csv.gz")
     group = pl.read_csv(DATA / "item_context.csv").sort("item_id")["item_feature_0"].to_numpy() > 0

@@ -1,0 +1,30 @@
+"""Where the tests find real logs, and what a test that misses them says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(os.environ.get("TIDEMARK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+GET = {
+    "online_retail": "UCI Online Retail (archive.ics.uci.edu, dataset 352, CC BY 4.0) as CSV, cut "
+    "into days by `python -m pipeline source import online_retail FILE`, to YYYY-MM-DD.csv.gz",
+    "open_bandit_women": "the small sample of the Open Bandit Dataset (github.com/st-tech/zr-obp, "
+    'campaign "women", CC BY 4.0): random.csv.gz and bts.csv.gz, and item_context.csv',
+}
+
+
+def folder_of(name: str) -> Path:
+    return FOLDER / name
+
+
+def needs(name: str) -> pytest.MarkDecorator:
+    """Skips where the data set is not there, and says how to get it."""
+    return pytest.mark.skipif(not folder_of(name).is_dir(), reason=how_to_get(name))
+
+
+def how_to_get(name: str) -> str:
+    return (
+        f"no real data in {folder_of(name)}: get {GET[name]}; put the files into DIR/{name} and "
+        "set TIDEMARK_TEST_DATA=DIR"
+    )
