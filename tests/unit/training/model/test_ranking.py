@@ -1,10 +1,13 @@
 """Ranked lists: order, ties, what may not stand in them."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from training.model.lists import NEVER, top
+
+pytestmark = pytest.mark.kernel
 
 
 @given(

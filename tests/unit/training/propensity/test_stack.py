@@ -21,6 +21,8 @@ from training.propensity.stack import (
     sigmoid,
 )
 
+pytestmark = pytest.mark.kernel
+
 PURCHASE = HEADS.index("purchase_28d")
 
 

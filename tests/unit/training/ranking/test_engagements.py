@@ -1,11 +1,14 @@
 """Engagements by hand, and what a later arrival must not change."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.training.ranking.crowd import AS_OF, ITEMS, past
 from training.ranking.engagements import engagements, mean_by, merged
+
+pytestmark = pytest.mark.kernel
 
 # user 0 turns to item 1 on days 9, 5 and 5 again, and to item 0 on day 5; user 1 to item 1 on day 2
 EVENTS = [(0, 1, 9), (0, 1, 5), (0, 1, 5), (0, 0, 5), (1, 1, 2)]

@@ -1,6 +1,7 @@
 """Item-item weights against their definitions."""
 
 import numpy as np
+import pytest
 from scipy import sparse
 
 from training.ranking.item_item import (
@@ -13,6 +14,8 @@ from training.ranking.item_item import (
     times,
     unit_rows,
 )
+
+pytestmark = pytest.mark.kernel
 
 GENERATOR = np.random.default_rng(5)
 BOUGHT = (GENERATOR.random((40, 9)) < 0.3).astype(np.float32)

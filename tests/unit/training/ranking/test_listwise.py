@@ -1,9 +1,12 @@
 """The listwise loss by hand, and that a fit finds what was planted."""
 
 import numpy as np
+import pytest
 import torch
 
 from training.ranking.blend import Effort, fit_blend, groups, linear_blend, listwise_loss
+
+pytestmark = pytest.mark.kernel
 
 EFFORT = Effort(hidden=8, epochs=6, weight_decay=0.05, kept=10, seeds=2)
 

@@ -1,9 +1,12 @@
 """The transformer's weight beside the blend."""
 
 import numpy as np
+import pytest
 
 from training.ranking.blend import FAR
 from training.ranking.mixture import Mixture, fit_mixture, user_groups
+
+pytestmark = pytest.mark.kernel
 
 USERS, CANDIDATES = 300, 12
 

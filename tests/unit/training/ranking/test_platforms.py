@@ -18,6 +18,8 @@ from training.ranking.fit_blends import plain_rankers
 from training.ranking.moments import parts
 from training.ranking.order import ANY, Rankers, load_rankers, save_rankers
 
+pytestmark = pytest.mark.kernel
+
 ITEMS = 60
 
 

@@ -27,6 +27,8 @@ from training.ranking.fit_blends import plain_rankers
 from training.scoring.bucket import Bucket, batches, list_lengths
 from training.scoring.feature_rows import score_users
 
+pytestmark = pytest.mark.kernel
+
 ITEMS = 60
 
 

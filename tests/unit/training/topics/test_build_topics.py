@@ -22,6 +22,8 @@ from training.topics.placing import wanted_topics
 
 from tests.unit.training.topics.worlds import day_items  # isort: skip
 
+pytestmark = pytest.mark.kernel
+
 NEXT = shift(DS, 1)
 SHOP = ("a red mug", "🎂 🎉", "陶瓷茶杯", "مصباح أحمر", "מנורת שולחן", "", None, "12")
 

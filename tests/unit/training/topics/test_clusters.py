@@ -7,6 +7,8 @@ from sklearn.metrics import adjusted_rand_score
 from tests.unit.training.topics.worlds import WIDTH, around
 from training.topics.clusters import Groups, assign, fit, means, own_cosine, regrouped
 
+pytestmark = pytest.mark.kernel
+
 
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_clusters_are_found(seed: int) -> None:

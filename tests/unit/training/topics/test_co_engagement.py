@@ -11,6 +11,8 @@ from tests.unit.training.factory import DS, daily, event, user_id
 from training.topics import co_engagement as module
 from training.topics.co_engagement import NEAR, co_engagement, mutual_information
 
+pytestmark = pytest.mark.kernel
+
 IDS = pa.array([f"shop:{n}" for n in range(6)])
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.unit.training.topics.nights import MONDAY, NEXT_MONDAY, TUESDAY, Town, kinds, of_kind
 from training.topics.lineage import trace
 
+pytestmark = pytest.mark.kernel
+
 
 def traced(before: list[int], now: list[int]) -> tuple[dict, dict, dict]:
     found = trace(np.array(before), np.array(now), max(before) + 1, max(now) + 1)

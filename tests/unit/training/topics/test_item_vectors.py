@@ -10,6 +10,8 @@ from training.topics import day_items as module
 from training.topics.clusters import assign, fit
 from training.topics.day_items import AROUND, USUAL, item_vectors
 
+pytestmark = pytest.mark.kernel
+
 
 def weights(size: int, pairs: dict[tuple[int, int], float]) -> sparse.csr_matrix:
     found = sparse.lil_matrix((size, size), dtype=np.float32)

@@ -6,6 +6,8 @@ import pytest
 from tests.unit.training.topics.worlds import day_items
 from training.topics.names import commonest, name_topics, telling_words, words_of
 
+pytestmark = pytest.mark.kernel
+
 
 @pytest.mark.parametrize(
     ("title", "words"),

@@ -12,6 +12,8 @@ from training.evaluation.baselines import counts as own
 from training.evaluation.baselines.counts import Popular
 from training.evaluation.baselines.roster import fit_rankers
 
+pytestmark = pytest.mark.kernel
+
 ALL = np.arange(2)
 # User 0: item 0 on three days, item 1 yesterday. User 1: items 1 and 2 together, 20 days ago.
 LIVES = [[(0, 40), (0, 30), (0, 20), (1, 1)], [(1, 20), (2, 20)]]

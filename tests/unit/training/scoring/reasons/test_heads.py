@@ -20,6 +20,8 @@ from training.scoring.reasons.columns import EXPLAINED, propensity_reasons
 from training.scoring.reasons.effects import feature_effects, feature_names, readable
 from training.scoring.reasons.occlusion import newest, occlusion, without
 
+pytestmark = pytest.mark.kernel
+
 PURCHASE = HEADS.index("purchase_28d")
 
 

@@ -15,6 +15,8 @@ from training.ranking.features import ALIKE, feature_names
 from training.scoring.reasons.columns import because
 from training.scoring.reasons.own_items import Effects, effects
 
+pytestmark = pytest.mark.kernel
+
 COLUMNS = {name: f"share_{name}" for name in ALIKE} | {"text": "text_share"}
 
 

@@ -1,8 +1,11 @@
 """Picking reasons: by size, ties by a number that is the same everywhere."""
 
 import numpy as np
+import pytest
 
 from training.scoring.reasons.columns import LEAST, strongest
+
+pytestmark = pytest.mark.kernel
 
 
 def picked(group: list[int], tie: list[int], effect: list[float], most: int) -> list[int]:
