@@ -45,7 +45,7 @@ def main() -> None:
 def under_another_kernel() -> int:
     """The exit code of the tests marked `kernel`."""
     print(f"once more, as on another processor: {OTHER_KERNEL}", flush=True)
-    command = [*PYTEST, "-m", "kernel", "tests/training"]
+    command = [*PYTEST, "-m", "kernel", "tests/unit/training"]
     return subprocess.run(command, cwd=ROOT, env=os.environ | OTHER_KERNEL, check=False).returncode
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.runtime.near_ties import LOG_ODDS, leaders
 from training.data.catalogue import Catalogue
 from training.data.sequences import Sequences
 from training.ranking.features import SOURCES
 from training.ranking.mixture import LEAST
 from training.ranking.moments import Part
 from training.ranking.order import Rankers
-from pipeline.near_ties import LOG_ODDS, leaders
 
 LISTS = ("next_items", "next_new_items")
 LEAST_CHANCE = 1e-30  # below, items go by position

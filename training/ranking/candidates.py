@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from pipeline.runtime.near_ties import SINGLE, among_best
 from training.ranking.engagements import OLDEST, Engagements
 from training.ranking.item_item import Weights, times, unit_rows
 from training.ranking.market import CARRIED_HALF_LIFE, HALF_LIFE, TREND_DAYS, Market
-from pipeline.near_ties import SINGLE, among_best
 
 # How many each ranker brings in, besides the user's own items.
 POOLS = {

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
-from pipeline.near_ties import SINGLE
+from pipeline.runtime.near_ties import SINGLE
 
 Weights: TypeAlias = np.ndarray | sparse.csr_matrix
 DENSE = 0.1  # share of cells from which on a matrix is kept dense

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from pipeline.runtime.near_ties import DOUBLE, settled
 from training.ranking.engagements import OLDEST, Engagements, Pairs, mean_by
 from training.ranking.item_item import Weights, carried, cosine, ease, followed, nearest, unit_rows
-from pipeline.near_ties import DOUBLE, settled
 
 WINDOWS = (3, 7, 14, 30, 60, 1024)  # days; the last is ever
 TREND_DAYS = 14

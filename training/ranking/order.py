@@ -9,13 +9,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pipeline.runtime.errors import ModelError
+from pipeline.runtime.near_ties import LOG_ODDS, settled
 from training.ranking.blend import FAR, Blend, Effort, Groups, fit_blend, groups, linear_blend
 from training.ranking.candidates import Candidates, candidates
 from training.ranking.engagements import Engagements
 from training.ranking.features import SOURCES, design, source
 from training.ranking.market import Market
 from training.ranking.mixture import Mixture
-from pipeline.near_ties import LOG_ODDS, settled
 
 REPEATS = Effort(hidden=48, epochs=24, weight_decay=0.3, kept=30)
 NEW_ONLY = Effort(hidden=16, epochs=10, weight_decay=0.05, kept=60)

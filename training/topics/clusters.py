@@ -11,7 +11,7 @@ one another, but for noise, go by position.
 import numpy as np
 from scipy import sparse
 
-from pipeline.near_ties import DOUBLE, best
+from pipeline.runtime.near_ties import DOUBLE, best
 from training.topics.kmeans import ROWS_AT_ONCE, kmeans, on_grid
 
 ROWS_TRIED = 20_000  # few rows are clustered from several starts

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 from scipy import sparse
 
+from pipeline.runtime.near_ties import DOUBLE
 from training.data.arrow import buckets, day_number
 from training.data.catalogue import Catalogue
 from training.data.sequences import sequences
 from training.ranking.engagements import Engagements, engagements, shares
-from pipeline.near_ties import DOUBLE
 
 NEAR = 4  # steps of a user's path within which two items are neighbours
 # What a pair counts of which both are of one day, or of different days. Whole numbers, so that the

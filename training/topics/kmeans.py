@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.cluster import kmeans_plusplus
 
-from pipeline.near_ties import DOUBLE, best
+from pipeline.runtime.near_ties import DOUBLE, best
 
 ITERATIONS, SEED = 50, 7
 ROWS_AT_ONCE = 16_384

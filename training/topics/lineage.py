@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.runtime.near_ties import SINGLE
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import open_day, published
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from training.data.arrow import plain
-from pipeline.near_ties import SINGLE
 from training.topics.day_items import DayItems, positions
 
 NEW_ITEMS = 0.1  # share of new items from which on clusters are made anew

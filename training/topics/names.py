@@ -11,7 +11,7 @@ import numpy as np
 import regex
 from sklearn.feature_extraction.text import CountVectorizer
 
-from pipeline.near_ties import DOUBLE, settled
+from pipeline.runtime.near_ties import DOUBLE, settled
 from training.topics.day_items import DayItems
 
 WORDS, IN_NAME = 8, 3  # kept, and of these in the name where that is unique

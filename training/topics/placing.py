@@ -5,7 +5,7 @@ from zlib import crc32
 
 import numpy as np
 
-from pipeline.near_ties import SINGLE
+from pipeline.runtime.near_ties import SINGLE
 from training.topics import clusters
 from training.topics.day_items import DayItems
 from training.topics.lineage import Earlier, Lineage, refresh_reason, trace

@@ -13,7 +13,7 @@ from pipeline.decisions.bandits.best_arm import best_of_betas, best_of_normals
 from pipeline.decisions.bandits.specification import Policy
 from pipeline.decisions.bandits.statistics import ArmStatistics
 from pipeline.runtime.errors import CampaignError
-from pipeline.near_ties import DOUBLE
+from pipeline.runtime.near_ties import DOUBLE
 
 LEAST_DEVIATION = 1e-6
 

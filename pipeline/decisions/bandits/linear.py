@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.decisions.bandits.bandits import best_arms
 from pipeline.decisions.bandits.specification import Policy
-from pipeline.near_ties import DOUBLE, best_of_rows
+from pipeline.runtime.near_ties import DOUBLE, best_of_rows
 
 RIDGE = 1.0
 LEAST_DEVIATION = 1e-6

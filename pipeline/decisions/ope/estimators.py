@@ -17,7 +17,6 @@ import numpy as np
 
 from pipeline.decisions.ope.blocks import ratio, spread
 from pipeline.decisions.ope.tally import (
-from pipeline.near_ties import DOUBLE, best
     MODELLED,
     RESIDUAL,
     ROWS,
@@ -27,6 +26,7 @@ from pipeline.near_ties import DOUBLE, best
     WEIGHTED,
     Tally,
 )
+from pipeline.runtime.near_ties import DOUBLE, best
 
 ESTIMATORS = ("ips", "snips", "direct", "doubly_robust", "switch_dr")
 

@@ -15,7 +15,7 @@ from pipeline.decisions.ope.estimators import ESTIMATORS, sums_of, switch_thresh
 from pipeline.decisions.ope.log import Log
 from pipeline.decisions.ope.reward_model import RewardModel, fit_means
 from pipeline.decisions.ope.tally import ROWS, THRESHOLDS, WEIGHT, Evaluated, Tally, tally
-from pipeline.near_ties import DOUBLE, best
+from pipeline.runtime.near_ties import DOUBLE, best
 
 CHUNK_ROWS = 500_000
 LEVEL = 0.95

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.decisions.uplift.candidates import CANDIDATES, Candidate, learn, name_of
 from pipeline.decisions.uplift.trial import FOLDS, Trial, fold_of, half_of
-from pipeline.near_ties import DOUBLE, best
+from pipeline.runtime.near_ties import DOUBLE, best
 
 
 @dataclass(frozen=True)

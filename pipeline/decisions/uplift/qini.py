@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.decisions.ope.blocks import BLOCKS, draw_blocks, percentiles
 from pipeline.decisions.uplift.trial import Trial
-from pipeline.near_ties import DOUBLE, settled
+from pipeline.runtime.near_ties import DOUBLE, settled
 
 POINTS = 100
 DRAWS = 1_000

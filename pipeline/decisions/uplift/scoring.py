@@ -11,10 +11,10 @@ from pipeline.decisions.uplift.effects import decile_of
 from pipeline.decisions.uplift.inputs import READ, encode
 from pipeline.decisions.uplift.judge import Findings
 from pipeline.decisions.uplift.trial import FOLDS, fold_of, places
+from pipeline.runtime.near_ties import DOUBLE
 from pipeline.runtime.settings import Settings
 from pipeline.storage.files import DayFile
 from pipeline.tables.uplift import USER_UPLIFT
-from pipeline.near_ties import DOUBLE
 
 BATCH_ROWS = 50_000
 

@@ -7,8 +7,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipeline.runtime.settings import Settings
-from tests.unit.spark_jobs.landed_shop import rows_of, run_clean, run_ingest
 from tests.real_data import folder_of, needs
+from tests.unit.spark_jobs.landed_shop import rows_of, run_clean, run_ingest
 
 pytestmark = [pytest.mark.spark, pytest.mark.realdata]
 DATA = folder_of("online_retail")

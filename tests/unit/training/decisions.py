@@ -1,6 +1,6 @@
 """What this machine decides about a shop full of near-ties, as JSON; test_kernels.py compares.
 
-    python -m tests.training.decisions MODEL [SEED]
+    python -m tests.unit.training.decisions MODEL [SEED]
 
 MODEL is a folder with fitted propensities. With a SEED, all input rows come in another order.
 """
@@ -14,30 +14,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.tables import ITEM_EMBEDDINGS, ITEMS
-from tests.training.factory import DS, TOPICS, embeddings, event, item_rows
-from tests.training.factory import history as lives
-from tests.training.test_scoring import history, model
-from training.arrow_columns import day_number
-from training.catalogue import build_catalogue
-from training.item_texts import text_hash
-from training.lists import LISTS
-from training.prediction import Predictor
+from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
+from tests.unit.training.factory import DS, TOPICS, embeddings, event, item_rows
+from tests.unit.training.factory import history as lives
+from tests.unit.training.scoring.test_scoring import history, model
+from training.data.arrow import day_number
+from training.data.catalogue import build_catalogue
+from training.data.sequences import sequences
+from training.model.lists import LISTS
+from training.model.predictor import Predictor
 from training.propensity.stack import load_propensities
-from training.rankers.candidates import candidates
-from training.rankers.engagements import Engagements, engagements
-from training.rankers.features import feature_names
-from training.rankers.listwise import plain_blend
-from training.rankers.mixture import Mixture
-from training.rankers.ranker import Ranker
-from training.rankers.rankers import ANY, Fitted, Rankers
-from training.scoring import score_users
-from training.sequences import sequences
+from training.ranking.blend import plain_blend
+from training.ranking.candidates import candidates
+from training.ranking.engagements import Engagements, engagements
+from training.ranking.features import feature_names
+from training.ranking.mixture import Mixture
+from training.ranking.order import ANY, Fitted, Ranker, Rankers
+from training.scoring.feature_rows import score_users
+from training.texts.item_texts import text_hash
 from training.topics.co_engagement import co_engagement
-from training.topics.day_items import read_items
-from training.topics.earlier import Earlier
-from training.topics.item_vectors import item_vectors
-from training.topics.night import place_items
+from training.topics.day_items import item_vectors, read_items
+from training.topics.lineage import Earlier
+from training.topics.placing import place_items
 from training.topics.topic_rows import both_tables
 
 ITEMS_OF_SHOP, USERS = 240, 40

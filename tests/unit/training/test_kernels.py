@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.propensity.test_stack import window
-from training.propensity.fitting import fit_propensities
+from tests.unit.training.propensity.test_stack import window
+from training.propensity.fit_stack import fit_propensities
 from training.propensity.stack import save_propensities
 
 ONE, TWO = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2"}
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def decided(folder: Path, kernel: dict[str, str]) -> dict:
     order = [kernel["ORDER"]] if "ORDER" in kernel else []
-    command = [sys.executable, "-m", "tests.training.decisions", str(folder), *order]
+    command = [sys.executable, "-m", "tests.unit.training.decisions", str(folder), *order]
     done = subprocess.run(command, env=os.environ | kernel, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     return json.loads(done.stdout)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from pipeline.runtime.near_ties import SINGLE
 from training.evaluation.baselines.counts import decayed_days
 from training.evaluation.baselines.known import LISTS, Known
 from training.ranking.item_item import cosine, dense, ease
-from pipeline.near_ties import SINGLE
 
 NEIGHBOURS, SHRINK = 100, 3.0
 L2 = 300.0

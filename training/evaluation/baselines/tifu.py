@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from pipeline.runtime.near_ties import SINGLE, among_best
 from training.evaluation.baselines.known import LISTS, TIE, Known
 from training.ranking.engagements import OLDEST, Engagements
-from pipeline.near_ties import SINGLE, among_best
 
 GROUPS = 7
 WITHIN, ACROSS = 0.9, 1.0  # decay from one day of a group to the one before; from group to group

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from pipeline.near_ties import settled
+from pipeline.runtime.near_ties import settled
 from pipeline.tables.columns import BECAUSE, PROPENSITY_REASONS
 from pipeline.tables.registry import EVENT_TYPES
 from training.data.users import HEADS, UserStates

@@ -12,8 +12,8 @@ import pytest
 from pipeline.decisions.uplift.judge import judge
 from pipeline.decisions.uplift.trial import Trial
 from pipeline.sources.sample import ads
-from tests.unit.pipeline.decisions.campaigns.campaign_home import user
 from tests.real_data import folder_of, needs
+from tests.unit.pipeline.decisions.campaigns.campaign_home import user
 
 DATA = folder_of("open_bandit_women")
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.near_ties import among_best, best, best_of_rows, leaders, settled
-from pipeline.policy.bandits import best_arms
+from pipeline.decisions.bandits.bandits import best_arms
+from pipeline.runtime.near_ties import among_best, best, best_of_rows, leaders, settled
 
 NOISE = 1e-7
 
