@@ -22,7 +22,7 @@ from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
 from training.data.scope import Scope
 from training.evaluation.trial_table import record, table
-from training.evaluation.trials import Trial, Window, run_trial, trial_data, trial_window
+from training.evaluation.trials import Trial, TrialWindow, run_trial, trial_data, trial_window
 from training.fitting.data import TrainingData
 from training.fitting.start import open_start
 from training.model.model import TrainedModel
@@ -70,13 +70,13 @@ def main() -> None:
     print(f"{text}\nMLflow run {record(settings, given.run, ds, given.group, params, trials, text)}")
 
 
-def robust(data: TrainingData, preset: Preset, window: Window, folder: Path) -> list[Trial]:
+def robust(data: TrainingData, preset: Preset, window: TrialWindow, folder: Path) -> list[Trial]:
     """One training for each of SWITCHES."""
     changed = {name: replace(preset, **change) for name, change in SWITCHES.items()}
     return [run_trial(name, data, own, window, folder)[0] for name, own in changed.items()]
 
 
-def privacy(data: TrainingData, preset: Preset, window: Window, folder: Path) -> list[Trial]:
+def privacy(data: TrainingData, preset: Preset, window: TrialWindow, folder: Path) -> list[Trial]:
     """Heads trained with the backbone, then private ones on a backbone that saw no label."""
     together, _ = run_trial(AS_IS, data, preset, window, folder)
     bare = replace(preset, heads_weight=0.0)
@@ -94,7 +94,7 @@ def warm_starts(
     grown: TrainingData,
     start: TrainedModel,
     preset: Preset,
-    window: Window,
+    window: TrialWindow,
     folder: Path,
 ) -> list[Trial]:
     """From scratch, the earlier model untouched, and going on from it with each of REPLAYS."""

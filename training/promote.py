@@ -11,7 +11,7 @@ from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
-from training.evaluation.promotion import decide
+from training.evaluation.promotion import may_be_champion
 from training.evaluation.report import kept
 from training.registry.runs import needed_run, open_client
 from training.registry.versions import CHAMPION, MODEL, ROLLED_BACK, aliased, day_of, register
@@ -36,7 +36,7 @@ def main() -> None:
         raise ModelError(
             f"run {given.run!r}: judged against champion {report.champion}, now it is {champion}; evaluate again"
         )
-    decision = decide(report, ds, day_of(client, champion) if champion else None)
+    decision = may_be_champion(report, ds, day_of(client, champion) if champion else None)
     tags = {"promoted": str(decision.promoted).lower(), "against": champion or "none"}
     tags |= {f"reason.{number}": reason for number, reason in enumerate(decision.reasons, 1)}
     for name, value in tags.items():

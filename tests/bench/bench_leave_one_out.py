@@ -23,8 +23,8 @@ from pipeline.tables.registry import EVENT_TYPES
 from training.data.sequences import Sequences
 from training.evaluation.baselines import als, markov
 from training.evaluation.baselines.counts import Popular
+from training.evaluation.baselines.known import Contestant as Baseline
 from training.evaluation.baselines.known import Known
-from training.evaluation.baselines.known import Ranker as Baseline
 from training.evaluation.baselines.neighbours import item_knn, plain_ease
 from training.evaluation.metrics import ndcg, recall
 from training.model.lists import NEVER, top

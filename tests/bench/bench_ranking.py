@@ -26,7 +26,7 @@ from training.evaluation.metrics import ndcg, recall
 from training.ranking.engagements import engagements
 from training.ranking.market import Sizes
 from training.ranking.moments import markets, parts
-from training.ranking.order import NEW_ONLY, REPEATS, Finished, Ranker, fit_ranker
+from training.ranking.order import NEW_ONLY, REPEATS, Finished, ListOrder, fit_ranker
 
 CUTS = ("2011-10-10", "2011-09-10", "2011-08-11", "2011-07-12")
 # For tuning: --cuts 2011-06-12 2011-05-13, whose windows end before those of CUTS begin.
@@ -73,7 +73,7 @@ def earlier(cut: str) -> list[str]:
     return [d for k in range(1, WINDOWS + 1) if (d := shift(cut, -STEP * k)) >= FIRST_CUT]
 
 
-def judged(one: Finished, bought: np.ndarray, ranker: Ranker) -> list[float]:
+def judged(one: Finished, bought: np.ndarray, ranker: ListOrder) -> list[float]:
     """Mean Recall@10 and NDCG@10; for new items, what the users had before does not count."""
     found, scores = one.moment.found, ranker.scores(one.moment)
     order = np.lexsort((found.item, -scores, found.row))
@@ -102,7 +102,7 @@ def main() -> None:
             windows = [finished(day)[0] for day in earlier(cut)]
             ranker = fit_ranker(windows, new_only, effort, SEED)
             assert ranker is not None
-            linear = Ranker(ranker.first, ranker.first, len(catalogue()), new_only)
+            linear = ListOrder(ranker.first, ranker.first, len(catalogue()), new_only)
             figures.append([judged(one, bought, r) for r in (linear, ranker)])
             print(
                 "new" if new_only else "repeats",

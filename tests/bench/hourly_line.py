@@ -16,7 +16,7 @@ from training.data.users import Examples, to_examples
 from training.evaluation.intervals import Interval
 from training.fitting.data import TrainingData
 from training.fitting.fit_model import _model_scores, fit
-from training.hourly.guard import decide, gain
+from training.hourly.guard import gain, which_serves
 from training.hourly.predicted import Quality, quality
 from training.hourly.update import Rows, Steps, candidate
 from training.model.model import Card, TrainedModel
@@ -25,7 +25,7 @@ from training.network.presets import PRESETS, Preset
 from training.network.vocabulary import count_items, vocabulary_of
 from training.propensity.stack import plain_propensities
 from training.ranking.engagements import Engagements, engagements, merged
-from training.ranking.fit_blends import fit_rankers
+from training.ranking.fit_blends import fit_blends
 from training.ranking.market import Sizes
 
 PRESET = replace(
@@ -131,7 +131,7 @@ def base_model(world: World, day: int) -> TrainedModel:
     data = world.training(day)
     trained = trained_on(data, PRESET)
     score = partial(_model_scores, Predictor.of(trained, data.catalogue), data.examples)
-    rankers = fit_rankers(data.examples, data.catalogue, PRESET, score)
+    rankers = fit_blends(data.examples, data.catalogue, PRESET, score)
     return replace(trained, fitted_rankers=rankers)
 
 
@@ -194,7 +194,7 @@ class Line:
             self.offered.append((new[0], new[1], old[1]))
         if self.trained is not None:
             self.gains.insert(0, (asked, gain(served.loss, champion.loss)))
-        decision = decide(asked, self.gains, new, old or (np.nan,) * 3)
+        decision = which_serves(asked, self.gains, new, old or (np.nan,) * 3)
         self.decisions.append(decision.decision)
         if decision.serves == "champion":
             self.trained, self.gains = None, []

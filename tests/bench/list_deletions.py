@@ -9,7 +9,7 @@ from torch import Tensor
 from training.data.arrow import kept, plain
 from training.data.sequences import Sequences, sequences
 from training.data.users import UserStates, user_states
-from training.model.lists import Ranked
+from training.model.lists import Lists as Ranked
 from training.model.predictor import Asked, Predictor
 from training.ranking.mixture import LEAST
 from training.scoring.reasons.columns import ENTRIES, ITEMS, strongest

@@ -6,7 +6,7 @@ import numpy as np
 
 from training.data.catalogue import Catalogue
 from training.data.users import Examples
-from training.evaluation.baselines.known import LISTS, Known, Ranker
+from training.evaluation.baselines.known import LISTS, Contestant, Known
 from training.model.lists import NEVER
 from training.model.model import TrainedModel
 from training.model.predictor import Predictor
@@ -47,14 +47,14 @@ class Transformer:
 class Answering:
     """What a model says of a window: ranked lists, and chances of the heads."""
 
-    rankers: list[tuple[str, Ranker]]
+    rankers: list[tuple[str, Contestant]]
     chances: np.ndarray  # [rows, HEADS]
 
 
 def answering(trained: TrainedModel, examples: Examples, catalogue: Catalogue, known: Known) -> Answering:
     """The published lists, the transformer alone, and the published propensities."""
     predictor = Predictor.of(trained, catalogue, known.engaged)
-    rankers: list[tuple[str, Ranker]] = [
+    rankers: list[tuple[str, Contestant]] = [
         *(("published", Published(predictor, examples, name)) for name in LISTS),
         ("transformer", Transformer(predictor, examples)),
         (

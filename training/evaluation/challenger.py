@@ -13,7 +13,7 @@ from training.data.users import HEADS, Examples, load_examples
 from training.evaluation.answering import answering
 from training.evaluation.baselines.classifiers import Chances, baseline_chances, windowed_rows
 from training.evaluation.baselines.known import LISTS, Known
-from training.evaluation.baselines.roster import fit_rankers
+from training.evaluation.baselines.roster import fit_baselines
 from training.evaluation.intervals import Interval, gain_of_metric, interval, intervals, of_metric
 from training.evaluation.judging import Judged, judge
 from training.evaluation.metrics import auc, average_precision, calibration_error
@@ -25,7 +25,7 @@ GATED = "ndcg_10"
 
 
 @dataclass(frozen=True)
-class Window:
+class HeldOutWindow:
     """The test fold of a day: what models are judged on. `rows` holds all folds."""
 
     ds: str
@@ -70,7 +70,7 @@ class Evaluation:
         }
 
 
-def load_window(settings: Settings, ds: str, pins: Pins = NO_PINS) -> Window:
+def load_window(settings: Settings, ds: str, pins: Pins = NO_PINS) -> HeldOutWindow:
     """Of the newest snapshots where none are pinned. Raises ModelError when the fold is empty."""
     catalogue, _ = load_catalogue(settings, ds, pins=pins)
     _, rows = open_table(settings, TRAINING_EXAMPLES, ds, pins)
@@ -80,11 +80,11 @@ def load_window(settings: Settings, ds: str, pins: Pins = NO_PINS) -> Window:
             f"training_examples ds={ds}: expected rows of the fold test, found none; "
             "the log is too short for this day, take a later one"
         )
-    return Window(ds, examples, catalogue, rows)
+    return HeldOutWindow(ds, examples, catalogue, rows)
 
 
 def evaluate_model(
-    trained: TrainedModel, window: Window, users: int | None = None, baselines: bool = True
+    trained: TrainedModel, window: HeldOutWindow, users: int | None = None, baselines: bool = True
 ) -> Evaluation:
     """The published lists and propensities, and the baselines beside them, on one window.
 
@@ -97,7 +97,7 @@ def evaluate_model(
     if not baselines:
         judged = judge(answer.rankers, examples, catalogue, limit)
         return Evaluation(judged, examples.labels, answer.chances, known)
-    rankers = [*answer.rankers, *fit_rankers(known).items()]
+    rankers = [*answer.rankers, *fit_baselines(known).items()]
     judged = judge(rankers, examples, catalogue, limit)
     simple = baseline_chances(*windowed_rows(window.rows), examples.features)
     return Evaluation(judged, examples.labels, answer.chances, known, simple)

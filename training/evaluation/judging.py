@@ -8,7 +8,7 @@ import numpy as np
 from training.data.answers import Answers, answers_of, rows_with_answers
 from training.data.catalogue import Catalogue
 from training.data.users import Examples
-from training.evaluation.baselines.known import LISTS, Ranker
+from training.evaluation.baselines.known import LISTS, Contestant
 from training.evaluation.metrics import diversity, hit_rate, ndcg, novelty, recall, reciprocal_rank
 from training.model.lists import NEVER, allowed_items, top, touched_items
 
@@ -21,7 +21,7 @@ Figures = dict[str, np.ndarray]  # metric -> [users], NaN where a user has no an
 
 
 @dataclass(frozen=True)
-class Ranked:
+class JudgedLists:
     """A ranker's list for each judged user, and how far down its first answer stands."""
 
     places: np.ndarray  # [users, 20] positions, -1 = no item
@@ -36,7 +36,7 @@ class Judged:
     catalogue: Catalogue
     share: np.ndarray  # [items] of all engagements up to the cut-off, smoothed
     answers: dict[str, Answers]  # by published list
-    rankings: dict[str, dict[str, Ranked]]  # by published list and ranker
+    rankings: dict[str, dict[str, JudgedLists]]  # by published list and ranker
 
     def figures(self, name: str, ranker: str) -> Figures:
         """Every metric of one ranker's list."""
@@ -66,7 +66,7 @@ def quality(places: np.ndarray, answers: Answers) -> Figures:
     return found
 
 
-def judge(rankers: list[tuple[str, Ranker]], examples: Examples, catalogue: Catalogue, users: int) -> Judged:
+def judge(rankers: list[tuple[str, Contestant]], examples: Examples, catalogue: Catalogue, users: int) -> Judged:
     """Ranks the whole catalogue for the first `users` rows that have an answer.
 
     A name may come twice, for two lists that are scored differently.
@@ -75,7 +75,7 @@ def judge(rankers: list[tuple[str, Ranker]], examples: Examples, catalogue: Cata
     rows = rows_with_answers(examples)[: min(users, max(1, MOST_CELLS // items))]
     asked = answers_of(examples, rows, items)
     answers = dict(zip(LISTS, (asked, asked.new_to(examples.past, rows)), strict=True))
-    parts: dict[str, dict[str, list[Ranked]]] = {name: {} for name in LISTS}
+    parts: dict[str, dict[str, list[JudgedLists]]] = {name: {} for name in LISTS}
     for first, last in _batches(len(rows), max(1, CELLS // items)):
         part = rows[first:last]
         allowed = allowed_items(catalogue, examples.platforms[part], examples.as_of[part])
@@ -88,13 +88,13 @@ def judge(rankers: list[tuple[str, Ranker]], examples: Examples, catalogue: Cata
     return Judged(rows, catalogue, shares(examples, items), answers, joined)
 
 
-def ranked(scores: np.ndarray, answers: Answers, first: int, last: int) -> Ranked:
+def ranked(scores: np.ndarray, answers: Answers, first: int, last: int) -> JudgedLists:
     """The lists of the judged users `first` to `last`."""
     right, number = answers.dense(first, last), answers.number[first:last]
     places, _ = top(scores, max(CUTS))
     missing = max(CUTS) - places.shape[1]
     places = np.pad(places, ((0, 0), (0, missing)), constant_values=-1).astype(np.int32)
-    return Ranked(places, reciprocal_rank(scores, right, number, NEVER))
+    return JudgedLists(places, reciprocal_rank(scores, right, number, NEVER))
 
 
 def shares(examples: Examples, items: int) -> np.ndarray:
@@ -103,7 +103,7 @@ def shares(examples: Examples, items: int) -> np.ndarray:
     return counts / counts.sum()
 
 
-def _scored(rankers: list[tuple[str, Ranker]], rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
+def _scored(rankers: list[tuple[str, Contestant]], rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
     """List, ranker and scores; a ranker that answers both lists is asked once."""
     for ranker, fitted in rankers:
         scores = fitted.scores(rows)
@@ -116,8 +116,8 @@ def _batches(rows: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, rows)
 
 
-def _joined(parts: list[Ranked]) -> Ranked:
-    return Ranked(
+def _joined(parts: list[JudgedLists]) -> JudgedLists:
+    return JudgedLists(
         np.concatenate([part.places for part in parts]),
         np.concatenate([part.reciprocal for part in parts]),
     )

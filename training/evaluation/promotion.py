@@ -16,7 +16,7 @@ class Decision:
     reasons: list[str]
 
 
-def decide(report: Report, trained_ds: str, champion_ds: str | None) -> Decision:
+def may_be_champion(report: Report, trained_ds: str, champion_ds: str | None) -> Decision:
     """Not worse: no gated metric whose whole 95% interval of the gain lies below zero.
 
     Gated are NDCG@10 of both lists, log-loss and calibration error of each head. A challenger of an

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.runtime.errors import ModelError
 from training.data.users import HEADS
-from training.evaluation.challenger import Evaluation, Window, compare, evaluate_model
+from training.evaluation.challenger import Evaluation, HeldOutWindow, compare, evaluate_model
 from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
 from training.evaluation.pages import html, markdown
 from training.evaluation.plots import (
@@ -39,7 +39,7 @@ class Reign:
     fails: str = ""
 
 
-def against_champion(client: "MlflowClient", run_id: str, evaluation: Evaluation, window: Window) -> Reign:
+def against_champion(client: "MlflowClient", run_id: str, evaluation: Evaluation, window: HeldOutWindow) -> Reign:
     """Judges the champion, where there is one, on the same users as the challenger."""
     champion = aliased(client, CHAMPION)
     if champion is None or champion == version_of_run(client, run_id):
@@ -53,7 +53,7 @@ def against_champion(client: "MlflowClient", run_id: str, evaluation: Evaluation
     return Reign(champion, compare(evaluation, reigning))
 
 
-def report_of(window: Window, evaluation: Evaluation, reign: Reign) -> Report:
+def report_of(window: HeldOutWindow, evaluation: Evaluation, reign: Reign) -> Report:
     """All figures of an evaluation."""
     verdicts, slices = list_verdicts(evaluation, window.examples)
     followed = best_rankers(verdicts)

@@ -33,7 +33,7 @@ CHUNK = 512  # users that are encoded at once
 
 
 @dataclass(frozen=True)
-class Window:
+class TrialWindow:
     """Users at a later cut-off, and what they did after it."""
 
     examples: Examples
@@ -90,7 +90,7 @@ class Trial:
 
 
 def run_trial(
-    name: str, data: TrainingData, preset: Preset, window: Window, folder: Path
+    name: str, data: TrainingData, preset: Preset, window: TrialWindow, folder: Path
 ) -> tuple[Trial, TrainedModel]:
     """Trains in this process and judges on the window."""
     fitted = fit(data, preset, folder / name, torch.device("cpu"))
@@ -114,7 +114,7 @@ def run_trial(
     return Trial(name, *counts, seconds, epochs, quality, fitted.forgetting), trained
 
 
-def judge_alone(trained: TrainedModel, window: Window) -> Quality:
+def judge_alone(trained: TrainedModel, window: TrialWindow) -> Quality:
     """How the model ranks the next items, repeats allowed, and how it orders users by each head."""
     items, bias = trained.item_vectors(window.catalogue)
     rows = rows_with_answers(window.examples)[: window.users]
@@ -139,7 +139,9 @@ def judge_alone(trained: TrainedModel, window: Window) -> Quality:
     return Quality(**metrics, auc=areas, log_loss=losses)
 
 
-def _heads(trained: TrainedModel, window: Window, items: torch.Tensor) -> tuple[dict[str, float], dict[str, float]]:
+def _heads(
+    trained: TrainedModel, window: TrialWindow, items: torch.Tensor
+) -> tuple[dict[str, float], dict[str, float]]:
     """AUC and log-loss of each head whose label has two classes."""
     examples, logits = window.examples, []
     for part in _parts(np.arange(len(examples)), CHUNK):
@@ -171,7 +173,7 @@ def trial_data(settings: Settings, ds: str, scope: Scope, start: TrainedModel | 
     return load_training_data(settings, ds, torch.device("cpu"), start, scope)
 
 
-def trial_window(settings: Settings, ds: str, scope: Scope, preset: Preset) -> Window:
+def trial_window(settings: Settings, ds: str, scope: Scope, preset: Preset) -> TrialWindow:
     """The test fold of all users of the scope's platforms. Raises ModelError when it is empty."""
     whole = replace(scope, users=1.0)
     catalogue, _ = load_catalogue(settings, ds, whole)
@@ -181,7 +183,7 @@ def trial_window(settings: Settings, ds: str, scope: Scope, preset: Preset) -> W
         raise ModelError(
             f"training_examples ds={ds}: expected rows of the fold test for {whole}, found none; take a later day"
         )
-    return Window(examples, catalogue, preset.judged_users)
+    return TrialWindow(examples, catalogue, preset.judged_users)
 
 
 def others(settings: Settings, ds: str, scope: Scope) -> Scope:
@@ -192,8 +194,8 @@ def others(settings: Settings, ds: str, scope: Scope) -> Scope:
 
 
 def replaced_vectors(
-    data: TrainingData, window: Window, embeddings: pa.Table, settings: Settings
-) -> tuple[TrainingData, Window]:
+    data: TrainingData, window: TrialWindow, embeddings: pa.Table, settings: Settings
+) -> tuple[TrainingData, TrialWindow]:
     """The same items, users and events with the text vectors of another encoder."""
     other = build_catalogue(embeddings)
     assert other.item_ids == data.catalogue.item_ids == window.catalogue.item_ids

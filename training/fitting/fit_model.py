@@ -22,16 +22,16 @@ from training.fitting.loop import Trainer
 from training.fitting.objective import Batcher, Objective
 from training.fitting.private_heads import Privacy, Users, fit_private_heads
 from training.fitting.start import new_model
-from training.fitting.targets import Candidates, TargetDraws
+from training.fitting.targets import Negatives, TargetDraws
 from training.model.model import Card, TrainedModel
 from training.model.predictor import CHUNK, Predictor
 from training.network.network import Ensemble, InterestModel, together
 from training.network.presets import Preset
 from training.network.tuning import merge, trainable
-from training.propensity.fit_stack import Window, fit_propensities
+from training.propensity.fit_stack import StackRows, fit_propensities
 from training.propensity.plain_models import stack_inputs
 from training.ranking.engagements import shares
-from training.ranking.fit_blends import fit_rankers
+from training.ranking.fit_blends import fit_blends
 from training.ranking.market import Market
 from training.ranking.moments import Part
 
@@ -151,7 +151,7 @@ def build_trainer(data: TrainingData, preset: Preset, folder: Path, device: torc
         model,
         Batcher(data.examples, data.catalogue, ids, preset, device),
         TargetDraws(data.examples, preset, data.last_day),
-        Candidates(known, data.vocabulary.frequency[ids[known] - 1], preset),
+        Negatives(known, data.vocabulary.frequency[ids[known] - 1], preset),
         [rows_to_learn(data, preset)],
         distributed.world(),
         folder,
@@ -199,7 +199,7 @@ def finish(
         private=preset.epsilon > 0,
     )
     score = partial(_model_scores, predictor, finished)
-    trained.fitted_rankers = fit_rankers(finished, data.catalogue, preset, score)
+    trained.fitted_rankers = fit_blends(finished, data.catalogue, preset, score)
     return trained
 
 
@@ -216,7 +216,7 @@ def _model_scores(
     return here.model_scores(torch.cat(users), part, int(examples.as_of[rows[0]]))
 
 
-def _window(predictor: Predictor, examples: Examples, rows: np.ndarray) -> Window:
+def _window(predictor: Predictor, examples: Examples, rows: np.ndarray) -> StackRows:
     """Rows as the stack of the propensities learns from them."""
     logits = [np.zeros((0, len(HEADS)), np.float32)]
     for start in range(0, len(rows), CHUNK):
@@ -224,7 +224,7 @@ def _window(predictor: Predictor, examples: Examples, rows: np.ndarray) -> Windo
         users = predictor.users(examples, some)
         logits.append(predictor.trained.head_logits(users, examples.features[some]))
     inputs = stack_inputs(examples, rows)
-    return Window(inputs, examples.labels[rows], examples.as_of[rows], np.concatenate(logits))
+    return StackRows(inputs, examples.labels[rows], examples.as_of[rows], np.concatenate(logits))
 
 
 def _fingerprint(data: TrainingData, preset: Preset) -> str:

@@ -18,7 +18,7 @@ from training.data import distributed
 from training.fitting.checkpoints import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from training.fitting.learner import Learner
 from training.fitting.objective import Batch, Batcher, Objective
-from training.fitting.targets import Candidates, TargetDraws
+from training.fitting.targets import Negatives, TargetDraws
 from training.network.network import InterestModel
 
 Loss = TypeVar("Loss", float, Tensor)
@@ -35,7 +35,7 @@ class Trainer:
     model: InterestModel
     batcher: Batcher
     draws: TargetDraws
-    candidates: Candidates
+    candidates: Negatives
     shards: list[np.ndarray]
     all_shards: int
     folder: Path

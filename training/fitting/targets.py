@@ -101,7 +101,7 @@ def _choose(low: np.ndarray, high: np.ndarray, draw: np.ndarray) -> tuple[np.nda
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Negatives:
     """What a target competes with: all known items where there are few, else a draw."""
 
     positions: np.ndarray  # catalogue positions of the known items

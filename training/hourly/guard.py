@@ -55,7 +55,7 @@ def pooled(gains: Sequence[tuple[int, Interval]]) -> Interval:
     return mean, mean - SIGMAS * error, mean + SIGMAS * error
 
 
-def decide(
+def which_serves(
     users: int, serving: Sequence[tuple[int, Interval]], candidate: Interval | None, older: Interval
 ) -> Decision:
     """`serving`: users and gains over the champion of what serves, this hour's first and then those

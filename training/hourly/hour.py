@@ -20,7 +20,7 @@ from training.data.catalogue import Catalogue, load_catalogue
 from training.data.users import Examples, to_examples
 from training.evaluation.intervals import UNKNOWN, Interval
 from training.hourly.day_record import Record
-from training.hourly.guard import Decision, decide, gain
+from training.hourly.guard import Decision, gain, which_serves
 from training.hourly.hour_rows import Older, arrived
 from training.hourly.judgements import judged_since, judgement, recent_gains, stage
 from training.hourly.line import Line, Row, forget
@@ -111,7 +111,7 @@ def judge(settings: Settings, line: Line, found: Hour, versions: Versions) -> Ro
         answers[waiting] = found.quality(versions[waiting])
         new = gain(answers[waiting].loss, answers[serving].loss)
         old = found.older_gain(versions[waiting], versions[serving])
-    decision = decide(users, gains, new, old)
+    decision = which_serves(users, gains, new, old)
     events = len(found.examples.future.item)
     row = judgement(found.hour, line.base, serving, waiting, answers, users, events, decision)
     return row | {

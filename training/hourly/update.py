@@ -20,7 +20,7 @@ from pipeline.runtime.errors import ModelError
 from training.data.catalogue import Catalogue
 from training.data.draws import uniform
 from training.data.users import Examples
-from training.fitting.targets import Candidates
+from training.fitting.targets import Negatives
 from training.hourly.predicted import Pairs
 from training.model.model import TrainedModel
 from training.network.losses import head_loss, item_loss
@@ -135,7 +135,7 @@ class _Learner:
         self.ids = trained.vocabulary.ids(catalogue)
         # Also items without an id, which share one bias: it must not only be pushed up.
         every = np.arange(len(catalogue))
-        self.candidates = Candidates(every, trained.frequency(catalogue), trained.card.choices)
+        self.candidates = Negatives(every, trained.frequency(catalogue), trained.card.choices)
 
     def loss(self, rows: Rows, step: int) -> Tensor:
         """Mean over rows of the item losses, and of the known labels of the heads."""

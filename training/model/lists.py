@@ -15,13 +15,13 @@ from training.ranking.order import Rankers
 
 LISTS = ("next_items", "next_new_items")
 LEAST_CHANCE = 1e-30  # below, items go by position
-REASONS = (*SOURCES, "model")  # what moves a score: see Ranked.reasons
+REASONS = (*SOURCES, "model")  # what moves a score: see Lists.reasons
 
 NEVER = -1.0  # score of an item that must not be in the list
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Lists:
     """A list per user as ragged arrays, best first: user r has offsets[r] <= k < offsets[r + 1]."""
 
     offsets: np.ndarray
@@ -55,7 +55,7 @@ def listed(
     rankers: Rankers,
     users: int,
     most: int,
-) -> Ranked:
+) -> Lists:
     """The list `name`, at most `most` long; `model` has the transformer's log-probabilities."""
     entries = [
         _entries(name, number, part, scores, rankers, most)
@@ -69,13 +69,13 @@ def listed(
     order = order[_places(row[order]) < most]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=users))])
     best = score[order].astype(np.float32)
-    return Ranked(offsets, item[order], best, why[order], part[order], at[order])
+    return Lists(offsets, item[order], best, why[order], part[order], at[order])
 
 
 def _entries(
     name: str, number: int, part: Part, model: np.ndarray, rankers: Rankers, most: int
 ) -> tuple[np.ndarray, ...]:
-    """The best of one platform, in the order of the columns of Ranked; the first is the row."""
+    """The best of one platform, in the order of the columns of Lists; the first is the row."""
     moment, found = part.moment, part.moment.found
     rankers.check(moment.names)
     fitted = rankers.of(part.platform, name)

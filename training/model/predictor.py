@@ -9,7 +9,7 @@ from torch import Tensor
 from training.data.catalogue import Catalogue
 from training.data.sequences import Sequences
 from training.data.users import HEADS, UserStates
-from training.model.lists import Ranked, allowed_items, listed
+from training.model.lists import Lists, allowed_items, listed
 from training.model.model import TrainedModel
 from training.ranking.engagements import Engagements
 from training.ranking.market import Market, Sizes
@@ -93,7 +93,7 @@ class Predictor:
         model = [self.model_scores(users[part.rows], part, as_of) for part in every]
         return Asked(len(rows), every, model)
 
-    def listed(self, asked: Asked, name: str, most: int) -> Ranked:
+    def listed(self, asked: Asked, name: str, most: int) -> Lists:
         """One published list, at most `most` long."""
         return listed(name, asked.every, asked.model, self.trained.rankers, asked.users, most)
 

@@ -16,7 +16,7 @@ HALF_LIFE = 60.0  # days: how fast the rows of an older cut-off count less
 
 
 @dataclass(frozen=True)
-class Window:
+class StackRows:
     """Rows to learn from: what was known of users, and what they did."""
 
     inputs: np.ndarray  # [rows, INPUTS]
@@ -27,12 +27,14 @@ class Window:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def and_also(self, other: "Window") -> "Window":
+    def and_also(self, other: "StackRows") -> "StackRows":
         mine, others = vars(self), vars(other)
-        return Window(**{name: np.concatenate([mine[name], others[name]]) for name in mine})
+        return StackRows(**{name: np.concatenate([mine[name], others[name]]) for name in mine})
 
 
-def fit_propensities(train: Window, valid: Window, constant: dict[str, float], private: bool = False) -> Propensities:
+def fit_propensities(
+    train: StackRows, valid: StackRows, constant: dict[str, float], private: bool = False
+) -> Propensities:
     """Of `constant` heads the rate is published; `private` leaves out the plain models.
 
     The mix is fitted on the later window with models that never saw it.
@@ -50,7 +52,7 @@ def fit_propensities(train: Window, valid: Window, constant: dict[str, float], p
     return Propensities(heads, scale)
 
 
-def _mixed(column: int, train: Window, valid: Window, scale: Scale, private: bool) -> Head:
+def _mixed(column: int, train: StackRows, valid: StackRows, scale: Scale, private: bool) -> Head:
     """Of models that know the training windows alone; a rate where `valid` has one class."""
     labels = valid.labels[:, column]
     known = ~np.isnan(labels)
@@ -62,7 +64,7 @@ def _mixed(column: int, train: Window, valid: Window, scale: Scale, private: boo
     return Head(mix=fit_mix(logits, labels[known], USUAL if plain else ALONE), plain=plain)
 
 
-def _plain(column: int, window: Window, scale: Scale) -> PlainModels | None:
+def _plain(column: int, window: StackRows, scale: Scale) -> PlainModels | None:
     """None where the window holds no two classes."""
     known = ~np.isnan(window.labels[:, column])
     labels = window.labels[known, column]

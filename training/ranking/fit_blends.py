@@ -21,7 +21,7 @@ from training.ranking.order import (
     REPEATS,
     Finished,
     Fitted,
-    Ranker,
+    ListOrder,
     Rankers,
     fit_ranker,
 )
@@ -35,7 +35,7 @@ ModelScore = Callable[[dict[str, Market], np.ndarray, Part], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Window:
+class FinishedWindow:
     """One platform's users at one cut-off, and what they turned to after it."""
 
     part: Part
@@ -48,7 +48,7 @@ class Window:
         return len(np.unique(self.part.moment.found.row[self.finished.hit]))
 
 
-def fit_rankers(examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore) -> Rankers:
+def fit_blends(examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore) -> Rankers:
     """On the train and valid folds of all users; the transformer's weight on the valid fold alone.
 
     The transformer was trained on the train folds, so there its scores flatter it.
@@ -67,7 +67,7 @@ def fit_rankers(examples: Examples, catalogue: Catalogue, preset: Preset, model:
     return Rankers(fitted, names)
 
 
-def _shares(windows: list[Window]) -> dict[str, list[Window]]:
+def _shares(windows: list[FinishedWindow]) -> dict[str, list[FinishedWindow]]:
     """What blends are fitted on: each platform that is enough, and all where one is not."""
     platforms = sorted({w.part.platform for w in windows})
     alone = {p: [w for w in windows if w.part.platform == p] for p in platforms}
@@ -75,7 +75,7 @@ def _shares(windows: list[Window]) -> dict[str, list[Window]]:
     return enough if enough and len(enough) == len(alone) else {ANY: windows} | enough
 
 
-def _windows(examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore) -> list[Window]:
+def _windows(examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore) -> list[FinishedWindow]:
     answered, found = rows_with_answers(examples), []
     for cutoff in np.unique(examples.as_of):
         everyone = np.flatnonzero(examples.as_of == cutoff)
@@ -88,11 +88,11 @@ def _windows(examples: Examples, catalogue: Catalogue, preset: Preset, model: Mo
             hit = np.isin(part.rows[at.row] * len(catalogue) + at.item, right)
             valid = not examples.is_train[rows[0]]
             score = model(places, rows[part.rows], part) if valid else None
-            found.append(Window(part, Finished(part.moment, hit), score))
+            found.append(FinishedWindow(part, Finished(part.moment, hit), score))
     return found
 
 
-def _fit(windows: list[Window], names: list[str], name: str, effort: Effort, seed: int) -> Fitted:
+def _fit(windows: list[FinishedWindow], names: list[str], name: str, effort: Effort, seed: int) -> Fitted:
     new_only = name == "next_new_items"
     earlier = [w.finished for w in windows if w.model is None]
     judge = fit_ranker(earlier, new_only, replace(effort, seeds=1), seed) if earlier else None
@@ -101,7 +101,7 @@ def _fit(windows: list[Window], names: list[str], name: str, effort: Effort, see
     return Fitted(ranker or _plain(names, effort, new_only), mixture)
 
 
-def _mixture(judge: Ranker | None, windows: list[Window]) -> Mixture:
+def _mixture(judge: ListOrder | None, windows: list[FinishedWindow]) -> Mixture:
     """The weights beside a blend that has not seen these windows."""
     if judge is None or not windows:
         return Mixture.of_blend_alone()
@@ -127,9 +127,9 @@ def plain_rankers(names: list[str]) -> Rankers:
     )
 
 
-def _plain(names: list[str], effort: Effort, new_only: bool) -> Ranker:
+def _plain(names: list[str], effort: Effort, new_only: bool) -> ListOrder:
     blend = plain_blend([float(name in PLAIN) for name in names])
-    return Ranker(blend, blend, effort.kept, new_only)
+    return ListOrder(blend, blend, effort.kept, new_only)
 
 
 def _scaled(effort: Effort, preset: Preset) -> Effort:

@@ -53,7 +53,7 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Ranker:
+class ListOrder:
     """The order of one list: all candidates by `first`, the best of them again by `blend`."""
 
     first: Blend
@@ -83,7 +83,7 @@ class Ranker:
         return np.stack([parts[:, of == k].sum(axis=1) for k in range(len(SOURCES))], axis=1)
 
 
-def fit_ranker(windows: list[Finished], new_only: bool, effort: Effort, seed: int) -> Ranker | None:
+def fit_ranker(windows: list[Finished], new_only: bool, effort: Effort, seed: int) -> ListOrder | None:
     """From the candidates of users at several moments; None when no user had a hit."""
     everything = [np.flatnonzero(w.moment.may(new_only)) for w in windows]
     rows = _stacked(windows, everything)
@@ -97,7 +97,7 @@ def fit_ranker(windows: list[Finished], new_only: bool, effort: Effort, seed: in
         short.append(shortlist(window.moment, scores, effort.kept, new_only))
     rows = _stacked(windows, short)
     blend = fit_blend(rows, first, effort, seed) if rows.count else first
-    return Ranker(first, blend, effort.kept, new_only)
+    return ListOrder(first, blend, effort.kept, new_only)
 
 
 def shortlist(moment: Moment, scores: np.ndarray, kept: int, new_only: bool) -> np.ndarray:
@@ -127,7 +127,7 @@ def _stacked(windows: list[Finished], keep: list[np.ndarray]) -> Groups:
 class Fitted:
     """The order of one list on one platform."""
 
-    ranker: Ranker
+    ranker: ListOrder
     mixture: Mixture
 
 
@@ -175,7 +175,7 @@ def load_rankers(folder: Path) -> Rankers:
         platform, name, _ = key.split("/")
         kept, new_only = tensors[f"{platform}/{name}/kept"].tolist()
         first, blend = (_blend(tensors, f"{platform}/{name}/{p}/") for p in ("first", "blend"))
-        ranker = Ranker(first, blend, kept, bool(new_only))
+        ranker = ListOrder(first, blend, kept, bool(new_only))
         fitted[platform, name] = Fitted(ranker, Mixture(np.array(tensors[key])))
     return Rankers(fitted, features)
 

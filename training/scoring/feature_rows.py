@@ -12,7 +12,7 @@ from pipeline.tables.registry import NEXT_ITEMS
 from training.data.arrow import Column, day_number, kept, lengths, plain
 from training.data.sequences import COLD_EVENTS, cold_starts, items_read, sequences
 from training.data.users import HEADS, UserStates, user_states
-from training.model.lists import LISTS, REASONS, Ranked
+from training.model.lists import LISTS, REASONS, Lists
 from training.model.predictor import Predictor
 from training.scoring.reasons.columns import because, propensity_reasons
 
@@ -69,21 +69,21 @@ def _counts(states: UserStates) -> dict[str, pa.Array]:
     return columns | {name: pa.array(values) for name, values in spend.items()}
 
 
-def _unknown(ranked: Ranked, predictor: Predictor) -> pa.Array:
+def _unknown(ranked: Lists, predictor: Predictor) -> pa.Array:
     """Entries of each list whose item has no id of its own."""
     unknown = predictor.trained.vocabulary.ids(predictor.catalogue)[ranked.item] == 0
     users = len(ranked.offsets) - 1
     return pa.array(np.bincount(ranked.rows[unknown], minlength=users).astype(np.int32))
 
 
-def _items(ranked: Ranked, predictor: Predictor) -> pa.Array:
+def _items(ranked: Lists, predictor: Predictor) -> pa.Array:
     """The published list of each user; shorter only where there are no more items to name."""
     items = predictor.catalogue.item_ids.take(pa.array(ranked.item))
     entries = pa.StructArray.from_arrays([items, pa.array(ranked.score)], fields=list(SCORED))
     return pa.ListArray.from_arrays(pa.array(ranked.offsets, pa.int32()), entries)
 
 
-def _reasons(ranked: Ranked) -> pa.Array:
+def _reasons(ranked: Lists) -> pa.Array:
     """What moved each entry of the list, in its order."""
     columns = [pa.array(column) for column in ranked.reasons.T.astype(np.float32)]
     entries = pa.StructArray.from_arrays(columns, names=list(REASONS))

@@ -29,7 +29,7 @@ from training.ranking.candidates import candidates
 from training.ranking.engagements import Engagements, engagements
 from training.ranking.features import feature_names
 from training.ranking.mixture import Mixture
-from training.ranking.order import ANY, Fitted, Ranker, Rankers
+from training.ranking.order import ANY, Fitted, ListOrder, Rankers
 from training.scoring.feature_rows import score_users
 from training.texts.item_texts import text_hash
 from training.topics.co_engagement import co_engagement
@@ -98,7 +98,7 @@ def scores(folder: Path, seed: int | None) -> dict[str, object]:
     past = sequences(everyone["events"], catalogue)
     known = engagements(past, np.arange(len(past)), day_number(DS), len(catalogue))
     blend = plain_blend([BLEND.get(name, 0.0) for name in feature_names()])
-    lists = {(ANY, name): Fitted(Ranker(blend, blend, 30, name != "next_items"), _mixture()) for name in LISTS}
+    lists = {(ANY, name): Fitted(ListOrder(blend, blend, 30, name != "next_items"), _mixture()) for name in LISTS}
     trained = replace(
         model(catalogue.item_ids, ["shop"]),
         fitted_rankers=Rankers(lists, feature_names()),

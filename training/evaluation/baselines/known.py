@@ -16,7 +16,7 @@ CORE = 4096  # most engaged items that item-item weights are made of
 TIE = 1e-6  # what popularity adds where a ranker has nothing to say
 
 
-class Ranker(Protocol):
+class Contestant(Protocol):
     """A fitted ranker."""
 
     @property

@@ -2,11 +2,11 @@
 
 from training.evaluation.baselines import als, counts, markov, tifu
 from training.evaluation.baselines.counts import WINDOWS, Popular
-from training.evaluation.baselines.known import Known, Ranker
+from training.evaluation.baselines.known import Contestant, Known
 from training.evaluation.baselines.neighbours import item_knn, plain_ease, with_repeats, with_trend
 
 
-def fit_rankers(known: Known) -> dict[str, Ranker]:
+def fit_baselines(known: Known) -> dict[str, Contestant]:
     """Name -> ranker. Nothing is tuned on the window that they are judged on."""
     popular = {name: Popular.fit(known, days) for name, days in WINDOWS.items()}
     ease = plain_ease(known)

@@ -8,7 +8,7 @@ from pipeline.runtime.near_ties import settled
 from pipeline.tables.columns import BECAUSE, PROPENSITY_REASONS
 from pipeline.tables.registry import EVENT_TYPES
 from training.data.users import HEADS, UserStates
-from training.model.lists import Ranked
+from training.model.lists import Lists
 from training.model.predictor import Asked, Predictor
 from training.propensity.plain_models import stack_inputs
 from training.scoring.reasons.effects import feature_effects, feature_names
@@ -26,7 +26,7 @@ NEAR = 2.0**-14  # log-odds: effects no further apart are equal, kernels tell th
 NOISE = 5e-6  # of LEAST itself
 
 
-def because(predictor: Predictor, asked: Asked, ranked: Ranked, name: str) -> pa.Array:
+def because(predictor: Predictor, asked: Asked, ranked: Lists, name: str) -> pa.Array:
     """Per user, for the first entries of the list: the own items that moved each of them most."""
     top = np.flatnonzero(ranked.place < ENTRIES)
     entry, item, effect = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]

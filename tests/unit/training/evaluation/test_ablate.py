@@ -12,14 +12,14 @@ from tests.unit.training.factory import DS
 from training import ablate
 from training.data.scope import EVERYTHING
 from training.evaluation.trial_table import table
-from training.evaluation.trials import Trial, Window, trial_data, trial_window
+from training.evaluation.trials import Trial, TrialWindow, trial_data, trial_window
 from training.network.presets import PRESETS
 
 PRESET = replace(PRESETS["tiny"], epochs=1, steps_per_epoch=2, dp_steps=3, dp_users=30, delta=1e-3)
 
 
 @pytest.fixture(scope="module")
-def window(shop_home: Settings) -> Window:
+def window(shop_home: Settings) -> TrialWindow:
     return trial_window(shop_home, DS, EVERYTHING, PRESET)
 
 
@@ -32,7 +32,7 @@ def outcome(trial: Trial) -> tuple[float, ...]:
     return figures["ndcg_10"], figures["recall_10"], figures["log_loss_purchase_28d"]
 
 
-def test_every_switch_has_a_row(shop_home: Settings, window: Window, tmp_path: Path) -> None:
+def test_every_switch_has_a_row(shop_home: Settings, window: TrialWindow, tmp_path: Path) -> None:
     data = trial_data(shop_home, DS, EVERYTHING)
     trials = by_name(ablate.robust(data, PRESET, window, tmp_path))
     assert list(trials) == list(ablate.SWITCHES)
@@ -49,7 +49,7 @@ def test_every_switch_has_a_row(shop_home: Settings, window: Window, tmp_path: P
     assert again["average"].seconds == trials["average"].seconds > 0
 
 
-def test_private_heads_stand_on_one_backbone(shop_home: Settings, window: Window, tmp_path: Path) -> None:
+def test_private_heads_stand_on_one_backbone(shop_home: Settings, window: TrialWindow, tmp_path: Path) -> None:
     data = trial_data(shop_home, DS, EVERYTHING)
     trials = by_name(ablate.privacy(data, PRESET, window, tmp_path))
     assert list(trials) == ["as_it_is", "epsilon_inf", "epsilon_8", "epsilon_2"]

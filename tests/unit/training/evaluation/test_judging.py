@@ -10,7 +10,7 @@ from tests.unit.training.factory import embeddings, item_rows
 from training.data.catalogue import Catalogue, build_catalogue
 from training.data.users import Examples
 from training.evaluation import judging
-from training.evaluation.baselines.known import LISTS, Known, Ranker
+from training.evaluation.baselines.known import LISTS, Contestant, Known
 from training.evaluation.judging import Judged, judge
 from training.evaluation.slices import Slice, judge_slice, slices_of
 from training.evaluation.staleness import staleness, weekly_labels
@@ -44,7 +44,7 @@ def catalogue(examples: Examples, first_days: dict[int, int] | None = None) -> C
 
 
 def judged(
-    *rankers: Ranker, lives: list[Life] = LIVES, first_days: dict[int, int] | None = None
+    *rankers: Contestant, lives: list[Life] = LIVES, first_days: dict[int, int] | None = None
 ) -> tuple[Judged, Examples]:
     examples = window(lives, ITEMS)
     named = [(f"ranker {number}", ranker) for number, ranker in enumerate(rankers)]

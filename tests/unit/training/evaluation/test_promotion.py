@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.evaluation.promotion import decide
+from training.evaluation.promotion import may_be_champion
 from training.evaluation.report import Interval, Report
 
 NOISE, LOSS, GAIN = (-0.01, -0.03, 0.01), (-0.05, -0.08, -0.02), (0.05, 0.02, 0.08)
@@ -33,13 +33,13 @@ def report(champion: str | None = "3", fails: str = "", ece: float = 0.01, **gai
     ],
 )
 def test_not_worse_is_enough(found: Report, promoted: bool, reason: str) -> None:
-    decision = decide(found, "2024-06-01", "2024-05-01" if found.champion else None)
+    decision = may_be_champion(found, "2024-06-01", "2024-05-01" if found.champion else None)
     assert decision.promoted is promoted
     assert any(text.startswith(reason) for text in decision.reasons)
 
 
 def test_every_gate_is_told_with_its_interval() -> None:
-    decision = decide(report(list=GAIN, chance=LOSS), "2024-06-01", "2024-05-01")
+    decision = may_be_champion(report(list=GAIN, chance=LOSS), "2024-06-01", "2024-05-01")
     assert decision.reasons == [
         f"{LIST}: better, gain +0.0500 [+0.0200, +0.0800]",
         f"{CHANCE}: worse, gain -0.0500 [-0.0800, -0.0200]",
@@ -47,6 +47,6 @@ def test_every_gate_is_told_with_its_interval() -> None:
 
 
 def test_a_backfilled_day_does_not_replace_a_newer_champion() -> None:
-    decision = decide(report(list=GAIN, chance=GAIN), "2024-04-01", "2024-05-01")
+    decision = may_be_champion(report(list=GAIN, chance=GAIN), "2024-04-01", "2024-05-01")
     assert not decision.promoted
     assert decision.reasons == ["trained for 2024-04-01, earlier than champion 3 (2024-05-01)"]

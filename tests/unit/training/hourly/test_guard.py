@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.hourly.guard import decide, gain, pooled
+from training.hourly.guard import gain, pooled, which_serves
 
 NONE = (np.nan, np.nan, np.nan)
 UP, DOWN, EVEN = (0.02, 0.01, 0.03), (-0.02, -0.03, -0.01), (0.001, -0.019, 0.021)
@@ -26,7 +26,7 @@ UP, DOWN, EVEN = (0.02, 0.01, 0.03), (-0.02, -0.03, -0.01), (0.001, -0.019, 0.02
     ],
 )
 def test_decisions(users: int, serving: list, candidate, older, expected: str) -> None:
-    found = decide(users, serving, candidate, older)
+    found = which_serves(users, serving, candidate, older)
     assert found.decision == expected
     serves = {"serve": "candidate", "rollback": "champion"}
     assert found.serves == serves.get(expected, "serving")
@@ -34,12 +34,12 @@ def test_decisions(users: int, serving: list, candidate, older, expected: str) -
 
 def test_small_losses_of_many_hours_add_up_to_a_rollback() -> None:
     little = (-0.01, -0.022, 0.002)
-    assert decide(50, [(50, little)], None, NONE).decision == "wait"
-    found = decide(50, [(50, little)] * 4, None, NONE)
+    assert which_serves(50, [(50, little)], None, NONE).decision == "wait"
+    found = which_serves(50, [(50, little)] * 4, None, NONE)
     assert found.decision == "rollback" and "over 4 hours" in found.reason
     # Hours further back than RECENT do not count.
     long_ago = [(50, little)] * 2 + [(50, UP)] * 4 + [(50, DOWN)] * 50
-    assert decide(50, long_ago, None, NONE).decision == "wait"
+    assert which_serves(50, long_ago, None, NONE).decision == "wait"
 
 
 def test_hours_are_pooled_by_users() -> None:

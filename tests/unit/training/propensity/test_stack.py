@@ -8,7 +8,7 @@ import pytest
 from pipeline.runtime.errors import ModelError
 from training.data.users import HEADS
 from training.evaluation.metrics import auc, calibration_error
-from training.propensity.fit_stack import Window, fit_propensities
+from training.propensity.fit_stack import StackRows, fit_propensities
 from training.propensity.plain_models import INPUTS, Scale
 from training.propensity.stack import (
     ALONE,
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kernel
 PURCHASE = HEADS.index("purchase_28d")
 
 
-def window(rows: int, seed: int, as_of: int) -> Window:
+def window(rows: int, seed: int, as_of: int) -> StackRows:
     """Each input's first columns tell the labels; the transformer is twice too sure of itself."""
     generator = np.random.default_rng(seed)
     inputs = generator.normal(size=(rows, len(INPUTS))).astype(np.float32)
@@ -34,7 +34,7 @@ def window(rows: int, seed: int, as_of: int) -> Window:
     true = np.nan_to_num(inputs[:, :1]) + generator.normal(size=(rows, len(HEADS)))
     labels = (generator.random(true.shape) < sigmoid(true)).astype(np.float32)
     noise = generator.normal(size=true.shape)
-    return Window(inputs, labels, np.full(rows, as_of), (2 * true + noise).astype(np.float32))
+    return StackRows(inputs, labels, np.full(rows, as_of), (2 * true + noise).astype(np.float32))
 
 
 @pytest.fixture(scope="module")

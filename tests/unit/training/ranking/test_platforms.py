@@ -11,7 +11,7 @@ from tests.unit.training.scoring.test_scoring import crowd, history, model
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue, build_catalogue
 from training.data.users import UserStates, user_states
-from training.model.lists import LISTS, REASONS, Ranked
+from training.model.lists import LISTS, REASONS, Lists
 from training.model.predictor import Predictor
 from training.ranking.features import SOURCES, feature_names, source
 from training.ranking.fit_blends import plain_rankers
@@ -39,7 +39,7 @@ def predictor(catalogue: Catalogue) -> Predictor:
     return Predictor.of(trained, catalogue, crowd(catalogue))
 
 
-def ranked(found: Predictor, users: UserStates, most: int = 50) -> dict[str, Ranked]:
+def ranked(found: Predictor, users: UserStates, most: int = 50) -> dict[str, Lists]:
     rows = np.arange(len(users))
     asked = found.asked(users, rows, found.users(users, rows))
     return {name: found.listed(asked, name, most) for name in LISTS}

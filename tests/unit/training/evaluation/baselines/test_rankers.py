@@ -10,7 +10,7 @@ from tests.unit.training.evaluation.baselines.lives import known
 from training.evaluation.baselines import als, markov, neighbours, tifu
 from training.evaluation.baselines import counts as own
 from training.evaluation.baselines.counts import Popular
-from training.evaluation.baselines.roster import fit_rankers
+from training.evaluation.baselines.roster import fit_baselines
 
 pytestmark = pytest.mark.kernel
 
@@ -142,7 +142,7 @@ def test_scores_are_finite_not_negative_and_independent_of_the_batch(
     lives: list[list[tuple[int, int]]],
 ) -> None:
     rows = np.arange(len(lives))
-    for name, ranker in fit_rankers(known(lives, 7)).items():
+    for name, ranker in fit_baselines(known(lives, 7)).items():
         scores = ranker.scores(rows)
         assert scores.shape == (len(lives), 7), name
         assert np.isfinite(scores).all() and (scores >= 0).all(), name

@@ -15,7 +15,7 @@ from training.model.predictor import Predictor
 from training.ranking.blend import plain_blend
 from training.ranking.features import feature_names
 from training.ranking.mixture import Mixture
-from training.ranking.order import ANY, Fitted, Ranker, Rankers
+from training.ranking.order import ANY, Fitted, ListOrder, Rankers
 
 ITEMS = 60
 
@@ -25,7 +25,8 @@ def predictor(catalogue: Catalogue | None = None, known: int | None = None, **we
     catalogue = catalogue or build_catalogue(embeddings(ITEMS))
     blend = plain_blend([weights.get(name, 0.0) for name in feature_names()])
     fitted = {
-        (ANY, name): Fitted(Ranker(blend, blend, ITEMS, name != LISTS[0]), Mixture.of_blend_alone()) for name in LISTS
+        (ANY, name): Fitted(ListOrder(blend, blend, ITEMS, name != LISTS[0]), Mixture.of_blend_alone())
+        for name in LISTS
     }
     trained = replace(model(catalogue.item_ids[:known], ["shop"]), fitted_rankers=Rankers(fitted, feature_names()))
     return Predictor.of(trained, catalogue, crowd(catalogue))

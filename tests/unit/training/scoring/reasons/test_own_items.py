@@ -9,7 +9,7 @@ from tests.unit.training.scoring.reasons.shop import mixed_users, predictor, sta
 from tests.unit.training.scoring.test_scoring import history
 from training.data.arrow import kept, plain
 from training.data.sequences import sequences
-from training.model.lists import LISTS, Ranked
+from training.model.lists import LISTS, Lists
 from training.model.predictor import Asked, Predictor
 from training.ranking.features import ALIKE, feature_names
 from training.scoring.reasons.columns import because
@@ -26,7 +26,7 @@ def asked(found: Predictor, users: pa.Table) -> Asked:
     return found.asked(states, rows, found.users(states, rows))
 
 
-def all_effects(found: Predictor, given: Asked, ranked: Ranked, name: str) -> Effects:
+def all_effects(found: Predictor, given: Asked, ranked: Lists, name: str) -> Effects:
     part = given.every[0]
     fitted = found.trained.rankers.of("shop", name)
     parts = list(effects(part, found.markets["shop"], fitted, ranked.at))
