@@ -3,8 +3,8 @@
 Decides for each campaign who is shown which creative tomorrow, how often and where: judges the
 declared challenger on the logged feedback, lets it take over only where its gain is certain,
 and publishes `ad_policy` (with every propensity) and `policy_judgements` (with the reasons).
-Beside it `intervene` lists whom to turn to tomorrow, and why (`interventions`).
-Beside it, `user_uplift` tells whom an ad changes, where an experiment lets one tell.
+`intervene` lists whom to contact tomorrow, and why (`interventions`); `uplift` estimates whom an
+ad changes, where an experiment allows it (`user_uplift`).
 Runs when `user_features` of a day is published; its **partition key** is that day.
 
 - **Campaigns** are the TOML files of `$TIDEMARK_HOME/campaigns/`; without any the day is empty.
@@ -15,7 +15,7 @@ Runs when `user_features` of a day is published; its **partition key** is that d
 - `wait_for_segments`: a campaign has an `audience`, and `segment_members` is not published yet.
 - `ad_policy.job`, `intervene.job`: the last line that starts with `error:` names the file and the
   key, or the list of users that cannot be read. Correct it and clear the task.
-- `ad_policy.audit`, `intervene.audit`: open **Data Docs** on the task.
+- `*.release`, exit code 4: an audit failed; open **Data Docs** on the task.
 - It succeeded, and a policy did not change: the reason is in `policy_judgements`. Feedback that
   cannot be right leaves that campaign's policy as it is, and names the rows.
 - `uplift.job`: the last line that starts with `error:` names the experiment's or campaign's file.
@@ -47,6 +47,6 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
     wait_for_segments = tasks.await_segments(settings)
-    wait_for_segments >> tasks.step_group(settings, AD_POLICY, outlets=[ad_policy])
-    tasks.step_group(settings, INTERVENE, outlets=[interventions])
-    wait_for_segments >> tasks.step_group(settings, UPLIFT)
+    wait_for_segments >> tasks.step_tasks(settings, AD_POLICY, outlets=[ad_policy])
+    tasks.step_tasks(settings, INTERVENE, outlets=[interventions])
+    wait_for_segments >> tasks.step_tasks(settings, UPLIFT)

@@ -13,7 +13,7 @@ is never written, and a new one ends what was learned from the old.
 **If it fails** what served goes on serving, and the hour after judges it.
 - `learn.job`: the last line that starts with `error:` says what is missing. Clear the task: an hour
   is judged once, however often it is tried.
-- `learn.audit`: open **Data Docs** on the task.
+- `learn.release`, exit code 4: the audit failed; open **Data Docs** on the task.
 - It succeeded and learned nothing: the reason is in the hour's row.
 
 More: `docs/model.md`.
@@ -40,4 +40,4 @@ with DAG(
     user_defined_filters={"slug": tasks.slug},
     doc_md=__doc__,
 ) as dag:
-    tasks.step_group(settings, LEARN)
+    tasks.step_tasks(settings, LEARN)

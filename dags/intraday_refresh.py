@@ -12,8 +12,8 @@ same files again.
 - `find_base`: no night before the day is published. Skipped: the night of the day is.
 - `refresh.job`: the last line that starts with `error:` names the file that is damaged or still
   being written. Deliver it again, clear the task, or wait for the next hour.
-- `*.audit`: open **Data Docs** on the task.
-- `rescore.job`, `patch.job`, `*.publish`: "newer" means that another refresh took the same files;
+- `*.release`, exit code 4: an audit failed; open **Data Docs** on the task.
+- `rescore.job`, `patch.job`, `*.release`: "newer" means that another refresh took the same files;
   nothing is to be done.
 - `patch.job`: the online store. Mend it, clear the task.
 
@@ -45,8 +45,8 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
     find_base = tasks.find_base()
-    refresh = tasks.step_group(settings, REFRESH)
-    rescore = tasks.step_group(settings, RESCORE)
-    patch = tasks.step_group(settings, PATCH, outlets=[user_features_intraday])
+    refresh = tasks.step_tasks(settings, REFRESH)
+    rescore = tasks.step_tasks(settings, RESCORE)
+    patch = tasks.step_tasks(settings, PATCH, outlets=[user_features_intraday])
 
     find_base >> refresh >> rescore >> patch

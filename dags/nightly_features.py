@@ -13,9 +13,9 @@ One run owns one partition: its **partition key** `YYYY-MM-DD`.
 - `wait_for_previous_day`: earlier days landed and were never loaded. The message has the command.
 - `*.job`: the last line of the log that starts with `error:` says what and where. Clear the task:
   a new attempt is staged, nothing half-done is ever visible.
-- `*.audit`: open **Data Docs** on the task. The day stays unpublished, yesterday's table keeps
-  serving. Mend the source or the data, then clear the step's `job`.
-- `*.publish`: "published it from an attempt that began later" means that a newer run of the same
+- `*.release`, exit code 4: an audit failed. Open the **Data Docs** link of the table. The day stays
+  unpublished, yesterday's table keeps serving. Mend the source or the data, then clear the `job`.
+- `*.release`: "published it from an attempt that began later" means that a newer run of the same
   day won; nothing is to be done.
 - `wait_for_topics`: the night before did not get to its topics. The message has the command.
 - `first_champion.*`: open the **MLflow run** on the task. A retry resumes from the checkpoint.
@@ -29,7 +29,6 @@ More: `docs/operations.md`.
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
 
 from pipeline.airflow import tasks
-from pipeline.orchestration import steps
 from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
@@ -52,31 +51,9 @@ with DAG(
     user_defined_filters={"slug": tasks.slug},
     doc_md=__doc__,
 ) as dag:
-    wait_for_landing = tasks.await_landing(settings)
-    wait_for_previous_day = tasks.await_earlier_days(settings)
-    ingest = tasks.step_group(settings, steps.INGEST)
-    clean = tasks.step_group(settings, steps.CLEAN)
-    sessionize = tasks.step_group(settings, steps.SESSIONIZE)
-    catalogue = tasks.step_group(settings, steps.CATALOGUE)
-    encode = tasks.step_group(settings, steps.ENCODE)
-    accumulate = tasks.step_group(settings, steps.ACCUMULATE)
-    reviews = tasks.step_group(settings, steps.REVIEWS)
+    waits = [tasks.await_landing(settings), tasks.await_earlier_days(settings)]
+    night = tasks.night_groups(settings, outlets={"score": [user_features]})  # see pipeline/orchestration/steps.py
     wait_for_topics = tasks.await_earlier_topics(settings)
-    topics = tasks.step_group(settings, steps.TOPICS)
-    profile = tasks.step_group(settings, steps.PROFILE)
-    first_champion = tasks.first_champion_group(settings)
-    score = tasks.score_group(settings, outlet=user_features)
-    segment = tasks.step_group(settings, steps.SEGMENT)
-    serve = tasks.job(settings, steps.SERVE, steps.SERVE.name)
-    report = tasks.job(settings, steps.REPORT, steps.REPORT.name)
-    summary = tasks.summarise()
 
-    [wait_for_landing, wait_for_previous_day] >> ingest >> clean
-    # The grid lists branches from the last to the first.
-    clean >> [first_champion, reviews, accumulate, catalogue, sessionize]
-    catalogue >> encode
-    [encode, accumulate] >> wait_for_topics >> topics >> profile
-    reviews >> profile
-    [encode, accumulate] >> tasks.training_of(first_champion)
-    [first_champion, profile] >> score >> [segment, serve]
-    [segment, serve, sessionize] >> report >> summary
+    waits >> night["land"]
+    night["derive"] >> wait_for_topics >> night["describe"]

@@ -7,7 +7,7 @@ The **partition key** is the day that it learns from. Scoring does not wait for 
 
 **If it fails**
 - `wait_for_history`: the nightly run of that day is not published yet; see `nightly_features`.
-- `examples.audit`: open **Data Docs** on the task.
+- `examples.release`, exit code 4: the audit failed; open **Data Docs** on the task.
 - `train`: clear it; it resumes from its last checkpoint. "expected a model of text encoder": the
   encoder changed; run `weekly_training` for the day.
 - `promote` succeeded and the champion is the old one: the challenger was worse, the champion stays.

@@ -6,7 +6,7 @@ The **partition key** is the last day that it learns from: the Sunday.
 
 **If it fails**
 - `wait_for_history`: the nightly run of that day is not published yet; see `nightly_features`.
-- `examples.audit`: open **Data Docs** on the task.
+- `examples.release`, exit code 4: the audit failed; open **Data Docs** on the task.
 - `train`: clear it; it resumes from its last checkpoint. The **MLflow run** has curves and log.
 - `promote` succeeded and the champion is the old one: the challenger was worse. Its tags say by
   how much; the champion keeps scoring.

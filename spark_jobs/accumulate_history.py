@@ -14,7 +14,11 @@ from spark_jobs.states.history import accumulate
 
 
 def main() -> None:
-    job = SparkJob.from_args(__doc__)
+    accumulate_days(SparkJob.from_args(__doc__))
+
+
+def accumulate_days(job: SparkJob) -> None:
+    """Stages `user_history` of the job's last days."""
     settings = job.settings
     job.require(EVENTS)
     days = job.snapshot_days

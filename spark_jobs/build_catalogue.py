@@ -3,7 +3,7 @@
     spark-submit spark_jobs/build_catalogue.py --ds 2011-11-09
 
 Reads `items` of the day before, and what `events`, `raw_events` and the catalogue drops of the days
-since tell about items; where the day before is absent, everything up to `--to`. Writes staged
+since say about items; where the day before is absent, everything up to `--to`. Writes staged
 partitions of `items`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS` days.
 """
 
@@ -23,7 +23,11 @@ LOG_BEGINS = "0001-01-01"
 
 
 def main() -> None:
-    job = SparkJob.from_args(__doc__)
+    catalogue_days(SparkJob.from_args(__doc__))
+
+
+def catalogue_days(job: SparkJob) -> None:
+    """Stages `items` of the job's last days."""
     job.require(RAW_EVENTS)
     job.require(EVENTS)
     days = job.snapshot_days

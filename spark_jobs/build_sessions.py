@@ -17,7 +17,11 @@ from spark_jobs.events.sessions import LOOKBACK_DAYS, sessionize
 
 
 def main() -> None:
-    job = SparkJob.from_args(__doc__)
+    sessionize_days(SparkJob.from_args(__doc__))
+
+
+def sessionize_days(job: SparkJob) -> None:
+    """Stages `sessions` of the job's days."""
     zones = {source.platform: source.timezone for source in active_sources(job.settings)}
     gap = timedelta(minutes=job.settings.session_gap_minutes)
     longest = timedelta(hours=job.settings.session_max_hours)

@@ -3,7 +3,8 @@
     spark-submit spark_jobs/clean_events.py --from 2010-12-01 --to 2011-11-06
     spark-submit spark_jobs/clean_events.py --ds 2011-11-07
 
-Reads `raw_events` of [from - dedup_days + 1, to], writes staged partitions of `events`,
+Reads `raw_events` of [from - dedup_days + 1, to] (of its own days as staged, where the same process
+ingests them), writes staged partitions of `events`,
 `quarantine` and `accounting`. Every raw row becomes an event, a duplicate, or a quarantined row
 with a reason.
 """
@@ -20,7 +21,11 @@ from spark_jobs.events.clean import judge, keep_events, placed, quarantine
 
 
 def main() -> None:
-    job = SparkJob.from_args(__doc__)
+    clean_days(SparkJob.from_args(__doc__))
+
+
+def clean_days(job: SparkJob) -> None:
+    """Stages `events`, `quarantine` and `accounting` of the job's days."""
     sources = active_sources(job.settings)
     raw = placed(job.read(RAW_EVENTS, lookback_days=job.settings.dedup_days - 1))
     own = raw.where(F.col("ds") >= job.first)

@@ -18,7 +18,11 @@ from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by
 
 
 def main() -> None:
-    job = SparkJob.from_args(__doc__)
+    ingest_days(SparkJob.from_args(__doc__))
+
+
+def ingest_days(job: SparkJob) -> None:
+    """Stages `raw_events` of the job's days."""
     landed = inspect_days(job.settings, active_sources(job.settings), job.days)
     unchanged = partial(check_unchanged, landed)
     facts: dict[str, object] = {"rows": records_by_day(landed, job.days)}

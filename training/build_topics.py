@@ -3,8 +3,8 @@
     python -m training.build_topics --ds 2011-11-09 --run R
 
 Reads `items`, `item_embeddings` and `user_history` of the day, and `topics` and `item_topics` of
-the newest earlier night; stages `topics` and `item_topics`. Items are clustered anew on the first
-night of a week and where they have changed much; else new ones join the topics there are.
+the newest earlier night; stages `topics` and `item_topics`. Items are clustered afresh on the first
+night of a week and where they have changed much; otherwise new ones join the topics there are.
 """
 
 from pipeline.runtime import program
@@ -13,7 +13,7 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
-from pipeline.storage.reading import open_day
+from pipeline.storage.reading import open_day, open_staged
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from training.topics.co_engagement import co_engagement
@@ -30,11 +30,16 @@ def main() -> None:
     build(load_settings(), given.ds, given.run)
 
 
-def build(settings: Settings, ds: str, run: str) -> None:
-    """Stages both tables of one day; a day without items has no topics."""
+def build(settings: Settings, ds: str, run: str, vectors_staged: bool = False) -> None:
+    """Stages both tables of one day; a day without items has no topics.
+
+    `vectors_staged`: item vectors are those that this run has staged, to be published before.
+    """
     inputs, read = {}, {}
-    for table in (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):
+    for table in (ITEMS, USER_HISTORY) if vectors_staged else (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):
         inputs[table.name], read[table] = open_day(settings, table, ds)
+    if vectors_staged:
+        read[ITEM_EMBEDDINGS] = open_staged(settings, ITEM_EMBEDDINGS, ds, run)
     items = read_items(read[ITEM_EMBEDDINGS], read[ITEMS])
     tables, reason = (TOPICS.schema.empty_table(), ITEM_TOPICS.schema.empty_table()), "no items"
     if len(items):

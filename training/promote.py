@@ -3,7 +3,8 @@
     python -m training.promote --ds 2011-11-06 --run R
 
 Reads the run's evaluation; moves the alias `champion` and keeps the reasons as tags of the version.
-Exits with 0 also when the challenger is turned down: then the champion stays.
+Exits with 0 also when the challenger is turned down: then the champion stays. The last line names
+the version that serves from now on; Airflow hands it to the scoring.
 """
 
 from pipeline.runtime import program
@@ -29,6 +30,7 @@ def main() -> None:
     version, champion = register(client, run_id, ds), aliased(client, CHAMPION)
     if champion == version:
         print(f"model {MODEL}: version {version} is the champion already")
+        print(f"champion: {version}")
         return
     if ROLLED_BACK in client.get_model_version(MODEL, version).tags:
         raise ModelError(f"model {MODEL}: version {version} was rolled back; train another")
@@ -45,6 +47,7 @@ def main() -> None:
         client.set_registered_model_alias(MODEL, CHAMPION, version)
     outcome = "is now the champion" if decision.promoted else f"is turned down, {champion} stays"
     print(f"model {MODEL}: version {version} {outcome}: {'; '.join(decision.reasons)}")
+    print(f"champion: {version if decision.promoted else champion or ''}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import sys
 import time
 
 from pipeline.orchestration import step_commands
-from pipeline.orchestration.steps import EVALUATE, TRAIN, Step
+from pipeline.orchestration.graph import Step
+from pipeline.orchestration.steps import EVALUATE, TRAIN
 from pipeline.runtime import program
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings, load_settings

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
@@ -13,17 +14,20 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
+from pipeline.orchestration.step_commands import AUDIT_FAILED
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import TidemarkError
 from pipeline.runtime.settings import Settings
 
 WRONG_USAGE = 2
+FINAL = (WRONG_USAGE, AUDIT_FAILED)  # trying again would end the same way
 
 
 class Command(BaseOperator):
     """Runs a program without a shell; fails with the program's own last line.
 
-    The exit code `skip_on` skips what follows; wrong usage (2) is never tried again.
+    The exit code `skip_on` skips what follows, after the last line was kept as the XCom `keep_as`.
+    Wrong usage (2) and a failed audit (4) are never tried again.
     """
 
     template_fields: Sequence[str] = ("command", "extra_env")
@@ -36,6 +40,7 @@ class Command(BaseOperator):
         extra_env: dict[str, str] | None = None,
         expected: int = 0,
         skip_on: int | None = None,
+        keep_as: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -43,6 +48,7 @@ class Command(BaseOperator):
         self.extra_env = extra_env or {}
         self.expected = expected
         self.skip_on = skip_on
+        self.keep_as = keep_as
         self._hook = SubprocessHook()
 
     def execute(self, context: Any) -> str:
@@ -50,9 +56,10 @@ class Command(BaseOperator):
         if result.exit_code == self.expected:
             return str(result.output)
         if result.exit_code == self.skip_on:
+            if self.keep_as:
+                context["ti"].xcom_push(key=self.keep_as, value=result.output)
             raise AirflowSkipException(result.output)
-        final = result.exit_code == WRONG_USAGE
-        failure = AirflowFailException if final else AirflowException
+        failure = AirflowFailException if result.exit_code in FINAL else AirflowException
         raise failure(f"exit code {result.exit_code}: {result.output}")
 
     def on_kill(self) -> None:
@@ -60,14 +67,23 @@ class Command(BaseOperator):
 
 
 class DataDocsLink(BaseOperatorLink):
-    """From an audit to its page of Data Docs."""
+    """From a release to the page of Data Docs of one of its tables."""
 
-    name = "Data Docs"
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    @property
+    def name(self) -> str:
+        return f"Data Docs: {self.table}"
+
+    @property
+    def xcom_key(self) -> str:
+        return f"_link_data_docs_{self.table}"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         from pipeline.airflow.links import data_docs
 
-        return data_docs(_argument(operator, "--table"), _argument(operator, "--run"))
+        return data_docs(self.table, _argument(operator, "--run"))
 
 
 class MlflowLink(BaseOperatorLink):
@@ -92,11 +108,15 @@ class NightlyReportLink(BaseOperatorLink):
         return nightly_report(_argument(operator, "--ds"))
 
 
-class Audit(Command):
-    """A command whose findings are in Data Docs."""
+class Release(Command):
+    """A command that audits tables, then publishes them; each has its findings in Data Docs."""
 
     ui_color = "#fdf3d8"
-    operator_extra_links = (DataDocsLink(),)
+
+    def __init__(self, *, command: list[str], **kwargs: Any) -> None:
+        super().__init__(command=command, **kwargs)
+        tables = [value for flag, value in pairwise(command) if flag == "--table"]
+        self.operator_extra_links = tuple(DataDocsLink(table) for table in tables)
 
 
 class Experiment(Command):

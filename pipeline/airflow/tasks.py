@@ -1,6 +1,7 @@
-"""The parts that the DAGs are drawn from: waits, steps (job >> audit >> publish), scoring."""
+"""What the DAGs are drawn from: the graph of steps (job >> release), waits, scoring."""
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,46 +10,25 @@ from airflow.sdk import BaseOperator, TaskGroup
 
 from pipeline.airflow import waits
 from pipeline.airflow.environment import TORCH_SLOTS
-from pipeline.airflow.operators import Audit, Await, Command, Experiment, Report
+from pipeline.airflow.operators import Await, Command, Experiment, Release, Report
 from pipeline.orchestration import step_commands
-from pipeline.orchestration.steps import REPORT, SCORE, TRAIN, TRAINING_STEPS, Step
+from pipeline.orchestration.graph import Step, before
+from pipeline.orchestration.steps import NIGHT, REPORT, SCORE, TRAIN, TRAINING_STEPS
 from pipeline.runtime.settings import Settings
 
 DAY = "{{ dag_run.partition_key }}"  # of hourly DAGs it is the hour
 RUN = "{{ dag.dag_id }}.{{ dag_run.run_id | slug }}"
-VERSION = "{{ ti.xcom_pull(task_ids='score.choose_champion') }}"
+# The champion that the night found; else the one that it trained (last line of `promote`).
+CHAMPION = "champion"
+VERSION = (
+    "{{ ti.xcom_pull(task_ids='first_champion.is_there_none', key='champion')"
+    " or (ti.xcom_pull(task_ids='first_champion.promote') or '').partition(': ')[2] }}"
+)
 ALLOW_EMPTY = {"TIDEMARK_ALLOW_EMPTY": "{{ params.allow_empty | default(false) | lower }}"}
 DEFAULT_POOL = "default_pool"  # Airflow's own
-TIMES_TRIED_AGAIN = {"audit": 0, "train": 1}  # a failed audit stays failed; training resumes
+TIMES_TRIED_AGAIN = {TRAIN.name: 1}  # it resumes, and it is long
 POKE_SECONDS = 10.0
 LONGEST_POKE = timedelta(minutes=5)
-
-DOCS = {
-    "ingest": "Reads landed files into `raw_events`, users pseudonymised; refuses a damaged file.",
-    "clean": "Splits raw rows into `events`, duplicates, `quarantine`; accounts for every row.",
-    "sessionize": "Builds the sessions that closed on the day.",
-    "catalogue": "Merges item attributes into the state of the catalogue as of the day.",
-    "accumulate": "Merges the day's events into each user's history.",
-    "encode": "Encodes the text of items that are new or changed.",
-    "reviews": "Reads the sentiment of review texts; learns it from the ratings beside them.",
-    "topics": "Assigns items to interest topics, which keep their ids from night to night.",
-    "profile": "Tells each user's interests, their drift, and what else behaviour tells.",
-    "examples": "Builds training examples: users as known at a cut-off, and what they did next.",
-    "train": "Trains a challenger with torchrun, one MLflow run; a retry resumes.",
-    "evaluate": "Ranks the later window with the challenger and the baselines.",
-    "promote": "Makes the challenger champion when it is not worse.",
-    "ad_policy": "Judges each campaign's challenger on the log; decides who is shown what.",
-    "intervene": "Lists whom to turn to tomorrow, with reason and suggested action.",
-    "uplift": "Tells whom an ad changes, where an experiment lets one tell; else says why not.",
-    "score": "Scores every user active in the window, bucket by bucket, with one champion.",
-    "segment": "Names the users of each campaign segment; small segments are not exported.",
-    "serve": "Loads the night into the online store, then switches readers over at once.",
-    "refresh": "Histories, interests and signals of the users of newly landed files.",
-    "rescore": "Scores those users with the champion.",
-    "learn": "Judges what was learned before the hour on its events; learns them for the next.",
-    "patch": "Writes their rows into the night that serves online; notes the files as taken.",
-    "report": "Draws the nightly report, one page that needs nothing else.",
-}
 
 
 def slug(run_id: str) -> str:
@@ -97,16 +77,50 @@ def await_segments(settings: Settings) -> Await:
     return _await(settings, "wait_for_segments", waits.segments, doc)
 
 
-def step_group(settings: Settings, step: Step, **kwargs: Any) -> TaskGroup:
-    """One step: its job, then the audit of what it staged, then the publish (`kwargs`)."""
-    with TaskGroup(step.name, tooltip=DOCS[step.name]) as group:
-        job(settings, step) >> audit(step) >> publish(step, **kwargs)
+def night_groups(settings: Settings, outlets: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """The tasks of a night by step, in the order of the graph. `outlets`: assets that a release of a step updates.
+
+    The training steps are a group of their own, which is skipped when a model is champion.
+    """
+    drawn: dict[str, Any] = {}
+    entry: dict[str, Any] = {}  # where a step begins, if not with its own tasks
+    with TaskGroup("first_champion", tooltip="Only while no model is champion") as first_champion:
+        drawn |= {step.name: step_tasks(settings, step) for step in TRAINING_STEPS}
+        gate = Command(
+            task_id="is_there_none",
+            command=step_commands.champion(),
+            expected=step_commands.NO_CHAMPION,
+            skip_on=0,
+            keep_as=CHAMPION,
+            doc_md="Asks for the champion, whose version the whole night scores with. Where there is one, the rest of "
+            "this group is skipped.",
+        )
+        first, *_ = TRAINING_STEPS
+        gate >> drawn[first.name]
+        entry[first.name] = gate
+    for step in NIGHT:
+        if not step.training:
+            tasks = score_group(settings, outlets.get(step.name, ())) if step is SCORE else None
+            drawn[step.name] = tasks or step_tasks(settings, step, outlets.get(step.name, ()))
+    for step in NIGHT:
+        for earlier in before(step, NIGHT):
+            drawn[earlier.name] >> entry.get(step.name, drawn[step.name])
+    drawn[first_champion.group_id] = first_champion
+    return drawn
+
+
+def step_tasks(settings: Settings, step: Step, outlets: Sequence[Any] = ()) -> Any:
+    """A step: its job, then the release of its tables; one task where it writes none."""
+    if not step.writes:
+        return job(settings, step, step.name)
+    with TaskGroup(step.name, tooltip=step.about) as group:
+        job(settings, step) >> release(step, outlets)
     return group
 
 
 def job(settings: Settings, step: Step, task_id: str = "job", more: tuple[str, ...] = ()) -> BaseOperator:
-    """Computes the step; as the same command that a person types."""
-    common: dict[str, Any] = {"task_id": task_id, "doc_md": DOCS[step.name]}
+    """Computes the step, with the same command that a person types."""
+    common: dict[str, Any] = {"task_id": task_id, "doc_md": step.about}
     if step.name in TIMES_TRIED_AGAIN:
         common["retries"] = TIMES_TRIED_AGAIN[step.name]
     if step.spark:
@@ -127,77 +141,42 @@ def job(settings: Settings, step: Step, task_id: str = "job", more: tuple[str, .
     return kind(command=command, pool=pool, pool_slots=slots, **common)
 
 
-def audit(step: Step) -> Audit:
-    """Expectations against what was staged. Never tried again: the rows will not improve."""
-    return Audit(
-        task_id="audit",
-        command=step_commands.audit(step, RUN),
-        retries=TIMES_TRIED_AGAIN["audit"],
-        doc_md=f"Great Expectations on staged {', '.join(f'`{table}`' for table in step.tables)}. "
-        "Failed: nothing is published; the **Data Docs** link shows which expectation and rows.",
+def release(step: Step, outlets: Sequence[Any] = ()) -> Release:
+    """Audits what the step staged, then publishes it. A failed audit is final: the rows will not improve."""
+    tables = ", ".join(f"`{table}`" for table in step.writes)
+    return Release(
+        task_id="release",
+        command=step_commands.release(step, RUN),
+        outlets=list(outlets),
+        doc_md=f"Audits staged {tables}, then makes them visible, each in one fenced transaction; again: a no-op. "
+        "A failed audit publishes nothing and is not tried again; the **Data Docs** link of the table shows which "
+        "expectation failed, and on which rows.",
     )
 
 
-def publish(step: Step, **kwargs: Any) -> Command:
-    """One fenced transaction per table; the same content again is a no-op."""
-    return Command(
-        task_id="publish",
-        command=step_commands.publish(step, RUN),
-        doc_md="Makes the audited files visible in one fenced transaction. Again: a no-op.",
-        **kwargs,
-    )
-
-
-def training_tasks(settings: Settings, warm_start: bool = False) -> TaskGroup:
-    """Examples, then train >> evaluate >> promote: what makes a champion."""
-    examples, *model_steps = TRAINING_STEPS
-    group = step_group(settings, examples)
-    last: Any = group
-    for step in model_steps:
+def training_tasks(settings: Settings, warm_start: bool = False) -> Any:
+    """Examples, then train >> evaluate >> promote: what makes a challenger, and maybe a champion."""
+    drawn: dict[str, Any] = {}
+    for step in TRAINING_STEPS:
         more = ("--warm-start",) if warm_start and step is TRAIN else ()
-        task = job(settings, step, step.name, more)
-        last >> task
-        last = task
-    return group
+        drawn[step.name] = step_tasks(settings, step) if step.writes else job(settings, step, step.name, more)
+        for earlier in before(step, TRAINING_STEPS):
+            drawn[earlier.name] >> drawn[step.name]
+    return drawn[TRAINING_STEPS[0].name]
 
 
-def first_champion_group(settings: Settings) -> TaskGroup:
-    """Trains the first champion; skipped when there is one."""
-    with TaskGroup("first_champion", tooltip="Only when no model is champion yet") as group:
-        check = Command(
-            task_id="is_there_none",
-            command=step_commands.champion(),
-            expected=step_commands.NO_CHAMPION,
-            skip_on=0,
-            doc_md="Skipped, with all of this group, when a champion exists.",
-        )
-        check >> training_tasks(settings)
-    return group
-
-
-def training_of(group: TaskGroup) -> Any:
-    """The task of a group that reads histories and item vectors; the ones before it need events."""
-    return group.get_child_by_label(TRAIN.name)
-
-
-def score_group(settings: Settings, outlet: Any) -> TaskGroup:
-    """Every bucket of users scored by one version, then audited and published together."""
-    with TaskGroup(SCORE.name, tooltip=DOCS[SCORE.name]) as group:
-        choose = Command(
-            task_id="choose_champion",
-            command=step_commands.champion(),
-            trigger_rule="none_failed",
-            do_xcom_push=True,
-            doc_md="Fixes the model version for the whole run.",
-        )
+def score_group(settings: Settings, outlets: Sequence[Any]) -> TaskGroup:
+    """Every bucket of users scored by one version, then released together."""
+    with TaskGroup(SCORE.name, tooltip=SCORE.about) as group:
         buckets = range(settings.score_buckets)
         jobs = Command.partial(
             task_id="job",
             pool="torch",
+            trigger_rule="none_failed",
             map_index_template="bucket {{ ti.map_index }}",
             doc_md="Scores one bucket of users; each bucket is tried again by itself.",
         ).expand(command=[step_commands.score_bucket(SCORE, settings, DAY, RUN, bucket, VERSION) for bucket in buckets])
-        choose >> jobs >> audit(SCORE) >> publish(SCORE, outlets=[outlet])
+        jobs >> release(SCORE, outlets)
     return group
 
 
@@ -210,13 +189,6 @@ def find_base() -> Command:
         doc_md="The night that the refresh goes on from. Skipped, with all that follows, when the "
         "night of the day is published: it has superseded the refresh.",
     )
-
-
-def summarise() -> Command:
-    """Prints what the night published."""
-    command = step_commands.summary(DAY)
-    doc = "Rows landed and accounted, sessions, users scored; the last lines of its log."
-    return Command(task_id="summary", command=command, doc_md=doc)
 
 
 def maintain() -> Command:

@@ -9,7 +9,7 @@ import sys
 import time
 
 from pipeline.orchestration.range_load import load_range
-from pipeline.orchestration.steps import STEPS, step_named
+from pipeline.orchestration.steps import names, step_named
 from pipeline.runtime.days import day_range
 from pipeline.runtime.processes import Usage
 from pipeline.runtime.settings import Settings
@@ -18,8 +18,7 @@ from pipeline.runtime.settings import Settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", required=True, metavar="D1", help="first day")
     parser.add_argument("--to", dest="last", required=True, metavar="D2", help="last day")
-    names = [step.name for step in STEPS]
-    parser.add_argument("--until", choices=names, default=names[-1], help="last step to run")
+    parser.add_argument("--until", choices=names(), default=names()[-1], help="last step to run")
     parser.add_argument("--allow-empty", action="store_true", help="take a missing landing file for an empty one")
 
 

@@ -11,7 +11,7 @@ from pipeline.sources.landing import active_sources, landed_days, missing
 from pipeline.storage.reading import published
 from pipeline.tables.registry import TABLES
 
-EVERY_DAY = {*INGEST.tables, *CLEAN.tables, *SESSIONIZE.tables}
+EVERY_DAY = {*INGEST.writes, *CLEAN.writes, *SESSIONIZE.writes}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,8 @@
 """Run the steps over a range of days without Airflow.
 
-Each step is one job over the whole range, then audit, then publish. Steps that do not read one
-another's tables run side by side. The first failure ends it all, with that process's own last line.
-Running it again is safe: what is published does not change.
+Each step is one job over the whole range, then the release of its tables. Steps of one stage run
+side by side. The first failure ends it all, with that process's own last line. Running it again is
+safe: what is published does not change.
 """
 
 import os
@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.orchestration import step_commands
-from pipeline.orchestration.steps import SCORE, STAGES, STEPS, TRAINING_STEPS, Step
+from pipeline.orchestration.graph import Part, Step, stages, through
+from pipeline.orchestration.steps import NIGHT, SCORE
 from pipeline.runtime.errors import ModelError, OrchestrationError
 from pipeline.runtime.processes import Processes, Usage, error_line
 from pipeline.runtime.settings import Settings
 
 
-@dataclass(frozen=True)
+@dataclass
 class Load:
-    """One range of days, under one run id. `report` is told of every process that ended well."""
+    """One range of days, under one run id. `report` is called for every process that ended well."""
 
     settings: Settings
     first: str
@@ -29,15 +30,21 @@ class Load:
     run: str
     report: Callable[[str, str, Usage], None]
     processes: Processes
+    champion: str = ""  # version of the model that scores, once known
 
-    def run_branch(self, steps: Sequence[Step]) -> None:
-        """The steps, one after the other."""
-        for step in steps:
-            jobs = [partial(self._run, step, *job) for job in self._jobs(step)]
-            self.processes.side_by_side(jobs)
-            if step.tables:
-                self._run(step, "audit", step_commands.audit(step, self.run))
-                self._run(step, "publish", step_commands.publish(step, self.run))
+    def run_stage(self, steps: Sequence[Step], *more: Callable[[], None]) -> None:
+        """The steps side by side, with whatever else there is to do meanwhile."""
+        self.processes.side_by_side([*(partial(self.run_step, step) for step in steps), *more])
+
+    def run_step(self, step: Step) -> None:
+        """The step's job, then the release of what it staged."""
+        self.processes.side_by_side([partial(self._run, step, *job) for job in self._jobs(step)])
+        if step.writes:
+            self._run(step, "release", step_commands.release(step, self.run))
+
+    def find_champion(self) -> None:
+        """Asks which version is champion."""
+        self.champion = champion(self.settings)
 
     def _run(self, step: Step, part: str, command: list[str]) -> None:
         log = self.settings.home / "logs" / self.run / f"{step.name}-{part}.log"
@@ -48,11 +55,12 @@ class Load:
         if step is not SCORE:
             yield "job", step_commands.job(step, self.settings, self.first, self.last, self.run)
             return
-        version = champion(self.settings)
-        if not version:
+        if not self.champion:  # the one that was trained just now
+            self.find_champion()
+        if not self.champion:
             raise ModelError("score: expected a champion, found none; train and promote one first")
         for bucket in range(self.settings.score_buckets):
-            command = step_commands.score_bucket(step, self.settings, self.last, self.run, bucket, version)
+            command = step_commands.score_bucket(step, self.settings, self.last, self.run, bucket, self.champion)
             yield f"bucket-{bucket}", command
 
 
@@ -60,19 +68,23 @@ def load_range(
     settings: Settings,
     first: str,
     last: str,
-    until: Step = STEPS[-1],
+    until: Step | Part = NIGHT[-1],
     report: Callable[[str, str, Usage], None] = lambda *_: None,
 ) -> str:
-    """Runs the steps up to `until`; returns the run's id. Raises OrchestrationError."""
+    """Runs the steps up to `until`, of its own step only the parts up to it; returns the run's id.
+
+    Raises OrchestrationError. The champion is asked for once, while files are read; training is
+    left out when there is one.
+    """
     run = f"range-{first}-{last}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
-    processes = Processes(_environment(settings))
-    load = Load(settings, first, last, run, report, processes)
-    wanted = set(STEPS[: STEPS.index(until) + 1])
-    if wanted & set(TRAINING_STEPS) and champion(settings):
-        wanted -= set(TRAINING_STEPS)
-    for stage in STAGES:
-        branches = [[step for step in branch if step in wanted] for branch in stage]
-        processes.side_by_side([partial(load.run_branch, branch) for branch in branches if branch])
+    load = Load(settings, first, last, run, report, Processes(_environment(settings)))
+    steps = through(NIGHT, until.name)
+    trains = any(step.training for step in steps)
+    load.run_stage(stages(steps)[0], *([load.find_champion] if trains else []))
+    if load.champion:
+        steps = [step for step in steps if not step.training]
+    for stage in stages(steps)[1:]:
+        load.run_stage(stage)
     return run
 
 
@@ -84,8 +96,9 @@ def run_steps(
     report: Callable[[str, str, Usage], None],
 ) -> None:
     """Runs steps of one partition key, one after the other. Raises OrchestrationError."""
-    processes = Processes(_environment(settings))
-    Load(settings, key, key, run, report, processes).run_branch(steps)
+    load = Load(settings, key, key, run, report, Processes(_environment(settings)))
+    for step in steps:
+        load.run_step(step)
 
 
 def champion(settings: Settings) -> str:

@@ -4,11 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.orchestration.steps import TRAIN, Step
+from pipeline.orchestration.graph import Step
+from pipeline.orchestration.steps import TRAIN
 from pipeline.runtime.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 BINARIES = Path(sys.executable).parent
+AUDIT_FAILED = 4  # exit code of a release that refused what was staged: trying again is of no use
 NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
 SUPERSEDED = 3  # exit code of `python -m pipeline.intraday.base --hour H`
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
@@ -20,10 +22,11 @@ def program(step: Step) -> Path:
 
 
 def arguments(step: Step, first: str, last: str, run: str) -> list[str]:
-    """What every job is told: its partition keys and its run. Not daily: the last day."""
+    """What every job is given: its partition keys and its run. Not daily: the last day."""
+    until = ["--until", step.until] if step.until else []
     if first == last or not step.daily:
-        return [f"--{step.key}", last, "--run", run]
-    return ["--from", first, "--to", last, "--run", run]
+        return [f"--{step.key}", last, "--run", run, *until]
+    return ["--from", first, "--to", last, "--run", run, *until]
 
 
 def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list[str]:
@@ -53,21 +56,17 @@ def java_options(settings: Settings) -> str:
 
 
 def score_bucket(step: Step, settings: Settings, ds: str, run: str, bucket: int, version: str) -> list[str]:
-    """Scores one bucket of users with one version of the model, beside the other buckets."""
+    """Scores one bucket of users with one version of the model, side by side with the other buckets."""
     threads = max(1, (os.cpu_count() or 1) // settings.score_buckets)
     share = ["--bucket", str(bucket), "--buckets", str(settings.score_buckets)]
     given = [*arguments(step, ds, ds, run), *share, "--model-version", version]
     return ["env", f"OMP_NUM_THREADS={threads}", *_python(step.program), *given]
 
 
-def audit(step: Step, run: str) -> list[str]:
-    """Checks what the step staged; its tables share one process."""
-    return [*_python("pipeline.storage.audit.command"), *_tables(step), "--run", run]
-
-
-def publish(step: Step, run: str) -> list[str]:
-    """Makes what was audited visible."""
-    return [*_python("pipeline.storage.publish"), *_tables(step), "--run", run]
+def release(step: Step, run: str) -> list[str]:
+    """Audits what the step staged, then publishes it: one process for all tables of the step."""
+    tables = [argument for table in step.writes for argument in ("--table", table)]
+    return [*_python("pipeline.storage.release"), *tables, "--run", run]
 
 
 def champion() -> list[str]:
@@ -78,11 +77,6 @@ def champion() -> list[str]:
 def trained_on() -> list[str]:
     """Lists the training runs that read the snapshots named on standard input."""
     return _python("training.find_runs")
-
-
-def summary(ds: str) -> list[str]:
-    """Prints what the night of `ds` published."""
-    return [*_python("pipeline.report.summary"), "--ds", ds]
 
 
 def base_night(hour: str) -> list[str]:
@@ -109,7 +103,3 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _python(module: str) -> list[str]:
     return [sys.executable, "-m", module]
-
-
-def _tables(step: Step) -> list[str]:
-    return [argument for table in step.tables for argument in ("--table", table)]

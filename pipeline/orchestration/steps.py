@@ -1,94 +1,196 @@
-"""The steps of a night, in order: what runs them, what they write. Airflow and `run` read this."""
+"""The graph of the night, declared once: what runs, what it reads and writes, what it waits for.
 
-from dataclasses import dataclass
+The DAGs, the range load, the report's timeline and the diagram in the docs follow from it. A new
+step is one entry here, after the steps whose tables it reads; its program lives in its own package.
+"""
 
+from pipeline.orchestration.graph import Part, Step
 
-@dataclass(frozen=True)
-class Step:
-    """One job and the tables that it stages, audits and publishes.
+# Parts of steps, which share one process.
+INGEST = Part("ingest", "spark_jobs/ingest_raw.py", writes=("raw_events",))
+CLEAN = Part(
+    "clean", "spark_jobs/clean_events.py", reads=("raw_events",), writes=("events", "quarantine", "accounting")
+)
+SESSIONIZE = Part("sessionize", "spark_jobs/build_sessions.py", reads=("events",), writes=("sessions",))
+CATALOGUE = Part(
+    "catalogue", "spark_jobs/build_catalogue.py", reads=("events", "raw_events", "items"), writes=("items",)
+)
+ACCUMULATE = Part(
+    "accumulate", "spark_jobs/accumulate_history.py", reads=("events", "user_history"), writes=("user_history",)
+)
+ENCODE = Part("encode", "training.encode_items", reads=("items", "item_embeddings"), writes=("item_embeddings",))
+REVIEWS = Part("reviews", "training.score_reviews", reads=("events",), writes=("review_sentiments",))
+TOPICS = Part(
+    "topics",
+    "training.build_topics",
+    reads=("items", "item_embeddings", "user_history", "topics", "item_topics"),
+    writes=("topics", "item_topics"),
+)
 
-    `spark` jobs are files for spark-submit, the others modules for `python -m`. A `daily` step
-    exists for every day of a range; a step that is not runs for the last day only. Its partition
-    key is a day, or an hour (`--hour`).
-    """
-
-    name: str
-    program: str
-    tables: tuple[str, ...]
-    spark: bool = True
-    daily: bool = True
-    key: str = "ds"
-
-
-INGEST = Step("ingest", "spark_jobs/ingest_raw.py", ("raw_events",))
-CLEAN = Step("clean", "spark_jobs/clean_events.py", ("events", "quarantine", "accounting"))
-SESSIONIZE = Step("sessionize", "spark_jobs/build_sessions.py", ("sessions",))
-CATALOGUE = Step("catalogue", "spark_jobs/build_catalogue.py", ("items",))
-ACCUMULATE = Step("accumulate", "spark_jobs/accumulate_history.py", ("user_history",))
-ENCODE = Step("encode", "training.encode_items", ("item_embeddings",), spark=False)
-EXAMPLES = Step("examples", "spark_jobs/build_examples.py", ("training_examples",), daily=False)
-TRAIN = Step("train", "training.train", (), spark=False, daily=False)
-EVALUATE = Step("evaluate", "training.evaluate", (), spark=False, daily=False)
-PROMOTE = Step("promote", "training.promote", (), spark=False, daily=False)
-TOPICS = Step("topics", "training.build_topics", ("topics", "item_topics"), spark=False, daily=False)
-REVIEWS = Step("reviews", "training.score_reviews", ("review_sentiments",), spark=False, daily=False)
+LAND = Step(
+    "land",
+    "spark_jobs/land_days.py",
+    "Reads landed files into `raw_events`, users pseudonymised; then splits the rows into `events`, duplicates and "
+    "`quarantine`, and accounts for every one. Refuses a damaged file.",
+    daily=True,
+    parts=(INGEST, CLEAN),
+)
+DERIVE = Step(
+    "derive",
+    "spark_jobs/derive_days.py",
+    "Builds the sessions that closed on the day, brings the catalogue up to date, and merges the day's events into "
+    "each user's history.",
+    daily=True,
+    parts=(SESSIONIZE, CATALOGUE, ACCUMULATE),
+)
+DESCRIBE = Step(
+    "describe",
+    "training.describe_days",
+    "Encodes the texts of new and changed items, scores the sentiment of reviews, and assigns items to interest "
+    "topics, which keep their ids from night to night.",
+    daily=True,
+    parts=(ENCODE, REVIEWS, TOPICS),
+)
 PROFILE = Step(
     "profile",
     "spark_jobs/profile_users.py",
-    ("user_interests", "migrations", "migration_patterns", "user_signals"),
-    daily=False,
+    "Finds each user's interests, their drift, and the signals in behaviour.",
+    reads=("user_history", "items", "item_topics", "review_sentiments"),
+    writes=("user_interests", "migrations", "migration_patterns", "user_signals"),
 )
-SCORE = Step("score", "training.score", ("user_features",), spark=False, daily=False)
+EXAMPLES = Step(
+    "examples",
+    "spark_jobs/build_examples.py",
+    "Builds training examples: users as known at a cut-off, and what they did next.",
+    reads=("events",),
+    writes=("training_examples",),
+    training=True,
+)
+TRAIN = Step(
+    "train",
+    "training.train",
+    "Trains a challenger with torchrun, one MLflow run; a retry resumes.",
+    reads=("training_examples", "item_embeddings", "items"),
+    training=True,
+)
+EVALUATE = Step(
+    "evaluate",
+    "training.evaluate",
+    "Ranks the later window with the challenger and the baselines.",
+    reads=("training_examples", "item_embeddings", "items"),
+    after=("train",),
+    training=True,
+)
+PROMOTE = Step(
+    "promote",
+    "training.promote",
+    "Makes the challenger champion when it is not worse.",
+    after=("evaluate",),
+    training=True,
+)
+SCORE = Step(
+    "score",
+    "training.score",
+    "Scores every user active in the window, bucket by bucket, with one champion.",
+    reads=("user_history", "item_embeddings", "items", "user_interests", "user_signals"),
+    writes=("user_features",),
+    after=("promote",),
+)
 SEGMENT = Step(
     "segment",
     "pipeline.decisions.segments.build_segments",
-    ("segments", "segment_members"),
-    spark=False,
-    daily=False,
+    "Lists the users of each campaign segment; small segments are not exported.",
+    reads=("user_features", "topics"),
+    writes=("segments", "segment_members"),
 )
-SERVE = Step("serve", "pipeline.features.online.load_command", (), spark=False, daily=False)
-REPORT = Step("report", "pipeline.report.build", (), spark=False, daily=False)
+SERVE = Step(
+    "serve",
+    "pipeline.features.online.load_command",
+    "Loads the night into the online store, then switches readers over at once.",
+    reads=("user_features",),
+)
+REPORT = Step(
+    "report",
+    "pipeline.report.build",
+    "Draws the nightly report, one page that needs nothing else, and prints what the night published.",
+    reads=(
+        "accounting",
+        "sessions",
+        "items",
+        "user_history",
+        "topics",
+        "user_interests",
+        "migrations",
+        "migration_patterns",
+        "user_signals",
+        "user_features",
+        "segments",
+    ),
+    after=("serve",),
+)
 
-# Of a DAG of their own, triggered by `user_features`: no part of the night.
+# In DAGs of their own, triggered by `user_features`.
 AD_POLICY = Step(
     "ad_policy",
     "pipeline.decisions.campaigns.build",
-    ("ad_policy", "policy_judgements"),
-    spark=False,
-    daily=False,
+    "Judges each campaign's challenger on the log; decides who is shown what.",
+    reads=("user_features", "events", "segment_members", "ad_policy", "policy_judgements"),
+    writes=("ad_policy", "policy_judgements"),
 )
 INTERVENE = Step(
     "intervene",
     "pipeline.decisions.interventions.build",
-    ("interventions",),
-    spark=False,
-    daily=False,
+    "Lists whom to contact tomorrow, with reason and suggested action.",
+    reads=("user_features", "events", "interventions"),
+    writes=("interventions",),
 )
 UPLIFT = Step(
     "uplift",
     "pipeline.decisions.uplift.build",
-    ("user_uplift", "uplift_judgements"),
-    spark=False,
-    daily=False,
+    "Estimates whom an ad changes, where an experiment allows it; otherwise says why not.",
+    reads=("user_features", "events"),
+    writes=("user_uplift", "uplift_judgements"),
 )
 
 # Of the hourly DAG: what landed since the base night, for the users it is about.
-REFRESH = Step("refresh", "spark_jobs/refresh_users.py", ("user_history_intraday",), key="hour")
-RESCORE = Step("rescore", "training.rescore", ("user_features_intraday",), spark=False, key="hour")
-PATCH = Step("patch", "pipeline.intraday.patch", ("intraday_refreshes",), spark=False, key="hour")
-INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
-# Of a DAG of its own, triggered by `user_features_intraday`.
-LEARN = Step("learn", "training.learn_hourly", ("hourly_judgements",), spark=False, key="hour")
+REFRESH = Step(
+    "refresh",
+    "spark_jobs/refresh_users.py",
+    "Histories, interests and signals of the users of newly landed files.",
+    reads=("raw_events", "user_history", "items", "item_topics", "review_sentiments"),
+    writes=("user_history_intraday",),
+    key="hour",
+)
+RESCORE = Step(
+    "rescore",
+    "training.rescore",
+    "Scores those users with the champion.",
+    reads=("user_history_intraday", "user_history", "item_embeddings", "items"),
+    writes=("user_features_intraday",),
+    key="hour",
+)
+PATCH = Step(
+    "patch",
+    "pipeline.intraday.patch",
+    "Writes their rows into the night that serves online; records the files as taken.",
+    reads=("user_features_intraday", "user_history_intraday", "intraday_refreshes"),
+    writes=("intraday_refreshes",),
+    key="hour",
+)
+# In a DAG of its own, triggered by `user_features_intraday`.
+LEARN = Step(
+    "learn",
+    "training.learn_hourly",
+    "Judges on the hour's events what was learned before it; learns from them for the next.",
+    reads=("intraday_refreshes", "user_history_intraday", "user_history", "item_embeddings", "items"),
+    writes=("hourly_judgements",),
+    key="hour",
+)
 
-STEPS = (
-    INGEST,
-    CLEAN,
-    SESSIONIZE,
-    CATALOGUE,
-    ACCUMULATE,
-    ENCODE,
-    REVIEWS,
-    TOPICS,
+NIGHT = (
+    LAND,
+    DERIVE,
+    DESCRIBE,
     PROFILE,
     EXAMPLES,
     TRAIN,
@@ -99,18 +201,17 @@ STEPS = (
     SERVE,
     REPORT,
 )
-# Without Airflow: branches of a stage run side by side, the steps of a branch one after the other.
-STAGES = (
-    ((INGEST, CLEAN),),
-    ((CATALOGUE, ENCODE), (ACCUMULATE,), (SESSIONIZE,), (REVIEWS,), (EXAMPLES,)),
-    ((TRAIN, EVALUATE, PROMOTE), (TOPICS, PROFILE)),
-    ((SCORE,),),
-    ((SEGMENT,), (SERVE,)),
-    ((REPORT,),),
-)
-TRAINING_STEPS = (EXAMPLES, TRAIN, EVALUATE, PROMOTE)  # only when there is no champion yet
+TRAINING_STEPS = tuple(step for step in NIGHT if step.training)
+DECISION_STEPS = (AD_POLICY, INTERVENE, UPLIFT)
+INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
+STEPS = (*NIGHT, *DECISION_STEPS, *INTRADAY_STEPS, LEARN)
 
 
-def step_named(name: str) -> Step:
-    """The step of that name; StopIteration when there is none."""
-    return next(step for step in STEPS if step.name == name)
+def names() -> list[str]:
+    """What `run --until` accepts: the steps of a night and their parts, in order."""
+    return list(dict.fromkeys(name for step in NIGHT for name in (*(part.name for part in step.parts), step.name)))
+
+
+def step_named(name: str) -> Step | Part:
+    """The step or part of a night with that name; StopIteration when there is none."""
+    return next(one for step in NIGHT for one in (step, *step.parts) if one.name == name)

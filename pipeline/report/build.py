@@ -3,24 +3,27 @@
     python -m pipeline.report.build --ds 2011-11-09
 
 Reads what is published of that night and before, and the evaluations in MLflow; writes
-`reports/nightly/<ds>.html` and the list of nights. A table that is not published leaves a sentence
-in place of its picture. Running it again writes the same figures.
+`reports/nightly/<ds>.html` and the list of nights, then prints what the night published. A table
+that is not published leaves a sentence in place of its picture. Running it again writes the same
+figures.
 """
 
 import argparse
 
 from pipeline.report.night import night_of
 from pipeline.report.pages import write_night
+from pipeline.report.summary import SUMMARISED, summarise
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import load_settings
 from pipeline.storage.audit.data_docs import site_lock, write_overview
+from pipeline.storage.reading import published
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="the night, YYYY-MM-DD")
-    parser.add_argument("--run", default="", help="taken as from every step; it changes nothing")
+    parser.add_argument("--run", default="", help="accepted, as by every step; it changes nothing")
     ds = parse_day(parser.parse_args().ds)
     settings = load_settings()
     night = night_of(settings, ds)
@@ -28,6 +31,8 @@ def main() -> None:
         page = write_night(settings, night)
         write_overview(settings)
     print(page)
+    if all(ds in published(table, settings) for table in SUMMARISED):
+        print(*summarise(settings, ds), sep="\n")
 
 
 if __name__ == "__main__":

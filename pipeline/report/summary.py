@@ -1,17 +1,12 @@
-"""What a night published, in a few lines.
-
-python -m pipeline.report.summary --ds 2011-11-09
-"""
-
-import argparse
+"""What a night published, in a few lines."""
 
 import pyarrow.compute as pc
 
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import published, read, scan
 from pipeline.storage.report_files import nightly_page
+
+SUMMARISED = ("accounting", "sessions", "user_features")  # tables that the lines are made from
 
 
 def summarise(settings: Settings, ds: str) -> list[str]:
@@ -40,14 +35,3 @@ def _report(settings: Settings, ds: str) -> list[str]:
     """Where the page of the night lies, once it is drawn."""
     page = nightly_page(settings, ds)
     return [f"report          {page}"] if page.exists() else []
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ds", required=True)
-    for line in summarise(load_settings(), parse_day(parser.parse_args().ds)):
-        print(line)
-
-
-if __name__ == "__main__":
-    program.run(main)

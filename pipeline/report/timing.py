@@ -1,14 +1,14 @@
-"""When each step of a night worked, from what every run leaves behind, with Airflow or without.
+"""When each part of a night worked, from what every run leaves behind, with Airflow or without.
 
-A step begins when its first attempt is staged (`started` of the manifest), its audit says how long
-it took (the receipt), and it ends when the last of its tables became visible (the snapshot). A
-training is as long as its MLflow run, and serving as long as it notes itself. Starting up a process
-is not counted, nor is waiting for it.
+A part of a step begins when its first attempt is staged (`started` of the manifest), its audit
+records how long it took (the receipt), and it ends when the last of its tables became visible (the
+snapshot). A training is as long as its MLflow run, and serving as long as it records itself.
+Starting a process is not counted, nor is waiting for one.
 """
 
 from dataclasses import dataclass
 
-from pipeline.orchestration.steps import SERVE, STEPS, TRAIN
+from pipeline.orchestration.steps import NIGHT, SERVE, TRAIN
 from pipeline.report.partitions import Partitions
 from pipeline.report.quality import Trained
 from pipeline.runtime.errors import StagingError
@@ -23,7 +23,7 @@ NANOSECONDS = 1e9
 
 @dataclass(frozen=True)
 class Bar:
-    """One step: seconds since the night began, of which the last were its audit."""
+    """One part: seconds since the night began, of which the last were its audit."""
 
     step: str
     tables: tuple[str, ...]
@@ -40,7 +40,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The steps in order of their beginning. `earlier` were computed by other runs."""
+    """The parts in order of their beginning. `earlier` were computed by other runs."""
 
     began: float | None  # seconds since 1970
     bars: list[Bar]
@@ -51,9 +51,10 @@ class Timeline:
         return max((bar.end for bar in self.bars), default=0.0)
 
 
-def timeline(settings: Settings, partitions: Partitions, ds: str, trained: list[Trained]) -> Timeline:  # fmt: skip
-    """The steps whose tables show `ds`, as the newest run computed it."""
-    found = [bar for step in STEPS if (bar := _bar(settings, partitions, ds, step.name, step.tables))]
+def timeline(settings: Settings, partitions: Partitions, ds: str, trained: list[Trained]) -> Timeline:
+    """The parts whose tables show `ds`, as the newest run computed it."""
+    parts = [part for step in NIGHT for part in step.parts]
+    found = [bar for part in parts if (bar := _bar(settings, partitions, ds, part.name, part.writes))]
     newest = max(found, key=lambda bar: bar.end, default=None)
     if newest is None:
         return Timeline(None, [], [])
@@ -69,7 +70,7 @@ def timeline(settings: Settings, partitions: Partitions, ds: str, trained: list[
 
 
 def _served(settings: Settings, run: str) -> list[Bar]:
-    """The loading of the online store: it has no table that tells of it."""
+    """The loading of the online store: it writes no table."""
     times = staging.times_of(settings, SERVE.name, run)
     return [Bar(SERVE.name, (), run, 1, *times, 0.0)] if times else []
 
@@ -79,7 +80,7 @@ def _shifted(bar: Bar, origin: float) -> Bar:
 
 
 def _bar(settings: Settings, partitions: Partitions, ds: str, step: str, tables: tuple[str, ...]) -> Bar | None:
-    """None unless everything that tells of the step is still kept."""
+    """None unless everything that dates the part is still kept."""
     starts, ends, audits, days = [], [], [], 1
     run = ""
     for table in tables:
@@ -99,9 +100,9 @@ def _bar(settings: Settings, partitions: Partitions, ds: str, step: str, tables:
 
 
 def _visible(settings: Settings, table: str, ds: str, publication: Publication) -> float | None:
-    """When the publication became visible; None when nothing tells any more.
+    """When the publication became visible; None when nothing records it any more.
 
-    Publications of old do not say it themselves, their snapshots do until they expire.
+    Early publications do not say it themselves; their snapshots do, until they expire.
     """
     if publication.published:
         return publication.published / NANOSECONDS

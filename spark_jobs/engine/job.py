@@ -2,8 +2,8 @@
 
 import argparse
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pyspark.errors import PythonException
@@ -24,22 +24,29 @@ from spark_jobs.engine.writing import write_days
 
 @dataclass
 class SparkJob:
-    """One run of one job over `days`. Snapshots that it read are kept with what it stages."""
+    """One run of one job over `days`. Snapshots that it read are kept with what it stages.
+
+    `until` names the last part to run of a job that has several; empty: all.
+    """
 
     settings: Settings
     spark: SparkSession
     days: list[str]
     run: str
     inputs: dict[str, int] = field(default_factory=dict)
+    staged: dict[str, staging.Manifest] = field(default_factory=dict)
+    until: str = ""
 
     @classmethod
-    def from_args(cls, doc: str | None, argv: list[str] | None = None) -> "SparkJob":
-        """Parses `--ds D` or `--from D1 --to D2`, and `--run R`."""
+    def from_args(cls, doc: str | None, argv: list[str] | None = None, parts: Collection[str] = ()) -> "SparkJob":
+        """Parses `--ds D` or `--from D1 --to D2`, `--run R`, and `--until PART` where there are parts."""
         parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--ds", help="one day")
         parser.add_argument("--from", dest="first", help="first day of a range")
         parser.add_argument("--to", dest="last", help="last day of a range")
         parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
+        if parts:
+            parser.add_argument("--until", choices=parts, default="", help="leave out the parts after this one")
         arguments = parser.parse_args(argv)
         first, last = arguments.ds or arguments.first, arguments.ds or arguments.last
         if not first or not last:
@@ -47,7 +54,8 @@ class SparkJob:
         settings = load_settings()
         name = (doc or "tidemark").splitlines()[0].rstrip(".")
         days = day_range(parse_day(first), parse_day(last))
-        return cls(settings, open_session(settings, name), days, arguments.run)
+        until = arguments.until if parts else ""
+        return cls(settings, open_session(settings, name), days, arguments.run, until=until)
 
     @property
     def first(self) -> str:
@@ -65,11 +73,16 @@ class SparkJob:
     def read(self, table: Table, lookback_days: int = 0) -> DataFrame:
         """The published rows of the job's days and of `lookback_days` before them.
 
-        Raises NotPublishedError when one of the job's own days is missing. Days before may be
-        missing: the log begins somewhere, and the DAG waits for those that are under way.
+        Where this process has staged the table itself, the job's own days are what it staged: they
+        are published after the job. Raises NotPublishedError when one of them is missing. Days
+        before may be missing: the log begins somewhere, and the DAG waits for those under way.
         """
+        first = shift(self.first, -lookback_days)
+        if own := self.staged.get(table.name):
+            earlier = self._pinned(table, first, shift(self.first, -1)) if lookback_days else []
+            return self._parquet(table, [*earlier, *(file for files in own.days.values() for file in files)])
         self.require(table)
-        return self.read_range(table, shift(self.first, -lookback_days), self.last)
+        return self.read_range(table, first, self.last)
 
     def require(self, table: Table) -> None:
         """Raises NotPublishedError unless every day of the job is published."""
@@ -82,10 +95,7 @@ class SparkJob:
 
     def read_range(self, table: Table, first: str, last: str) -> DataFrame:
         """The published rows of [first, last], from one pinned snapshot; maybe none."""
-        snapshot, files = pinned_files(table.name, first, last, self.settings, self.inputs.get(table.name))
-        if snapshot is not None:
-            self.inputs[table.name] = snapshot
-        return self._parquet(table, files)
+        return self._parquet(table, self._pinned(table, first, last))
 
     def read_staged(self, table: Table, ds: str) -> DataFrame:
         """What this run has staged of `ds`, as it will be published."""
@@ -127,7 +137,18 @@ class SparkJob:
         for row in written.to_pylist():
             files.setdefault(row["ds"], []).append(row["path"])
         print(f"{table.name}: staged {sum(written['rows'].to_pylist())} rows of {len(days)} days")
-        return staging.complete(attempt, days, files, self.inputs, facts)
+        self.staged[table.name] = staging.complete(attempt, days, files, self.inputs, facts)
+        return self.staged[table.name]
+
+    def part(self) -> "SparkJob":
+        """The same job with inputs of its own, so that each part records only what it read."""
+        return replace(self, inputs={})
+
+    def _pinned(self, table: Table, first: str, last: str) -> list[str]:
+        snapshot, files = pinned_files(table.name, first, last, self.settings, self.inputs.get(table.name))
+        if snapshot is not None:
+            self.inputs[table.name] = snapshot
+        return files
 
     def _parquet(self, table: Table, files: list[str]) -> DataFrame:
         if not files:
@@ -138,6 +159,17 @@ class SparkJob:
 def run_job(main: Callable[[], None]) -> None:
     """Runs a job's `main`; a typed error that a worker raised ends it like one of our own."""
     program.run(partial(_unwrap, main))
+
+
+def run_parts(doc: str | None, parts: dict[str, Callable[[SparkJob], None]]) -> None:
+    """Runs the parts of a step in one session, in order, through that of `--until`."""
+    job = SparkJob.from_args(doc, parts=parts)
+    for name, compute in parts.items():
+        began = time.monotonic()
+        compute(job.part())
+        print(f"{name}: {time.monotonic() - began:.1f} s")
+        if name == job.until:
+            break
 
 
 def _unwrap(main: Callable[[], None]) -> None:

@@ -1,0 +1,46 @@
+"""Release what a run has staged: audit all of it, then publish it.
+
+    python -m pipeline.storage.release --table events --table quarantine --table accounting --run R
+
+Every table is audited before the first is published, so that a table that fails keeps back those of
+the same step. Each has its own receipt and its own transaction, in the order of the command line.
+Exit code 4: an audit failed. The rows will not improve, so nothing tries it again. Any other failure
+may be tried again; what is published already is a no-op.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from pipeline.orchestration.step_commands import AUDIT_FAILED
+from pipeline.runtime import program
+from pipeline.runtime.errors import AuditError
+from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.audit import arguments
+from pipeline.storage.audit.audit_table import audit
+from pipeline.storage.publish import publish
+from pipeline.tables.schema import Table
+
+
+def release(settings: Settings, tables: Sequence[Table], run: str) -> None:
+    """Audits, then publishes. Raises AuditError, and then nothing of `tables` is published."""
+    for table in tables:
+        receipt = audit(settings, table, run)
+        rows = sum(int(str(day["rows"])) for day in receipt.days.values())
+        print(f"{table.name}: {len(receipt.days)} days, {rows} rows pass, {receipt.seconds:.1f} s")
+    for table in tables:
+        changed = publish(settings, table, run)
+        rows = sum(publication.rows for publication in changed.values())
+        print(f"{table.name}: published {len(changed)} days, {rows} rows")
+
+
+def main() -> None:
+    tables, run = arguments.parse(__doc__)
+    try:
+        release(load_settings(), tables, run)
+    except AuditError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(AUDIT_FAILED)
+
+
+if __name__ == "__main__":
+    program.run(main)
