@@ -30,9 +30,9 @@ def main() -> None:
     with site_lock(settings):
         page = write_night(settings, night)
         write_overview(settings)
-    print(page)
     if all(ds in published(table, settings) for table in SUMMARISED):
         print(*summarise(settings, ds), sep="\n")
+    print(page)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.airflow import servers
 from pipeline.airflow.start import begin, pid_folder, wait
-from pipeline.orchestration.steps import STEPS
+from pipeline.orchestration.steps import NIGHT
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.sources.landing import landed_days
@@ -120,7 +120,7 @@ def test_a_day_done_before_was_not_published_again(
     last: str, night: object, after_backfill: dict[str, dict[str, Publication]]
 ) -> None:
     by = {name: days[shift(last, -1)].run for name, days in after_backfill.items() if shift(last, -1) in days}
-    assert set(by) == {table for step in STEPS for table in step.tables}
+    assert set(by) == {table for step in NIGHT for table in step.writes}
     assert all(run.startswith("nightly_features.manual__") for run in by.values()), by
 
 

@@ -103,7 +103,8 @@ def _compare_landed(
             raise AuditError(
                 f"accounting ds={ds}: expected raw_events to be published, found it is not; run ingest first"
             )
-        kind, rows = ("staged", staged[ds]) if ds in staged else ("published", published[ds].rows)
+        rows = staged[ds] if ds in staged else published[ds].rows
+        kind = "published" if ds in published and published[ds].rows == rows else "staged"
         landed = sum(row["rows_landed"] for (day, _), row in accounting.items() if day == ds)
         if landed != rows:
             raise AuditError(

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from pipeline.orchestration.steps import AD_POLICY, INTERVENE, INTRADAY_STEPS, LEARN, STEPS, UPLIFT
+from pipeline.orchestration.graph import before
+from pipeline.orchestration.steps import NIGHT, STEPS, TRAINING_STEPS
 
 FOLDER = Path(__file__).parents[3] / "dags"
 DAGS = sorted(FOLDER.glob("*.py"))
@@ -49,10 +51,25 @@ def test_docs_owner_tags(dag) -> None:
         assert task.owner in {"data-engineering", "machine-learning"}, task.task_id
 
 
-def test_a_failed_audit_is_final_and_everything_else_is_tried_again(dag) -> None:
+def test_every_task_is_tried_again(dag) -> None:
+    """The operator itself makes a failed audit final, by its exit code (test_operators.py)."""
     for task in dag.tasks:
-        again = 0 if task.task_id.endswith("audit") else 1 if task.task_id.endswith("train") else 2
-        assert task.retries == again, task.task_id
+        assert task.retries == (1 if task.task_id.endswith("train") else 2), task.task_id
+
+
+def test_every_step_with_tables_is_a_job_and_its_release(dag) -> None:
+    """The release audits and publishes exactly the step's tables, in their order, with a link to each one's page."""
+    writes = {step.name: list(step.writes) for step in STEPS}
+    for task in dag.tasks:
+        if not task.task_id.endswith(".release"):
+            continue
+        group = task.task_id.removesuffix(".release")
+        assert task.upstream_task_ids == {f"{group}.job"}
+        tables = [value for flag, value in pairwise(task.command) if flag == "--table"]
+        assert tables == writes[group.rpartition(".")[2]]
+        assert [link.name for link in task.operator_extra_links] == [f"Data Docs: {table}" for table in tables]
+        keys = [link.xcom_key for link in task.operator_extra_links]
+        assert len(set(keys)) == len(keys)
 
 
 def test_heavy_tasks_share_pools(dag) -> None:
@@ -62,7 +79,7 @@ def test_heavy_tasks_share_pools(dag) -> None:
     pools = {task.task_id.split(".")[-1]: task.pool for task in dag.tasks}
     assert pools.get("train", "torch") == "torch"
     assert all(task.pool_slots == 2 for task in dag.tasks if task.task_id.endswith("train"))
-    assert pools.get("audit", "default_pool") == "default_pool"
+    assert pools.get("release", "default_pool") == "default_pool"
 
 
 def test_days_come_from_the_partition_key_alone(dag) -> None:
@@ -72,55 +89,54 @@ def test_days_come_from_the_partition_key_alone(dag) -> None:
 
 
 def test_every_step_is_documented() -> None:
-    from pipeline.airflow.tasks import DOCS
-
-    more = (AD_POLICY, INTERVENE, UPLIFT, *INTRADAY_STEPS, LEARN)
-    assert set(DOCS) == {step.name for step in (*STEPS, *more)}
+    assert all(step.about.endswith(".") for step in STEPS)
 
 
-def test_every_step_is_job_then_audit_then_publish(home, monkeypatch) -> None:
+def test_the_night_is_drawn_from_the_graph(home, monkeypatch) -> None:
     nightly = load(FOLDER / "nightly_features.py", monkeypatch)
-    steps = [task.task_id.removesuffix(".publish") for task in nightly.tasks if task.task_id.endswith(".publish")]
-    assert steps == [
-        "ingest",
-        "clean",
-        "sessionize",
-        "catalogue",
-        "encode",
-        "accumulate",
-        "reviews",
-        "topics",
-        "profile",
-        "first_champion.examples",
-        "score",
-        "segment",
-    ]
-    for step in steps:
-        assert nightly.get_task(f"{step}.publish").upstream_task_ids == {f"{step}.audit"}
-        assert nightly.get_task(f"{step}.audit").upstream_task_ids == {f"{step}.job"}
+    first, last = {}, {}
+    for step in NIGHT:
+        name = f"first_champion.{step.name}" if step.training else step.name
+        first[step.name] = f"{name}.job" if step.writes else name
+        last[step.name] = f"{name}.release" if step.writes else name
+    first["examples"] = "first_champion.is_there_none"
+    for step in NIGHT:
+        needed = {last[one.name] for one in before(step, NIGHT)}
+        found = set(nightly.get_task(first[step.name]).upstream_task_ids)
+        waits = {task_id for task_id in found if task_id.startswith("wait_for_")}
+        assert found - waits == needed, step.name
+    drawn = {task.task_id for task in nightly.tasks}
+    assert {*first.values(), *last.values()} <= drawn
 
 
 def test_the_night_in_the_order_of_the_design(home, monkeypatch) -> None:
     nightly = load(FOLDER / "nightly_features.py", monkeypatch)
 
-    def before(task_id: str) -> set[str]:
+    def waits_for(task_id: str) -> set[str]:
         return set(nightly.get_task(task_id).upstream_task_ids)
 
-    assert before("ingest.job") == {"wait_for_landing", "wait_for_previous_day"}
-    assert before("clean.job") == {"ingest.publish"}
-    assert before("accumulate.job") == {"clean.publish"}
-    assert before("encode.job") == {"catalogue.publish"}
-    assert before("first_champion.is_there_none") == {"clean.publish"}
-    read = {"encode.publish", "accumulate.publish"}
-    assert before("first_champion.train") == {"first_champion.examples.publish", *read}
-    assert before("wait_for_topics") == read
-    assert before("topics.job") == {"wait_for_topics"}
-    assert before("profile.job") == {"topics.publish", "reviews.publish"}
-    assert before("score.choose_champion") == {"first_champion.promote", "profile.publish"}
-    assert before("segment.job") == before("serve") == {"score.publish"}
-    assert before("report") == {"segment.publish", "serve", "sessionize.publish"}
-    assert before("summary") == {"report"}
-    assert [asset.name for asset in nightly.get_task("score.publish").outlets] == ["user_features"]
+    assert waits_for("land.job") == {"wait_for_landing", "wait_for_previous_day"}
+    assert waits_for("derive.job") == {"land.release"}
+    assert waits_for("wait_for_topics") == {"derive.release"}
+    assert waits_for("describe.job") == {"wait_for_topics", "derive.release"}
+    assert waits_for("first_champion.is_there_none") == {"land.release"}
+    assert waits_for("first_champion.examples.job") == {"first_champion.is_there_none"}
+    assert waits_for("first_champion.train") == {"first_champion.examples.release", "describe.release"}
+    assert waits_for("profile.job") == {"describe.release"}
+    assert waits_for("score.job") == {"first_champion.promote", "profile.release"}
+    assert waits_for("segment.job") == waits_for("serve") == {"score.release"}
+    assert waits_for("report") == {"segment.release", "serve"}
+    assert [asset.name for asset in nightly.get_task("score.release").outlets] == ["user_features"]
+    assert len(nightly.tasks) == 23
+
+
+def test_the_night_asks_for_the_champion_once(home, monkeypatch) -> None:
+    nightly = load(FOLDER / "nightly_features.py", monkeypatch)
+    asking = [task for task in nightly.tasks if "training.champion" in str(getattr(task, "command", ""))]
+    assert [task.task_id for task in asking] == ["first_champion.is_there_none"]
+    assert (asking[0].skip_on, asking[0].keep_as) == (0, "champion")
+    assert nightly.get_task("score.job").trigger_rule == "none_failed"
+    assert set(TRAINING_STEPS) <= set(NIGHT)
 
 
 def test_nightly_training_is_off_until_a_setting_says_so(home, monkeypatch) -> None:
@@ -144,11 +160,11 @@ def test_the_ad_policy_follows_the_features_of_the_same_day(home, monkeypatch) -
     job = dag.get_task("ad_policy.job")
     assert job.upstream_task_ids == {"wait_for_segments"}
     assert job.command[job.command.index("--ds") + 1] == "{{ dag_run.partition_key }}"
-    assert dag.get_task("ad_policy.publish").upstream_task_ids == {"ad_policy.audit"}
-    assert [asset.name for asset in dag.get_task("ad_policy.publish").outlets] == ["ad_policy"]
+    assert dag.get_task("ad_policy.release").upstream_task_ids == {"ad_policy.job"}
+    assert [asset.name for asset in dag.get_task("ad_policy.release").outlets] == ["ad_policy"]
     assert dag.get_task("intervene.job").upstream_task_ids == set()  # a typo stops one of the two
-    assert dag.get_task("intervene.publish").upstream_task_ids == {"intervene.audit"}
-    assert dag.get_task("intervene.audit").command[-4:-2] == ["--table", "interventions"]
+    assert dag.get_task("intervene.release").upstream_task_ids == {"intervene.job"}
+    assert dag.get_task("intervene.release").command[-4:-2] == ["--table", "interventions"]
     assert dag.get_task("uplift.job").upstream_task_ids == {"wait_for_segments"}
 
 
@@ -156,10 +172,10 @@ def test_the_intraday_refresh_is_a_chain_that_a_published_night_skips(home, monk
     dag = load(FOLDER / "intraday_refresh.py", monkeypatch)
     assert dag.max_active_runs == 1
     steps = ("refresh", "rescore", "patch")
-    chain = [f"{step}.{part}" for step in steps for part in ("job", "audit", "publish")]
+    chain = [f"{step}.{part}" for step in steps for part in ("job", "release")]
     assert dag.get_task("find_base").skip_on == 3
-    for before, task_id in zip(["find_base", *chain], chain, strict=False):
-        assert dag.get_task(task_id).upstream_task_ids == {before}
+    for earlier, task_id in zip(["find_base", *chain], chain, strict=False):
+        assert dag.get_task(task_id).upstream_task_ids == {earlier}
     for job, name in (
         ("refresh.job", "application_args"),
         ("rescore.job", "command"),
@@ -168,7 +184,7 @@ def test_the_intraday_refresh_is_a_chain_that_a_published_night_skips(home, monk
     ):
         arguments = getattr(dag.get_task(job), name, None) or dag.get_task(job)._application_args
         assert arguments[arguments.index("--hour") + 1] == "{{ dag_run.partition_key }}"
-    finished = dag.get_task("patch.publish").outlets
+    finished = dag.get_task("patch.release").outlets
     assert [asset.name for asset in finished] == ["user_features_intraday"]
 
 
@@ -188,7 +204,7 @@ def test_hourly_learning_follows_the_refresh_of_the_hour_when_it_is_on(home, mon
     assert dag.timetable.asset_condition.name == "user_features_intraday"
     job = dag.get_task("learn.job")
     assert job.command[job.command.index("--hour") + 1] == "{{ dag_run.partition_key }}"
-    assert job.pool == "torch" and not dag.get_task("learn.publish").outlets
+    assert job.pool == "torch" and not dag.get_task("learn.release").outlets
 
 
 def test_a_dag_that_is_off_takes_a_partition_key_all_the_same(dag) -> None:

@@ -1,16 +1,19 @@
 """One click from a task to its evidence: addresses on the ports of the settings."""
 
 from pipeline.airflow import links
-from pipeline.airflow.operators import Audit, Experiment, Report
+from pipeline.airflow.operators import Experiment, Release, Report
 from pipeline.runtime.settings import Settings
 
 
-def test_an_audit_links_to_its_page(home: Settings, monkeypatch) -> None:
+def test_a_release_links_to_the_page_of_each_table(home: Settings, monkeypatch) -> None:
     monkeypatch.setenv("TIDEMARK_DOCS_PORT", "9001")
-    audit = Audit(task_id="audit", command=["audit", "--table", "events", "--run", "R.1"])
-    (link,) = audit.operator_extra_links
-    assert link.name == "Data Docs"
-    assert link.get_link(audit, ti_key=None) == ("http://127.0.0.1:9001/data_docs/runs/events/R.1.html")
+    tables = ["--table", "events", "--table", "quarantine"]
+    release = Release(task_id="release", command=["release", *tables, "--run", "R.1"])
+    links = {link.name: link.get_link(release, ti_key=None) for link in release.operator_extra_links}
+    assert links == {
+        "Data Docs: events": "http://127.0.0.1:9001/data_docs/runs/events/R.1.html",
+        "Data Docs: quarantine": "http://127.0.0.1:9001/data_docs/runs/quarantine/R.1.html",
+    }
 
 
 def test_training_links_to_its_run(home: Settings, monkeypatch) -> None:

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import (
 )
 
 from pipeline.airflow.operators import Await, Command
+from pipeline.orchestration.step_commands import AUDIT_FAILED
 from pipeline.runtime.settings import Settings
 
 
@@ -36,6 +37,26 @@ def test_a_failure_says_what_the_program_said() -> None:
 def test_wrong_usage_is_never_tried_again() -> None:
     with pytest.raises(AirflowFailException, match="exit code 2"):
         command("import sys; sys.exit(2)").execute({})
+
+
+def test_a_failed_audit_is_never_tried_again() -> None:
+    failed = f"import sys; print('error: events: too few'); sys.exit({AUDIT_FAILED})"
+    with pytest.raises(AirflowFailException, match=r"^exit code 4: error: events: too few$"):
+        command(failed).execute({})
+
+
+class Kept(dict):
+    """As much of a task instance as keeping a value asks for."""
+
+    def xcom_push(self, key: str, value: str) -> None:
+        self[key] = value
+
+
+def test_what_a_skipping_command_printed_is_kept() -> None:
+    kept = Kept()
+    with pytest.raises(AirflowSkipException, match="17"):
+        command("print(17)", expected=3, skip_on=0, keep_as="champion").execute({"ti": kept})
+    assert kept == {"champion": "17"}
 
 
 def test_an_exit_code_can_skip_and_another_be_expected() -> None:

@@ -1,4 +1,4 @@
-"""The range load: which processes run in which order, side by side, and how a failure is told."""
+"""The range load: which processes run in which order, side by side, and how a failure is reported."""
 
 import resource
 import sys
@@ -9,20 +9,16 @@ from pipeline.commands.run import show
 from pipeline.orchestration import range_load, step_commands
 from pipeline.orchestration.range_load import load_range
 from pipeline.orchestration.steps import (
-    ACCUMULATE,
     CLEAN,
+    DESCRIBE,
     ENCODE,
     EXAMPLES,
     INGEST,
-    PROFILE,
+    LAND,
+    NIGHT,
     REPORT,
-    REVIEWS,
     SCORE,
-    SEGMENT,
-    SERVE,
-    STAGES,
-    STEPS,
-    TOPICS,
+    SESSIONIZE,
     TRAIN,
 )
 from pipeline.runtime.errors import ModelError, OrchestrationError
@@ -45,33 +41,53 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def whole(*steps: str) -> list[str]:
-    return [f"{step} {part}" for step in steps for part in ("job", "audit", "publish")]
+    return [f"{step} {part}" for step in steps for part in ("job", "release")]
 
 
-def test_every_step_in_order_up_to_the_last(home: Settings, ran) -> None:
-    load_range(home, "2026-01-01", "2026-01-02", CLEAN)
-    assert ran == whole("ingest", "clean")
+@pytest.mark.parametrize("until", [CLEAN, LAND])
+def test_every_step_in_order_up_to_the_last(home: Settings, ran, until) -> None:
+    load_range(home, "2026-01-01", "2026-01-02", until)
+    assert ran == whole("land")
 
 
-def test_each_step_has_one_place_and_comes_after_those_that_it_reads() -> None:
-    branches = [branch for stage in STAGES for branch in stage]
-    assert sorted(step.name for branch in branches for step in branch) == sorted(step.name for step in STEPS)
-    place = {step: number for number, stage in enumerate(STAGES) for b in stage for step in b}
-    assert place[CLEAN] < place[ENCODE] < place[TRAIN] < place[SCORE]
-    assert max(place[ENCODE], place[ACCUMULATE]) < place[TOPICS] <= place[PROFILE] < place[SCORE]
-    assert place[REVIEWS] < place[PROFILE]
-    assert place[SCORE] < min(place[SEGMENT], place[SERVE])
-    assert max(place[SEGMENT], place[SERVE]) < place[REPORT]
+def test_until_a_part_of_a_step_leaves_the_later_parts_out(home: Settings, monkeypatch) -> None:
+    commands: dict[str, list[str]] = {}
+
+    def run(processes, title, command, log) -> Usage:
+        commands[title] = command
+        return Usage(1.0, 10)
+
+    monkeypatch.setattr(Processes, "run", run)
+    load_range(home, "2026-01-01", "2026-01-02", ENCODE)
+    assert list(commands) == [*whole("land"), *whole("derive"), *whole("describe")]
+    assert commands["describe job"][-2:] == ["--until", "encode"]
+    assert commands["describe release"][3:5] == ["--table", "item_embeddings"]
+    assert len(commands["describe release"]) == 7
+    assert "--until" not in commands["derive job"]
+    load_range(home, "2026-01-01", "2026-01-02", SESSIONIZE)
+    assert commands["derive job"][-2:] == ["--until", "sessionize"]
+    assert commands["derive release"][3:5] == ["--table", "sessions"]
 
 
 def test_training_is_skipped_when_there_is_a_champion(home: Settings, ran) -> None:
     load_range(home, "2026-01-01", "2026-01-02", SCORE)
-    assert ran[:6] == whole("ingest", "clean")
-    assert sorted(ran[6:-10]) == sorted(whole("sessionize", "catalogue", "accumulate", "encode", "reviews"))
-    assert ran[-10:-4] == whole("topics", "profile")
-    assert ran.index("catalogue publish") < ran.index("encode job")
-    assert sorted(ran[-4:-2]) == ["score bucket-0", "score bucket-1"]  # side by side
-    assert ran[-2:] == ["score audit", "score publish"]
+    assert ran[:-3] == [*whole("land"), *whole("derive"), *whole("describe"), *whole("profile")]
+    assert sorted(ran[-3:-1]) == ["score bucket-0", "score bucket-1"]  # side by side
+    assert ran[-1] == "score release"
+
+
+def test_the_champion_is_asked_for_once(home: Settings, ran, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(range_load, "champion", lambda settings: asked.append(1) or "7")
+    load_range(home, "2026-01-01", "2026-01-02", REPORT)
+    assert len(asked) == 1
+    load_range(home, "2026-01-01", "2026-01-02", ENCODE)
+    assert len(asked) == 1
+
+
+def test_a_warm_night_starts_few_processes(home: Settings, ran) -> None:
+    load_range(home, "2026-01-01", "2026-01-01", NIGHT[-1])
+    assert len(ran) == 15
 
 
 def test_without_a_champion_one_is_trained_and_scoring_needs_one(home: Settings, ran, monkeypatch) -> None:
@@ -79,7 +95,7 @@ def test_without_a_champion_one_is_trained_and_scoring_needs_one(home: Settings,
     with pytest.raises(ModelError, match="expected a champion, found none"):
         load_range(home, "2026-01-01", "2026-01-02", SCORE)
     assert set(whole("examples")) < set(ran)
-    last = [name for name in ran if not name.startswith(("topics", "profile"))]
+    last = [name for name in ran if not name.startswith("profile")]
     assert last[-3:] == ["train job", "evaluate job", "promote job"]
 
 
@@ -93,11 +109,13 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
     days = ["--from", "2026-01-01", "--to", "2026-01-05", "--run", "R"]
     java = ["--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"]
     master = ["--master", "local[2]", "--driver-memory", "1g", *java]
-    assert typed(INGEST) == ["spark-submit", *master, "ingest_raw.py", *days]
+    assert typed(LAND) == ["spark-submit", *master, "land_days.py", *days]
+    until = ["--until", "ingest"]
+    assert typed(LAND.through("ingest")) == ["spark-submit", *master, "land_days.py", *days, *until]
     last = ["--ds", "2026-01-05", "--run", "R"]
     assert typed(EXAMPLES) == ["spark-submit", *master, "build_examples.py", *last]
     python = sys.executable.rsplit("/", 1)[-1]
-    assert typed(ENCODE) == [python, "-m", "training.encode_items", *days]
+    assert typed(DESCRIBE) == [python, "-m", "training.describe_days", *days]
     assert typed(TRAIN) == [
         "env",
         "OMP_NUM_THREADS=1",
@@ -110,7 +128,9 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
         "training.train",
         *last,
     ]
-    assert step_commands.audit(CLEAN, "R")[3:] == [
+    assert step_commands.release(LAND, "R")[3:] == [
+        "--table",
+        "raw_events",
         "--table",
         "events",
         "--table",
@@ -137,29 +157,28 @@ def test_a_failed_process_stops_the_load_with_its_own_line(home: Settings, monke
     with pytest.raises(OrchestrationError) as caught:
         load_range(home, "2026-01-01", "2026-01-01", INGEST)
     message = str(caught.value)
-    assert message.startswith("ingest job (exit code 1): shop: no file; log: ")
-    assert message.endswith("ingest-job.log")
+    assert message.startswith("land job (exit code 1): shop: no file; log: ")
+    assert message.endswith("land-job.log")
 
 
-def test_the_first_failure_ends_what_runs_beside_it(home: Settings, monkeypatch) -> None:
+def test_the_first_failure_ends_what_runs_at_the_same_time(home: Settings, monkeypatch) -> None:
     def job(step, *arguments: object) -> list[str]:
-        code = "import time; time.sleep(600)" if step.name != "accumulate" else "raise SystemExit(3)"
-        return [sys.executable, "-c", code if step not in (INGEST, CLEAN) else ""]
+        code = {"examples": "import time; time.sleep(600)", "derive": "raise SystemExit(3)"}.get(step.name, "")
+        return [sys.executable, "-c", code]
 
+    monkeypatch.setattr(range_load, "champion", lambda settings: "")
     monkeypatch.setattr(step_commands, "job", job)
-    for part in ("audit", "publish"):
-        monkeypatch.setattr(step_commands, part, lambda *a: [sys.executable, "-c", ""])
-    with pytest.raises(OrchestrationError, match=r"^accumulate job \(exit code 3\): no output"):
-        load_range(home, "2026-01-01", "2026-01-01", ENCODE)
+    monkeypatch.setattr(step_commands, "release", lambda *a: [sys.executable, "-c", ""])
+    with pytest.raises(OrchestrationError, match=r"^derive job \(exit code 3\): no output"):
+        load_range(home, "2026-01-01", "2026-01-01", TRAIN)
     (run,) = (home.home / "logs").iterdir()
     begun = {log.name for log in run.iterdir() if log.name.endswith("-job.log")}
-    logs = {f"{step}-job.log" for step in ("ingest", "clean", "catalogue", "accumulate")}
-    assert begun - {"sessionize-job.log"} == logs  # its log may be opened, it does not begin
+    assert begun - {"examples-job.log"} == {"land-job.log", "derive-job.log"}
 
 
 def test_a_process_is_measured(home: Settings, monkeypatch, capsys) -> None:
     code = "block = bytearray(200 << 20); block[::4096] = b'x' * len(block[::4096])"
-    for part in ("job", "audit", "publish"):
+    for part in ("job", "release"):
         monkeypatch.setattr(step_commands, part, lambda *a, code=code: [sys.executable, "-c", code])
     measured: list[tuple[str, Usage]] = []
     load_range(
@@ -169,12 +188,12 @@ def test_a_process_is_measured(home: Settings, monkeypatch, capsys) -> None:
         INGEST,
         lambda step, part, usage: measured.append((part, usage)),
     )
-    assert [part for part, _ in measured] == ["job", "audit", "publish"]
+    assert [part for part, _ in measured] == ["job", "release"]
     # Linux counts the memory of the process that it was forked from too.
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     assert all(200 <= usage.peak_mb < max(300, own + 50) for _, usage in measured)
-    show("ingest", "job", Usage(1.26, 812))
-    assert capsys.readouterr().out == "ingest      job          1.3 s    812 MB\n"
+    show("land", "job", Usage(1.26, 812))
+    assert capsys.readouterr().out == "land        job          1.3 s    812 MB\n"
 
 
 @pytest.mark.parametrize(
