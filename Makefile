@@ -20,10 +20,10 @@ test: setup lint ## run all tests
 	@$(BIN)/python .ci/tests.py
 
 up: setup ## serve Airflow, MLflow, Data Docs and reports on loopback
-	@$(BIN)/python -m pipeline.airflow.services up
+	@$(BIN)/python -m pipeline up
 
 down: ## stop what `make up` started
-	@test ! -x $(BIN)/python || $(BIN)/python -m pipeline.airflow.services down
+	@test ! -x $(BIN)/python || $(BIN)/python -m pipeline down
 
 bench: setup ## print the figures of every benchmark
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -3,5 +3,10 @@
 from pipeline.commands import cli
 from pipeline.runtime import program
 
-if __name__ == "__main__":
+
+def main() -> None:
     program.run(cli.main)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,4 @@
-"""Serve Airflow, MLflow, Data Docs and reports on loopback, until `down`.
-
-python -m pipeline.airflow.services up
-python -m pipeline.airflow.services down
-"""
+"""Serve Airflow, MLflow, Data Docs and reports on loopback, until `down`."""
 
 import os
 import sys
@@ -13,9 +9,8 @@ from pipeline.airflow.environment import address
 from pipeline.airflow.servers import Server
 from pipeline.airflow.start import begin, pid_folder, wait
 from pipeline.orchestration.step_commands import environment
-from pipeline.runtime import program
-from pipeline.runtime.errors import OrchestrationError, UsageError
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.errors import OrchestrationError
+from pipeline.runtime.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
@@ -87,14 +82,3 @@ def _wait_for_page(settings: Settings, server: Server) -> None:
             return False
 
     servers.wait_until(answers, pid_folder(settings), [server.name], START_SECONDS)
-
-
-def main() -> None:
-    actions = {"up": up, "down": down}
-    if sys.argv[1:] not in (["up"], ["down"]):
-        raise UsageError(f"services: expected up or down, found {' '.join(sys.argv[1:])!r}")
-    actions[sys.argv[1]](load_settings())
-
-
-if __name__ == "__main__":
-    program.run(main)

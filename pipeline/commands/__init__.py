@@ -1,1 +1,1 @@
-"""One module per command: `add_arguments(parser)` and `run(arguments, settings) -> exit code`."""
+"""The command line. `*_commands` declare what there is, light; the other modules are what some of them do."""

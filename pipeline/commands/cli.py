@@ -1,50 +1,71 @@
 """The command line: `python -m pipeline COMMAND …`.
 
 Exit code 0 on success, 2 on wrong usage, 1 on failure with one clear last line on standard error.
+Installed, the same is `tidemark COMMAND …`; `tidemark --install-completion` completes it in the shell.
 """
 
-import argparse
-import importlib
 import os
 import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
 
-from pipeline.runtime.settings import load_settings
+import typer
+from typer.exceptions import Exit, TyperException
 
-# A command's module is imported only when it is called: some bring Airflow, some pyiceberg.
-COMMANDS = {
-    "nightly": "run the night of a day through Airflow and follow it",
-    "run": "run the same jobs over a range of days, without Airflow",
-    "source": "check a source file, or import a history file",
-    "sample": "generate sample logs",
-    "tables": "list the tables, their columns' meaning and their published days",
-    "read": "print a table or write it to a Parquet file",
-    "history": "list the publications of a table",
-    "rollback": "bring back what a day held before its last publication",
-    "status": "show landing, published days, champion and servers",
-    "user": "print what is known about one user",
-    "erase": "remove persons from everything, for good",
-}
+from pipeline.commands import data_commands, decision_commands, feature_commands, night_commands
+from pipeline.commands.declare import PROGRAM, Group, did_you_mean
+from pipeline.runtime.errors import UsageError
+
+INSTALLED = "tidemark"  # the console script; shells complete programs, not modules
+COMPLETE = "_TIDEMARK_COMPLETE"
+
+app = typer.Typer(
+    cls=Group,
+    help="Where each user's interests stand, and which way they move: a nightly pipeline.",
+    epilog="\b\nexample:\n  python -m pipeline nightly",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=False,
+)
+for part in (night_commands, data_commands, feature_commands, decision_commands):
+    app.add_typer(part.app)  # without a name: its commands are commands of this one
 
 
 def main() -> None:
     """Runs one command. A reader that closes the pipe early (`| head`) is no failure."""
-    argv = sys.argv[1:]
-    arguments = _parser(argv[0] if argv else "").parse_args(argv)
-    command = importlib.import_module(f"pipeline.commands.{arguments.command}")
+    program = INSTALLED if Path(sys.argv[0]).name == INSTALLED else PROGRAM
+    command: Any = typer.main.get_command(app)
+    if COMPLETE in os.environ:
+        command.main(prog_name=INSTALLED, complete_var=COMPLETE)
+    code = 0
     try:
-        code = command.run(arguments, load_settings())
+        with command.make_context(INSTALLED if _about_completion() else program, sys.argv[1:]) as context:
+            command.invoke(context)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except Exit as end:
+        code = end.exit_code
+    except TyperException as error:
+        if context := getattr(error, "ctx", None):
+            print(context.get_usage(), file=sys.stderr)
+        raise UsageError(_worded(error)) from None
     sys.exit(code)
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, meaning in COMMANDS.items():
-        sub = commands.add_parser(name, help=meaning, description=meaning)
-        if name == chosen:
-            importlib.import_module(f"pipeline.commands.{name}").add_arguments(sub)
-    return parser
+def _about_completion() -> bool:
+    """Whether completion is asked for, which is that of the console script however it is asked."""
+    return any(word.endswith("-completion") for word in sys.argv[1:2])
+
+
+def _worded(error: TyperException) -> str:
+    """What is wrong, in one line, with the nearest option."""
+    option = getattr(error, "option_name", None)
+    if not hasattr(error, "possibilities") or option is None:
+        text = " ".join(error.format_message().split()).rstrip(".")
+        return text[:1].lower() + text[1:]
+    context: Any = getattr(error, "ctx", None)
+    known = [name for it in (context.command.get_params(context) if context else []) for name in it.opts]
+    known = [name for name in known if name.startswith("--")]
+    return f"no such option {option}{did_you_mean(get_close_matches('--' + option.lstrip('-'), known, n=2))}"

@@ -1,10 +1,5 @@
-"""`python -m pipeline nightly [--ds D]`: the night of one day through Airflow, followed to its end.
+"""The night of one day through Airflow, followed to its end."""
 
-Makes sample logs when nothing has landed, loads earlier landed days as one range, starts Airflow
-unless it is up, and stops what it started.
-"""
-
-import argparse
 import signal
 import sys
 import time
@@ -30,15 +25,14 @@ from pipeline.storage.reading import published
 SAMPLE_EVENTS, SAMPLE_DAYS, SAMPLE_SEED = 200_000, 90, 7
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ds", metavar="D", help="day to run; default: the latest landed day")
-    parser.add_argument("--allow-empty", action="store_true", help="take a missing landing file for an empty one")
+def run_night(settings: Settings, asked: str | None, allow_empty: bool) -> None:
+    """Runs the day that is asked for, or the latest that landed, after the landed days before it.
 
-
-def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    Raises OrchestrationError when the run fails. Stops the servers that it started.
+    """
     started = time.monotonic()
-    settings = settings.model_copy(update={"allow_empty": arguments.allow_empty or settings.allow_empty})
-    ds = _day(arguments.ds, settings)
+    settings = settings.model_copy(update={"allow_empty": allow_empty or settings.allow_empty})
+    ds = _day(asked, settings)
     ours = idle(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # by way of `finally`
     try:
@@ -50,7 +44,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     finally:
         servers.stop(pid_folder(settings), ours)
     print(f"{ds}: done in {time.monotonic() - started:.0f} s")
-    return 0
 
 
 def load_earlier(settings: Settings, ds: str) -> None:

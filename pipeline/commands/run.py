@@ -1,36 +1,30 @@
-"""`python -m pipeline run --from D1 --to D2 [--until STEP]`: the night's jobs without Airflow.
+"""The night's jobs over a range of days, without Airflow."""
 
-Runs every step over the whole range at once. The last step to run is `score`, or that of
-`--until`; a model is trained only when none is champion.
-"""
-
-import argparse
 import sys
 import time
+from difflib import get_close_matches
 
+from pipeline.commands.declare import did_you_mean
 from pipeline.orchestration.range_load import load_range
 from pipeline.orchestration.steps import names, step_named
 from pipeline.runtime.days import day_range
+from pipeline.runtime.errors import UsageError
 from pipeline.runtime.processes import Usage
 from pipeline.runtime.settings import Settings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="first", required=True, metavar="D1", help="first day")
-    parser.add_argument("--to", dest="last", required=True, metavar="D2", help="last day")
-    parser.add_argument("--until", choices=names(), default=names()[-1], help="last step to run")
-    parser.add_argument("--allow-empty", action="store_true", help="take a missing landing file for an empty one")
-
-
-def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    days = day_range(arguments.first, arguments.last)
-    allow_empty = arguments.allow_empty or settings.allow_empty
-    settings = settings.model_copy(update={"allow_empty": allow_empty})
+def run_range(settings: Settings, first: str, last: str, until: str | None, allow_empty: bool) -> None:
+    """Runs every step of [first, last], up to `until` where it is given. Raises UsageError."""
+    days = day_range(first, last)
+    final = until or names()[-1]
+    if final not in names():
+        nearest = did_you_mean(get_close_matches(final, names(), n=1))
+        raise UsageError(f"--until: expected one of {', '.join(names())}, found {final!r}{nearest}")
+    settings = settings.model_copy(update={"allow_empty": allow_empty or settings.allow_empty})
     started = time.monotonic()
-    load_range(settings, days[0], days[-1], step_named(arguments.until), show)
+    load_range(settings, days[0], days[-1], step_named(final), show)
     seconds = time.monotonic() - started
-    print(f"{days[0]}..{days[-1]}: {len(days)} days through {arguments.until} in {seconds:.0f} s")
-    return 0
+    print(f"{days[0]}..{days[-1]}: {len(days)} days through {final} in {seconds:.0f} s")
 
 
 def show(step: str, part: str, usage: Usage) -> None:

@@ -1,8 +1,8 @@
-"""`python -m pipeline source check FILE [--ds D]` and `source import NAME FILES…`."""
+"""Check a source file, or import history files: wrong usage is found here, then a Spark job does the work."""
 
-import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.runtime.errors import UsageError
@@ -11,27 +11,19 @@ from pipeline.sources.landing import find_source
 from pipeline.sources.source import load_source
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True)
-    check = actions.add_parser("check", help="show what a landed day becomes, and what is rejected")
-    check.add_argument("file", type=Path, help="source TOML")
-    check.add_argument("--ds", help="landed day; the latest by default")
-    history = actions.add_parser("import", help="split history files into landing days")
-    history.add_argument("name", help="name of the source")
-    history.add_argument("files", type=Path, nargs="+", help="files in the source's format")
+def check_source(file: Path, ds: str | None) -> int:
+    """Shows what a landed day becomes; returns the exit code. Raises SourceError for a wrong file."""
+    load_source(file)
+    return _job("spark_jobs.check_source", str(file), *(["--ds", ds] if ds else []))
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Finds wrong usage here, in no time; then a Spark job does the work."""
-    if arguments.action == "check":
-        load_source(arguments.file)
-        day = ["--ds", arguments.ds] if arguments.ds else []
-        return _job("spark_jobs.check_source", str(arguments.file), *day)
-    find_source(settings, arguments.name)
-    for file in arguments.files:
+def import_history(settings: Settings, name: str, files: Sequence[Path]) -> int:
+    """Splits history files into landing days; returns the exit code. Raises SourceError, UsageError."""
+    find_source(settings, name)
+    for file in files:
         if not file.is_file():
             raise UsageError(f"{file}: expected a file, found none")
-    return _job("spark_jobs.import_history", arguments.name, *map(str, arguments.files))
+    return _job("spark_jobs.import_history", name, *map(str, files))
 
 
 def _job(module: str, *arguments: str) -> int:

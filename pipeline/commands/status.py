@@ -1,6 +1,4 @@
-"""`python -m pipeline status`: landing, published days, online store, last refresh."""
-
-import argparse
+"""The state of a home: landing, published days, online store, last refresh."""
 
 from pipeline.features.online import open_backend
 from pipeline.intraday.refreshes import describe, newest
@@ -14,11 +12,7 @@ from pipeline.tables.registry import TABLES
 EVERY_DAY = {*INGEST.writes, *CLEAN.writes, *SESSIONIZE.writes}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
-
-
-def run(arguments: argparse.Namespace, settings: Settings) -> int:
+def print_status(settings: Settings) -> None:
     landed = landed_days(settings)
     print(f"home      {settings.home}")
     print(f"sources   {', '.join(source.platform for source in active_sources(settings)) or 'none'}")
@@ -36,7 +30,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if landed:
         for message in missing(settings, landed[-1]):
             print(f"missing   {message}")
-    return 0
 
 
 def _online(settings: Settings) -> str:

@@ -1,47 +1,42 @@
-"""`python -m pipeline tables [TABLE]`: what there is to read."""
+"""Tables, their columns and their publications as grids on a terminal."""
 
-import argparse
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from pipeline.runtime.settings import Settings
-from pipeline.storage.reading import published
-from pipeline.tables.registry import TABLES, table_named
+from pipeline.home import Home
+from pipeline.storage.history import Entry
+from pipeline.tables.registry import table_named
 from pipeline.tables.texts import null_text, range_text, type_text
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("table", nargs="?", help="show the columns of this table")
-
-
-def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    if arguments.table:
-        _print_columns(arguments.table)
-    else:
-        _print_tables(settings)
-    return 0
-
-
-def _print_tables(settings: Settings) -> None:
+def print_tables(home: Home) -> None:
     grid = Grid("table", "days", "first", "last", "rows", "rows on last", "meaning", box=None)
-    for table in TABLES.values():
-        days = published(table.name, settings)
-        rows = [publication.rows for publication in days.values()]
-        first, last = (min(days), max(days)) if days else ("-", "-")
-        total = str(sum(rows)) if rows and not table.snapshot else "-"
-        newest = str(rows[-1]) if rows else "-"
-        grid.add_row(table.name, str(len(days)), first, last, total, newest, table.meaning)
+    for name, it in home.tables().items():
+        first, last = (min(it.days), max(it.days)) if it.days else ("-", "-")
+        total = str(sum(it.days.values())) if it.days and not it.is_state else "-"
+        newest = str(it.days[last]) if it.days else "-"
+        grid.add_row(name, str(len(it.days)), first, last, total, newest, it.meaning)
     _print(grid)
 
 
-def _print_columns(name: str) -> None:
+def print_columns(name: str) -> None:
     grid = Grid("column", "type", "unit", "range", "null", "since", "meaning", box=None)
     for column in table_named(name).columns:
         texts = type_text(column.type), column.unit, range_text(column), null_text(column)
         grid.add_row(*map(escape, (column.name, *texts, column.since, column.meaning)))
     _print(grid)
+
+
+def print_history(entries: Sequence[Entry]) -> None:
+    grid = Grid("published (UTC)", "snapshot", "days", "rows", "run", "restored", box=None)
+    for it in entries:
+        span = it.first if len(it.days) == 1 else f"{it.first}..{it.last} ({len(it.days)})"
+        restored = str(it.restored or "")
+        grid.add_row(f"{it.published:%F %T}", str(it.snapshot_id), span, str(it.rows), it.run, restored)
+    Console(width=200).print(grid)
 
 
 def _print(grid: Grid) -> None:

@@ -14,7 +14,7 @@ from pipeline.storage.reading import published
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_FEATURES, USER_HISTORY
 
-# What a refresh reads of the night, beside what it told of its users.
+# What a refresh reads of the night, apart from its rows of users.
 NEEDED = (USER_FEATURES, USER_HISTORY, ITEMS, ITEM_EMBEDDINGS, ITEM_TOPICS, REVIEW_SENTIMENTS)
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -55,13 +55,19 @@ def instant(nanoseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
-def main() -> None:
-    given, settings = arguments(__doc__), load_settings()
-    hour = parse_hour(given.hour, settings.business_tz)
+def print_base(settings: Settings, asked: str) -> int:
+    """Prints the night that the refresh of an hour goes on from; returns the exit code."""
+    hour = parse_hour(asked, settings.business_tz)
     if night := superseded_by(settings, day_of(hour)):
         print(f"{hour}: nothing to do, user_features ds={night} is published and knows more")
-        sys.exit(SUPERSEDED)
+        return SUPERSEDED
     print(f"{hour}: goes on from ds={find_base(settings, day_of(hour)).ds}")
+    return 0
+
+
+def main() -> None:
+    """The first step of the refresh."""
+    sys.exit(print_base(load_settings(), arguments(__doc__).hour))
 
 
 if __name__ == "__main__":

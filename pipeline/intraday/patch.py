@@ -1,6 +1,6 @@
 """Write the rows of a refresh into the night that serves online, and note what it took.
 
-    python -m pipeline.intraday.patch --hour 2026-04-01T10 --run R
+    python -m pipeline online patch --hour 2026-04-01T10 --run R
 
 Reads `user_features_intraday` of the hour's day; writes its rows of the hour into the version of
 the store that serves, all rows where the refresh before wrote into another version. Then writes the
@@ -19,12 +19,18 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.tables.intraday import USER_FEATURES_INTRADAY
 
 
-def main() -> None:
-    given, settings = arguments(__doc__), load_settings()
-    hour = parse_hour(given.hour, settings.business_tz)
-    row = patch(settings, hour, given.run)
+def patch_hour(settings: Settings, asked: str, run: str) -> None:
+    """Patches the hour that is asked for and prints what serves. Raises UsageError for no such hour."""
+    hour = parse_hour(asked, settings.business_tz)
+    row = patch(settings, hour, run)
     where = f"version {row['store_version']}" if row["store_version"] else "no night of before"
     print(f"online store: refresh {hour}, {row['users']} users, {where}")
+
+
+def main() -> None:
+    """The step of the refresh."""
+    given = arguments(__doc__)
+    patch_hour(load_settings(), given.hour, given.run)
 
 
 def patch(settings: Settings, hour: str, run: str) -> Row:

@@ -1,6 +1,6 @@
 """Expire old snapshots, then remove the files that nothing refers to any more.
 
-    python -m pipeline.storage.maintenance
+    python -m pipeline maintenance
 
 Iceberg forgets a snapshot but leaves its files; a job that died leaves an attempt. Both stay for
 `retention_days`, which spares whatever is being written or read now, and then go. A rollback

@@ -3,7 +3,7 @@
     pipeline/tables/contracts/<table>/<version>.json    one frozen file per released version
 
 Within a major version columns are only added. A minor version adds columns or words a meaning
-better; a major version may do anything. `python -m pipeline.tables.features_page --release` freezes.
+better; a major version may do anything. `python -m pipeline features release` freezes.
 While nobody reads a version yet, delete its file and freeze it again.
 """
 
@@ -16,7 +16,7 @@ from pipeline.tables.schema import Column, Table
 from pipeline.tables.texts import type_text
 
 FOLDER = Path(__file__).parent / "contracts"
-RELEASE = "python -m pipeline.tables.features_page --release"
+RELEASE = "python -m pipeline features release"
 REWORDED = {"meaning", "by_model"}  # a minor version may change these of a released column
 
 Contract = dict[str, object]

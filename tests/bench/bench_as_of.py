@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.features import as_of
+from pipeline.features.as_of_join import as_of
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
@@ -71,7 +71,7 @@ def join(kind: str, users: int, days: int, count: int) -> None:
     frame = labels(users, days, count)
     began = time.process_time()
     columns = KINDS[kind]
-    found = as_of.as_of(frame, columns) if columns != [] else frame
+    found = as_of(frame, columns) if columns != [] else frame
     seconds = time.process_time() - began
     print(
         f"{kind:14} {seconds:6.1f} CPU s, {peak_mib():6.0f} MiB at most, {found.nbytes / 2**20:6.0f} MiB of result",

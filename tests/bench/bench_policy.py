@@ -170,7 +170,7 @@ def main() -> None:
         return
     if not sys.argv[1:]:
         with tempfile.TemporaryDirectory() as folder:
-            simulator = [sys.executable, "-m", "pipeline.decisions.simulator", "--out", folder]
+            simulator = [sys.executable, "-m", "pipeline", "ads", "simulate", "--out", folder]
             subprocess.run(simulator, check=True)
     for users in sys.argv[1:] or ["100000", "300000", "1000000"]:
         with tempfile.TemporaryDirectory() as folder:

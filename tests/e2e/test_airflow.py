@@ -74,7 +74,7 @@ def after_backfill(airflow: SimpleNamespace, last: str, night: object) -> dict[s
     """Both last days as a backfill with two active runs; what is published then."""
     days = ["--from-date", shift(last, -1), "--to-date", last]
     kind = ["--max-active-runs", "2", "--reprocess-behavior", "completed"]
-    done = call("-m", "pipeline.airflow", "backfill", "create", "--dag-id", "nightly_features", *days, *kind)
+    done = call("-m", "pipeline", "airflow", "backfill", "create", "--dag-id", "nightly_features", *days, *kind)
     assert done.returncode == 0, done.stderr
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

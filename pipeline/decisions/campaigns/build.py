@@ -1,6 +1,6 @@
 """Decide who is shown which ad tomorrow.
 
-    python -m pipeline.decisions.campaigns.build --ds 2026-03-31 --run R
+    python -m pipeline ads policy --ds 2026-03-31 --run R
 
 Reads the campaigns of `$TIDEMARK_HOME/campaigns/`, `user_features` of the day, `events` of each
 campaign's feedback days and the policy in place; writes staged partitions of `ad_policy` and

@@ -1,6 +1,6 @@
 """List whom to turn to tomorrow, why, and what to do.
 
-    python -m pipeline.decisions.interventions.build --ds 2026-03-31 --run R
+    python -m pipeline ads interventions --ds 2026-03-31 --run R
 
 Reads `$TIDEMARK_HOME/interventions.toml`, `user_features` of the day, `events`, `items` and earlier
 `interventions`; writes a staged partition of `interventions`, empty without the file. A file that

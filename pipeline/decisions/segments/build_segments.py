@@ -1,6 +1,6 @@
 """Sort users into campaign segments.
 
-    python -m pipeline.decisions.segments.build_segments --ds 2026-03-31 --run R
+    python -m pipeline segments build --ds 2026-03-31 --run R
 
 Reads `user_features` and `topics` of the day; writes staged partitions of `segments` and
 `segment_members`. Segments that would tell of fewer than TIDEMARK_SEGMENT_FLOOR users are named

@@ -1,6 +1,6 @@
 """Tell whom an ad changes, where an experiment or a randomised log lets one tell.
 
-    python -m pipeline.decisions.uplift.build --ds 2026-03-31 --run R
+    python -m pipeline ads uplift --ds 2026-03-31 --run R
 
 Reads the experiments of `$TIDEMARK_HOME/experiments/`, the campaigns with an [uplift] section,
 `events`, and `user_features` of the day and of the nights before entry; writes staged partitions of

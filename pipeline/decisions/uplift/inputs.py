@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipeline.features import as_of
+from pipeline.features.as_of_join import MAX_AGE, as_of
 from pipeline.features.point_in_time import day_end, zones
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import LeakError, UpliftError
@@ -54,7 +54,7 @@ def encode(rows: pl.DataFrame) -> np.ndarray:
 def nights_before(days: np.ndarray, settings: Settings) -> np.ndarray:
     """Whether features of a night before each day were published, young enough to count."""
     nights = list(published(USER_FEATURES.name, settings))
-    oldest = -1 - as_of.MAX_AGE.days
+    oldest = -1 - MAX_AGE.days
     has = {day: any(shift(day, oldest) <= night < day for night in nights) for day in np.unique(days)}
     return np.array([has[day] for day in days], bool)
 
@@ -68,7 +68,7 @@ def known_before(users: np.ndarray, days: np.ndarray, settings: Settings) -> np.
     instants = pa.array([ends[day] for day in days], pa.int64()).cast(pa.timestamp("us", "UTC"))
     asked = pa.table({"user_id": pa.array(users, pa.string()), "event_timestamp": instants})
     try:
-        found = as_of.as_of(asked, READ, settings=settings)
+        found = as_of(asked, READ, settings=settings)
     except LeakError as error:
         raise UpliftError(f"features are known only after entry: {error}") from None
     rows = pl.from_arrow(found.select(list(READ)))

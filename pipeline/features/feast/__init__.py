@@ -1,6 +1,6 @@
 """Feast over `user_features`: a generated repository, read where the features are.
 
-    python -m pipeline.features.feast          # writes and applies $TIDEMARK_HOME/feast/
+    python -m pipeline features feast          # writes and applies $TIDEMARK_HOME/feast/
 
     from pipeline.features.feast import open_feature_store
     store = open_feature_store()

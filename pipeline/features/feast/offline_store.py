@@ -13,7 +13,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 
-from pipeline.features.as_of import as_of
+from pipeline.features.as_of_join import as_of
 from pipeline.features.feast.fields import Feature, features_of
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.settings import Settings, load_settings
@@ -22,7 +22,7 @@ from pipeline.tables.registry import USER_FEATURES
 Known = Literal["day", "publication"]
 LOADED = (
     "feast: expected no materialization, the online store is loaded by the night from the "
-    "published table (`python -m pipeline.features.online.load_command --ds D`)"
+    "published table (`python -m pipeline online load --ds D`)"
 )
 
 

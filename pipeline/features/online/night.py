@@ -52,7 +52,7 @@ class Nights:
         if self.current is None or self.previous is None:
             raise OnlineError(
                 "online store: expected a previous night to go back to, found none; load the day "
-                "that should serve with `python -m pipeline.features.online.load_command --ds D --force`"
+                "that should serve with `python -m pipeline online load --ds D --force`"
             )
         return Nights(self.previous, left=self.current)
 

@@ -42,8 +42,7 @@ class OnlineStore:
         night = self.current()
         if night is None:
             raise OnlineError(
-                "online store: expected a night, found none; load one with "
-                "`python -m pipeline.features.online.load_command --ds D`"
+                "online store: expected a night, found none; load one with `python -m pipeline online load --ds D`"
             )
         self._serving = night, from_text(night.schema)
         return self._serving

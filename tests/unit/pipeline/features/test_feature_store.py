@@ -164,7 +164,7 @@ def run_module(*arguments: str) -> str:
 
 def test_the_repository_is_applied_by_hand_and_opened_by_path(home: Settings) -> None:
     publish_days(home, "r1", {TUE: [features(ANN, TUE)]})
-    told = run_module("pipeline.features.feast")
+    told = run_module("pipeline", "features", "feast")
     assert told == f"{home.home}/feast: user_features, {len(NAMES)} features\n"
     assert {path.name for path in Path(home.home, "feast").iterdir()} >= set(repository(home))
     store = FeatureStore(repo_path=str(home.home / "feast"))
@@ -174,7 +174,7 @@ def test_the_repository_is_applied_by_hand_and_opened_by_path(home: Settings) ->
 
 def test_loading_a_night_brings_the_definitions_up_to_date(home: Settings) -> None:
     publish_days(home, "r1", {TUE: [features(ANN, TUE, recency_days=4)]})
-    run_module("pipeline.features.online.load_command", "--ds", TUE, "--run", "r1")
+    run_module("pipeline", "online", "load", "--ds", TUE, "--run", "r1")
     assert staging.times_of(home, "serve", "r1") is not None
     store = FeatureStore(repo_path=str(home.home / "feast"))
     found = store.get_online_features(["user_features:recency_days"], [{"user_id": ANN}])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline.features.as_of import as_of
+from pipeline.features.as_of_join import as_of
 from pipeline.runtime.errors import LeakError, NotPublishedError, UsageError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import read

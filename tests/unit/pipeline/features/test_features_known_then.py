@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.erasure.data_files import holding, table_files
 from pipeline.erasure.published import Erasing, erase_rows
 from pipeline.erasure.snapshots import forget_snapshots
-from pipeline.features.as_of import as_of
+from pipeline.features.as_of_join import as_of
 from pipeline.features.point_in_time import State, Timeline, by_publication, day_end, microseconds
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import NotPublishedError, UsageError

@@ -120,7 +120,7 @@ def test_status_tells_how_fresh_the_store_is(home: Settings, capsys) -> None:
     publish_night(home, BASE)
     refreshed(home, TEN, "r1", files=[1, 2])
     row = finish(home, TEN, "r1")
-    status.run(None, home)
+    status.print_status(home)
     lines = capsys.readouterr().out.splitlines()
     waited = (row["readable_at"] - row["last_landed_at"]).total_seconds()
     assert f"online             ds={BASE} serves, 3 users, refreshed {TEN}" in lines

@@ -43,7 +43,7 @@ def test_the_declared_columns_are_the_released_ones() -> None:
 
 
 def test_the_page_is_what_the_schema_says() -> None:
-    assert (ROOT / PAGE).read_text() == page(USER_FEATURES), "run `python -m pipeline.tables.features_page`"
+    assert (ROOT / PAGE).read_text() == page(USER_FEATURES), "run `python -m pipeline features page`"
 
 
 @pytest.mark.parametrize("column", USER_FEATURES.columns, ids=lambda it: it.name)

@@ -1,11 +1,10 @@
 """Regret of every policy in worlds with known truth.
 
-    python -m pipeline.decisions.simulator --seeds 20 --out DIR
+    python -m pipeline ads simulate --seeds 20 --out DIR
 
 Prints a table and writes `DIR/regret.png`. The world: `pipeline/decisions/simulator/world.py`.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from pipeline.decisions.bandits.specification import Policy
 from pipeline.decisions.simulator.play import Player, play
 from pipeline.decisions.simulator.report import draw, table
 from pipeline.decisions.simulator.world import make_world
-from pipeline.runtime import program
 
 DISCOUNT, WINDOW = 0.95, 20
 PLAYERS = (
@@ -44,17 +42,10 @@ def simulate(seeds: int) -> dict[str, np.ndarray]:
     return {player.name: play(player, worlds, seed=0) for player in PLAYERS}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    regrets = simulate(given.seeds)
+def contest(seeds: int, out: Path) -> None:
+    """Plays all policies in `seeds` worlds, prints their regret, and draws it into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    regrets = simulate(seeds)
     print(table(regrets))
-    draw(regrets, given.out / "regret.png")
-    print(f"picture: {given.out / 'regret.png'}")
-
-
-if __name__ == "__main__":
-    program.run(main)
+    draw(regrets, out / "regret.png")
+    print(f"picture: {out / 'regret.png'}")

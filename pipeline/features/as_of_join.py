@@ -1,10 +1,10 @@
 """Join rows about users with their features as they were known then.
 
-    from pipeline import features
-    features.as_of(labels, columns=["recency_days", "p_purchase_7d"])    # Arrow
+    home = pipeline.open()
+    home.as_of(labels, columns=["recency_days", "p_purchase_7d"])    # Arrow
 
 `labels` is a pandas, Polars or Arrow frame with `user_id`, `event_timestamp` (with a time zone) and
-whatever else; its rows and their order stay. docs/reading.md tells what "known then" means.
+whatever else; its rows and their order stay. docs/reading.md says what "known then" means.
 """
 
 from collections.abc import Iterable, Sequence

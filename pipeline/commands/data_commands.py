@@ -1,0 +1,149 @@
+"""Commands about a home's data: sources, tables, users."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.declare import Day, MaybeDay, Table, command, environment, group
+
+app = group("Read and manage the data of a home.")
+source = group("Check a source file, or import a history file.")
+app.add_typer(source, name="source")
+
+
+@command(source, "check", "source check shop.toml --ds 2026-03-31")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="source TOML")],
+    ds: Annotated[str | None, typer.Option(metavar="D", help="landed day; the latest by default")] = None,
+) -> None:
+    """Show what a landed day becomes, and what is rejected."""
+    from pipeline.commands.source import check_source
+
+    environment()  # a mistyped setting is found here, as everywhere
+    raise typer.Exit(check_source(file, ds))
+
+
+@command(source, "import", "source import myshop orders-2025.csv.gz")
+def import_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="name of the source")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="files in the source's format")],
+) -> None:
+    """Split history files into landing days."""
+    from pipeline.commands.source import import_history
+
+    raise typer.Exit(import_history(environment(), name, files))
+
+
+@command(app, "sample", "sample --out landing --events 200000 --days 90 --seed 7")
+def sample(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="landing folder")],
+    events: Annotated[int, typer.Option(metavar="N", min=1, help="about how many events")] = 200_000,
+    days: Annotated[int, typer.Option(metavar="D", min=1, help="how many days")] = 90,
+    seed: Annotated[int, typer.Option(metavar="S", help="the same seed makes the same logs")] = 7,
+    pictures: Annotated[bool, typer.Option("--pictures", help="draw the web shop's items")] = False,
+    last_day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day of the logs")] = None,
+) -> None:
+    """Generate sample logs of two platforms, with known truth."""
+    from pipeline.sources.sample import generate
+
+    environment()
+    last = {"last_day": last_day.date()} if last_day else {}
+    generate(out, events, days, seed, pictures=pictures, **last)
+    print(f"{out}: about {events} events over {days} days")
+
+
+@command(app, "tables", "tables user_features")
+def tables(table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="show its columns")] = None) -> None:
+    """List the tables and their published days, or the columns of one table with their meaning."""
+    from pipeline.commands.tables import print_columns, print_tables
+    from pipeline.home import Home
+
+    home = Home(environment())
+    if table:
+        print_columns(table)
+    else:
+        print_tables(home)
+
+
+@command(app, "read", "read user_features --ds 2026-03-31 --out features.parquet")
+def read(
+    table: Table,
+    ds: Annotated[str | None, typer.Option(metavar="D", help="one day; all published days when left out")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="write instead of print")] = None,
+) -> None:
+    """Print a table or write it to a Parquet file."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    from pipeline.home import Home
+    from pipeline.runtime.days import parse_day
+
+    rows = Home(environment()).read(table, parse_day(ds) if ds else None)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(rows, out)
+        print(f"{out}: {rows.num_rows} rows")
+    else:
+        with pl.Config(tbl_cols=-1, tbl_width_chars=200):
+            print(pl.from_arrow(rows))
+
+
+@command(app, "history", "history user_features")
+def history(table: Table) -> None:
+    """List who published what of a table, newest first."""
+    from pipeline.commands.tables import print_history
+    from pipeline.home import Home
+
+    print_history(Home(environment()).history(table))
+
+
+@command(app, "rollback", "rollback user_features --ds 2026-03-31")
+def rollback(table: Table, ds: Day) -> None:
+    """Bring back what a day held before its last publication."""
+    from pipeline.runtime.days import parse_day
+    from pipeline.storage.rollback import rollback
+    from pipeline.tables.registry import table_named
+
+    declared, day = table_named(table), parse_day(ds)
+    back = rollback(environment(), declared, day)
+    print(f"{declared.name} ds={day}: {back.rows} rows of snapshot {back.restored} are back")
+
+
+@command(app, "status", "status")
+def status() -> None:
+    """Show landing, published days, the online store and the last refresh."""
+    from pipeline.commands.status import print_status
+
+    print_status(environment())
+
+
+@command(app, "user", "user webshop:U123 --ds 2026-03-31")
+def user(
+    id: Annotated[str, typer.Argument(metavar="ID", help="user_id, or <platform>:<raw id>")],
+    ds: MaybeDay = None,
+    json: Annotated[bool, typer.Option("--json", help="all that is known, for machines")] = False,
+) -> None:
+    """Print what is known about one user, by default on the newest published day."""
+    from json import dumps
+
+    from pipeline.commands.user import story
+    from pipeline.home import Home
+
+    facts = Home(environment()).user(id, ds)
+    print(dumps(facts.as_json(), ensure_ascii=False) if json else story(facts))
+
+
+@command(app, "erase", "erase webshop:U123 --reason 'asked on 2026-04-01'")
+def erase(
+    users: Annotated[list[str], typer.Argument(metavar="USER...", help="user_id, or <platform>:<raw id>")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="kept with the record of what was done")] = "",
+) -> None:
+    """Remove persons from everything, for good.
+
+    All ids that the identity map joins to a person go too. When it is cut off, run it again.
+    """
+    from pipeline.commands.erase import erase_persons
+
+    erase_persons(environment(), users, reason)

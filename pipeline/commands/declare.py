@@ -1,0 +1,103 @@
+"""How a command is declared: its options, its help with an example, and what it says to wrong usage.
+
+A declaration imports typer alone. What a command needs is imported in its body, so that help and
+completion never wait for Airflow, Iceberg or Arrow.
+"""
+
+import time
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from pipeline.runtime.settings import Settings
+
+PROGRAM = "python -m pipeline"
+Body = TypeVar("Body", bound=Callable[..., None])
+
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="name of a table; `tables` lists them")]
+Tables = Annotated[list[str], typer.Option("--table", metavar="TABLE", help="may be repeated")]
+Day = Annotated[str, typer.Option("--ds", metavar="D", help="day, YYYY-MM-DD")]
+MaybeDay = Annotated[str | None, typer.Option("--ds", metavar="D", help="day, YYYY-MM-DD")]
+Hour = Annotated[str, typer.Option("--hour", metavar="H", help="hour of the refresh, YYYY-MM-DDTHH")]
+Run = Annotated[str, typer.Option("--run", metavar="R", help="id shared by the steps of one run")]
+MaybeRun = Annotated[str, typer.Option("--run", metavar="R", help="id shared by steps; made up when left out")]
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="take a missing landing file for an empty one")]
+
+
+def _usage(command: Any, context: Any, formatter: Any) -> None:
+    formatter.write_usage(context.command_path, " ".join(command.collect_usage_pieces(context)), prefix="usage: ")
+
+
+class Command(TyperCommand):
+    format_usage = _usage
+
+
+class Group(TyperGroup):
+    """A group that knows the commands of its subgroups too, when a name is mistyped."""
+
+    format_usage = _usage
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"no such command {name!r}{did_you_mean(_nearest(name, ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+def group(help: str) -> typer.Typer:
+    """An empty group of commands."""
+    return typer.Typer(
+        cls=Group,
+        help=help,
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=False,
+    )
+
+
+def command(app: typer.Typer, name: str, example: str, **options: Any) -> Callable[[Body], Body]:
+    """Adds a function as the command `name`; its help ends with the example."""
+    epilog = f"\b\nexample:\n  {PROGRAM} {example}"
+    return app.command(name, cls=Command, epilog=epilog, **options)
+
+
+def paths(command: Any, before: str = "") -> dict[str, Any]:
+    """Every command below a group by the words that call it."""
+    found = {}
+    for name, child in getattr(command, "commands", {}).items():
+        path = f"{before} {name}".strip()
+        found |= paths(child, path) if hasattr(child, "commands") else {path: child}
+    return found
+
+
+def did_you_mean(names: list[str]) -> str:
+    """`; did you mean 'read'?`, and nothing without a name."""
+    return f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
+
+
+def environment() -> "Settings":
+    """The settings of this process. Raises SettingsError."""
+    from pipeline.runtime.settings import load_settings
+
+    return load_settings()
+
+
+def made_up_run() -> str:
+    """The id of a run that was started by hand."""
+    return f"manual-{time.time_ns()}"
+
+
+def _nearest(name: str, ctx: Any) -> list[str]:
+    """Commands of the group with such a name, else commands anywhere with such words."""
+    if own := get_close_matches(name, ctx.command.commands, n=2):
+        return own
+    elsewhere: dict[str, list[str]] = {}
+    for path in paths(ctx.find_root().command):
+        for form in {path.split()[-1], path.replace(" ", "-")}:
+            elsewhere.setdefault(form, []).append(path)
+    return [path for form in get_close_matches(name.replace("_", "-"), elsewhere, n=1) for path in elsewhere[form]][:2]

@@ -1,0 +1,179 @@
+"""Commands that run things: a night, a range, a refresh, the servers, and single steps by hand."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.declare import (
+    AllowEmpty,
+    Day,
+    Hour,
+    MaybeDay,
+    MaybeRun,
+    Run,
+    Tables,
+    command,
+    environment,
+    group,
+    made_up_run,
+)
+
+app = group("Run the night and its parts.")
+
+
+@command(app, "nightly", "nightly --ds 2026-03-31")
+def nightly(ds: MaybeDay = None, allow_empty: AllowEmpty = False) -> None:
+    """Run the night of a day through Airflow and follow it; by default the latest landed day.
+
+    Makes sample logs when nothing has landed, loads earlier landed days as one range, starts Airflow
+    unless it is up, and stops what it started.
+    """
+    from pipeline.commands.nightly import run_night
+
+    run_night(environment(), ds, allow_empty)
+
+
+@command(app, "run", "run --from 2026-01-01 --to 2026-03-30 --until encode")
+def run(
+    first: Annotated[str, typer.Option("--from", metavar="D1", help="first day")],
+    last: Annotated[str, typer.Option("--to", metavar="D2", help="last day")],
+    until: Annotated[str | None, typer.Option(metavar="STEP", help="last step to run; default: all")] = None,
+    allow_empty: AllowEmpty = False,
+) -> None:
+    """Run the same jobs over a range of days, without Airflow.
+
+    Runs every step over the whole range at once. A model is trained only when none is champion.
+    """
+    from pipeline.commands.run import run_range
+
+    run_range(environment(), first, last, until, allow_empty)
+
+
+@command(app, "refresh", "refresh --hour 2026-04-01T10")
+def refresh(hour: Hour, run: MaybeRun = "") -> None:
+    """Refresh the features of users with newly landed events, without Airflow.
+
+    The steps of the DAG `intraday_refresh`, one after the other: each job, its audit, its publish; then
+    that of `hourly_learning`, with TIDEMARK_HOURLY_LEARNING=true. Does nothing when the night of the
+    hour's day is published.
+    """
+    from pipeline.commands.refresh import run_refresh
+
+    run_refresh(environment(), hour, run or made_up_run())
+
+
+@command(app, "base-night", "base-night --hour 2026-04-01T10")
+def base_night(hour: Hour) -> None:
+    """Print the night that a refresh starts from; exit code 3 when a later night makes it needless."""
+    from pipeline.intraday.base import print_base
+
+    raise typer.Exit(print_base(environment(), hour))
+
+
+@command(app, "audit", "audit --table events --table quarantine --table accounting --run R")
+def audit(table: Tables, run: Run) -> None:
+    """Audit what a run has staged, before anybody can read it.
+
+    Reads exactly the staged files. When all expectations hold, it writes the receipt that publishing
+    asks for; otherwise it ends with the expectation, what was found, and the Data Docs page.
+    """
+    from pipeline.storage.audit.audit_table import audit
+    from pipeline.tables.registry import table_named
+
+    tables, settings = [table_named(name) for name in table], environment()
+    for it in tables:
+        receipt = audit(settings, it, run)
+        rows = sum(int(str(day["rows"])) for day in receipt.days.values())
+        print(f"{it.name}: {len(receipt.days)} days, {rows} rows pass, {receipt.seconds:.1f} s")
+
+
+@command(app, "publish", "publish --table events --run R")
+def publish(table: Tables, run: Run) -> None:
+    """Publish audited partitions in one transaction per table.
+
+    Either all days of the run become visible, or none. The same content again changes nothing. An
+    attempt that began before the published one is refused.
+    """
+    from pipeline.storage.publish import publish
+    from pipeline.tables.registry import table_named
+
+    tables, settings = [table_named(name) for name in table], environment()
+    for it in tables:
+        changed = publish(settings, it, run)
+        rows = sum(publication.rows for publication in changed.values())
+        print(f"{it.name}: published {len(changed)} days, {rows} rows")
+
+
+@command(app, "build-report", "build-report --ds 2026-03-31")
+def build_report(
+    ds: Day, run: Annotated[str, typer.Option("--run", metavar="R", help="accepted like that of any step; unused")] = ""
+) -> None:
+    """Draw the report of one night: `reports/nightly/<ds>.html` and the list of nights.
+
+    Reads what is published of that night and before, and the evaluations in MLflow. A table that is
+    not published leaves a sentence in place of its picture.
+    """
+    from pipeline.report.night import night_of
+    from pipeline.report.pages import write_night
+    from pipeline.runtime.days import parse_day
+    from pipeline.storage.audit.data_docs import site_lock, write_overview
+
+    settings = environment()
+    night = night_of(settings, parse_day(ds))
+    with site_lock(settings):
+        page = write_night(settings, night)
+        write_overview(settings)
+    print(page)
+
+
+@command(app, "summary", "summary --ds 2026-03-31")
+def summary(ds: Day) -> None:
+    """Print what a night published, in a few lines."""
+    from pipeline.report.summary import summarise
+    from pipeline.runtime.days import parse_day
+
+    for line in summarise(environment(), parse_day(ds)):
+        print(line)
+
+
+@command(app, "maintenance", "maintenance")
+def maintenance() -> None:
+    """Expire old snapshots, then remove the files that nothing refers to any more."""
+    from pipeline.storage.maintenance import maintain
+
+    for name, (expired, removed) in maintain(environment()).items():
+        print(f"{name}: {expired} snapshots expired, {removed} files removed")
+
+
+@command(app, "up", "up")
+def up() -> None:
+    """Serve Airflow, MLflow, Data Docs and reports on loopback, until `down`."""
+    from pipeline.airflow.services import up
+
+    up(environment())
+
+
+@command(app, "down", "down")
+def down() -> None:
+    """Stop what `up` started for this home."""
+    from pipeline.airflow.services import down
+
+    down(environment())
+
+
+PASSED_ON = {"allow_interspersed_args": False, "ignore_unknown_options": True}
+
+
+@command(app, "airflow", "airflow dags list", context_settings=PASSED_ON)
+def airflow(
+    words: Annotated[list[str], typer.Argument(metavar="COMMAND ...", help="passed on to `airflow` as it is")],
+) -> None:
+    """Run any Airflow command with the environment of this home; `airflow -- --help` lists them."""
+    from pipeline.airflow.environment import airflow_environment
+    from pipeline.orchestration.step_commands import BINARIES
+
+    variables, program = airflow_environment(environment()), str(BINARIES / "airflow")
+    sys.stdout.flush()
+    os.execve(program, [program, *words], variables)
