@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from pipeline.commands import data_commands, decision_commands, feature_commands, night_commands
-from pipeline.commands.declare import PROGRAM, Group, did_you_mean
+from pipeline.commands.declare import PROGRAM, Group, did_you_mean, shown
 from pipeline.runtime.errors import UsageError
 
 INSTALLED = "tidemark"  # the console script; shells complete programs, not modules
@@ -23,7 +23,7 @@ COMPLETE = "_TIDEMARK_COMPLETE"
 app = typer.Typer(
     cls=Group,
     help="Where each user's interests stand, and which way they move: a nightly pipeline.",
-    epilog="\b\nexample:\n  python -m pipeline nightly",
+    epilog=shown("nightly"),
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=False,
@@ -68,4 +68,4 @@ def _worded(error: TyperException) -> str:
     context: Any = getattr(error, "ctx", None)
     known = [name for it in (context.command.get_params(context) if context else []) for name in it.opts]
     known = [name for name in known if name.startswith("--")]
-    return f"no such option {option}{did_you_mean(get_close_matches('--' + option.lstrip('-'), known, n=2))}"
+    return f"no such option {option}{did_you_mean(get_close_matches('--' + option.lstrip('-'), known, n=1))}"

@@ -9,7 +9,7 @@ import typer
 from pipeline.commands.declare import Day, MaybeDay, Table, command, environment, group
 
 app = group("Read and manage the data of a home.")
-source = group("Check a source file, or import a history file.")
+source = group("Check a source file, or import a history file.", "source check shop.toml --ds 2026-03-31")
 app.add_typer(source, name="source")
 
 
@@ -28,7 +28,7 @@ def check(
 @command(source, "import", "source import myshop orders-2025.csv.gz")
 def import_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="name of the source")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="files in the source's format")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="files in the source's format")],
 ) -> None:
     """Split history files into landing days."""
     from pipeline.commands.source import import_history
@@ -45,7 +45,7 @@ def sample(
     pictures: Annotated[bool, typer.Option("--pictures", help="draw the web shop's items")] = False,
     last_day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day of the logs")] = None,
 ) -> None:
-    """Generate sample logs of two platforms, with known truth."""
+    """Generate sample logs with known truth."""
     from pipeline.sources.sample import generate
 
     environment()
@@ -55,8 +55,11 @@ def sample(
 
 
 @command(app, "tables", "tables user_features")
-def tables(table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="show its columns")] = None) -> None:
-    """List the tables and their published days, or the columns of one table with their meaning."""
+def tables(table: Annotated[str | None, typer.Argument(metavar="TABLE", help="show its columns")] = None) -> None:
+    """List the tables, or the columns of one table.
+
+    Tables with their published days and rows; columns with type, unit, range, null rule and meaning.
+    """
     from pipeline.commands.tables import print_columns, print_tables
     from pipeline.home import Home
 
@@ -101,7 +104,7 @@ def history(table: Table) -> None:
 
 @command(app, "rollback", "rollback user_features --ds 2026-03-31")
 def rollback(table: Table, ds: Day) -> None:
-    """Bring back what a day held before its last publication."""
+    """Bring back what a day held before."""
     from pipeline.runtime.days import parse_day
     from pipeline.storage.rollback import rollback
     from pipeline.tables.registry import table_named
@@ -113,7 +116,7 @@ def rollback(table: Table, ds: Day) -> None:
 
 @command(app, "status", "status")
 def status() -> None:
-    """Show landing, published days, the online store and the last refresh."""
+    """Show what has landed, is published and serves."""
     from pipeline.commands.status import print_status
 
     print_status(environment())
@@ -125,7 +128,10 @@ def user(
     ds: MaybeDay = None,
     json: Annotated[bool, typer.Option("--json", help="all that is known, for machines")] = False,
 ) -> None:
-    """Print what is known about one user, by default on the newest published day."""
+    """Print what is known about one user.
+
+    By default at the end of the newest published day.
+    """
     from json import dumps
 
     from pipeline.commands.user import story
@@ -137,7 +143,7 @@ def user(
 
 @command(app, "erase", "erase webshop:U123 --reason 'asked on 2026-04-01'")
 def erase(
-    users: Annotated[list[str], typer.Argument(metavar="USER...", help="user_id, or <platform>:<raw id>")],
+    users: Annotated[list[str], typer.Argument(metavar="USER", help="user_id, or <platform>:<raw id>")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="kept with the record of what was done")] = "",
 ) -> None:
     """Remove persons from everything, for good.

@@ -11,9 +11,9 @@ import typer
 from pipeline.commands.declare import Day, MaybeRun, Run, command, environment, group, made_up_run
 
 app = group("Decide whom to show what.")
-ads = group("Whom to show which ad, whom to turn to, and whom an ad changes.")
-segments = group("Campaign segments.")
-experiment = group("Experiments.")
+ads = group("Ads, interventions and uplift.", "ads policy --ds 2026-03-31 --run R")
+segments = group("Campaign segments.", "segments build --ds 2026-03-31")
+experiment = group("Experiments.", "experiment report --name banner --ds 2026-03-31")
 app.add_typer(ads, name="ads")
 app.add_typer(segments, name="segments")
 app.add_typer(experiment, name="experiment")
@@ -21,11 +21,12 @@ app.add_typer(experiment, name="experiment")
 
 @command(ads, "policy", "ads policy --ds 2026-03-31 --run R")
 def policy(ds: Day, run: Run) -> None:
-    """Decide who is shown which ad after a day, and judge each policy on logged feedback.
+    """Decide who is shown which ad tomorrow.
 
-    Reads the campaigns of `$TIDEMARK_HOME/campaigns/`, `user_features` of the day, `events` of each
-    campaign's feedback days and the policy in place; stages `ad_policy` and `policy_judgements`. A
-    campaign file that is wrong ends it: yesterday's policies stay in place.
+    Judges each policy on logged feedback. Reads the campaigns of `$TIDEMARK_HOME/campaigns/`,
+    `user_features` of the day, `events` of each campaign's feedback days and the policy in place;
+    stages `ad_policy` and `policy_judgements`. A campaign file that is wrong ends it: yesterday's
+    policies stay in place.
     """
     from pipeline.decisions.campaigns.build import build
     from pipeline.runtime.days import parse_day
@@ -49,11 +50,12 @@ def interventions(ds: Day, run: Run) -> None:
 
 @command(ads, "uplift", "ads uplift --ds 2026-03-31 --run R")
 def uplift(ds: Day, run: Run) -> None:
-    """Estimate whom an ad changes, where an experiment or a randomised log can show it.
+    """Estimate whom an ad changes.
 
-    Reads the experiments of `$TIDEMARK_HOME/experiments/`, the campaigns with an [uplift] section,
-    `events` and `user_features`; stages `user_uplift` and `uplift_judgements`, and writes a page per
-    trial. Without an experiment both tables are empty.
+    Needs an experiment or a randomised log that can show it. Reads the experiments of
+    `$TIDEMARK_HOME/experiments/`, the campaigns with an [uplift] section, `events` and `user_features`;
+    stages `user_uplift` and `uplift_judgements`, and writes a page per trial. Without an experiment
+    both tables are empty.
     """
     from pipeline.decisions.uplift.build import build
     from pipeline.runtime.days import parse_day
@@ -66,14 +68,17 @@ def simulate(
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the picture")],
     seeds: Annotated[int, typer.Option(metavar="N", help="worlds to play")] = 20,
 ) -> None:
-    """Print and draw the regret of every policy in worlds with known truth."""
+    """Play every policy in worlds with known truth.
+
+    Prints a table of their regret and draws `DIR/regret.png`.
+    """
     from pipeline.decisions.simulator.contest import contest
 
     environment()
     contest(seeds, out)
 
 
-@command(segments, "build", "segments build --ds 2026-03-31 --run R")
+@command(segments, "build", "segments build --ds 2026-03-31")
 def build(ds: Day, run: MaybeRun = "") -> None:
     """Sort users into campaign segments.
 
@@ -92,9 +97,9 @@ def report(
     name: Annotated[str, typer.Option(metavar="NAME", help="the experiment: name of its file")],
     ds: Annotated[str, typer.Option(metavar="D", help="the last day that counts")],
 ) -> None:
-    """Write the result of an experiment, as known at a day, as one page.
+    """Write the result of an experiment as one page.
 
-    Reads `$TIDEMARK_HOME/experiments/NAME.toml` and `events`; writes
+    As known at the end of a day. Reads `$TIDEMARK_HOME/experiments/NAME.toml` and `events`; writes
     `$TIDEMARK_HOME/reports/experiments/NAME.html` and prints the answer. Run it as often as you like:
     p-values and intervals hold at every look.
     """

@@ -29,7 +29,8 @@ AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="take a missing 
 
 
 def _usage(command: Any, context: Any, formatter: Any) -> None:
-    formatter.write_usage(context.command_path, " ".join(command.collect_usage_pieces(context)), prefix="usage: ")
+    pieces = " ".join(command.collect_usage_pieces(context)).replace("{", "").replace("}", "")
+    formatter.write_usage(context.command_path, pieces, prefix="usage: ")
 
 
 class Command(TyperCommand):
@@ -48,11 +49,12 @@ class Group(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def group(help: str) -> typer.Typer:
+def group(help: str, example: str = "") -> typer.Typer:
     """An empty group of commands."""
     return typer.Typer(
         cls=Group,
         help=help,
+        epilog=shown(example),
         rich_markup_mode=None,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -62,8 +64,12 @@ def group(help: str) -> typer.Typer:
 
 def command(app: typer.Typer, name: str, example: str, **options: Any) -> Callable[[Body], Body]:
     """Adds a function as the command `name`; its help ends with the example."""
-    epilog = f"\b\nexample:\n  {PROGRAM} {example}"
-    return app.command(name, cls=Command, epilog=epilog, **options)
+    return app.command(name, cls=Command, epilog=shown(example), **options)
+
+
+def shown(example: str) -> str:
+    """The example as the last lines of a help text, kept as they are."""
+    return f"\b\nexample:\n  {PROGRAM} {example}"
 
 
 def paths(command: Any, before: str = "") -> dict[str, Any]:
@@ -93,11 +99,12 @@ def made_up_run() -> str:
 
 
 def _nearest(name: str, ctx: Any) -> list[str]:
-    """Commands of the group with such a name, else commands anywhere with such words."""
-    if own := get_close_matches(name, ctx.command.commands, n=2):
-        return own
-    elsewhere: dict[str, list[str]] = {}
+    """The commands of the group, or anywhere, whose words come nearest; `load_online` is `online load`."""
+    here = ctx.command_path.removeprefix(ctx.find_root().command_path).strip()
+    calls: dict[str, list[str]] = {child: [f"{here} {child}".strip()] for child in ctx.command.commands}
     for path in paths(ctx.find_root().command):
-        for form in {path.split()[-1], path.replace(" ", "-")}:
-            elsewhere.setdefault(form, []).append(path)
-    return [path for form in get_close_matches(name.replace("_", "-"), elsewhere, n=1) for path in elsewhere[form]][:2]
+        words = path.split()
+        for form in {words[-1], "-".join(words), "-".join(reversed(words))}:
+            if path not in calls.setdefault(form, []):
+                calls[form].append(path)
+    return [path for form in get_close_matches(name.replace("_", "-"), calls, n=1) for path in calls[form]][:2]

@@ -7,15 +7,15 @@ import typer
 from pipeline.commands.declare import Day, Hour, MaybeRun, command, environment, group, made_up_run
 
 app = group("Features and their readers.")
-features = group("The contract of `user_features`, its page, and Feast.")
-online = group("The online store: the features of one user, now.")
+features = group("The contract of `user_features`, and Feast.", "features page")
+online = group("The online store: the features of one user, now.", "online load --ds 2026-03-31")
 app.add_typer(features, name="features")
 app.add_typer(online, name="online")
 
 
 @command(features, "page", "features page")
 def page() -> None:
-    """Write docs/features.md from the declared schema of `user_features`."""
+    """Write docs/features.md from the declared schema."""
     from pipeline.tables.features_page import write_page
 
     print(write_page())
@@ -23,7 +23,7 @@ def page() -> None:
 
 @command(features, "release", "features release")
 def release() -> None:
-    """Freeze the declared version of `user_features`, then write its page."""
+    """Freeze the declared version, then write its page."""
     from pipeline.tables.contract import release
     from pipeline.tables.features_page import write_page
     from pipeline.tables.registry import USER_FEATURES
@@ -48,10 +48,11 @@ def load(
     run: Annotated[str, typer.Option("--run", metavar="R", help="id shared by the steps of one run")] = "",
     force: Annotated[bool, typer.Option("--force", help="also an older or rolled back day")] = False,
 ) -> None:
-    """Load the features of a day into the online store, next to the night that serves, then switch.
+    """Load the features of a day and let them serve.
 
-    The night before stays: `online rollback` lets it serve again at once. Feast's definitions are
-    renewed where the schema has changed.
+    They are written next to the night that serves, counted, and then one pointer moves. The night
+    before stays: `online rollback` lets it serve again at once. Feast's definitions are renewed where
+    the schema has changed.
     """
     from pipeline.features.online.load_command import load
     from pipeline.runtime.days import parse_day
@@ -69,7 +70,10 @@ def rollback() -> None:
 
 @command(online, "patch", "online patch --hour 2026-04-01T10 --run R")
 def patch(hour: Hour, run: MaybeRun = "") -> None:
-    """Write the rows of a refresh into the night that serves, and stage what the refresh took."""
+    """Write a refresh into the night that serves.
+
+    Stages what the refresh took as `intraday_refreshes`; audit and publish that next.
+    """
     from pipeline.intraday.patch import patch_hour
 
     patch_hour(environment(), hour, run or made_up_run())

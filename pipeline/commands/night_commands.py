@@ -25,10 +25,10 @@ app = group("Run the night and its parts.")
 
 @command(app, "nightly", "nightly --ds 2026-03-31")
 def nightly(ds: MaybeDay = None, allow_empty: AllowEmpty = False) -> None:
-    """Run the night of a day through Airflow and follow it; by default the latest landed day.
+    """Run the night of a day through Airflow and follow it.
 
-    Makes sample logs when nothing has landed, loads earlier landed days as one range, starts Airflow
-    unless it is up, and stops what it started.
+    Takes the latest landed day by default. Makes sample logs when nothing has landed, loads earlier
+    landed days as one range, starts Airflow unless it is up, and stops what it started.
     """
     from pipeline.commands.nightly import run_night
 
@@ -42,9 +42,10 @@ def run(
     until: Annotated[str | None, typer.Option(metavar="STEP", help="last step to run; default: all")] = None,
     allow_empty: AllowEmpty = False,
 ) -> None:
-    """Run the same jobs over a range of days, without Airflow.
+    """Run the same jobs over a range of days.
 
-    Runs every step over the whole range at once. A model is trained only when none is champion.
+    Without Airflow, every step over the whole range at once. A model is trained only when none is
+    champion.
     """
     from pipeline.commands.run import run_range
 
@@ -53,11 +54,12 @@ def run(
 
 @command(app, "refresh", "refresh --hour 2026-04-01T10")
 def refresh(hour: Hour, run: MaybeRun = "") -> None:
-    """Refresh the features of users with newly landed events, without Airflow.
+    """Refresh features within the day, without Airflow.
 
-    The steps of the DAG `intraday_refresh`, one after the other: each job, its audit, its publish; then
-    that of `hourly_learning`, with TIDEMARK_HOURLY_LEARNING=true. Does nothing when the night of the
-    hour's day is published.
+    Takes the users of whom something has landed since the night. The steps of the DAG
+    `intraday_refresh`, one after the other: each job, its audit, its publish; then that of
+    `hourly_learning`, with TIDEMARK_HOURLY_LEARNING=true. Does nothing when the night of the hour's day
+    is published.
     """
     from pipeline.commands.refresh import run_refresh
 
@@ -66,7 +68,10 @@ def refresh(hour: Hour, run: MaybeRun = "") -> None:
 
 @command(app, "base-night", "base-night --hour 2026-04-01T10")
 def base_night(hour: Hour) -> None:
-    """Print the night that a refresh starts from; exit code 3 when a later night makes it needless."""
+    """Print the night that a refresh starts from.
+
+    Exit code 3 when a night of that day or later makes the refresh needless.
+    """
     from pipeline.intraday.base import print_base
 
     raise typer.Exit(print_base(environment(), hour))
@@ -74,10 +79,11 @@ def base_night(hour: Hour) -> None:
 
 @command(app, "audit", "audit --table events --table quarantine --table accounting --run R")
 def audit(table: Tables, run: Run) -> None:
-    """Audit what a run has staged, before anybody can read it.
+    """Audit what a run has staged.
 
-    Reads exactly the staged files. When all expectations hold, it writes the receipt that publishing
-    asks for; otherwise it ends with the expectation, what was found, and the Data Docs page.
+    Nobody can read it before. Reads exactly the staged files. When all expectations hold, it writes the
+    receipt that publishing asks for; otherwise it ends with the expectation, what was found, and the
+    Data Docs page.
     """
     from pipeline.storage.audit.audit_table import audit
     from pipeline.tables.registry import table_named
@@ -91,7 +97,7 @@ def audit(table: Tables, run: Run) -> None:
 
 @command(app, "publish", "publish --table events --run R")
 def publish(table: Tables, run: Run) -> None:
-    """Publish audited partitions in one transaction per table.
+    """Publish what was audited, one transaction per table.
 
     Either all days of the run become visible, or none. The same content again changes nothing. An
     attempt that began before the published one is refused.
@@ -110,10 +116,11 @@ def publish(table: Tables, run: Run) -> None:
 def build_report(
     ds: Day, run: Annotated[str, typer.Option("--run", metavar="R", help="accepted like that of any step; unused")] = ""
 ) -> None:
-    """Draw the report of one night: `reports/nightly/<ds>.html` and the list of nights.
+    """Draw the report of one night.
 
-    Reads what is published of that night and before, and the evaluations in MLflow. A table that is
-    not published leaves a sentence in place of its picture.
+    Writes `reports/nightly/<ds>.html` and the list of nights. Reads what is published of that night and
+    before, and the evaluations in MLflow. A table that is not published leaves a sentence in place of
+    its picture.
     """
     from pipeline.report.night import night_of
     from pipeline.report.pages import write_night
@@ -140,7 +147,10 @@ def summary(ds: Day) -> None:
 
 @command(app, "maintenance", "maintenance")
 def maintenance() -> None:
-    """Expire old snapshots, then remove the files that nothing refers to any more."""
+    """Expire old snapshots and remove unused files.
+
+    Snapshots and files that nothing refers to stay for TIDEMARK_RETENTION_DAYS.
+    """
     from pipeline.storage.maintenance import maintain
 
     for name, (expired, removed) in maintain(environment()).items():
@@ -149,7 +159,10 @@ def maintenance() -> None:
 
 @command(app, "up", "up")
 def up() -> None:
-    """Serve Airflow, MLflow, Data Docs and reports on loopback, until `down`."""
+    """Serve Airflow, MLflow and reports until `down`.
+
+    All on loopback; prints the addresses.
+    """
     from pipeline.airflow.services import up
 
     up(environment())
@@ -168,9 +181,12 @@ PASSED_ON = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
 @command(app, "airflow", "airflow dags list", context_settings=PASSED_ON)
 def airflow(
-    words: Annotated[list[str], typer.Argument(metavar="COMMAND ...", help="passed on to `airflow` as it is")],
+    words: Annotated[list[str], typer.Argument(metavar="COMMAND", help="passed on to `airflow` as it is")],
 ) -> None:
-    """Run any Airflow command with the environment of this home; `airflow -- --help` lists them."""
+    """Run any Airflow command on this home.
+
+    Everything is passed on with the right environment; `airflow -- --help` lists the commands.
+    """
     from pipeline.airflow.environment import airflow_environment
     from pipeline.orchestration.step_commands import BINARIES
 

@@ -1,8 +1,8 @@
 """`source import` and `source check`: days from a history file, and what a day becomes."""
 
-import argparse
 import gzip
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -114,22 +114,15 @@ def test_check_shows_rows_counts_and_rejects(
 
 def test_check_finds_a_wrong_file_before_spark_starts(home: Settings) -> None:
     open_shop(home, TOML.replace("user_id", "user"))
-    arguments = _parsed("check", str(home.sources / "shop.toml"))
     with pytest.raises(SourceError, match=r"shop\.toml: event\.user_id: expected a text"):
-        source_command.run(arguments, home)
+        source_command.check_source(home.sources / "shop.toml", None)
 
 
 def test_import_finds_a_wrong_name_before_spark_starts(home: Settings) -> None:
     with pytest.raises(SourceError, match="nobody: no source of that name"):
-        source_command.run(_parsed("import", "nobody", "x.csv"), home)
+        source_command.import_history(home, "nobody", [Path("x.csv")])
 
 
 def test_shipped_history_sources_name_their_bounds(home: Settings) -> None:
     rocket = find_source(home, "retail_rocket").delivery
     assert (rocket.first_day, rocket.last_day) == ("2015-05-03", "2015-09-18")
-
-
-def _parsed(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    source_command.add_arguments(parser)
-    return parser.parse_args(words)
