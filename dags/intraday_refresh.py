@@ -5,7 +5,7 @@ their rows over those of the night that serves online. One run owns one hour: it
 is `YYYY-MM-DDTHH` on the clock of `TIDEMARK_BUSINESS_TZ`. Each hour with `TIDEMARK_INTRADAY=true`.
 
 - **Trigger by hand:** *Trigger* → partition key = any hour that has begun. Hours may be left out or
-  repeated: a run takes what no finished one has taken. Or `python -m pipeline.commands.refresh --hour H`.
+  repeated: a run takes what no finished one has taken. Or `python -m pipeline refresh --hour H`.
 
 **If it fails** the night, and what earlier refreshes wrote, go on serving; the next run takes the
 same files again.

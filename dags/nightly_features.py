@@ -4,7 +4,7 @@ Turns the behaviour logs that landed on one day into `user_features` of that day
 One run owns one partition: its **partition key** `YYYY-MM-DD`.
 
 - **Trigger by hand:** *Trigger* → partition key = the day. Or `python -m pipeline nightly --ds D`.
-- **Backfill:** *Trigger* → *Backfill* with a range of days, or `python -m pipeline.airflow`
+- **Backfill:** *Trigger* → *Backfill* with a range of days, or `python -m pipeline airflow`
   `backfill create --dag-id nightly_features --from-date D1 --to-date D2`.
 
 **If it fails**
