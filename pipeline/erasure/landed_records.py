@@ -6,8 +6,6 @@ rows that landed still add up, and ingest rejects the record as `erased`.
 
 import csv
 import gzip
-import os
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ import pyarrow.parquet as pq
 from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
 from pipeline.erasure.persons import Persons, identity_file, read_identities
+from pipeline.runtime.atomic import replacing
 from pipeline.runtime.settings import Settings
 from pipeline.storage.suppression import ERASED
 
@@ -112,13 +111,9 @@ def _open(path: Path, mode: str, gzipped: bool | None = None) -> IO[bytes]:
 @contextmanager
 def _replacing(settings: Settings, path: Path) -> Iterator[Path]:
     """A file to write, which then takes the place of `path` at once."""
-    aside = settings.landing / ASIDE / uuid.uuid4().hex
-    aside.parent.mkdir(exist_ok=True)
+    folder = settings.landing / ASIDE
     try:
-        yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
-        aside.replace(path)
+        with replacing(path, within=folder, durable=True) as aside:
+            yield aside
     finally:
-        aside.unlink(missing_ok=True)
-        aside.parent.rmdir()
+        folder.rmdir()

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pipeline.decisions.people import folder_of
 from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
+from pipeline.runtime.atomic import replacing
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.staged_rows import parquet_sql
 from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY
@@ -65,9 +66,8 @@ def strike_from_lists(settings: Settings, files: Iterable[Path], names: Names) -
         content, kept, start = path.read_bytes(), b"", 0
         for span in names.spans(content):
             kept, start = kept + content[start : span[0]], span[1]
-        aside = path.with_suffix(".erasing")
-        aside.write_bytes(kept + content[start:])
-        aside.replace(path)
+        with replacing(path) as aside:
+            aside.write_bytes(kept + content[start:])
     return len(lists)
 
 
@@ -96,9 +96,8 @@ def drop_rows(files: Iterable[Path], names: Names) -> int:
             rows = rows.cast(plain(rows.schema))
             theirs = _naming(rows, names.tokens)
             if pc.any(theirs).as_py():
-                aside = path.with_suffix(".erasing")
-                pq.write_table(rows.filter(pc.invert(theirs)), aside, compression="zstd")
-                aside.replace(path)
+                with replacing(path) as aside:
+                    pq.write_table(rows.filter(pc.invert(theirs)), aside, compression="zstd")
                 done += 1
     return done
 

@@ -10,8 +10,9 @@ from pipeline.report import words
 from pipeline.report.findings import Finding, findings
 from pipeline.report.night import Night
 from pipeline.report.rendering import template
-from pipeline.report.shelf import Listed, write_index, write_page
+from pipeline.report.shelf import Listed, write_index
 from pipeline.report.tiles import tiles
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.settings import Settings
 from pipeline.storage.report_files import nightly_page, nights_written
 
@@ -20,7 +21,7 @@ def write_night(settings: Settings, night: Night) -> Path:
     """Writes the page of a night and the list of nights; returns the page."""
     page = nightly_page(settings, night.ds)
     earlier = [ds for ds in nights_written(settings) if ds < night.ds]
-    write_page(page, render_night(night, settings, max(earlier, default=None)))
+    replace_text(page, render_night(night, settings, max(earlier, default=None)))
     write_index(settings)
     return page
 

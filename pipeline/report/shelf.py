@@ -8,7 +8,6 @@ Each page says of itself what the lists show, so that they are made from the pag
 
 import json
 import re
-import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from markupsafe import Markup
 
 from pipeline.report.rendering import template
 from pipeline.report.words import MISSING
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import Settings
 from pipeline.storage.report_files import nightly_folder, nightly_page, nights_written
@@ -50,7 +50,7 @@ def write_index(settings: Settings) -> Path:
     """Writes the list of all nights; returns it."""
     nights = [listed(settings, ds) for ds in nights_written(settings)]
     index = nightly_folder(settings) / "index.html"
-    write_page(index, template("index.html.j2").render(nights=nights))
+    replace_text(index, template("index.html.j2").render(nights=nights))
     return index
 
 
@@ -64,11 +64,3 @@ def render_start(settings: Settings, newest: int, **doors: str) -> str:
 def render_sentence(text: str) -> str:
     """A page that says why there is no report."""
     return template("sentence.html.j2").render(text=text)
-
-
-def write_page(path: Path, text: str) -> None:
-    """Writes and renames: a reader sees the old page or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

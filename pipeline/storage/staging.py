@@ -17,6 +17,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.errors import StagingError
 from pipeline.runtime.settings import Settings
 
@@ -156,11 +157,8 @@ def run_folder(settings: Settings, table: str, run: str) -> Path:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes and renames, so that a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    temporary.write_text(json.dumps(content, indent=1, sort_keys=True))
-    temporary.replace(path)
+    """Writes it at once: a reader sees all of it or nothing."""
+    replace_text(path, json.dumps(content, indent=1, sort_keys=True))
 
 
 def _part_folder(settings: Settings, table: str, run: str, part: str) -> Path:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.errors import FencedError
 from pipeline.runtime.settings import Settings
 from pipeline.tables.schema import Table
@@ -40,9 +41,7 @@ def suppress(settings: Settings, users: Iterable[str]) -> None:
     """Adds users to the list. Whoever publishes from here on is held against it."""
     with erasing(settings):
         known = suppressed(settings.home) | {fingerprint(user) for user in users}
-        aside = erasures(settings) / "suppressed.new"
-        aside.write_text("".join(f"{one}\n" for one in sorted(known)))
-        aside.replace(erasures(settings) / "suppressed.txt")
+        replace_text(erasures(settings) / "suppressed.txt", "".join(f"{one}\n" for one in sorted(known)))
 
 
 @contextmanager
@@ -55,7 +54,10 @@ def erasing(settings: Settings) -> Iterator[None]:
 @contextmanager
 def one_erasure(settings: Settings) -> Iterator[None]:
     """One erasure at a time: each would find files of the other half-way."""
-    with _gate(settings, fcntl.LOCK_EX, "erase.lock"):
+    from filelock import FileLock
+
+    erasures(settings).mkdir(parents=True, exist_ok=True)
+    with FileLock(erasures(settings) / "erase.lock"):
         yield
 
 
@@ -96,8 +98,9 @@ def _erased_files(settings: Settings, table: Table, files: list[str]) -> list[st
 
 
 @contextmanager
-def _gate(settings: Settings, mode: int, name: str = "gate.lock") -> Iterator[None]:
+def _gate(settings: Settings, mode: int) -> Iterator[None]:
+    """Held by one that erases or by many that publish, which a FileLock cannot be."""
     erasures(settings).mkdir(parents=True, exist_ok=True)
-    with (erasures(settings) / name).open("a") as file:
+    with (erasures(settings) / "gate.lock").open("a") as file:
         fcntl.flock(file, mode)
         yield

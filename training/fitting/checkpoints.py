@@ -2,7 +2,7 @@
 
     <folder>/epoch-0003/{weights,best,average}.safetensors, optimizer.pt, progress.json
 
-A checkpoint is written aside and renamed, so it is whole or absent. Loading runs no code: weights
+A checkpoint is whole or absent. Loading runs no code: weights
 are safetensors, the optimizer's tensors are read with `weights_only`.
 """
 
@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from pipeline.runtime.atomic import replacing
 from pipeline.runtime.errors import ModelError
 
 
@@ -48,18 +49,17 @@ def save_checkpoint(
 ) -> None:
     """Writes the checkpoint of an epoch and removes the one before."""
     final = folder / f"epoch-{stand.progress.epoch:04d}"
-    aside = folder / f".{final.name}"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    save_file(_on_cpu(model.state_dict()), aside / "weights.safetensors")
-    save_file(_on_cpu(stand.best), aside / "best.safetensors")
-    save_file(_on_cpu(stand.average), aside / "average.safetensors")
-    torch.save(optimizer.state_dict(), aside / "optimizer.pt")
-    content = {"fingerprint": fingerprint, "progress": asdict(stand.progress)}
-    (aside / "progress.json").write_text(json.dumps(content, indent=1))
-    shutil.rmtree(final, ignore_errors=True)
-    aside.rename(final)
-    for older in folder.glob("epoch-*"):
+    with replacing(final) as aside:
+        aside.mkdir()
+        save_file(_on_cpu(model.state_dict()), aside / "weights.safetensors")
+        save_file(_on_cpu(stand.best), aside / "best.safetensors")
+        save_file(_on_cpu(stand.average), aside / "average.safetensors")
+        torch.save(optimizer.state_dict(), aside / "optimizer.pt")
+        content = {"fingerprint": fingerprint, "progress": asdict(stand.progress)}
+        (aside / "progress.json").write_text(json.dumps(content, indent=1))
+        shutil.rmtree(final, ignore_errors=True)
+    unfinished = folder.glob(".epoch-*")  # of jobs that were killed
+    for older in (*folder.glob("epoch-*"), *unfinished):
         if older != final:
             shutil.rmtree(older)
 

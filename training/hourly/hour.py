@@ -1,14 +1,12 @@
 """One hour: what served and the candidate are judged on it, then the next candidate learns it."""
 
-import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
@@ -208,10 +206,7 @@ def first_time(settings: Settings, line: Line, hour: str) -> tuple[Row, dict[str
     return row, found.inputs
 
 
-@contextmanager
-def one_at_a_time(settings: Settings) -> Iterator[None]:
+def one_at_a_time(settings: Settings) -> FileLock:
     """Hours of a home are learned one after the other."""
     settings.mlflow.mkdir(parents=True, exist_ok=True)
-    with (settings.mlflow / ".hourly.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return FileLock(settings.mlflow / ".hourly.lock")

@@ -3,13 +3,14 @@
 Import-light: mlflow is imported when a client is opened.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
@@ -33,8 +34,7 @@ def open_client(settings: Settings) -> "MlflowClient":
     settings.mlflow.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(settings.tracking_uri)
     mlflow.set_registry_uri(settings.tracking_uri)
-    with (settings.mlflow / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(settings.mlflow / ".lock"):
         client = mlflow.MlflowClient()
         if client.get_experiment_by_name(EXPERIMENT) is None:
             # A server keeps artifacts where it was told to; without one they lie in the home.

@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 import shutil
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pipeline.runtime.atomic import replacing
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import Settings
 from training.texts.item_texts import Encoder
@@ -86,15 +86,11 @@ def fit(name: str, texts: list[str]) -> FittedEncoder:
 
 
 def keep(encoder: FittedEncoder, folder: Path) -> None:
-    """Writes it aside and renames; whoever comes second leaves the first in place."""
-    aside = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    aside.mkdir(parents=True)
-    save_file(encoder.weights, aside / "weights.safetensors")
-    (aside / "words.json").write_text(json.dumps(encoder.words))
-    try:
-        aside.rename(folder)
-    except OSError:
-        shutil.rmtree(aside)
+    """Writes it at once; whoever comes second leaves the first in place."""
+    with replacing(folder, first_stays=True) as aside:
+        aside.mkdir()
+        save_file(encoder.weights, aside / "weights.safetensors")
+        (aside / "words.json").write_text(json.dumps(encoder.words))
 
 
 def kept(name: str, folder: Path) -> FittedEncoder:

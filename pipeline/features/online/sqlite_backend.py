@@ -8,18 +8,18 @@ A night's file is whole and on disk before the pointer names it, and is removed 
 reader that still has it open keeps reading it.
 """
 
-import fcntl
-import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from pipeline.features.online.backend import Rows
 from pipeline.features.online.night import Nights
+from pipeline.runtime.atomic import flush, replace_text
 from pipeline.runtime.errors import OnlineError
 
 BATCH = 5000
@@ -62,12 +62,11 @@ class SqliteBackend:
     @contextmanager
     def writing(self, wait_seconds: float = 0) -> Iterator[None]:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._file.with_suffix(".lock").open("w") as file:
-            limit = time.monotonic() + wait_seconds
-            while not _locked(file.fileno()):
-                if time.monotonic() >= limit:
-                    raise OnlineError("online store: another process writes to it; try again later")
-                time.sleep(0.1)
+        try:
+            held = FileLock(self._file.with_suffix(".lock")).acquire(wait_seconds)
+        except Timeout:
+            raise OnlineError("online store: another process writes to it; try again later") from None
+        with held:
             yield
 
     def write(self, version: str, rows: Rows) -> None:
@@ -81,7 +80,7 @@ class SqliteBackend:
                 night.executemany("INSERT INTO features VALUES (?, ?)", batch)
             night.execute("CREATE UNIQUE INDEX by_user ON features (user_id)")
         for written in (path, path.parent):
-            _flush(written)
+            flush(written)
 
     def upsert(self, version: str, rows: Rows) -> None:
         """Batch by batch: readers wait while one is committed. What is replaced becomes zeros."""
@@ -98,11 +97,7 @@ class SqliteBackend:
             return int(night.execute("SELECT count(*) FROM features").fetchone()[0])
 
     def point(self, nights: Nights) -> None:
-        aside = self._pointer.with_suffix(".json.new")
-        aside.write_text(nights.to_json())
-        _flush(aside)
-        aside.replace(self._pointer)
-        _flush(aside.parent)
+        replace_text(self._pointer, nights.to_json(), durable=True)
 
     def versions(self) -> set[str]:
         stem = self._file.stem + "-"
@@ -166,19 +161,3 @@ def _reader(file: Path) -> sqlite3.Connection | None:
         return None
     reader.execute("PRAGMA query_only = ON")
     return reader
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,17 +4,18 @@ The validation results under `great_expectations/` are the record; the site unde
 `reports/data_docs/` is made from them. Of each table the newest `KEPT` results stay.
 """
 
-import fcntl
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.report_files import nights_written
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 NIGHTS_LINKED = 7
 KEPT = 20  # results per table; the index reads all of them at each audit
@@ -117,11 +118,10 @@ def silence(*pages: Path) -> None:
         page.write_text(re.sub(BEACON, "data:,", page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-@contextmanager
-def site_lock(settings: Settings) -> Iterator[None]:
+def site_lock(settings: Settings) -> "FileLock":
     """One builder at a time: two audits that end together must not write one index at once."""
+    from filelock import FileLock
+
     folder = settings.home / "great_expectations"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "site.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return FileLock(folder / "site.lock")

@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 
 from pipeline.airflow import report_pages
 from pipeline.airflow.environment import airflow_environment
-from pipeline.report.shelf import Listed, write_index, write_page
+from pipeline.report.shelf import Listed, write_index
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.settings import Settings
 from pipeline.storage.report_files import nightly_page
 
@@ -44,7 +45,7 @@ def client(home: Settings, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 
     told = Listed(NIGHT, 6, 3, "< 5", "fine", "Each of the 6 landed rows </script>.").as_json()
     page = f'<style></style><script type="application/json" id="summary">{told}</script>night'
-    write_page(nightly_page(home, NIGHT), page)
+    replace_text(nightly_page(home, NIGHT), page)
     write_index(home)
     app = report_pages.make_app()
     app.dependency_overrides[get_user] = lambda: "somebody"
