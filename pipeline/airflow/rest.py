@@ -1,13 +1,12 @@
 """Airflow's REST API, as much of it as a night needs."""
 
-import json
-import urllib.error
-import urllib.request
 from typing import Any
+
+import httpx
 
 from pipeline.runtime.errors import OrchestrationError
 
-TIMEOUT = 30  # seconds; on loopback, beside a busy Spark job
+TIMEOUT = 30  # seconds; on loopback, next to a busy Spark job
 
 
 class AirflowClient:
@@ -15,7 +14,9 @@ class AirflowClient:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._token = ""
+        # No proxy of the environment may see the token, and no connection waits for the next call.
+        closes = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=address, timeout=TIMEOUT, trust_env=False, limits=closes)
 
     def get(self, path: str) -> Any:
         """The JSON at a path below /api/v2/."""
@@ -35,7 +36,7 @@ class AirflowClient:
             if any(health[part]["status"] != "healthy" for part in parts):
                 return False
             return bool(self.get(f"dags?dag_id_pattern={dag_id}")["total_entries"])
-        except OSError:
+        except httpx.HTTPError:
             return False
 
     def set_pool(self, name: str, slots: int) -> None:
@@ -56,23 +57,13 @@ class AirflowClient:
         return [text for entry in content for text in _lines(entry)]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        if not self._token:
-            self._token = str(self._send("GET", "/auth/token", None)["access_token"])
-        try:
-            return self._send(method, f"/api/v2/{path}", body)
-        except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:500]
-            raise OrchestrationError(f"Airflow: {method} {path}: {error.code} {said}") from None
-
-    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        request = urllib.request.Request(
-            f"{self.address}{path}",
-            json.dumps(body).encode() if body is not None else None,
-            {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            return json.load(response)
+        if "Authorization" not in self._http.headers:
+            token = self._http.get("/auth/token").raise_for_status().json()["access_token"]
+            self._http.headers["Authorization"] = f"Bearer {token}"
+        answer = self._http.request(method, f"/api/v2/{path}", json=body)
+        if not answer.is_success:
+            raise OrchestrationError(f"Airflow: {method} {path}: {answer.status_code} {answer.text[:500]}")
+        return answer.json()
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-import urllib.request
+
+import httpx
 
 from pipeline.airflow import servers
 from pipeline.airflow.environment import address
@@ -75,10 +76,10 @@ def page_servers(settings: Settings) -> list[Server]:
 
 def _wait_for_page(settings: Settings, server: Server) -> None:
     def answers() -> bool:
+        page = f"http://{LOOPBACK}:{server.port}/"
         try:
-            with urllib.request.urlopen(f"http://{LOOPBACK}:{server.port}/", timeout=5):
-                return True
-        except OSError:
+            return httpx.get(page, timeout=5, trust_env=False, follow_redirects=True).is_success
+        except httpx.HTTPError:
             return False
 
     servers.wait_until(answers, pid_folder(settings), [server.name], START_SECONDS)
