@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic.dataclasses import dataclass as table
 
 from pipeline.runtime.errors import CampaignError
 from pipeline.runtime.settings import Settings
-from pipeline.runtime.toml_section import Section
+from pipeline.runtime.toml_file import TABLE, Text, Texts
 from pipeline.tables.columns import USER
 
 EVERYONE = "everyone"
@@ -27,6 +28,14 @@ class People:
     file: Path
     consent: str
     exclude: tuple[str, ...] = ()
+
+
+@table(frozen=True, config=TABLE)
+class PeopleTable:
+    """The table [people] of a file."""
+
+    consent: Text
+    exclude: Texts = ()
 
 
 @dataclass(frozen=True)
@@ -53,13 +62,6 @@ class Audience:
 def folder_of(settings: Settings) -> Path:
     """Where campaign files are, and the lists of users that files name."""
     return settings.home / "campaigns"
-
-
-def declared_people(file: Path, section: Section) -> People:
-    """The table [people] of a file."""
-    people = People(file, section.text("consent"), tuple(section.list("exclude", str)))
-    section.nothing_else(("consent", "exclude"))
-    return people
 
 
 def audience_of_lists(people: People, settings: Settings) -> Audience:

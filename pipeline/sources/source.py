@@ -9,11 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pydantic import AfterValidator, create_model
+from pydantic.dataclasses import dataclass as table
+
 from pipeline.runtime.errors import SourceError
-from pipeline.runtime.toml_section import Section, open_toml
+from pipeline.runtime.toml_file import (
+    TABLE,
+    Day,
+    Expected,
+    Number,
+    Text,
+    Texts,
+    checked,
+    expected,
+    must,
+    named,
+    one_of,
+    parsed,
+)
 
 FORMATS = ("jsonl", "csv", "parquet")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -35,24 +51,51 @@ PLATFORM = re.compile(r"[a-z][a-z0-9_]*")
 REASON = re.compile(r"[a-z][a-z0-9_]*")
 
 
-@dataclass(frozen=True)
+def _is_landing_path(path: str) -> bool:
+    return path.count("{ds}") == 1 and not path.startswith("/") and ".." not in Path(path).parts
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True
+
+
+def _encoding(name: str) -> str:
+    """Python's name for it."""
+    try:
+        plain = codecs.decode(b'\n,"{', name) == '\n,"{'  # lines are cut before decoding
+    except (LookupError, UnicodeDecodeError):
+        plain = False
+    if not plain:
+        raise expected("an encoding that keeps ASCII as it is", name)
+    return codecs.lookup(name).name
+
+
+def _each_once(names: tuple[str, ...]) -> bool:
+    return len(set(names)) == len(names) > 0
+
+
+@table(frozen=True, config=TABLE)
 class Drop:
     """Files that land every day: `path` is relative to landing/, holds `{ds}`, may hold globs."""
 
-    path: str
-    format: str
-    columns: tuple[str, ...]
-    encoding: str = "utf-8"
+    path: Annotated[Text, must(_is_landing_path, "a path below landing/ with one {ds}")]
+    format: Annotated[Text, one_of(FORMATS)]
+    columns: Annotated[Texts, must(_each_once, "the names of all fields, each once")]
+    encoding: Annotated[Text, AfterValidator(_encoding)] = "utf-8"
 
 
-@dataclass(frozen=True)
+@table(frozen=True, config=TABLE)
 class Delivery(Drop):
     """The drop of events, and the days on which it comes."""
 
-    first_day: str | None = None
-    last_day: str | None = None
-    closed_weekdays: tuple[str, ...] = ()
-    closed_dates: tuple[str, ...] = ()
+    first_day: Day | None = None
+    last_day: Day | None = None
+    closed_weekdays: Annotated[Texts, must(set(WEEKDAYS).issuperset, f"names out of {', '.join(WEEKDAYS)}")] = ()
+    closed_dates: Annotated[tuple[Day, ...], Expected("a list of date")] = ()
 
     def within(self, ds: str) -> bool:
         """Whether `ds` lies between the first and the last day, where they are given."""
@@ -64,11 +107,22 @@ class Delivery(Drop):
         return weekday in self.closed_weekdays or ds in self.closed_dates
 
 
-@dataclass(frozen=True)
+@table(frozen=True, config=TABLE, kw_only=True)
 class Items(Drop):
-    """The catalogue drop: `expressions` maps item_id, title, … to Spark SQL."""
+    """The catalogue drop, and the Spark SQL that makes columns of it."""
 
-    expressions: Mapping[str, str] = field(default_factory=dict)
+    item_id: Text
+    title: Text | None = None
+    category: Text | None = None
+    brand: Text | None = None
+    price: Text | None = None
+    image_path: Text | None = None
+
+    @property
+    def expressions(self) -> Mapping[str, str]:
+        """Spark SQL by column."""
+        found = {name: getattr(self, name) for name in ("item_id", *ITEMS)}
+        return {name: expression for name, expression in found.items() if expression is not None}
 
 
 @dataclass(frozen=True)
@@ -86,91 +140,34 @@ class Source:
     max_late_days: int = 30
 
 
+_columns: dict[str, Any] = dict.fromkeys(REQUIRED_EVENT, (Text, ...))
+_columns |= dict.fromkeys(OPTIONAL_EVENT, (Text | None, None))
+_Event = create_model("_Event", __config__=TABLE, **_columns)
+
+
+@table(frozen=True, config=TABLE)
+class _File:
+    platform: Annotated[Text, named(PLATFORM)]
+    timezone: Annotated[Text, must(_is_zone, "an IANA time zone such as Europe/Berlin")]
+    delivery: Delivery
+    event: _Event  # type: ignore[valid-type]
+    reject: dict[Annotated[str, named(REASON, "a reason")], Text] = field(default_factory=dict)
+    items: Items | None = None
+    near_duplicate_seconds: Number = 0
+    max_late_days: Number = 30
+
+
 def load_source(file: Path) -> Source:
     """Reads and checks one TOML. Raises SourceError naming the file and the key."""
-    top = open_toml(file, SourceError)
-    delivery = _delivery(top.section("delivery"))
-    event = top.section("event").texts(REQUIRED_EVENT, OPTIONAL_EVENT)
-    reject = _reasons(top.section("reject", optional=True))
-    items = _items(top.section("items")) if top.has("items") else None
-    source = Source(
-        platform=top.text("platform", PLATFORM),
-        timezone=_zone(top),
-        delivery=delivery,
-        event=event,
+    found = checked(file, parsed(file, SourceError), _File, SourceError)
+    return Source(
+        platform=found.platform,
+        timezone=found.timezone,
+        delivery=found.delivery,
+        event=found.event.model_dump(exclude_none=True),  # type: ignore[attr-defined]
         file=file,
-        reject=reject,
-        items=items,
-        near_duplicate_seconds=top.number("near_duplicate_seconds", 0),
-        max_late_days=int(top.number("max_late_days", 30)),
+        reject=found.reject,
+        items=found.items,
+        near_duplicate_seconds=found.near_duplicate_seconds,
+        max_late_days=int(found.max_late_days),
     )
-    top.nothing_else()
-    return source
-
-
-def _delivery(section: Section) -> Delivery:
-    weekdays = section.list("closed_weekdays", str)
-    for weekday in weekdays:
-        if weekday not in WEEKDAYS:
-            raise section.wrong("closed_weekdays", f"names out of {', '.join(WEEKDAYS)}", weekday)
-    delivery = Delivery(
-        **_drop(section),
-        first_day=section.day("first_day"),
-        last_day=section.day("last_day"),
-        closed_weekdays=tuple(weekdays),
-        closed_dates=tuple(day.isoformat() for day in section.list("closed_dates", date)),
-    )
-    section.nothing_else()
-    return delivery
-
-
-def _items(section: Section) -> Items:
-    drop = _drop(section)
-    expressions = section.texts(("item_id",), ITEMS)
-    return Items(**drop, expressions=expressions)
-
-
-def _drop(section: Section) -> dict[str, Any]:
-    path = section.text("path")
-    if path.count("{ds}") != 1 or path.startswith("/") or ".." in Path(path).parts:
-        raise section.wrong("path", "a path below landing/ with one {ds}", path)
-    kind = section.text("format")
-    if kind not in FORMATS:
-        raise section.wrong("format", f"one of {', '.join(FORMATS)}", kind)
-    columns = section.list("columns", str)
-    if not columns or len(set(columns)) != len(columns):
-        raise section.wrong("columns", "the names of all fields, each once", columns)
-    return {
-        "path": path,
-        "format": kind,
-        "columns": tuple(columns),
-        "encoding": _encoding(section),
-    }
-
-
-def _encoding(section: Section) -> str:
-    name = section.text("encoding", default="utf-8")
-    try:
-        plain = codecs.decode(b'\n,"{', name) == '\n,"{'  # lines are cut before decoding
-    except (LookupError, UnicodeDecodeError):
-        plain = False
-    if not plain:
-        raise section.wrong("encoding", "an encoding that keeps ASCII as it is", name)
-    return codecs.lookup(name).name
-
-
-def _zone(top: Section) -> str:
-    name = top.text("timezone")
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise top.wrong("timezone", "an IANA time zone such as Europe/Berlin", name) from None
-    return name
-
-
-def _reasons(section: Section) -> dict[str, str]:
-    """The whole section: any reasons, in the order of the file."""
-    for reason in section.left():
-        if not REASON.fullmatch(reason):
-            raise section.wrong(reason, f"a reason like {REASON.pattern}", reason)
-    return {reason: section.text(reason) for reason in section.left()}

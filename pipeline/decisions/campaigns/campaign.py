@@ -5,37 +5,41 @@ is refused with the file and the key; then nothing is published and yesterday's 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, Strict, model_validator
+from pydantic.dataclasses import dataclass as table
 
 from pipeline.decisions.bandits.specification import POLICIES, Policy
-from pipeline.decisions.people import People, declared_people, folder_of
+from pipeline.decisions.people import People, PeopleTable, folder_of
 from pipeline.runtime.errors import CampaignError
 from pipeline.runtime.settings import Settings
-from pipeline.runtime.toml_section import Section, open_toml
+from pipeline.runtime.toml_file import (
+    TABLE,
+    AboveZero,
+    Day,
+    Expected,
+    Flag,
+    Number,
+    Real,
+    Share,
+    Text,
+    Texts,
+    Whole,
+    checked,
+    expected,
+    one_of,
+    parsed,
+    wrong,
+)
 from pipeline.tables.columns import EVENT_TYPES
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ANYWHERE = (("any", 1.0),)
 VALUES = ("one", "revenue")
 WEEK = 7
-TOP = (
-    "segment_by",
-    "audience",
-    "exploration_floor",
-    "arms",
-    "positions",
-    "reward",
-    "feedback",
-    "champion",
-    "challenger",
-    "experiment",
-    "uplift",
-    "budget",
-    "caps",
-    "people",
-)
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,13 @@ class Arm:
     retired: bool = False
 
 
-@dataclass(frozen=True)
+@table(frozen=True, config=TABLE)
 class Reward:
     """What an impression is for: an event of that type with its `campaign_id`, soon enough."""
 
-    event: str = "view"
-    value: str = "one"  # or its revenue
-    within_hours: float = 24.0
+    event: Annotated[Text, one_of(EVENT_TYPES)] = "view"
+    value: Annotated[Text, one_of(VALUES)] = "one"  # or its revenue
+    within_hours: Number = 24.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,92 @@ class Campaign:
         return tuple(arm for arm in self.arms if not arm.retired)
 
 
+# Whoever writes 0 wants nothing shown, and gets no unlimited campaign.
+_Limit = Annotated[int, Strict(), Field(ge=1), Expected("a whole number from 1, or no such key for no limit")]
+_Examined = Annotated[Real, Field(gt=0, le=1), Expected("a share above 0 of people who look there")]
+_Discount = Annotated[Real, Field(gt=0, le=1), Expected("a number above 0, at most 1")]
+
+
+@table(frozen=True, config=TABLE)
+class _ArmTable:
+    campaign_id: Text | None = None
+    retired: Flag = False
+
+
+@table(frozen=True, config=TABLE)
+class _PolicyTable:
+    policy: Annotated[Text, one_of(POLICIES)]
+    epsilon: Share = Policy.epsilon
+    confidence: Number = Policy.confidence
+    discount: _Discount = Policy.discount
+    window_days: Whole = Policy.window_days
+    draws: AboveZero = Policy.draws
+
+    def named(self) -> Policy:
+        return Policy(self.policy, self.epsilon, self.confidence, self.discount, self.window_days, self.draws)
+
+
+@table(frozen=True, config=TABLE)
+class _Feedback:
+    days: Whole = 28
+    judge_days: Whole = 7
+    most_refused: Share = 0.02
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "_Feedback":
+        if not 0 < self.judge_days < self.days:
+            raise expected("fewer days than feedback.days", self.judge_days, "judge_days")
+        return self
+
+
+@table(frozen=True, config=TABLE)
+class _Budget:
+    daily_impressions: _Limit = 0
+    total_impressions: _Limit = 0
+    first_day: Day | None = None
+
+    @model_validator(mode="after")
+    def _counted_from(self) -> "_Budget":
+        if self.total_impressions and not self.first_day:
+            raise expected("the day from which impressions are counted", None, "first_day")
+        return self
+
+
+@table(frozen=True, config=TABLE)
+class _Caps:
+    per_day: _Limit = 0
+    per_week: _Limit = 0
+
+
+@table(frozen=True, config=TABLE)
+class _Trial:
+    share: Share = 0.0
+
+
+@table(frozen=True, config=TABLE)
+class _Uplift:
+    control: Text
+    treatment: Text
+
+
+@table(frozen=True, config=TABLE)
+class _File:
+    people: PeopleTable
+    arms: dict[str, _ArmTable]
+    champion: _PolicyTable
+    challenger: _PolicyTable | None = None
+    reward: Reward = Reward()
+    exploration_floor: Number = 0.01
+    positions: dict[str, _Examined] = field(default_factory=dict)
+    segment_by: Text = ""
+    audience: Texts = ()
+    feedback: _Feedback = _Feedback()
+    experiment: _Trial = _Trial()
+    uplift: _Uplift | None = None
+    budget: _Budget = _Budget()
+    caps: _Caps = _Caps()
+
+
 def load_campaigns(settings: Settings) -> list[Campaign]:
     """Every campaign, by name. Raises CampaignError for the first file that is wrong."""
     return [load_campaign(file) for file in sorted(folder_of(settings).glob("*.toml"))]
@@ -104,149 +194,58 @@ def load_campaigns(settings: Settings) -> list[Campaign]:
 
 def load_campaign(file: Path) -> Campaign:
     """Reads and checks one TOML. Raises CampaignError naming the file and the key."""
-    top = open_toml(file, CampaignError)
+    content = parsed(file, CampaignError)
     if not NAME.fullmatch(file.stem):
-        raise top.wrong("file", f"a name like {NAME.pattern}.toml", file.name)
-    people = declared_people(file, top.section("people"))
+        raise wrong(file, "file", f"a name like {NAME.pattern}.toml", file.name, CampaignError)
+    found = checked(file, content, _File, CampaignError)
     campaign = Campaign(
         name=file.stem,
         file=file,
-        arms=_arms(top),
-        champion=_policy(top.section("champion")),
-        challenger=_policy(top.section("challenger")) if top.has("challenger") else None,
-        reward=_reward(top.section("reward", optional=True)),
-        exploration_floor=top.number("exploration_floor", 0.01),
-        positions=_positions(top.section("positions", optional=True)),
-        consent=people.consent,
-        exclude=people.exclude,
-        segment_by=top.text("segment_by") if top.has("segment_by") else "",
-        audience=tuple(top.list("audience", str)),
-        uplift=_uplift(top.section("uplift", optional=True)),
-        **_feedback(top.section("feedback", optional=True)),
-        **_limits(top),
+        arms=tuple(Arm(name, arm.campaign_id or name, arm.retired) for name, arm in found.arms.items()),
+        champion=found.champion.named(),
+        challenger=found.challenger.named() if found.challenger else None,
+        reward=found.reward,
+        exploration_floor=found.exploration_floor,
+        positions=tuple(sorted(found.positions.items(), key=lambda place: -place[1])) or ANYWHERE,
+        consent=found.people.consent,
+        exclude=found.people.exclude,
+        segment_by=found.segment_by,
+        audience=found.audience,
+        uplift=(found.uplift.control, found.uplift.treatment) if found.uplift else None,
+        feedback_days=found.feedback.days,
+        judge_days=found.feedback.judge_days,
+        most_refused=found.feedback.most_refused,
+        daily_impressions=found.budget.daily_impressions,
+        total_impressions=found.budget.total_impressions,
+        first_day=found.budget.first_day,
+        cap_per_day=found.caps.per_day,
+        cap_per_week=found.caps.per_week,
+        experiment_share=found.experiment.share,
     )
-    top.nothing_else(TOP)
-    _check(campaign, top)
+    _check(campaign)
     return campaign
 
 
-def _arms(top: Section) -> tuple[Arm, ...]:
-    section = top.section("arms")
-    arms = []
-    for name in section.left():
-        arm = section.section(name)
-        known = arm.text("campaign_id", default=name)
-        arms.append(Arm(name, known, arm.flag("retired", False)))
-        arm.nothing_else(("campaign_id", "retired"))
-    ids = [arm.campaign_id for arm in arms]
+def _check(campaign: Campaign) -> None:
+    """What several tables say together."""
+
+    def refuse(key: str, words: str, found: object) -> None:
+        raise wrong(campaign.file, key, words, found, CampaignError)
+
+    names, ids = [arm.name for arm in campaign.arms], [arm.campaign_id for arm in campaign.arms]
     if len(set(ids)) < len(ids):
-        raise section.wrong("campaign_id", "one arm for each", ids)
-    if sum(not arm.retired for arm in arms) < 2:
-        raise top.wrong("arms", "at least two that are not retired", [arm.name for arm in arms])
-    return tuple(arms)
-
-
-def _policy(section: Section) -> Policy:
-    name = section.text("policy")
-    if name not in POLICIES:
-        raise section.wrong("policy", f"one of {', '.join(POLICIES)}", name)
-    usual = Policy(name)
-    policy = Policy(
-        name,
-        epsilon=section.share("epsilon", usual.epsilon),
-        confidence=section.number("confidence", usual.confidence),
-        discount=section.share("discount", usual.discount),
-        window_days=section.whole("window_days", usual.window_days),
-        draws=section.whole("draws", usual.draws),
-    )
-    section.nothing_else(("policy", "epsilon", "confidence", "discount", "window_days", "draws"))
-    if policy.draws < 1 or policy.discount == 0:
-        raise section.wrong("draws, discount", "above 0", (policy.draws, policy.discount))
-    return policy
-
-
-def _reward(section: Section) -> Reward:
-    usual = Reward()
-    reward = Reward(
-        section.text("event", default=usual.event),
-        section.text("value", default=usual.value),
-        section.number("within_hours", usual.within_hours),
-    )
-    section.nothing_else(("event", "value", "within_hours"))
-    if reward.event not in EVENT_TYPES:
-        raise section.wrong("event", f"one of {', '.join(EVENT_TYPES)}", reward.event)
-    if reward.value not in VALUES:
-        raise section.wrong("value", f"one of {', '.join(VALUES)}", reward.value)
-    return reward
-
-
-def _positions(section: Section) -> tuple[tuple[str, float], ...]:
-    places = [(name, section.share(name, 1.0)) for name in section.left()]
-    for name, examined in places:
-        if not examined:
-            raise section.wrong(name, "a share above 0 of people who look there", examined)
-    return tuple(sorted(places, key=lambda place: -place[1])) or ANYWHERE
-
-
-def _feedback(section: Section) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "feedback_days": section.whole("days", 28),
-        "judge_days": section.whole("judge_days", 7),
-        "most_refused": section.share("most_refused", 0.02),
-    }
-    section.nothing_else(("days", "judge_days", "most_refused"))
-    if not 0 < found["judge_days"] < found["feedback_days"]:
-        raise section.wrong("judge_days", "fewer days than feedback.days", found["judge_days"])
-    return found
-
-
-def _limits(top: Section) -> dict[str, Any]:
-    budget, caps = top.section("budget", optional=True), top.section("caps", optional=True)
-    experiment = top.section("experiment", optional=True)
-    found: dict[str, Any] = {
-        "daily_impressions": _limit(budget, "daily_impressions"),
-        "total_impressions": _limit(budget, "total_impressions"),
-        "first_day": budget.day("first_day"),
-        "cap_per_day": _limit(caps, "per_day"),
-        "cap_per_week": _limit(caps, "per_week"),
-        "experiment_share": experiment.share("share", 0.0),
-    }
-    budget.nothing_else(("daily_impressions", "total_impressions", "first_day"))
-    if found["total_impressions"] and not found["first_day"]:
-        raise budget.wrong("first_day", "the day from which impressions are counted", None)
-    caps.nothing_else(("per_day", "per_week"))
-    experiment.nothing_else(("share",))
-    return found
-
-
-def _limit(section: Section, key: str) -> int:
-    """0 without one; whoever writes 0 wants nothing shown, and gets no unlimited campaign."""
-    declared = section.has(key)
-    found = section.whole(key, 0)
-    if declared and not found:
-        raise section.wrong(key, "a whole number from 1, or no such key for no limit", found)
-    return found
-
-
-def _uplift(section: Section) -> tuple[str, str] | None:
-    if not section.left():
-        return None
-    pair = section.text("control"), section.text("treatment")
-    section.nothing_else(("control", "treatment"))
-    return pair
-
-
-def _check(campaign: Campaign, top: Section) -> None:
-    arms, floor = len(campaign.active), campaign.exploration_floor
+        refuse("arms.campaign_id", "one arm for each", ids)
+    arms, floor, pair = len(campaign.active), campaign.exploration_floor, campaign.uplift
+    if arms < 2:
+        refuse("arms", "at least two that are not retired", names)
     if floor * arms > 1:
-        raise top.wrong("exploration_floor", f"at most 1/{arms} for {arms} arms", floor)
+        refuse("exploration_floor", f"at most 1/{arms} for {arms} arms", floor)
     if campaign.cap_per_week and campaign.feedback_days < WEEK:
-        raise top.wrong("feedback.days", f"at least {WEEK} with caps.per_week", campaign.feedback_days)
+        refuse("feedback.days", f"at least {WEEK} with caps.per_week", campaign.feedback_days)
     if campaign.experiment_share and campaign.challenger is None:
-        raise top.wrong("experiment", "a [challenger] to try", campaign.experiment_share)
-    names, pair = [arm.name for arm in campaign.arms], campaign.uplift
+        refuse("experiment", "a [challenger] to try", campaign.experiment_share)
     if pair and (not set(pair) <= set(names) or pair[0] == pair[1]):
-        raise top.wrong("uplift", f"two of the arms {', '.join(names)}", pair)
+        refuse("uplift", f"two of the arms {', '.join(names)}", pair)
     beta = [p for p in (campaign.champion, campaign.challenger) if p and p.name == "thompson_beta"]
     if beta and campaign.reward.value != "one":
-        raise top.wrong("reward.value", '"one" with thompson_beta', campaign.reward.value)
+        refuse("reward.value", '"one" with thompson_beta', campaign.reward.value)

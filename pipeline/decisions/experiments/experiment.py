@@ -5,11 +5,30 @@
 
 import re
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.dataclasses import dataclass as table
 
 from pipeline.runtime.errors import ExperimentError
 from pipeline.runtime.settings import Settings
-from pipeline.runtime.toml_section import Section, open_toml
+from pipeline.runtime.toml_file import (
+    TABLE,
+    AboveZero,
+    Day,
+    Expected,
+    Real,
+    Share,
+    Text,
+    checked,
+    expected,
+    must,
+    one_of,
+    parsed,
+    wrong,
+)
 from pipeline.tables.columns import EVENT_TYPES
 from pipeline.tables.interventions import KINDS
 
@@ -21,7 +40,6 @@ ROLES = ("primary", "guardrail", "secondary")
 BETTER = ("higher", "lower")
 TAKEN = ("user_id", "day", "enters", "entry", "done", "arm")  # columns of outcomes
 BEFORE = "_before"  # of a metric's column: the same before entry
-TOP = ("first_day", "last_day", "window_days", "salt", "entry", "arms", "metrics")
 
 
 @dataclass(frozen=True)
@@ -63,70 +81,65 @@ class Experiment:
         return next(metric for metric in self.metrics if metric.role == "primary")
 
 
+def _free(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and name not in TAKEN and not name.endswith(BEFORE)
+
+
+@table(frozen=True, config=TABLE)
+class _MetricTable:
+    event: Annotated[Text, one_of(EVENT_TYPES)]
+    least_gain: Annotated[Real, Field(gt=0, lt=inf), Expected("an absolute gain above 0 worth seeing")]
+    value: Annotated[Text, one_of(VALUES)] = "users"
+    role: Annotated[Text, one_of(ROLES)] = "secondary"
+    better: Annotated[Text, one_of(BETTER)] = "higher"
+
+
+def _two_arms(arms: dict[str, float]) -> bool:
+    return len(arms) == 2 and min(arms.values()) > 0 and sum(arms.values()) <= 1 + 1e-9
+
+
+def _one_primary(metrics: dict[str, _MetricTable]) -> dict[str, _MetricTable]:
+    roles = [metric.role for metric in metrics.values()]
+    if roles.count("primary") != 1:
+        raise expected("exactly one primary metric", roles, "role")
+    return metrics
+
+
+@table(frozen=True, config=TABLE)
+class _File:
+    first_day: Day
+    last_day: Day
+    arms: Annotated[dict[str, Share], must(_two_arms, "a control and a treatment, together at most 1")]
+    metrics: Annotated[
+        dict[Annotated[str, must(_free, f"another name like {NAME.pattern}")], _MetricTable],
+        AfterValidator(_one_primary),
+    ]
+    window_days: AboveZero = 7
+    salt: Text = ""
+    entry: Annotated[Text, one_of(ENTRIES)] = ""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "_File":
+        if self.last_day < self.first_day:
+            raise expected("two days in order", (self.first_day, self.last_day), "first_day, last_day")
+        return self
+
+
 def load_experiment(settings: Settings, name: str) -> Experiment:
     """Reads and checks one TOML. Raises ExperimentError naming the file and the key."""
     file = settings.home / "experiments" / f"{name}.toml"
-    top = open_toml(file, ExperimentError)
+    content = parsed(file, ExperimentError)
     if not NAME.fullmatch(name):
-        raise top.wrong("file", f"a name like {NAME.pattern}.toml", file.name)
-    first, last = top.day("first_day"), top.day("last_day")
-    if not first or not last or last < first:
-        raise top.wrong("first_day, last_day", "two days in order", (first, last))
-    experiment = Experiment(
+        raise wrong(file, "file", f"a name like {NAME.pattern}.toml", file.name, ExperimentError)
+    found = checked(file, content, _File, ExperimentError)
+    return Experiment(
         name,
         file,
-        _arms(top.section("arms")),
-        _metrics(top.section("metrics")),
-        first,
-        last,
-        window_days=top.whole("window_days", 7),
-        salt=top.text("salt", default=name),
-        entry=_one_of(top, "entry", ENTRIES, None) if top.has("entry") else "",
+        tuple(found.arms.items()),
+        tuple(Metric(name, **vars(metric)) for name, metric in found.metrics.items()),
+        found.first_day,
+        found.last_day,
+        window_days=found.window_days,
+        salt=found.salt or name,
+        entry=found.entry,
     )
-    top.nothing_else(TOP)
-    if not experiment.window_days:
-        raise top.wrong("window_days", "a whole number from 1", 0)
-    return experiment
-
-
-def _arms(section: Section) -> tuple[tuple[str, float], ...]:
-    arms = tuple((name, section.share(name, 0.0)) for name in section.left())
-    shares = [share for _, share in arms]
-    if len(arms) != 2 or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
-        raise section.wrong("arms", "a control and a treatment, together at most 1", dict(arms))
-    return arms
-
-
-def _metrics(section: Section) -> tuple[Metric, ...]:
-    metrics = []
-    for name in section.left():
-        if not NAME.fullmatch(name) or name in TAKEN or name.endswith(BEFORE):
-            raise section.wrong(name, f"another name like {NAME.pattern}", name)
-        metric = section.section(name)
-        metrics.append(
-            Metric(
-                name,
-                _event(metric, "event"),
-                _one_of(metric, "value", VALUES, "users"),
-                _one_of(metric, "role", ROLES, "secondary"),
-                _one_of(metric, "better", BETTER, "higher"),
-                metric.number("least_gain", 0.0),
-            )
-        )
-        metric.nothing_else(("event", "value", "role", "better", "least_gain"))
-        if not metrics[-1].least_gain:
-            raise metric.wrong("least_gain", "an absolute gain above 0 worth seeing", 0)
-    if sum(metric.role == "primary" for metric in metrics) != 1:
-        raise section.wrong("role", "exactly one primary metric", [m.role for m in metrics])
-    return tuple(metrics)
-
-
-def _event(section: Section, key: str) -> str:
-    return _one_of(section, key, EVENT_TYPES, None)
-
-
-def _one_of(section: Section, key: str, known: tuple[str, ...], default: str | None) -> str:
-    found = section.text(key, default=default)
-    if found not in known:
-        raise section.wrong(key, f"one of {', '.join(known)}", found)
-    return found

@@ -5,16 +5,16 @@ misspelt key is refused with file and key, and yesterday's list stays in place.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from pipeline.decisions.people import People, declared_people
+from pydantic import BaseModel, create_model
+
+from pipeline.decisions.people import People, PeopleTable
 from pipeline.runtime.errors import CampaignError
 from pipeline.runtime.settings import Settings
-from pipeline.runtime.toml_section import Section, open_toml
+from pipeline.runtime.toml_file import TABLE, AboveZero, Flag, Share, Text, Whole, checked, parsed, wrong
 
 FILE = "interventions.toml"
-TOP = ("holdout", "people", "caps")
-CAPS = ("per_day", "per_week")
-OF_EVERY_KIND = ("enabled", "action", "daily_budget", "cool_down_days", "valid_days")
 REACH = "_within_days"
 # Thresholds of each kind, and what they are where the file does not say.
 SHARES = {
@@ -69,49 +69,54 @@ class Declaration:
         return max((kind.cool_down_days for kind in self.kinds), default=0)
 
 
+class _Caps(BaseModel):
+    model_config = TABLE
+
+    # Without the key there is no cap; whoever writes 0 wants nobody contacted, and gets no unlimited list.
+    per_day: AboveZero = 0
+    per_week: AboveZero = 0
+    interventions_per_day: AboveZero = 1
+
+
+class _KindTable(BaseModel):
+    model_config = TABLE
+
+    enabled: Flag = True
+    action: Text
+    daily_budget: AboveZero
+    cool_down_days: Whole = 28
+    valid_days: AboveZero = 3
+
+
+def _table_of(name: str) -> Any:
+    """A kind's table, with its thresholds."""
+    limits: dict[str, Any] = {key: (Share, usual) for key, usual in SHARES[name].items()}
+    limits |= {key: (AboveZero, usual) for key, usual in DAYS[name].items()}
+    return create_model(name, __base__=_KindTable, **limits)
+
+
+_kind_tables: dict[str, Any] = {name: (_table_of(name) | None, None) for name in SHARES}
+_File = create_model(
+    "_File", __config__=TABLE, holdout=(Share, 0.0), people=(PeopleTable, ...), caps=(_Caps, _Caps()), **_kind_tables
+)
+
+
 def load_declaration(settings: Settings) -> Declaration | None:
     """None without a file. Raises CampaignError naming the file and the key that is wrong."""
     file = settings.home / FILE
     if not file.exists():
         return None
-    top = open_toml(file, CampaignError)
-    people = declared_people(file, top.section("people"))
-    caps, holdout = _caps(top.section("caps", optional=True)), top.share("holdout", 0.0)
-    kinds = [_kind(top, name) for name in top.left()]
-    return Declaration(tuple(kind for kind in kinds if kind), people, holdout, **caps)
+    content = parsed(file, CampaignError)
+    known = _File.model_fields
+    for name in content:
+        if name not in known:
+            raise wrong(file, name, f"one of {', '.join(known)}", name, CampaignError)
+    found: Any = checked(file, content, _File, CampaignError)
+    kinds = [_kind(name, getattr(found, name)) for name in content if name in SHARES and getattr(found, name).enabled]
+    people = People(file, found.people.consent, found.people.exclude)
+    return Declaration(tuple(kinds), people, found.holdout, **found.caps.model_dump())
 
 
-def _caps(section: Section) -> dict[str, int]:
-    found = {
-        # 0 without the key; whoever writes 0 wants nobody contacted, and gets no unlimited list
-        **{key: _above_zero(section, key, 0) if section.has(key) else 0 for key in CAPS},
-        "interventions_per_day": _above_zero(section, "interventions_per_day", 1),
-    }
-    section.nothing_else(tuple(found))
-    return found
-
-
-def _kind(top: Section, name: str) -> Kind | None:
-    if name not in SHARES:
-        raise top.wrong(name, f"one of {', '.join((*TOP, *SHARES))}", name)
-    section = top.section(name)
-    enabled = section.flag("enabled", True)
-    shares = {key: section.share(key, usual) for key, usual in SHARES[name].items()}
-    days = {key: _above_zero(section, key, usual) for key, usual in DAYS[name].items()}
-    kind = Kind(
-        name,
-        section.text("action"),
-        _above_zero(section, "daily_budget", 0),
-        section.whole("cool_down_days", 28),
-        _above_zero(section, "valid_days", 3),
-        {**shares, **days},
-    )
-    section.nothing_else((*OF_EVERY_KIND, *shares, *days))
-    return kind if enabled else None
-
-
-def _above_zero(section: Section, key: str, usual: int) -> int:
-    found = section.whole(key, usual)
-    if not found:
-        raise section.wrong(key, "a whole number from 1", found)
-    return found
+def _kind(name: str, table: _KindTable) -> Kind:
+    limits = {key: getattr(table, key) for key in (*SHARES[name], *DAYS[name])}
+    return Kind(name, table.action, table.daily_budget, table.cool_down_days, table.valid_days, limits)
