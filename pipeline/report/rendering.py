@@ -2,9 +2,10 @@
 
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, Template
 
 from pipeline.report import charts, maps, words
+from pipeline.runtime import pages
 
 FILTERS = (
     words.thousands,
@@ -40,13 +41,7 @@ def template(name: str) -> Template:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pipeline.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = pages.environment("pipeline.report")
     environment.filters |= {function.__name__: function for function in FILTERS}
     environment.globals |= {drawing.__name__: drawing for drawing in DRAWINGS}
     return environment
