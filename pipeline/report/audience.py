@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pipeline.report.partitions import Partitions
 from pipeline.report.words import share, told, told_share, veiled
 
-NIGHTS_SHOWN = 28
 LIFE = ("new", "active", "regular", "fading", "lapsed")
 REASONS_SHOWN = 12
 

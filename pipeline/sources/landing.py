@@ -13,7 +13,6 @@ from pipeline.sources.source import Drop, Source, load_source
 
 SHIPPED = Path(str(package_files("pipeline"))) / "sources"
 IDENTITY = "identity.csv"
-GLOB = re.compile(r"[*?]")
 
 
 def find_source(settings: Settings, platform: str) -> Source:

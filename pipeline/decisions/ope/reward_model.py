@@ -47,11 +47,6 @@ def fold_of(log: Log) -> np.ndarray:
     return ((mixed >> np.uint64(40)) % np.uint64(FOLDS)).astype(np.int64)
 
 
-def constant(value: float, strata: int, arms: int) -> MeanModel:
-    """A model that says the same of everything; doubly robust with it and 0 is IPS."""
-    return MeanModel(np.full((FOLDS, strata, arms), value))
-
-
 def fit_means(chunks: Iterable[Log], strata: int) -> MeanModel:
     """Means of arms in strata, pulled towards the arm's mean, and that towards the overall one."""
     sums: np.ndarray | None = None  # rows and rewards

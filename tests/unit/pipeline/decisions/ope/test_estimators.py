@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.decisions.ope.estimators import sums_of
 from pipeline.decisions.ope.judge import compare, evaluate
 from pipeline.decisions.ope.log import Log
-from pipeline.decisions.ope.reward_model import MeanModel, constant, fit_means, fold_of
+from pipeline.decisions.ope.reward_model import FOLDS, MeanModel, fit_means, fold_of
 from pipeline.decisions.ope.tally import THRESHOLDS, tally
 
 ARMS = ("a", "b")
@@ -119,5 +119,5 @@ def test_equals_a_plain_loop_however_the_log_is_cut(logged, size, shares) -> Non
 
 
 def test_doubly_robust_without_a_model_is_ips() -> None:
-    found = evaluate(LOG, POLICY, constant(0.0, 1, 2)).estimates
+    found = evaluate(LOG, POLICY, MeanModel(np.zeros((FOLDS, 1, 2)))).estimates
     assert found["doubly_robust"].value == pytest.approx(found["ips"].value)
