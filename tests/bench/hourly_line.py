@@ -10,12 +10,13 @@ import polars as pl
 import torch
 
 from tests.bench.hourly_world import WEEK, Shop
+from tests.unit.training.unfitted import plain_propensities
 from training.data.catalogue import Catalogue
 from training.data.sequences import ENGAGED_KINDS
 from training.data.users import Examples, to_examples
 from training.evaluation.intervals import Interval
 from training.fitting.data import TrainingData
-from training.fitting.fit_model import _model_scores, fit
+from training.fitting.fit_model import fit, model_scores
 from training.hourly.guard import gain, which_serves
 from training.hourly.predicted import Quality, quality
 from training.hourly.update import Rows, Steps, candidate
@@ -23,7 +24,6 @@ from training.model.model import Card, TrainedModel
 from training.model.predictor import Predictor
 from training.network.presets import PRESETS, Preset
 from training.network.vocabulary import count_items, vocabulary_of
-from training.propensity.stack import plain_propensities
 from training.ranking.engagements import Engagements, engagements, merged
 from training.ranking.fit_blends import fit_blends
 from training.ranking.market import Sizes
@@ -130,7 +130,7 @@ def base_model(world: World, day: int) -> TrainedModel:
     """The champion: trained, with blends of the published lists."""
     data = world.training(day)
     trained = trained_on(data, PRESET)
-    score = partial(_model_scores, Predictor.of(trained, data.catalogue), data.examples)
+    score = partial(model_scores, Predictor.of(trained, data.catalogue), data.examples)
     rankers = fit_blends(data.examples, data.catalogue, PRESET, score)
     return replace(trained, fitted_rankers=rankers)
 

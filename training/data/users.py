@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from pipeline.runtime.errors import ModelError
 from training.data.arrow import buckets, codes, day_numbers, lengths, plain
 from training.data.catalogue import Catalogue
 from training.data.rhythm import rhythm
@@ -98,15 +97,6 @@ def to_examples(table: pa.Table, catalogue: Catalogue) -> Examples:
         future=sequences(table["future"], catalogue),
         labels=np.stack(labels, axis=1) if table.num_rows else np.zeros((0, len(HEADS)), np.float32),
     )
-
-
-def check_trainable(train_rows: int, valid_rows: int, ds: str) -> None:
-    """Raises ModelError when a fold that training needs is empty."""
-    if not train_rows or not valid_rows:
-        raise ModelError(
-            f"training_examples ds={ds}: expected rows of the folds train and valid, found "
-            f"{train_rows} and {valid_rows}; the log is too short for this day, take a later one"
-        )
 
 
 def user_states(table: pa.Table | pa.RecordBatch, as_of: np.ndarray, catalogue: Catalogue) -> UserStates:

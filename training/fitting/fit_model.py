@@ -198,12 +198,12 @@ def finish(
         data.constant_heads,
         private=preset.epsilon > 0,
     )
-    score = partial(_model_scores, predictor, finished)
+    score = partial(model_scores, predictor, finished)
     trained.fitted_rankers = fit_blends(finished, data.catalogue, preset, score)
     return trained
 
 
-def _model_scores(
+def model_scores(
     predictor: Predictor,
     examples: UserStates,
     places: dict[str, Market],

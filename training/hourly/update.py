@@ -28,7 +28,6 @@ from training.network.network import Ensemble, InterestModel
 from training.network.presets import Preset
 from training.network.tuning import merge, tune
 
-PARTS = ("bias", "user", "heads", "lora")
 TUNINGS = ("lora", "adalora")
 
 

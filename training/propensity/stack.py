@@ -91,13 +91,6 @@ def in_order(chances: np.ndarray) -> np.ndarray:
     return found
 
 
-def plain_propensities() -> Propensities:
-    """The transformer's heads as they are, for a model that nothing was fitted for."""
-    nothing = np.zeros(len(INPUTS))
-    alone = Head(mix=Mix([1.0, 0.0, 0.0], 0.0))
-    return Propensities([alone] * len(HEADS), Scale(nothing, nothing, nothing, nothing, nothing + 1))
-
-
 def save_propensities(propensities: Propensities, folder: Path) -> None:
     heads = [asdict(head) for head in propensities.heads]
     scale = {name: values.tolist() for name, values in vars(propensities.scale).items()}

@@ -115,19 +115,7 @@ def _mixture(judge: ListOrder | None, windows: list[FinishedWindow]) -> Mixture:
     return fit_mixture(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def plain_rankers(names: list[str]) -> Rankers:
-    """Own repeats, then what is popular of late: where nothing was learned."""
-    mixture = Mixture.of_blend_alone()
-    return Rankers(
-        {
-            (ANY, name): Fitted(_plain(names, effort, name == "next_new_items"), mixture)
-            for name, effort in LISTS.items()
-        },
-        names,
-    )
-
-
-def _plain(names: list[str], effort: Effort, new_only: bool) -> ListOrder:
+def _plain(names: list[str], effort: Effort, new_only: bool) -> Ranker:
     blend = plain_blend([float(name in PLAIN) for name in names])
     return ListOrder(blend, blend, effort.kept, new_only)
 

@@ -21,6 +21,7 @@ from tests.unit.training.factory import (
     publish_day,
     user_id,
 )
+from tests.unit.training.unfitted import plain_propensities, plain_rankers
 from training.data.catalogue import build_catalogue
 from training.data.users import HEADS
 from training.data.windowed_counts import FEATURES
@@ -28,9 +29,7 @@ from training.model.model import Card, TrainedModel, save
 from training.network.network import InterestModel, Shape
 from training.network.presets import PRESETS
 from training.network.vocabulary import Vocabulary
-from training.propensity.stack import plain_propensities
 from training.ranking.features import feature_names
-from training.ranking.fit_blends import plain_rankers
 from training.registry.runs import open_client
 from training.registry.versions import CHAMPION, MODEL
 

@@ -8,13 +8,13 @@ import pytest
 from pipeline.runtime.errors import ModelError
 from tests.unit.training.factory import DS, embeddings, event
 from tests.unit.training.scoring.test_scoring import crowd, history, model
+from tests.unit.training.unfitted import plain_rankers
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue, build_catalogue
 from training.data.users import UserStates, user_states
 from training.model.lists import LISTS, REASONS, Lists
 from training.model.predictor import Predictor
 from training.ranking.features import SOURCES, feature_names, source
-from training.ranking.fit_blends import plain_rankers
 from training.ranking.moments import parts
 from training.ranking.order import ANY, Rankers, load_rankers, save_rankers
 

@@ -10,6 +10,7 @@ import torch
 from pipeline.runtime.errors import ModelError
 from pipeline.tables.registry import EVENT_TYPES, USER_HISTORY
 from tests.unit.training.factory import DS, TOPICS, daily, embeddings, event, user_id
+from tests.unit.training.unfitted import plain_propensities, plain_rankers
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue, build_catalogue
 from training.data.sequences import sequences
@@ -20,10 +21,8 @@ from training.model.predictor import Predictor
 from training.network.network import InterestModel, Shape
 from training.network.presets import PRESETS
 from training.network.vocabulary import Vocabulary
-from training.propensity.stack import plain_propensities
 from training.ranking.engagements import Engagements, engagements
 from training.ranking.features import feature_names
-from training.ranking.fit_blends import plain_rankers
 from training.scoring.bucket import Bucket, batches, list_lengths
 from training.scoring.feature_rows import score_users
 
