@@ -52,16 +52,16 @@ def _spread(partitions: Partitions, ds: str, before: str | None, column: str) ->
         return None  # a column that was declared after that night
     mean_before, high_before = _summary(partitions, before, column)
     edges = _deciles(partitions, before, column)
-    then = _counts(partitions, before, column, bin_conditions(column, edges)) if edges else []
-    now = _counts(partitions, ds, column, bin_conditions(column, edges)) if edges else []
+    then = _counts(partitions, before, bin_conditions(column, edges)) if edges else []
+    now = _counts(partitions, ds, bin_conditions(column, edges)) if edges else []
     top = axis_end(max(high, high_before or 0.0))
     drawn = _drawn_bins(column, top)
     return Spread(
         column=column,
         meaning=USER_FEATURES.column(column).meaning,
         top=top,
-        now=_shares(_counts(partitions, ds, column, drawn)),
-        then=_shares(_counts(partitions, before, column, drawn)) if edges else [],
+        now=_shares(_counts(partitions, ds, drawn)),
+        then=_shares(_counts(partitions, before, drawn)) if edges else [],
         mean=mean,
         mean_before=mean_before,
         psi=psi(then, now),
@@ -94,7 +94,7 @@ def _deciles(partitions: Partitions, ds: str | None, column: str) -> list[float]
     return sorted({float(edge) for edge in found})
 
 
-def _counts(partitions: Partitions, ds: str | None, column: str, conditions: list[str]) -> list[int]:
+def _counts(partitions: Partitions, ds: str | None, conditions: list[str]) -> list[int]:
     counted = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
     row = partitions.rows(f"SELECT {counted} FROM {{night}}", night=("user_features", ds))[0]
     return [int(count) for count in row]
