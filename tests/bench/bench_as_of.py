@@ -1,6 +1,6 @@
 """CPU seconds and memory of `features.as_of` over made-up days of `user_features`.
 
-    python tests/bench/bench_as_of.py [--users 50000] [--days 2] [--labels 50000]
+    python -m tests.bench as_of [--users 50000] [--days 2] [--labels 50000]
 
 Each kind of read is a process of its own, so that peak memory is its own too.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,12 +21,10 @@ import pyarrow as pa
 from pipeline.features.as_of_join import as_of
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings, load_settings
-from pipeline.storage import staging
-from pipeline.storage.catalog import file_schema
-from pipeline.storage.files import DayFile
-from pipeline.storage.publish import publish
 from pipeline.tables.registry import USER_FEATURES
-from tests.bench.bench_online import CHUNK, chunk, user
+from tests.bench.online_rows import CHUNK, chunk, user
+from tests.bench.processes import again
+from tests.bench.publishing import publish_day
 
 FIRST = "2024-03-04"
 FEW = ["recency_days", "events_28d", "spend_28d", "drift_score", "p_purchase_7d"]
@@ -34,23 +33,18 @@ KINDS: dict[str, list[str] | None] = {"nothing": [], "five columns": FEW, "all c
 
 def publish_days(settings: Settings, users: int, days: int) -> None:
     """`days` days of the same users, published without an audit."""
-    random = np.random.default_rng(1)
-    attempt, files, receipt = staging.begin(settings, "user_features", "bench"), {}, {}
     for ds in (shift(FIRST, number) for number in range(days)):
-        file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
-        for first in range(0, users, CHUNK):
-            rows = pa.Table.from_batches([chunk(first, min(CHUNK, users - first), random)])
-            for name in ("ds", "model_ds"):
-                place = rows.schema.get_field_index(name)
-                rows = rows.set_column(place, name, pa.array([ds] * len(rows)))
-            file.write(rows.cast(USER_FEATURES.schema))
-        file.close()
-        files[ds] = [str(file.path)]
-        receipt[ds] = {"rows": users, "digest": ds}
-    staging.complete(attempt, list(files), files)
-    attempts = {"all": attempt.path.name}
-    staging.write_receipt(settings, staging.Receipt("user_features", "bench", attempts, receipt, 0.0))
-    publish(settings, USER_FEATURES, "bench")
+        publish_day(settings, USER_FEATURES, ds, night(users, ds))
+
+
+def night(users: int, ds: str) -> Iterator[pa.Table]:
+    random = np.random.default_rng(1)
+    for first in range(0, users, CHUNK):
+        rows = pa.Table.from_batches([chunk(first, min(CHUNK, users - first), random)])
+        for name in ("ds", "model_ds"):
+            place = rows.schema.get_field_index(name)
+            rows = rows.set_column(place, name, pa.array([ds] * len(rows)))
+        yield rows
 
 
 def labels(users: int, days: int, count: int) -> pa.Table:
@@ -80,17 +74,17 @@ def join(kind: str, users: int, days: int, count: int) -> None:
 
 
 def peak_mib() -> float:
-    """Of this program alone: getrusage would tell what the process was before it, too."""
+    """Of this program alone: getrusage would count what the process was before it, too."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--labels", type=int, default=50_000)
-    parser.add_argument("--join", choices=KINDS, help="one kind, over a home that is there")
+    parser.add_argument("--join", choices=KINDS, help="one kind of read, over an existing home")
     given = parser.parse_args()
     if given.join:
         join(given.join, given.users, given.days, given.labels)
@@ -100,7 +94,7 @@ def main() -> None:
         publish_days(load_settings(), given.users, given.days)
         print(f"{given.users} users, {given.days} days, {given.labels} labels", flush=True)
         for kind in KINDS:
-            subprocess.run([sys.executable, *sys.argv, "--join", kind], check=True)
+            subprocess.run(again("as_of", *sys.argv[1:], "--join", kind), check=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Seconds of an audit of staged events, by part.
 
-    python tests/bench/bench_audit.py 5000000
+    python -m tests.bench audit 5000000
 
 Rows are synthetic, in 8 files of one day. The parts are timed in one process, in the order in
 which the audit runs them; the last line is the whole command, with start-up, on the same rows.
 """
 
+import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -60,6 +60,8 @@ def _with_maps(rows: pa.Table) -> pa.Table:
 
 def time_parts() -> None:
     """Prints the seconds of each part."""
+    from pipeline.orchestration import step_commands
+    from pipeline.orchestration.steps import Step
     from pipeline.runtime.settings import load_settings
     from pipeline.storage import staging
     from pipeline.storage.audit.expectations import rules_of
@@ -79,15 +81,7 @@ def time_parts() -> None:
         keep = (settings, context, expectations, "bench", result)
         _timed("data docs", lambda: suite.keep_result(*keep))
         _timed("digest", rows.content)
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.storage.audit.command",
-        "--table",
-        "events",
-        "--run",
-        "bench",
-    ]
+    command = step_commands.audit(Step("events", "", ("events",)), "bench")
     _timed("whole command", lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
 
 
@@ -111,7 +105,9 @@ def _cpu_seconds() -> float:
 
 
 def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=int, nargs="?", default=5_000_000)
+    rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as home:
         os.environ["TIDEMARK_HOME"] = home
         stage_events(rows)

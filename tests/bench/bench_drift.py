@@ -1,8 +1,8 @@
 """Planted shifts of interest: how many are found, how soon, at how many false alarms.
 
-    python tests/bench/bench_drift.py --events 400000 --days 90 --seeds 101 102 103
-    python tests/bench/bench_drift.py --events 400000 --days 365 --density 8 --seeds 101
-    TIDEMARK_HOME=… python tests/bench/bench_drift.py --home 2026-03-31
+    python -m tests.bench drift --events 400000 --days 90 --seeds 101 102 103
+    python -m tests.bench drift --events 400000 --days 365 --density 8 --seeds 101
+    TIDEMARK_HOME=… python -m tests.bench drift --home 2026-03-31
 
 Replays every night of a sample with the kernel of `profile_users`: what all users like is learned
 from the histories up to that night, changes are those of the same histories. A false alarm is a

@@ -1,6 +1,6 @@
 """How many planted shifts could be found at all, and how soon: an observer who knows nearly all.
 
-    python tests/bench/bench_drift_bound.py --events 200000 --days 90 --seeds 101 102 103
+    python -m tests.bench drift_bound --events 200000 --days 90 --seeds 101 102 103
 
 It knows each person's true taste up to the shift, the true topic of every visit that is no errand,
 and the generator's rules: when shifts may begin, how much moves, how fast. It does not know who

@@ -1,6 +1,6 @@
 """Do the drift features foretell that the main topic of the next month differs?
 
-    TIDEMARK_HOME=… python tests/bench/bench_drift_value.py --ds 2011-11-09
+    TIDEMARK_HOME=… python -m tests.bench drift_value --ds 2011-11-09
 
 On a home with `events`, and `item_topics` of `--ds` (Online Retail: 2010-12-01 to 2011-11-09). At
 cut-offs 28 days apart: users with 3 active days or more within 90 days whose next 28 days have a

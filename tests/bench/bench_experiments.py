@@ -1,13 +1,13 @@
 """False alarms and power of the tests of experiments, by simulation.
 
-    python tests/bench/bench_experiments.py [2000]
+    python -m tests.bench experiments [2000]
 
 A/A: two equal arms, 4,000 users of an experiment who come one by one, looked at 20 times, with
 metrics as shops have them. A promise of 5% is kept when the share of experiments with an alarm is
 at most 5% but for the noise of the simulation, which is printed. A/B: a gain of a quarter.
 """
 
-import sys
+import argparse
 from collections.abc import Callable
 
 import numpy as np
@@ -89,7 +89,9 @@ def power(times: int) -> None:
 
 
 def main() -> None:
-    times = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("times", type=int, nargs="?", default=2_000, help="experiments to simulate")
+    times = parser.parse_args().times
     print(f"{times:,} experiments of {USERS:,} users, {LOOKS} looks")
     for effect in (0.0, 0.25):
         for name in METRICS:

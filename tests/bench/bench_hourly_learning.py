@@ -1,8 +1,8 @@
 """What do hours of history, and learning by the hour, add after planted shifts?
 
-    python tests/bench/bench_hourly_learning.py --seed 302                  (figures)
-    python tests/bench/bench_hourly_learning.py --seed 303 --common 0.3     (a common shift)
-    python tests/bench/bench_hourly_learning.py --seed 301 --tune           (choose the steps)
+    python -m tests.bench hourly_learning --seed 302                  (figures)
+    python -m tests.bench hourly_learning --seed 303 --common 0.3     (a common shift)
+    python -m tests.bench hourly_learning --seed 301 --tune           (choose the steps)
 
 Generates a sample (`--events`, `--days`), trains a model as of `--day` on weeks before it, and goes
 through the hours of the `--judged` days after it. Each user of an hour is asked once: recall@10 of

@@ -1,25 +1,24 @@
 """Seconds and peak memory of ingest and clean on one large day.
 
-    python tests/bench/bench_ingest.py --rows 5000000
+    python -m tests.bench ingest --rows 5000000
 
 Lands a day of JSON lines like a web shop's (one gzip file) in a temporary home, runs both jobs as
-processes, and prints what each took.
+the night does, and prints what each took; the peak is that of the largest process.
 """
 
 import argparse
-import contextlib
 import gzip
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 
-DS = "2011-03-01"
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import CLEAN, INGEST
+from pipeline.runtime.settings import Settings
+from tests.bench.processes import measured_family
+
+DS, RUN = "2011-03-01", "bench"
 TOML = """
 platform = "shop"
 timezone = "Europe/Berlin"
@@ -61,41 +60,20 @@ def land(home: Path, rows: int) -> None:
             )
 
 
-def measure(name: str, *command: str) -> None:
-    """Runs a step; prints its seconds, CPU seconds, and the largest process while it ran."""
-    start, peak, cpu = time.perf_counter(), 0, {}
-    step = psutil.Popen([sys.executable, *command], stderr=subprocess.DEVNULL)
-    while step.poll() is None:
-        for process in family(step):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                peak = max(peak, process.memory_info().rss)
-                cpu[process.pid] = sum(process.cpu_times()[:2])
-        time.sleep(0.2)
-    if step.returncode:
-        sys.exit(f"error: {name} failed; run it by hand to see why")
-    seconds = time.perf_counter() - start
-    print(f"{name:<8} {seconds:7.1f} s {sum(cpu.values()):7.1f} CPU s {peak / 1e9:6.2f} GB largest")
-
-
-def family(step: psutil.Popen) -> list[psutil.Process]:
-    try:
-        return [step, *step.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000)
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["TIDEMARK_HOME"] = folder
-        land(Path(folder), rows)
-        run = ("--run", "bench")
-        measure("ingest", "spark_jobs/ingest_raw.py", "--ds", DS, *run)
-        for step in ("audit", "publish"):
-            measure(step, "-m", f"pipeline.{step}", "--table", "raw_events", *run)
-        measure("clean", "spark_jobs/clean_events.py", "--ds", DS, *run)
+        settings = Settings(home=Path(folder))
+        land(settings.home, rows)
+        for name, command in (
+            ("ingest", step_commands.job(INGEST, settings, DS, DS, RUN)),
+            ("audit", step_commands.audit(INGEST, RUN)),
+            ("publish", step_commands.publish(INGEST, RUN)),
+            ("clean", step_commands.job(CLEAN, settings, DS, DS, RUN)),
+        ):
+            print(f"{name:<8} {measured_family(command, step_commands.environment(settings))}", flush=True)
 
 
 if __name__ == "__main__":

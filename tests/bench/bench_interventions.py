@@ -1,6 +1,6 @@
 """How good interventions are, against what followed.
 
-    TIDEMARK_HOME=HOME python tests/bench/bench_interventions.py
+    TIDEMARK_HOME=HOME python -m tests.bench interventions
 
 Of a home of the sample (with `landing/_truth`) or of Online Retail, with a champion and its
 `training_examples`. `fading_regular`: lists of night after night with budget and cool-down, against
@@ -11,6 +11,7 @@ are to be chosen on the earlier nights, and reported of the later ones. `price_d
 list of each night is that of a second count from the platforms' own catalogue files.
 """
 
+import argparse
 import gzip
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -55,6 +56,7 @@ SELECT DISTINCT user_id, item_id, true AS this_item FROM later WHERE event_type 
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     settings = load_settings()
     fading(settings)
     returns(settings)
@@ -211,7 +213,7 @@ def by_hand(settings: Settings, acts: pl.DataFrame, nights: list[str], ds: str) 
 
 
 def catalogue_of(settings: Settings, last: str) -> dict[str, float]:
-    """Item -> price as the platforms' files up to a day told it."""
+    """Item -> price as the platforms' files gave it up to a day."""
     prices: dict[str, float] = {}
     for path in sorted(settings.landing.glob("*/items/*.gz"), key=lambda it: it.name):
         if path.name[:10] <= last:

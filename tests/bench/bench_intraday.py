@@ -1,7 +1,7 @@
 """Land events on the day after the newest night of a home, refresh, and tell how soon they were
 readable online.
 
-    TIDEMARK_HOME=... python tests/bench/bench_intraday.py --events 50000
+    TIDEMARK_HOME=... python -m tests.bench intraday --events 50000
 
 Needs the sample's platform `webshop` with a published night, and writes to the home: the landed
 file holds the web shop's records of before, the newest first, moved to that day; where there are
@@ -34,7 +34,7 @@ DAY = re.compile(rb'"ts":"\d{4}-\d{2}-\d{2}')
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=50_000)
     given, settings = parser.parse_args(), load_settings()
     base = max(published("user_features", settings))

@@ -1,25 +1,24 @@
-"""The learned ranking, leave one out: foretell the last item that each user came to.
+"""The learned ranking, leave one out: predict the last item that each user came to.
 
-    TIDEMARK_TEST_DATA=… TIDEMARK_HOME=… python tests/bench/bench_leave_one_out.py --data tmall
+    TIDEMARK_TEST_DATA=… TIDEMARK_HOME=… python -m tests.bench leave_one_out --data tmall
 
-Beside it, fitted on the same histories: popularity, item kNN, EASE, Markov, ALS. The blend has the
+Next to it, fitted on the same histories: popularity, item kNN, EASE, Markov, ALS. The blend has the
 features and settings of every other data set; it is fitted on the items before the last. The whole
 catalogue is ranked, less the user's own items. Ties of time are broken by the order of the file;
 users whose last two items fall on different days are reported apart. Text vectors are kept in the
-home.
+home. Where a data set is missing, the bench says where to get it.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from pipeline.runtime.settings import load_settings
 from pipeline.tables.registry import EVENT_TYPES
+from tests.bench.real_data import real_data
 from training.data.sequences import Sequences
 from training.evaluation.baselines import als, markov
 from training.evaluation.baselines.counts import Popular
@@ -33,13 +32,12 @@ from training.ranking.market import Market, Sizes, market
 from training.ranking.order import NEW_ONLY, Finished, Moment, fit_ranker
 from training.texts.language_model import TextEncoder
 
-DATA = Path(os.environ.get("TIDEMARK_TEST_DATA", "../shared/data"))
 SETS = {
     "amazon_beauty": "interactions.parquet",
     "retail_rocket": "events.parquet",
     "tmall": "events.parquet",
 }
-LEAST = 3  # items of a user: one to foretell, one to fit on, one to know
+LEAST = 3  # items of a user: one to predict, one to fit on, one to know
 K, BATCH, FITTED, SEED = 10, 1024, 8192, 7
 BASELINES: dict[str, Callable[[Known], Baseline]] = {
     "popularity, 30 days": lambda known: Popular.fit(known, 30),
@@ -64,7 +62,7 @@ def history(log: pl.DataFrame, users: int) -> Sequences:
 
 def text_vectors(name: str, items: int) -> np.ndarray:
     """[items, width] unit vectors of the titles, kept in the home; zeros where there are none."""
-    titles, settings = DATA / name / "titles.parquet", load_settings()
+    titles, settings = real_data(name) / "titles.parquet", load_settings()
     if not titles.exists():
         return np.zeros((items, 1), dtype=np.float32)
     kept = settings.home / "bench" / f"{name}_text.npy"
@@ -77,7 +75,7 @@ def text_vectors(name: str, items: int) -> np.ndarray:
 
 def load(name: str) -> tuple[pl.DataFrame, int, int]:
     """First touches, in order of time; users and items numbered; `back` counts from the last."""
-    log = pl.read_parquet(DATA / name / SETS[name]).with_row_index("line").sort("ts", "line")
+    log = pl.read_parquet(real_data(name) / SETS[name]).with_row_index("line").sort("ts", "line")
     log = log.unique(["user", "item"], keep="first", maintain_order=True)
     log = log.filter(pl.len().over("user") >= LEAST)
     log = log.with_columns(pl.col("user", "item").rank("dense").cast(pl.Int64) - 1)
@@ -126,7 +124,7 @@ def show(label: str, hits: np.ndarray, untied: np.ndarray) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=SETS, default="amazon_beauty")
     name = parser.parse_args().data
     log, users, items = load(name)

@@ -1,6 +1,6 @@
 """How often intervals hold the truth; seconds and memory of judging a challenger, by length.
 
-    python tests/bench/bench_ope.py [1000000 3000000 10000000]
+    python -m tests.bench ope [1000000 3000000 10000000]
 
 First 500 logs of 5,000 impressions (8 arms, 4 strata, rates of 1 to 20%) are drawn and a mostly
 greedy policy is judged on each: the share of 95% intervals that hold its true value and gain.
@@ -10,13 +10,15 @@ normal and bootstrap intervals, diagnostics, and the paired comparison of two po
 held as arrays (22 bytes a row) and worked on in chunks.
 """
 
+import argparse
 import os
 import resource
 import subprocess
-import sys
 import time
 
 import numpy as np
+
+from tests.bench.processes import again
 
 ARMS, STRATA = 50, 20
 
@@ -106,13 +108,17 @@ def coverage(logs: int = 500, rows: int = 5_000) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) > 2 and sys.argv[1] == "--one":
-        measure(int(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=int, nargs="*", help="lengths of the log, without the intervals before them")
+    parser.add_argument("--one", type=int, metavar="ROWS", help="one length, in this process")
+    given = parser.parse_args()
+    if given.one:
+        measure(given.one)
         return
-    if len(sys.argv) == 1:
+    if not given.rows:
         coverage()
-    for rows in sys.argv[1:] or ["1000000", "3000000", "10000000"]:
-        subprocess.run([sys.executable, __file__, "--one", rows], check=True)
+    for rows in given.rows or [1_000_000, 3_000_000, 10_000_000]:
+        subprocess.run(again("ope", "--one", rows), check=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long `profile_users` takes, and how that grows with the number of users.
 
-    python tests/bench/bench_profile.py --users 100000 1000000 --events 100 --items 1000000
+    python -m tests.bench profile --users 100000 1000000 --events 100 --items 1000000
 
 Writes `user_history` (made-up users who come in visits, their interests drawn from 100 topics),
 `items` and `item_topics` into a temporary home, runs the job as the night does, and prints its wall
@@ -10,28 +10,20 @@ sizes.
 
 import argparse
 import math
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pyarrow as pa
 
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import PROFILE
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
-from pipeline.storage import staging
-from pipeline.storage.catalog import file_schema
-from pipeline.storage.files import DayFile
-from pipeline.storage.publish import publish
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
 from pipeline.tables.registry import ITEMS, USER_HISTORY
-from pipeline.tables.schema import Table
+from tests.bench.processes import measured_family
+from tests.bench.publishing import publish_day
 
 DS, TOPICS, CHUNK, VISIT = "2026-03-31", 100, 10_000, 4
 DAYS = [shift(DS, -age) for age in range(365)]
@@ -90,7 +82,7 @@ def _lists(offsets: pa.Array, fields: dict[str, pa.Array]) -> pa.ListArray:
 def fill(settings: Settings, users: int, events: int, items: int) -> None:
     """Publishes the tables of DS that the job reads; nobody has written a review."""
     chunks = (histories(n, min(CHUNK, users - n), events, items) for n in range(0, users, CHUNK))
-    _publish(settings, USER_HISTORY, chunks)
+    publish_day(settings, USER_HISTORY, DS, chunks)
     ids = np.arange(items)
     topics = pa.array([f"t{n + 1:04d}" for n in range(TOPICS)]).take(pa.array(ids % TOPICS))
     rows = {
@@ -99,8 +91,8 @@ def fill(settings: Settings, users: int, events: int, items: int) -> None:
         "topic_id": topics,
         "similarity": pa.array(np.ones(items, dtype=np.float32)),
     }
-    _publish(settings, ITEM_TOPICS, iter([pa.table(rows)]))
-    _publish(settings, REVIEW_SENTIMENTS, iter([REVIEW_SENTIMENTS.schema.empty_table()]))
+    publish_day(settings, ITEM_TOPICS, DS, [pa.table(rows)])
+    publish_day(settings, REVIEW_SENTIMENTS, DS, [REVIEW_SENTIMENTS.schema.empty_table()])
     same = pa.array(np.zeros(items, dtype=int))
     catalogue = {
         "ds": rows["ds"],
@@ -112,51 +104,11 @@ def fill(settings: Settings, users: int, events: int, items: int) -> None:
         "updated_ds": rows["ds"],
     }
     missing = {n: pa.nulls(items, pa.string()) for n in ("category", "brand", "image_path")}
-    _publish(settings, ITEMS, iter([pa.table(catalogue | missing)]))
-
-
-def _publish(settings: Settings, table: Table, chunks: Iterator[pa.Table]) -> None:
-    attempt = staging.begin(settings, table.name, "bench")
-    file = DayFile(attempt.day(DS), file_schema(settings, table))
-    for chunk in chunks:
-        file.write(chunk)
-    file.close()
-    staging.complete(attempt, [DS], {DS: [file.path]} if file.rows else {})
-    content: dict[str, dict[str, object]] = {DS: {"rows": file.rows, "digest": "bench"}}
-    receipt = staging.Receipt(table.name, "bench", {"all": attempt.path.name}, content, 0.0)
-    staging.write_receipt(settings, receipt)
-    publish(settings, table, "bench")
-
-
-def measure(home: Path) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak resident GiB of the job and all that it starts."""
-    environment = {**os.environ, "TIDEMARK_HOME": str(home)}
-    command = [sys.executable, "spark_jobs/profile_users.py", "--ds", DS]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, env=environment)
-    cpu, peak = _watch(psutil.Process(process.pid), process)
-    if process.returncode:
-        raise SystemExit(f"profile_users ended with {process.returncode}")
-    return time.perf_counter() - started, cpu, peak
-
-
-def _watch(family: psutil.Process, process: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """CPU seconds and peak GiB of the family, looked at five times a second until it ends."""
-    seconds: dict[int, float] = {}
-    peak = 0.0
-    while process.poll() is None:
-        resident = 0.0
-        for member in [family, *family.children(recursive=True)]:
-            with suppress(psutil.Error):
-                seconds[member.pid] = sum(member.cpu_times()[:2])
-                resident += member.memory_info().rss / 2**30
-        peak = max(peak, resident)
-        time.sleep(0.2)
-    return sum(seconds.values()), peak
+    publish_day(settings, ITEMS, DS, [pa.table(catalogue | missing)])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, nargs="+", default=[100_000])
     parser.add_argument("--events", type=int, default=100)
     parser.add_argument("--items", type=int, default=1_000_000)
@@ -164,11 +116,16 @@ def main() -> None:
     before: tuple[int, float] | None = None
     for users in given.users:
         with tempfile.TemporaryDirectory() as folder:
-            fill(Settings(home=Path(folder)), users, given.events, given.items)
-            wall, cpu, peak = measure(Path(folder))
-        grows = f", grows as users^{math.log(wall / before[1], users / before[0]):.2f}" if before else ""
-        print(f"{users} users: {wall:.0f} s wall, {cpu:.0f} s CPU, {peak:.1f} GiB at most{grows}")
-        before = users, wall
+            settings = Settings(home=Path(folder))
+            fill(settings, users, given.events, given.items)
+            job = step_commands.job(PROFILE, settings, DS, DS, "bench")
+            used = measured_family(job, step_commands.environment(settings))
+        grows = f", grows as users^{math.log(used.seconds / before[1], users / before[0]):.2f}" if before else ""
+        print(
+            f"{users} users: {used.seconds:.0f} s wall, {used.cpu_seconds:.0f} s CPU, "
+            f"{used.together_gib:.1f} GiB at most{grows}"
+        )
+        before = users, used.seconds
 
 
 if __name__ == "__main__":

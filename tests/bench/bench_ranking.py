@@ -1,6 +1,6 @@
 """The learned ranking on four cuts of Online Retail, each judged on the 30 days after it.
 
-    TIDEMARK_HOME=… python tests/bench/bench_ranking.py [--cuts 2011-10-10 …]
+    TIDEMARK_HOME=… python -m tests.bench ranking [--cuts 2011-10-10 …]
 
 The home must hold `events`, `items` and `item_embeddings` of `online_retail` through 2011-11-09. A
 cut's blend is fitted on the windows that end at or before it, 30 to 120 days earlier.
@@ -90,7 +90,7 @@ def judged(one: Finished, bought: np.ndarray, ranker: ListOrder) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuts", nargs="+", default=CUTS)
     cuts = parser.parse_args().cuts
     print("list, cut, users, share in candidates, [[linear: recall, ndcg], [blend: ...]]")

@@ -1,6 +1,6 @@
 """Are reason codes true? Deletion: named events are taken out of the log, and users scored again.
 
-    TIDEMARK_HOME=… python tests/bench/bench_reasons.py --ds 2011-11-09 [--users 512]
+    TIDEMARK_HOME=… python -m tests.bench reasons --ds 2011-11-09 [--users 512]
 
 Needs a champion, and `user_history`, `item_embeddings` and `items` of the day. Prints the mean
 change of the log-odds, with 95% bootstrap intervals over users: without what is named, and without
@@ -33,7 +33,7 @@ from training.scoring.reasons.columns import because, propensity_reasons
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True)
     parser.add_argument("--users", type=int, default=512)
     given = parser.parse_args()

@@ -1,21 +1,27 @@
 """CPU seconds and memory of drawing one night's report, by users.
 
-    python tests/bench/bench_report.py 100000 1000000
+    python -m tests.bench report 100000 1000000
 
-Rows are synthetic: two nights, lists of 50 items out of 30,000, five interests a user. They are
-published from the files as they are, so only the report itself is measured, in its own process.
+Rows are synthetic: two nights, lists of 50 items out of 30,000, five interests a user. Only
+the report itself is measured, in its own process.
 """
 
+import argparse
 import json
 import os
-import resource
-import subprocess
-import sys
 import tempfile
-import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import duckdb
+import pyarrow as pa
+
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import REPORT
+from pipeline.runtime.settings import load_settings
+from pipeline.tables.registry import table_named
+from pipeline.tables.schema import Table
+from tests.bench.processes import measured
+from tests.bench.publishing import publish_day
 
 BEFORE, NIGHT = "2024-03-04", "2024-03-05"
 ITEMS, TOPICS, ROWS_PER_FILE = 30_000, 60, 100_000
@@ -66,62 +72,30 @@ COLUMNS = {
 }
 
 
-def publish_rows(table: str, ds: str, rows: int) -> None:
-    """Publishes that many rows of a table; columns that the report does not read are empty."""
-    from pipeline.runtime.settings import load_settings
-    from pipeline.storage import staging
-    from pipeline.storage.publish import publish
-    from pipeline.storage.staging import Receipt
-    from pipeline.tables.registry import table_named
-
-    settings, declared = load_settings(), table_named(table)
-    attempt = staging.begin(settings, table, ds)
-    files = []
+def made_up(table: Table, ds: str, rows: int) -> Iterator[pa.Table]:
+    """That many rows of a table; columns that the report does not read are empty."""
     for first in range(0, rows, ROWS_PER_FILE):
-        found = duckdb.sql(_rows_sql(table, ds, first, min(rows, first + ROWS_PER_FILE)))
-        files.append(_written(settings, declared, attempt.day(ds), found.to_arrow_table()))
-    staging.complete(attempt, [ds], {ds: files})
-    receipt = {ds: {"rows": rows, "digest": f"{table}{ds}{rows}"}}
-    staging.write_receipt(settings, Receipt(table, ds, {"all": attempt.path.name}, receipt, 0.0))
-    publish(settings, declared, ds)
+        found = duckdb.sql(_rows_sql(table, ds, first, min(rows, first + ROWS_PER_FILE))).to_arrow_table()
+        arrays = [
+            found[field.name].cast(field.type)
+            if field.name in found.column_names
+            else pa.repeat(_nothing(field.type), found.num_rows)
+            for field in table.schema
+        ]
+        yield pa.table(arrays, schema=table.schema)
 
 
-def _rows_sql(table: str, ds: str, first: int, last: int) -> str:
-    from pipeline.tables.registry import table_named
-
-    columns = COLUMNS[table]
-    named = [f"{sql} AS {name}" for name, sql in columns.items()]
-    if table == "user_features":
-        chances = [it.name for it in table_named(table).columns if it.name.startswith("p_")]
+def _rows_sql(table: Table, ds: str, first: int, last: int) -> str:
+    named = [f"{sql} AS {name}" for name, sql in COLUMNS[table.name].items()]
+    if table.name == "user_features":
+        chances = [it.name for it in table.columns if it.name.startswith("p_")]
         named += [f"((hash(i * {n + 19}) % 10007) / 10007.0)::FLOAT AS {name}" for n, name in enumerate(chances)]
-    told = ", ".join([f"'{ds}' AS ds", "md5(i::VARCHAR) AS user_id", *named])
-    return f"SELECT {told} FROM range({first}, {last}) t(i)"
+    columns = ", ".join([f"'{ds}' AS ds", "md5(i::VARCHAR) AS user_id", *named])
+    return f"SELECT {columns} FROM range({first}, {last}) t(i)"
 
 
-def _written(settings: object, declared: object, folder: Path, rows: object) -> str:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from pipeline.storage.catalog import file_schema
-
-    schema = file_schema(settings, declared)  # type: ignore[arg-type]
-    arrays = [
-        rows[field.name].cast(field.type)  # type: ignore[index]
-        if field.name in rows.column_names  # type: ignore[attr-defined]
-        else pa.repeat(_nothing(field.type), rows.num_rows)  # type: ignore[attr-defined]
-        for field in schema
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{len(list(folder.iterdir()))}.parquet"
-    table = pa.table(dict(zip(schema.names, arrays, strict=True)), schema=schema)
-    pq.write_table(table, path, compression="zstd", store_schema=False)
-    return str(path)
-
-
-def _nothing(kind: object) -> object:
+def _nothing(kind: pa.DataType) -> pa.Scalar:
     """An empty value of the type, for columns that nobody reads here."""
-    import pyarrow as pa
-
     if pa.types.is_nested(kind):
         return pa.scalar([], kind)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -131,27 +105,26 @@ def _nothing(kind: object) -> object:
 
 def measure(users: int) -> dict[str, float]:
     """Draws the report in a process of its own."""
-    for table in COLUMNS:
+    settings = load_settings()
+    for name in COLUMNS:
         for ds in (BEFORE, NIGHT):
-            rows = TOPICS * TOPICS * WEEKS if table == "migrations" else users
-            publish_rows(table, ds, rows)
-    began = time.monotonic()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "pipeline.report.build", "--ds", NIGHT]
-    page = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            rows = TOPICS * TOPICS * WEEKS if name == "migrations" else users
+            publish_day(settings, table_named(name), ds, made_up(table_named(name), ds, rows))
+    used = measured(step_commands.job(REPORT, settings, NIGHT, NIGHT, "bench"))
+    page = settings.home / "reports" / "nightly" / f"{NIGHT}.html"
     return {
         "users": users,
-        "cpu_seconds": round(cpu, 1),
-        "seconds": round(time.monotonic() - began, 1),
-        "peak_mb": after.ru_maxrss // 1024,
-        "page_kb": Path(page).stat().st_size // 1024,
+        "cpu_seconds": round(used.cpu_seconds, 1),
+        "seconds": round(used.seconds, 1),
+        "peak_mb": round(used.largest_gib * 1024),
+        "page_kb": page.stat().st_size // 1024,
     }
 
 
 def main() -> None:
-    for users in [int(argument) for argument in sys.argv[1:]] or [100_000]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("users", type=int, nargs="*", default=[100_000])
+    for users in parser.parse_args().users:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["TIDEMARK_HOME"] = folder
             print(json.dumps(measure(users)), flush=True)

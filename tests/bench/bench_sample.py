@@ -1,40 +1,37 @@
 """Rows per second and peak memory of the sample generator.
 
-    python tests/bench/bench_sample.py 100000 1000000 10000000
+    python -m tests.bench sample [100000 1000000 10000000]
 
-Each size runs in a process of its own, so that its peak memory is its own.
+A sample has 90 days. Each size runs in a process of its own, so that its peak memory is its own.
 """
 
-import resource
-import subprocess
-import sys
+import argparse
 import tempfile
-import time
+from pathlib import Path
+
+from pipeline.sources.sample import generate
+from tests.bench.processes import again, measured
+
+DAYS, SEED = 90, 7
 
 
-def measure(events: int) -> str:
-    """One line of figures for a sample of 90 days."""
-    with tempfile.TemporaryDirectory() as out:
-        began = time.perf_counter()
-        command = [sys.executable, __file__, "--child", out, str(events)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        seconds = time.perf_counter() - began
-    return f"{events:>11,} rows {seconds:7.1f} s {events / seconds:>9,.0f} rows/s {done.stdout}"
-
-
-def child(out: str, events: int) -> None:
-    """Generate, then print this process's peak memory."""
-    from pathlib import Path
-
-    from pipeline.sources.sample import generate
-
-    generate(Path(out), events=events, days=90, seed=7)
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:6.0f} MiB peak")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", type=int, nargs="*", default=[100_000], metavar="ROWS")
+    parser.add_argument("--out", type=Path, help="write the first size there, and measure nothing")
+    given = parser.parse_args()
+    if given.out:
+        generate(given.out, events=given.sizes[0], days=DAYS, seed=SEED)
+        return
+    for size in given.sizes:
+        with tempfile.TemporaryDirectory() as out:
+            used = measured(again("sample", "--out", out, size))
+        print(
+            f"{size:>11,} rows {used.seconds:7.1f} s {size / used.seconds:>9,.0f} rows/s "
+            f"{used.largest_gib * 1024:6.0f} MiB peak",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--child":
-        child(sys.argv[2], int(sys.argv[3]))
-    else:
-        for size in sys.argv[1:]:
-            print(measure(int(size)), end="")
+    main()

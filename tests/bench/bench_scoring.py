@@ -1,30 +1,30 @@
 """Time the scoring of a published day, bucket by bucket.
 
-    TIDEMARK_HOME=... python tests/bench/bench_scoring.py --ds 2011-11-06 [--buckets 2]
+    TIDEMARK_HOME=... python -m tests.bench scoring --ds 2011-11-06 [--buckets 2]
 
 Needs a champion, and `user_history`, `item_embeddings` and `items` of the day. Publishes nothing.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
-import time
+
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import SCORE
+from pipeline.runtime.settings import load_settings
+from tests.bench.processes import measured
+from training.registry.versions import version
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True)
     parser.add_argument("--buckets", type=int, default=2)
     given = parser.parse_args()
-    job = [sys.executable, "-m", "training.score", "--ds", given.ds, "--run", "bench"]
+    settings = load_settings().model_copy(update={"score_buckets": given.buckets})
+    champion = version(settings)
+    assert champion is not None, "train and promote a model first"
     for bucket in range(given.buckets):
-        began = time.monotonic()
-        share = ["--bucket", str(bucket), "--buckets", str(given.buckets)]
-        subprocess.run([*job, *share], check=True)
-        seconds = time.monotonic() - began
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-        print(f"bucket {bucket}: {seconds:.1f} s, peak {peak:.2f} GiB")
+        command = step_commands.score_bucket(SCORE, settings, given.ds, "bench", bucket, champion)
+        print(f"bucket {bucket}: {measured(command)}", flush=True)
 
 
 if __name__ == "__main__":

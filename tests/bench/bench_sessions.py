@@ -1,6 +1,6 @@
 """Sessions two ways: the vectorised kernel after one shuffle, and Spark SQL windows.
 
-    python tests/bench/bench_sessions.py --events 3000000
+    python -m tests.bench sessions --events 3000000
 
 Writes made-up events to a temporary folder, sessionizes them in a session of two cores, and prints
 rows and seconds of each way, best of `--rounds`. Both ways give the same number of sessions.
@@ -82,7 +82,7 @@ def measure(way: Callable[[DataFrame], DataFrame], events: DataFrame, rounds: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()

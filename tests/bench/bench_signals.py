@@ -1,6 +1,6 @@
 """How good behaviour signals are: against the sample's truth, or on what Online Retail did next.
 
-    TIDEMARK_HOME=HOME python tests/bench/bench_signals.py [--users 100000]
+    TIDEMARK_HOME=HOME python -m tests.bench signals [--users 100000]
 
 Reads published `events` (and of Online Retail `item_topics`, `items`) of a home. With
 `landing/_truth` in it: who is warned before leaving, whether what is due is bought, whether planted
@@ -35,7 +35,7 @@ DRAWS = 200
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=0, help="made-up users to be timed")
     given = parser.parse_args()
     settings = load_settings()

@@ -1,8 +1,8 @@
 """Topics of platforms without a word of text: do later pairs of items keep to one topic?
 
-    python tests/bench/bench_silent_topics.py ../shared/data/retail_rocket/events.parquet
+    TIDEMARK_TEST_DATA=... python -m tests.bench silent_topics [--data retail_rocket]
 
-Reads `user, item, ts, event`. Topics come from the first four fifths of the events; of the rest,
+Topics come from the first four fifths of the events; of the rest,
 prints how often two items that a user turns to one after the other share a topic, and how often
 they would by chance. Items that nothing is known of are left out.
 """
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
 from pipeline.tables.registry import USER_HISTORY
+from tests.bench.real_data import real_data
 from training.topics.clusters import assign, fit
 from training.topics.co_engagement import co_engagement
 from training.topics.day_items import HALF, item_vectors
@@ -44,9 +45,10 @@ def history(events: pl.DataFrame) -> arrow_dataset.Dataset:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file")
-    events = pl.read_parquet(parser.parse_args().file).sort("user", "ts", maintain_order=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", choices=("retail_rocket", "tmall"), default="retail_rocket")
+    file = real_data(parser.parse_args().data) / "events.parquet"
+    events = pl.read_parquet(file).sort("user", "ts", maintain_order=True)
     events = events.with_columns(
         item_id="shop:" + pl.col("item").cast(pl.String),
         ds=pl.from_epoch("ts").dt.strftime("%Y-%m-%d"),

@@ -1,49 +1,46 @@
 """CPU seconds that programs take to start and to end, without any work.
 
-    python tests/bench/bench_starts.py [--times 3]
+    python -m tests.bench starts [--times 3]
 
 The least of several: other work on the machine only adds to it.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 
-PROGRAMS = (
-    "pipeline.storage.publish",
-    "pipeline.storage.audit.command",
-    "training.score",
-    "training.train",
-    "training.evaluate",
-    "training.encode_items",
-    "training.build_topics",
-)
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import STEPS, TRAIN, TRAINING_STEPS, Step
+from pipeline.runtime.settings import load_settings
+from tests.bench.processes import measured
+
 IMPORTS = {
-    "Great Expectations, as an audit imports it": (
+    "import Great Expectations, as an audit does": (
         "from pipeline.storage.audit.lean_import import lean\nwith lean(): import pipeline.storage.audit.suite"
     ),
-    "Great Expectations, whole": "import pipeline.storage.audit.suite",
+    "import Great Expectations whole": "import pipeline.storage.audit.suite",
 }
 
 
+def commands() -> dict[str, list[str]]:
+    """Of the steps that are neither Spark nor torchrun, and of audit and publish: with `--help`."""
+    nothing, settings = Step("none", "", ()), load_settings()
+    found = {
+        step.program: step_commands.job(step, settings, "2024-03-05", "2024-03-05", "bench")
+        for step in (*STEPS, *TRAINING_STEPS)
+        if not step.spark and step is not TRAIN
+    }
+    found |= {"audit": step_commands.audit(nothing, "bench"), "publish": step_commands.publish(nothing, "bench")}
+    return {name: [*command, "--help"] for name, command in found.items()}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=3)
     times = parser.parse_args().times
-    commands = {name: ["-m", name, "--help"] for name in PROGRAMS}
-    commands |= {name: ["-c", code] for name, code in IMPORTS.items()}
-    for name, command in commands.items():
-        print(f"{name:44} {min(cpu_seconds(command) for _ in range(times)):5.2f} s")
-
-
-def cpu_seconds(command: list[str]) -> float:
-    """Of one run, its children left out."""
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return usage.ru_utime + usage.ru_stime
+    everything = commands() | {name: [sys.executable, "-c", code] for name, code in IMPORTS.items()}
+    for name, command in everything.items():
+        seconds = min(measured(command).cpu_seconds for _ in range(times))
+        print(f"{name:44} {seconds:5.2f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How well topics meet the planted ones of the sample, and how stable they are.
 
-    TIDEMARK_HOME=… python tests/bench/bench_topic_quality.py --ds 2026-03-31 [--later D]
+    TIDEMARK_HOME=… python -m tests.bench topic_quality --ds 2026-03-31 [--later D]
 
 Prints purity, normalised mutual information and adjusted Rand index against
 `landing/_truth/items.parquet`, by what the vectors are made of and the number of topics; the home
@@ -93,7 +93,7 @@ def stability(ds: str, later: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True)
     parser.add_argument("--later")
     given = parser.parse_args()

@@ -1,6 +1,6 @@
 """Time and memory of the topics of a first night, by the number of items.
 
-    python tests/bench/bench_topics.py [--items 100000 1000000] [--users-per-item 1]
+    python -m tests.bench topics [--items 100000 1000000] [--users-per-item 1]
 
 Generates items of planted topics (text vectors of 384, three words a title) and users with ten
 events each in a fresh home, runs `training.build_topics` as its own process, and prints seconds,
@@ -10,32 +10,22 @@ CPU seconds and peak memory with the exponent of growth. Leaves nothing behind.
 import argparse
 import math
 import os
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import TOPICS as TOPICS_STEP
 from pipeline.runtime.settings import Settings, load_settings
-from pipeline.storage import staging
-from pipeline.storage.catalog import file_schema
-from pipeline.storage.files import DayFile
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from pipeline.tables.schema import Table
-from tests.unit.training.factory import DS, vouch
+from tests.bench.processes import Usage, measured
+from tests.bench.publishing import publish_day, rows_of
 
+DS = "2024-06-01"
 WIDTH, TOPICS, EVENTS, CHUNK = 384, 200, 10, 20_000
 NOON = 1_717_243_200_000_000  # microseconds, on DS
-
-
-def rows_of(table: Table, size: int, **columns: pa.Array) -> pa.Table:
-    """`size` rows of DS with these columns, nulls elsewhere."""
-    filled = {"ds": pa.array([DS] * size), **columns}
-    arrays = [filled.get(c.name, pa.nulls(size, c.type)) for c in table.columns]
-    return pa.table(arrays, names=table.schema.names).cast(table.schema)
 
 
 def items(start: int, size: int, generator: np.random.Generator) -> dict[Table, pa.Table]:
@@ -51,8 +41,8 @@ def items(start: int, size: int, generator: np.random.Generator) -> dict[Table, 
     days = {"first_ds": pa.array([DS] * size), "updated_ds": pa.array([DS] * size)}
     hashes = {"encoder": pa.array(["made up"] * size), "text_hash": ids}
     return {
-        ITEMS: rows_of(ITEMS, size, title=pa.array(titles), **same, **days),
-        ITEM_EMBEDDINGS: rows_of(ITEM_EMBEDDINGS, size, item_id=ids, embedding=vectors, **hashes),
+        ITEMS: rows_of(ITEMS, DS, {"title": pa.array(titles), **same, **days}),
+        ITEM_EMBEDDINGS: rows_of(ITEM_EMBEDDINGS, DS, {"item_id": ids, "embedding": vectors, **hashes}),
     }
 
 
@@ -81,50 +71,40 @@ def users(start: int, size: int, total: int, generator: np.random.Generator) -> 
     lists = pa.ListArray.from_arrays(offsets, events)
     columns = {"platforms": pa.array([["shop"]] * size), "events": lists}
     columns["daily"] = pa.array([[]] * size, USER_HISTORY.column("daily").type)
-    return rows_of(USER_HISTORY, size, user_id=ids, **columns, **days)
+    return rows_of(USER_HISTORY, DS, {"user_id": ids, **columns, **days})
 
 
 def generate(settings: Settings, total: int, people: int) -> None:
     """Publishes what the job reads, written chunk by chunk."""
-    generator, files, attempts = np.random.default_rng(3), {}, {}
-    for table in (ITEMS, ITEM_EMBEDDINGS, USER_HISTORY):
-        attempts[table] = staging.begin(settings, table.name, "bench")
-        files[table] = DayFile(attempts[table].day(DS), file_schema(settings, table))
-    for start in range(0, total, CHUNK):
-        for table, rows in items(start, min(CHUNK, total - start), generator).items():
-            files[table].write(rows)
-    for start in range(0, people, CHUNK):
-        files[USER_HISTORY].write(users(start, min(CHUNK, people - start), total, generator))
-    for table, file in files.items():
-        file.close()
-        staging.complete(attempts[table], [DS], {DS: [file.path]})
-        vouch(settings, table.name, "bench")
+    for table in (ITEMS, ITEM_EMBEDDINGS):
+        generator = np.random.default_rng(3)
+        sizes = ((start, min(CHUNK, total - start)) for start in range(0, total, CHUNK))
+        publish_day(settings, table, DS, (items(start, size, generator)[table] for start, size in sizes))
+    generator = np.random.default_rng(4)
+    sizes = ((start, min(CHUNK, people - start)) for start in range(0, people, CHUNK))
+    publish_day(settings, USER_HISTORY, DS, (users(start, size, total, generator) for start, size in sizes))
 
 
-def measured(total: int, people: int) -> tuple[float, float, float]:
+def measure(total: int, people: int) -> Usage:
     """Seconds, CPU seconds and GiB of the job."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TIDEMARK_HOME"] = folder
-        generate(load_settings(), total, people)
-        job = [sys.executable, "-m", "training.build_topics", "--ds", DS, "--run", "bench"]
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        subprocess.run(job, check=True)
-        seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return seconds, cpu, after.ru_maxrss / 2**20
+        settings = load_settings()
+        generate(settings, total, people)
+        return measured(step_commands.job(TOPICS_STEP, settings, DS, DS, "bench"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", nargs="+", type=int, default=[100_000, 1_000_000])
     parser.add_argument("--users-per-item", type=float, default=1.0)
     given = parser.parse_args()
     last: tuple[int, float] | None = None
-    for total in sorted(given.items):  # the peak is that of the largest so far
-        seconds, cpu, peak = measured(total, int(total * given.users_per_item))
-        grown = math.log(cpu / last[1]) / math.log(total / last[0]) if last else math.nan
-        print(f"{total} items: {seconds:.1f} s, {cpu:.1f} CPU s, peak {peak:.2f} GiB, exponent {grown:.2f}", flush=True)
-        last = total, cpu
+    for total in sorted(given.items):
+        used = measure(total, int(total * given.users_per_item))
+        grown = math.log(used.cpu_seconds / last[1]) / math.log(total / last[0]) if last else math.nan
+        print(f"{total} items: {used}, exponent {grown:.2f}", flush=True)
+        last = total, used.cpu_seconds
 
 
 if __name__ == "__main__":

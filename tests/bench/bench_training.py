@@ -1,35 +1,31 @@
 """Time one training of a published day, in one process and in two.
 
-    TIDEMARK_HOME=... python tests/bench/bench_training.py --ds 2011-11-06 [--preset base]
+    TIDEMARK_HOME=... python -m tests.bench training --ds 2011-11-06 [--preset base]
 
 Needs `training_examples`, `item_embeddings` and `items` of the day. Each job is a run of its own in
-MLflow. Prints wall seconds and the largest memory of the job's processes.
+MLflow. Prints seconds, and the largest memory of the job's processes.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-TORCHRUN = str(Path(sys.executable).with_name("torchrun"))
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.steps import TRAIN
+from pipeline.runtime.settings import load_settings
+from tests.bench.processes import measured_family
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True)
     parser.add_argument("--preset", default="base")
     given = parser.parse_args()
     for processes in (1, 2):
+        settings = load_settings().model_copy(update={"train_processes": processes})
         run = f"bench-{processes}-{time.time_ns()}"
-        torchrun = [TORCHRUN, "--standalone", "--nproc-per-node", str(processes), "-m", "--"]
-        job = ["training.train", "--ds", given.ds, "--run", run, "--preset", given.preset]
-        began = time.monotonic()
-        subprocess.run([*torchrun, *job], check=True)
-        seconds = time.monotonic() - began
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-        print(f"{processes} processes, {given.preset}: {seconds:.1f} s, peak {peak:.2f} GiB")
+        job = [*step_commands.job(TRAIN, settings, given.ds, given.ds, run), "--preset", given.preset]
+        used = measured_family(job, step_commands.environment(settings))
+        print(f"{processes} processes, {given.preset}: {used}", flush=True)
 
 
 if __name__ == "__main__":

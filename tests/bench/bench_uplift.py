@@ -1,18 +1,17 @@
 """What uplift finds in worlds whose truth is known, and in a real log; what it costs.
 
-    python tests/bench/bench_uplift.py coverage [200] [WORLD]    # constant effects: false alarms
-    python tests/bench/bench_uplift.py recovery [6] [WORLD]      # rankings beside the oracle's
-    python tests/bench/bench_uplift.py open_bandit               # the real random log
-    python tests/bench/bench_uplift.py cost [1000000]            # CPU seconds and memory
+    python -m tests.bench uplift coverage [200] [WORLD]    # constant effects: false alarms
+    python -m tests.bench uplift recovery [6] [WORLD]      # rankings next to the oracle's
+    python -m tests.bench uplift open_bandit               # the real random log
+    python -m tests.bench uplift cost [1000000]            # CPU seconds and memory
 
 Worlds: 20 features, outcomes of 0 or 1 that a tenth of users gives without treatment. Features
-foretell outcomes far better than effects, and in the world `policy` the treatment too.
+predict outcomes far better than effects, and in the world `policy` the treatment too.
 """
 
+import argparse
 import resource
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -26,11 +25,11 @@ from pipeline.decisions.uplift.scorers import cross_fit
 from pipeline.decisions.uplift.soundness import check_balance
 from pipeline.decisions.uplift.trial import Trial, places
 from pipeline.runtime.errors import UpliftError
+from tests.bench.real_data import real_data
 
 FEATURES = 20
 WORLDS = ("even", "fifth", "policy")  # half treated, a fifth, or by a policy that prefers users
 SIZES = (2_000, 10_000, 50_000)
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "open_bandit_women"
 
 
 def world(
@@ -81,7 +80,7 @@ def coverage(draws: int, worlds: tuple[str, ...], users: int = 2_000) -> None:
                 "adjusted held",
                 "crossed Qini above 0",
                 "crossed p < 5%",
-                "refused as foretold",
+                "refused as predictable",
             )
         }
         for seed in range(draws):
@@ -99,7 +98,7 @@ def coverage(draws: int, worlds: tuple[str, ...], users: int = 2_000) -> None:
             held["crossed Qini above 0"].append(qini(made, rank).interval[0] > 0)
             p_value = difference_p_value(made, crossed.score, crossed.uplift, crossed.fold)
             held["crossed p < 5%"].append(p_value < 0.05)
-            held["refused as foretold"].append(_refused(made))
+            held["refused as predictable"].append(_refused(made))
         said = ", ".join(f"{name} {np.mean(values):.1%}" for name, values in held.items())
         print(f"{kind}: {draws} draws of {users:,} users: {said}", flush=True)
 
@@ -149,8 +148,9 @@ def _worth(uplift: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 def open_bandit() -> None:
     """Items whose first feature is above 0 against the others, in the log of the random policy."""
-    rows = pl.read_csv(DATA / "random.csv.gz")
-    items = pl.read_csv(DATA / "item_context.csv").sort("item_id")["item_feature_0"].to_numpy() > 0
+    data = real_data("open_bandit_women")
+    rows = pl.read_csv(data / "random.csv.gz")
+    items = pl.read_csv(data / "item_context.csv").sort("item_id")["item_feature_0"].to_numpy() > 0
     treated = items[rows["item_id"].to_numpy()]
     share = np.where(items, 1.0, 0.0).mean()  # the policy draws each item alike
     assert np.allclose(rows["propensity_score"].to_numpy(), 1 / len(items))
@@ -197,19 +197,19 @@ def cost(users: int) -> None:
 
 
 def main() -> None:
-    what, *more = sys.argv[1:] or [""]
-    number = int(more[0]) if more else None
-    worlds = tuple(more[1:]) or WORLDS
-    if what == "coverage":
-        coverage(number or 200, worlds)
-    elif what == "recovery":
-        recovery(number or 6, worlds)
-    elif what == "open_bandit":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("coverage", "recovery", "open_bandit", "cost"))
+    parser.add_argument("number", type=int, nargs="?", help="of draws, or of users")
+    parser.add_argument("worlds", nargs="*", default=WORLDS)
+    given = parser.parse_args()
+    if given.what == "coverage":
+        coverage(given.number or 200, given.worlds)
+    elif given.what == "recovery":
+        recovery(given.number or 6, given.worlds)
+    elif given.what == "open_bandit":
         open_bandit()
-    elif what == "cost":
-        cost(number or 1_000_000)
     else:
-        sys.exit(__doc__)
+        cost(given.number or 1_000_000)
 
 
 if __name__ == "__main__":

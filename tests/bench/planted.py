@@ -111,7 +111,7 @@ def generated(events: int, days: int, seed: int, density: float = 1.0) -> Plante
 def _record_visits(world: World) -> list[np.ndarray]:
     """Filled with (person, day, topic) of each day's visits while the world lands."""
     kept: list[np.ndarray] = []
-    draw = world._visits
+    draw = world.visits_of_day
 
     def drawn(rng: np.random.Generator, day: int, due_rows: int) -> Visits:
         found = draw(rng, day, due_rows)
@@ -119,7 +119,7 @@ def _record_visits(world: World) -> list[np.ndarray]:
         kept.append(np.stack([mine.user, np.full(len(mine), day), mine.topic], axis=1))
         return found
 
-    world._visits = drawn  # type: ignore[method-assign]
+    world.visits_of_day = drawn  # type: ignore[method-assign]
     return kept
 
 

@@ -72,9 +72,7 @@ def measured_family(command: Sequence[str], environment: dict[str, str] | None =
     return Usage(seconds, sum(cpu.values()), largest, together, said)
 
 
-def _start(
-    command: Sequence[str], environment: dict[str, str] | None, output: IO[str]
-) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], environment: dict[str, str] | None, output: IO[str]) -> subprocess.Popen[bytes]:
     settings = os.environ | (environment or {})
     return subprocess.Popen(command, cwd=PROJECT, env=settings, stdout=output, stderr=subprocess.STDOUT)
 

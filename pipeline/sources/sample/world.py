@@ -60,7 +60,7 @@ class World:
         """Write both platforms' files of a day; returns their rows of the accounting."""
         rng = np.random.default_rng([self.seed, day])
         due = self.followups.due_rows(rng, day)
-        visits = self._visits(rng, day, len(due))
+        visits = self.visits_of_day(rng, day, len(due))
         popularity = self.catalogue.popularity(day, self.clock.days)
         accounts = []
         for platform in range(len(PLATFORMS)):
@@ -71,7 +71,7 @@ class World:
             self.rows += int(counts.sum())
         return accounts
 
-    def _visits(self, rng: np.random.Generator, day: int, due_rows: int) -> Visits:
+    def visits_of_day(self, rng: np.random.Generator, day: int, due_rows: int) -> Visits:
         """As many visits as bring the total to its share by the end of this day."""
         wanted = self.events * self.clock.load[: day + 1].sum() - self.rows - due_rows
         wanted -= self.bots.length[self.bots.day == day].sum()
