@@ -21,6 +21,7 @@ from pipeline.orchestration.steps import EVALUATE, TRAIN
 from pipeline.runtime import program
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings, load_settings
+from training.registry.metric_names import present_names
 from training.registry.origins import Origin, check_inputs, code_differs, differences, origin_of
 from training.registry.runs import needed_run, open_client, run_with_id
 
@@ -40,7 +41,7 @@ def main() -> None:
     check_inputs(settings, origin)
     run = f"reproduce-{time.time_ns()}"
     start(TRAIN, settings, origin, run, "--reproduces", given.run_id)
-    expected = original.data.metrics
+    expected = present_names(original.data.metrics)
     if any(name.startswith("test/") for name in expected):
         start(EVALUATE, settings, origin, run)
     again = needed_run(client, run, origin.ds)

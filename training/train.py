@@ -41,8 +41,8 @@ def main() -> None:
     checkpoints = folder / "checkpoints"
     if distributed.rank() == 0:
         client = open_client(settings)
-        record = RunRecord(client, start_run(client, plan.run, plan.ds))
-        record.describe(data, plan)
+        record = RunRecord(client, start_run(client, plan.run, plan.ds, "training.train"))
+        record.describe(data, plan, settings)
         with record.running():
             fitted = fit(data, plan.preset, checkpoints, device, record.epoch)
             ensemble = fitted.model if isinstance(fitted.model, Ensemble) else None

@@ -49,6 +49,16 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Names:
+    """The metrics of one question in MLflow."""
+
+    value: str
+    low: str
+    high: str
+    gain: str  # over the best baseline
+
+
+@dataclass(frozen=True)
 class Trained:
     """When a version was trained, and by which run."""
 
@@ -75,7 +85,7 @@ def quality(settings: Settings, ds: str) -> Quality:
     found = _found(settings, ds)
     heads = sorted({name for version in found for name in _heads(version[1])}, key=_head_order)
     return Quality(
-        lists=_curves(found, {f"{name}/published": title for name, title in LISTS.items()}, ORDER),
+        lists=_curves(found, LISTS, ORDER),
         heads=_curves(found, {name: name for name in heads}, CHANCE),
         trained=[_trained(version, run) for version, run in found],
     )
@@ -98,34 +108,44 @@ def _found(settings: Settings, ds: str) -> list[tuple["ModelVersion", "Run"]]:
 
 def _curves(found: list[tuple["ModelVersion", "Run"]], questions: dict[str, str], metric: str) -> list[Curve]:
     curves = [
-        Curve(title, metric, [it for v, run in found if (it := _judged(v, run, path, metric))])
-        for path, title in questions.items()
+        Curve(title, metric, [it for v, run in found if (it := _judged(v, run, question, metric))])
+        for question, title in questions.items()
     ]
     return [curve for curve in curves if curve.points]
 
 
-def _judged(version: "ModelVersion", run: "Run", path: str, metric: str) -> Judged | None:
+def _judged(version: "ModelVersion", run: "Run", question: str, metric: str) -> Judged | None:
     metrics = run.data.metrics
-    name = f"test/{path}/{metric}"
-    if name not in metrics:
+    names = next((names for names in _names(question, metric) if names.value in metrics), None)
+    if names is None:
         return None
-    value = metrics[name]
-    gain = metrics.get(f"gain over best baseline/{path.removesuffix('/published')}/all/{metric}")
+    value, gain = metrics[names.value], metrics.get(names.gain)
     return Judged(
         version=str(version.version),
         ds=version.tags.get("ds", ""),
         promoted=version.tags.get("promotion.promoted") == "true",
         value=value,
-        low=metrics.get(f"{name}/low", value),
-        high=metrics.get(f"{name}/high", value),
+        low=metrics.get(names.low, value),
+        high=metrics.get(names.high, value),
         baseline=None if gain is None else value - gain,
     )
 
 
+def _names(question: str, metric: str) -> list[Names]:
+    """As training names the metrics of a list or a head, and as the version before named them."""
+    now = f"test_{'lists' if question in LISTS else 'heads'}/{question}/{metric}"
+    before = f"test/{question}{'/published' if question in LISTS else ''}/{metric}"
+    part = f"{question}/all/{metric}"
+    return [
+        Names(now, f"{now}_low", f"{now}_high", f"test_gains/over_best_baseline/{part}"),
+        Names(before, f"{before}/low", f"{before}/high", f"gain over best baseline/{part}"),
+    ]
+
+
 def _heads(run: "Run") -> set[str]:
-    """`click_7d` of `test/click_7d/auc`."""
+    """`click_7d` of `test_heads/click_7d/auc`, or of `test/click_7d/auc`."""
     paths = [name.split("/") for name in run.data.metrics]
-    return {path[1] for path in paths if len(path) == 3 and path[0] == "test" and path[2] == CHANCE}
+    return {path[1] for path in paths if len(path) == 3 and path[0] in ("test_heads", "test") and path[2] == CHANCE}
 
 
 def _head_order(name: str) -> tuple[str, int]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.runtime.errors import ModelError
+from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.data.users import HEADS
 from training.evaluation.challenger import Evaluation, HeldOutWindow, compare, evaluate_model
 from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
+from training.evaluation.headline import headline, note
 from training.evaluation.pages import html, markdown
 from training.evaluation.plots import (
     calibration_figure,
@@ -22,6 +24,10 @@ from training.evaluation.plots import (
 from training.evaluation.report import REPORT, Interval, Report, lists_of, of_list
 from training.evaluation.staleness import staleness
 from training.model.model import load
+from training.registry import metric_names as names
+from training.registry.datasets import dataset_input
+from training.registry.logged_models import model_of
+from training.registry.notes import write_note
 from training.registry.versions import CHAMPION, aliased, folder_of, version_of_run
 
 if TYPE_CHECKING:
@@ -76,8 +82,9 @@ def report_of(window: HeldOutWindow, evaluation: Evaluation, reign: Reign) -> Re
 
 
 def keep(client: "MlflowClient", run_id: str, report: Report, evaluation: Evaluation) -> None:
-    """Logs metrics, plots, tables and the report itself."""
+    """Logs metrics, plots, tables, the report itself and the run's description."""
     log_metrics(client, run_id, metrics_of(report))
+    write_note(client, run_id, note(report))
     known = ~np.isnan(evaluation.labels)
     pairs = {
         head: (evaluation.labels[known[:, c], c], evaluation.chances[known[:, c], c]) for c, head in enumerate(HEADS)
@@ -94,28 +101,44 @@ def keep(client: "MlflowClient", run_id: str, report: Report, evaluation: Evalua
 
 
 def metrics_of(report: Report) -> dict[str, float]:
-    """Every figure of all users; bounds of the published ones, and gains, by name."""
-    found: dict[str, float] = {}
-    every = {**report.rankings, **report.propensities, **report.propensity_baselines}
-    for name, (middle, low, high) in every.items():
-        found[f"test/{name}"] = middle
-        if "/published/" in name or name in report.propensities:
-            found |= {f"test/{name}/low": low, f"test/{name}/high": high}
+    """The headline figures, then every figure of all users; bounds of the published ones, and gains, by name."""
+    found = headline(report)
+    for path, interval in report.rankings.items():
+        found |= _with_bounds(names.of_list(path), interval, "/published/" in path)
+    for path, interval in report.propensities.items():
+        found |= _with_bounds(f"{names.HEADS}{path}", interval, True)
+    found |= {f"{names.BASELINES}{path}": x[0] for path, x in report.propensity_baselines.items()}
     for verdict in report.verdicts:
         part = f"{verdict.question}/{verdict.slice}/{verdict.metric}"
-        found[f"gain over best baseline/{part}"] = verdict.gain[0]
-    found |= {f"slice/{path}": x[0] for path, x in report.slices.items() if "/published/" in path}
+        found[f"{names.GAINS}over_best_baseline/{part}"] = verdict.gain[0]
+    found |= {names.of_slice(path): x[0] for path, x in report.slices.items() if "/published/" in path}
     for path, weeks in report.weeks.items():
-        found |= {f"staleness/{path}/week_{n}": x[0] for n, x in enumerate(weeks, 1)}
-    found |= {f"gain over champion/{name}": gain[0] for name, gain in report.gains.items()}
+        found |= {f"{names.STALENESS}{path}_week_{n}": x[0] for n, x in enumerate(weeks, 1)}
+    found |= {f"{names.GAINS}over_champion/{name}": gain[0] for name, gain in report.gains.items()}
     return {name: value for name, value in found.items() if not math.isnan(value)}
 
 
+def _with_bounds(name: str, interval: Interval, bounds: bool) -> dict[str, float]:
+    middle, low, high = interval
+    return {name: middle} | ({f"{name}_low": low, f"{name}_high": high} if bounds else {})
+
+
 def log_metrics(client: "MlflowClient", run_id: str, metrics: dict[str, float]) -> None:
-    """In few calls: one for each metric would take longer than the evaluation."""
+    """In few calls: one for each metric would take longer than the evaluation.
+
+    Headline figures are also those of the run's model and of the examples that it was judged on.
+    """
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
-    entities = [Metric(name, value, now, 0) for name, value in metrics.items()]
+    now, run = int(time.time() * 1000), client.get_run(run_id)
+    about: dict[str, str] = {}
+    examples, model_id = dataset_input(run, TRAINING_EXAMPLES.name), model_of(run)
+    if examples and model_id:
+        dataset = examples.dataset
+        about = {"model_id": model_id, "dataset_name": dataset.name, "dataset_digest": dataset.digest}
+    entities = [
+        Metric(name, value, now, 0, run_id=run_id, **(about if name.startswith(names.HEADLINE) else {}))
+        for name, value in metrics.items()
+    ]
     for start in range(0, len(entities), METRICS_AT_ONCE):
         client.log_batch(run_id, entities[start : start + METRICS_AT_ONCE])

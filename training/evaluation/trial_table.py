@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.runtime.settings import Settings
 from training.evaluation.intervals import interval
 from training.evaluation.trials import Trial
-from training.registry.runs import open_client, start_run
+from training.registry.runs import NOTE, open_client, start_run
 
 HEADINGS = (
     "",
@@ -20,6 +20,7 @@ HEADINGS = (
     "CPU s",
 )
 KIND = "tidemark.comparison"
+PROGRAMS = {"encoders": "training.compare_encoders", "modes": "training.compare_modes"}  # else training.ablate
 
 
 def table(trials: list[Trial], base: str) -> str:
@@ -55,13 +56,14 @@ def record(
 ) -> str:
     """One run of the experiment, with every figure as a metric; returns its id."""
     client = open_client(settings)
-    run_id = start_run(client, run, ds)
+    run_id = start_run(client, run, ds, PROGRAMS.get(kind, "training.ablate"))
     client.set_tag(run_id, KIND, kind)
     for name, value in params.items():
         client.log_param(run_id, name, value)
     for trial in trials:
         for metric, value in trial.figures().items():
-            client.log_metric(run_id, f"{trial.name}/{metric}", value)
+            client.log_metric(run_id, f"trials/{metric}/{trial.name}", value)
+    client.set_tag(run_id, NOTE, f"Comparison of {', '.join(trial.name for trial in trials)}.\n\n{text}")
     client.log_text(run_id, text + "\n", "comparison/table.md")
     figures = {trial.name: trial.figures() for trial in trials}
     client.log_dict(run_id, figures, "comparison/table.json")

@@ -7,21 +7,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 import torch
+from matplotlib.figure import Figure
 
+from pipeline.runtime.settings import Settings
 from training.data import distributed
 from training.fitting.checkpoints import Progress
 from training.fitting.data import TrainingData
 from training.fitting.fit_model import Fitted
 from training.fitting.plan import Plan
+from training.registry.datasets import log_datasets
+from training.registry.logged_models import log_model
+from training.registry.metric_names import of_member
+from training.registry.notes import write_note
 from training.registry.origins import REPRODUCES, SNAPSHOT
+from training.registry.runs import NOTE
 from training.registry.signature import describe
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-import numpy as np
-from matplotlib.figure import Figure
 
 SYSTEM_SECONDS = 5
 BATCH = 1000  # metrics that MLflow takes at once
@@ -35,8 +41,8 @@ class RunRecord:
         self._logged_steps: dict[int, int] = {}  # of each member
         self._began = time.monotonic()
 
-    def describe(self, data: TrainingData, plan: Plan) -> None:
-        """Parameters and inputs: enough to run the job again."""
+    def describe(self, data: TrainingData, plan: Plan, settings: Settings) -> None:
+        """Parameters and inputs: enough to run the job again, and to see what it read."""
         known = {f"preset.{name}": value for name, value in asdict(plan.preset).items()}
         known |= {
             "data.ds": data.ds,
@@ -56,6 +62,7 @@ class RunRecord:
                 self.client.log_param(self.run_id, name, value)
         for table, snapshot in data.inputs.items():
             self.client.set_tag(self.run_id, f"{SNAPSHOT}{table}", snapshot)
+        log_datasets(self.client, self.run_id, settings, data.ds, data.inputs, "training")
         if plan.reproduces:
             self.client.set_tag(self.run_id, REPRODUCES, plan.reproduces)
         for head, rate in data.constant_heads.items():
@@ -63,19 +70,20 @@ class RunRecord:
 
     def epoch(self, member: int, progress: Progress) -> None:
         """The steps and the validation of an epoch of one member of the ensemble."""
-        prefix = f"member_{member}/" if member else ""
+        train_loss = of_member(member, "train/loss")
         if member not in self._logged_steps:  # an earlier try may have logged some
-            known = self.client.get_metric_history(self.run_id, f"{prefix}train/loss")
+            known = self.client.get_metric_history(self.run_id, train_loss)
             self._logged_steps[member] = len(known)
         new = list(enumerate(progress.steps))[self._logged_steps[member] :]
         self._logged_steps[member] = len(progress.steps)
-        self.metrics({}, [(f"{prefix}train/loss", loss, step) for step, loss in new])
+        self.metrics({}, [(train_loss, loss, step) for step, loss in new])
         last = progress.curve[-1]
-        valid = {f"{prefix}valid/{name}": x for name, x in last.items() if name != "epoch"}
+        valid = {of_member(member, f"valid/{name}"): x for name, x in last.items() if name != "epoch"}
         memory = psutil.Process().memory_info().rss / 2**30
         seconds = time.monotonic() - self._began
-        self.metrics({**valid, "job/memory_gb": memory, "job/seconds": seconds}, step=len(progress.steps))
+        self.metrics({**valid, "train/memory_gb": memory, "train/seconds": seconds}, step=len(progress.steps))
         train = sum(loss for _, loss in new) / max(1, len(new))
+        prefix = f"member_{member}/" if member else ""
         print(
             f"{prefix}epoch {progress.epoch}: train {train:.4f}, valid items {last['items']:.4f}, "
             f"heads {last['heads']:.4f}, {seconds:.0f} s",
@@ -98,19 +106,22 @@ class RunRecord:
             self.client.log_batch(self.run_id, metrics=entries[start : start + BATCH])
 
     def finish(self, fitted: Fitted, folder: Path) -> None:
-        """The model folder, and what came out of training besides it."""
+        """The model, what else came out of training, and a first description of the run."""
         for member, progress in enumerate(fitted.progress):
-            prefix, suffix = (f"member_{member}/", f"_{member}") if member else ("", "")
-            best = {"best_epoch": progress.best_epoch, "best_valid_loss": progress.best_loss}
-            self.metrics({f"{prefix}{name}": value for name, value in best.items()})
+            suffix = f"_{member}" if member else ""
+            best = {"train/best_epoch": progress.best_epoch, "valid/best_loss": progress.best_loss}
+            self.metrics({of_member(member, name): value for name, value in best.items()})
             self.client.log_figure(self.run_id, loss_figure(progress), f"plots/loss{suffix}.png")
-        self.metrics({f"forgetting/{name}": value for name, value in fitted.forgetting.items()})
+        self.metrics({f"valid_forgetting/{name}": value for name, value in fitted.forgetting.items()})
         for name, value in asdict(fitted.privacy).items() if fitted.privacy else ():
-            self.metrics({f"privacy/{name}": value})
+            self.metrics({f"train_privacy/{name}": value})
         parameters = sum(weights.numel() for weights in fitted.model.parameters())
         self.client.log_param(self.run_id, "model.parameters", parameters)
         describe(folder, self.run_id)
         self.client.log_artifacts(self.run_id, str(folder), "model")
+        log_model(self.client, self.run_id, folder)
+        if NOTE not in self.client.get_run(self.run_id).data.tags:  # a retry keeps what an evaluation added
+            write_note(self.client, self.run_id)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ class Record:
     """The run of a day."""
 
     def __init__(self, client: "MlflowClient", ds: str) -> None:
-        self.client, self.run_id = client, start_run(client, RUN, ds)
+        self.client, self.run_id = client, start_run(client, RUN, ds, "training.learn_hourly")
         known = client.get_run(self.run_id).data.params
         for name, value in asdict(Steps()).items():
             if f"hourly.{name}" not in known:

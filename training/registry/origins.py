@@ -7,13 +7,14 @@ from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import pinned_files
 from training.network.presets import Preset
+from training.registry.metric_names import BASELINES, HEADLINE, HEADS, LISTS, VS_CHAMPION
 from training.registry.runs import DS_TAG, git_revision, requirements_hash
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 SNAPSHOT, REPRODUCES = "tidemark.snapshot.", "tidemark.reproduces"
-COMPARED = ("valid/", "best_valid_loss", "test/")
+COMPARED = ("valid/", HEADLINE, LISTS, HEADS, BASELINES)
 FLOOR = 0.1  # differences are relative to the figure, or to this where it is smaller
 
 
@@ -111,11 +112,14 @@ def differences(expected: dict[str, float], found: dict[str, float], tolerance: 
     """Metrics of validation and test that are further apart than `tolerance`.
 
     A difference counts relative to the expected figure, or to FLOOR where that is smaller. NaN
-    equals NaN: a metric that is not defined on the data.
+    equals NaN: a metric that is not defined on the data. Gains over the champion are left out: it
+    may be another one now.
     """
     nothing = float("nan")
     apart = []
-    for name in sorted(name for name in expected if name.startswith(COMPARED)):
+    for name in sorted(expected):
+        if not name.startswith(COMPARED) or name.endswith(VS_CHAMPION):
+            continue
         then, now = expected[name], found.get(name, nothing)
         undefined = then != then and name in found and now != now
         near = abs(now - then) <= tolerance * max(abs(then), FLOOR)

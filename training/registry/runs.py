@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "interest-model"
 RUN_TAG, DS_TAG = "tidemark.run", "tidemark.ds"
+NOTE = "mlflow.note.content"  # what the UI shows as the description, in Markdown
+KIND = "mlflow.experimentKind"  # decides which pages the UI opens: runs and models, or traces
+EXPERIMENT_TAGS = {
+    KIND: "custom_model_development",
+    "mlflow.experiment.primaryMetric.name": "test/ndcg_10",
+    NOTE: (
+        "One run for each training of the interest model; hourly learning and comparisons of presets are runs, too. "
+        "The headline figures are the metrics `test/...`, on later days than the model learned from: "
+        "`..._vs_best_baseline` and `..._vs_champion` are gains, above zero is better. "
+        "Each run's description has their 95% intervals."
+    ),
+}
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -36,11 +48,33 @@ def open_client(settings: Settings) -> "MlflowClient":
     mlflow.set_registry_uri(settings.tracking_uri)
     with FileLock(settings.mlflow / ".lock"):
         client = mlflow.MlflowClient()
-        if client.get_experiment_by_name(EXPERIMENT) is None:
-            # A server keeps artifacts where it was told to; without one they lie in the home.
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            # A server keeps artifacts where it is configured to; without one they lie in the home.
             local = None if settings.mlflow_uri else (settings.mlflow / "artifacts").as_uri()
-            client.create_experiment(EXPERIMENT, artifact_location=local)
+            client.create_experiment(EXPERIMENT, artifact_location=local, tags=EXPERIMENT_TAGS)
+        elif KIND not in experiment.tags:  # made by a version that did not set them
+            for name, value in EXPERIMENT_TAGS.items():
+                client.set_experiment_tag(experiment.experiment_id, name, value)
+        else:
+            return client
+        if not settings.mlflow_uri:
+            _hide_default(client)
     return client
+
+
+def _hide_default(client: "MlflowClient") -> None:
+    """Deletes the experiment that MLflow makes in every new store, unless it is in use.
+
+    It would keep its artifacts wherever the first program happened to be started.
+    """
+    from mlflow.entities import LifecycleStage
+
+    found = client.get_experiment_by_name("Default")
+    if found is None or found.lifecycle_stage == LifecycleStage.DELETED:
+        return
+    if not client.search_runs([found.experiment_id], max_results=1):
+        client.delete_experiment(found.experiment_id)
 
 
 def find_run(client: "MlflowClient", run: str, ds: str) -> str | None:
@@ -68,8 +102,11 @@ def needed_run(client: "MlflowClient", run: str, ds: str) -> str:
     return found
 
 
-def start_run(client: "MlflowClient", run: str, ds: str) -> str:
-    """The job's run, made on the first try and taken up again on later ones."""
+def start_run(client: "MlflowClient", run: str, ds: str, program: str = "training") -> str:
+    """The job's run, made on the first try and taken up again on later ones.
+
+    `program` is the module that is run: the UI shows it as the source.
+    """
     found = find_run(client, run, ds)
     if found is not None:
         client.update_run(found, status="RUNNING")
@@ -77,6 +114,8 @@ def start_run(client: "MlflowClient", run: str, ds: str) -> str:
     tags = {
         RUN_TAG: run,
         DS_TAG: ds,
+        "mlflow.source.name": program,
+        "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": git_revision(),
         "tidemark.requirements": requirements_hash(),
     }

@@ -1,18 +1,16 @@
 """The model registry: versions of `tidemark`, with the aliases challenger and champion."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.runtime.errors import ModelError
-from training.registry.runs import local_folder
+from pipeline.runtime.settings import Settings
+from training.registry.logged_models import link_version
+from training.registry.runs import local_folder, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-from datetime import UTC, datetime
-
-from pipeline.runtime.settings import Settings
-from training.registry import versions
-from training.registry.runs import open_client
 
 MODEL = "tidemark"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -29,9 +27,10 @@ def register(client: "MlflowClient", run_id: str, ds: str) -> str:
     if found is None:
         if not client.search_registered_models(f"name = '{MODEL}'"):
             client.create_registered_model(MODEL, description="interest model, one for all users")
-        source = f"{client.get_run(run_id).info.artifact_uri}/model"
-        version = client.create_model_version(MODEL, source, run_id, tags={"ds": ds})
+        run = client.get_run(run_id)
+        version = client.create_model_version(MODEL, f"{run.info.artifact_uri}/model", run_id, tags={"ds": ds})
         found = str(version.version)
+        link_version(client, run, MODEL, found)
     client.set_registered_model_alias(MODEL, CHALLENGER, found)
     return found
 
@@ -106,7 +105,7 @@ def serving(settings: Settings) -> str | None:
 
     Without TIDEMARK_HOURLY_LEARNING it is the champion, whatever was learned before.
     """
-    base = versions.version(settings)
+    base = version(settings)
     if base is None or not settings.hourly_learning:
         return base
     return of_line(open_client(settings), HOURLY, base) or base

@@ -65,7 +65,7 @@ def test_the_run_tells_how_to_repeat_it(home: Settings) -> None:
     assert len(run.data.tags["tidemark.requirements"]) == 16
     steps = client.get_metric_history(run.info.run_id, "train/loss")
     assert len(steps) == 8
-    assert run.data.metrics["job/memory_gb"] > 0.05
+    assert run.data.metrics["train/memory_gb"] > 0.05
     plots = {item.path for item in client.list_artifacts(run.info.run_id, "plots")}
     assert {"plots/loss.png", "plots/calibration.png", "plots/next_items.png"} <= plots
 

@@ -12,6 +12,17 @@ from training.registry import runs, versions
 from training.registry.versions import BASE
 
 METRICS = {
+    "test_lists/next_items/ndcg_10": 0.25,
+    "test_lists/next_items/ndcg_10_low": 0.2,
+    "test_lists/next_items/ndcg_10_high": 0.3,
+    "test_baselines/next_items/ease/ndcg_10": 0.23,
+    "test_gains/over_best_baseline/next_items/all/ndcg_10": 0.02,
+    "test_heads/click_28d/auc": 0.7,
+    "test_heads/click_7d/auc": 0.75,
+    "test_gains/over_best_baseline/click_7d/all/auc": -0.05,
+    "test_baselines/click_7d/lightgbm/auc": 0.8,
+}
+METRICS_OF_THE_VERSION_BEFORE = {
     "test/next_items/published/ndcg_10": 0.25,
     "test/next_items/published/ndcg_10/low": 0.2,
     "test/next_items/published/ndcg_10/high": 0.3,
@@ -24,8 +35,8 @@ METRICS = {
 }
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+@pytest.fixture(scope="module", params=[METRICS, METRICS_OF_THE_VERSION_BEFORE], ids=["now", "before"])
+def trained(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Settings:
     """Three versions: promoted, not promoted, and one of a later day; one of an hour, which is no
     training; a run without a version."""
     settings = Settings(home=tmp_path_factory.mktemp("trained"))
@@ -34,7 +45,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         [("2024-03-01", "true"), ("2024-03-05", "false"), ("2024-03-09", "true")], 1
     ):
         run = runs.start_run(client, f"night-{ds}", ds)
-        for name, value in METRICS.items():
+        for name, value in request.param.items():
             client.log_metric(run, name, value + number / 100 if value == 0.25 else value)
         client.set_terminated(run)
         version = versions.register(client, run, ds)

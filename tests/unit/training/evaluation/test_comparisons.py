@@ -98,7 +98,7 @@ def test_modes_are_compared_in_one_run(
     for mode in ("pretrained", "scratch", *TUNINGS):
         assert f"| {mode} |" in printed
         assert run.data.metrics[f"{mode}/cpu_seconds"] > 0
-        assert 0 <= run.data.metrics[f"{mode}/ndcg_10"] <= 1
+        assert 0 <= run.data.metrics[f"trials/ndcg_10/{mode}"] <= 1
     assert run.data.metrics["frozen/trainable"] < run.data.metrics["lora/trainable"]
     assert run.data.metrics["lora/trainable"] < run.data.metrics["full/trainable"]
     kept = local_folder(f"{run.info.artifact_uri}/comparison")
@@ -113,4 +113,4 @@ def test_encoders_are_compared_in_one_run(two: Settings, monkeypatch: pytest.Mon
     client = open_client(two)
     metrics = client.get_run(find_run(client, "e", DS)).data.metrics
     names = ("tfidf", "word2vec", "no_event_text", "ids_alone")
-    assert {f"{name}/ndcg_10" for name in names} <= metrics.keys()
+    assert {f"trials/ndcg_10/{name}" for name in names} <= metrics.keys()

@@ -74,13 +74,14 @@ def test_markdown_and_html_hold_the_same_cells() -> None:
 
 def test_metrics_have_bounds_where_published_and_no_nan() -> None:
     found = metrics_of(FOUND)
-    assert found["test/next_items/published/ndcg_10"] == 0.3
-    assert found["test/next_items/published/ndcg_10/low"] == 0.28
-    assert "test/next_items/ease/ndcg_10/low" not in found
-    assert found["test/churn_28d/auc/high"] == pytest.approx(0.8)
-    assert found["test/churn_28d/logistic/auc"] == 0.7
-    assert found["gain over best baseline/next_items/users cold/ndcg_10"] == 0.03
-    assert found["gain over champion/next_items/ndcg_10"] == 0.01
-    assert found["staleness/next_items/published/ndcg_10/week_3"] == 0.3
-    assert "staleness/next_items/published/ndcg_10/week_4" not in found
+    assert found["test_lists/next_items/ndcg_10"] == 0.3
+    assert found["test_lists/next_items/ndcg_10_low"] == 0.28
+    assert found["test_baselines/next_items/ease/ndcg_10"] == 0.25
+    assert "test_baselines/next_items/ease/ndcg_10_low" not in found
+    assert found["test_heads/churn_28d/auc_high"] == pytest.approx(0.8)
+    assert found["test_baselines/churn_28d/logistic/auc"] == 0.7
+    assert found["test_gains/over_best_baseline/next_items/users cold/ndcg_10"] == 0.03
+    assert found["test_gains/over_champion/next_items/ndcg_10"] == 0.01
+    assert found["test_staleness/next_items/published/ndcg_10_week_3"] == 0.3
+    assert "test_staleness/next_items/published/ndcg_10_week_4" not in found
     assert all(value == value for value in found.values())

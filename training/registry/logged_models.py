@@ -1,0 +1,55 @@
+"""The model of a run as MLflow's UI shows it: under the run, with its signature, figures and registered version.
+
+What is loaded is the folder `model` among the run's artifacts. The logged model holds a copy of the small
+files that describe it, and no weights.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+NAME = "tidemark"
+DESCRIBING = ("MLmodel", "card.json")
+FOLDER_TAG = "tidemark.folder"  # where the whole model is
+VERSIONS_TAG = "mlflow.modelVersions"  # read by the UI
+
+
+def log_model(client: "MlflowClient", run_id: str, folder: Path) -> str:
+    """The id of the run's model, logged from its folder on first use."""
+    from mlflow.entities import LoggedModelOutput
+
+    run = client.get_run(run_id)
+    found = model_of(run)
+    if found is not None:
+        return found
+    params = {name: run.data.params[name] for name in ("preset.name", "data.ds") if name in run.data.params}
+    model = client.create_logged_model(
+        run.info.experiment_id,
+        NAME,
+        source_run_id=run_id,
+        tags={FOLDER_TAG: f"{run.info.artifact_uri}/model"},
+        params=params,
+        model_type="recommender",
+    )
+    for name in DESCRIBING:
+        client.log_model_artifact(model.model_id, str(folder / name))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    return str(model.model_id)
+
+
+def model_of(run: "Run") -> str | None:
+    """The id of the run's model, None for a run of a version that logged none."""
+    logged = run.outputs.model_outputs if run.outputs else []
+    return str(logged[0].model_id) if logged else None
+
+
+def link_version(client: "MlflowClient", run: "Run", name: str, version: str) -> None:
+    """Lets the UI lead from the run's model to its registered version."""
+    model_id = model_of(run)
+    if model_id is not None:
+        client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps([{"name": name, "version": version}])})

@@ -1,0 +1,69 @@
+"""Names of the metrics of an evaluation, so that MLflow shows the headline figures first.
+
+MLflow's charts and comparisons sort metrics by name and make a section of each prefix, up to the
+last slash. So the headline figures are `test/...`, and all others sort behind them:
+
+    test/                                   headline figures, see training.evaluation.headline
+    test_baselines/QUESTION/RANKER/METRIC   the rankers and classifiers to beat, and parts of the model
+    test_gains/over_best_baseline/QUESTION/SLICE/METRIC, test_gains/over_champion/QUESTION/METRIC
+    test_heads/HEAD/METRIC                  each propensity, with METRIC_low and METRIC_high (95%)
+    test_lists/LIST/METRIC                  each published list, with its bounds
+    test_slices/LIST/SLICE/METRIC
+    test_staleness/QUESTION/.../METRIC_week_N
+
+Runs of the version before have longer or other names; `present_names` translates them.
+"""
+
+HEADLINE, BASELINES, GAINS, HEADS, LISTS, SLICES, STALENESS = (
+    "test/",
+    "test_baselines/",
+    "test_gains/",
+    "test_heads/",
+    "test_lists/",
+    "test_slices/",
+    "test_staleness/",
+)
+PUBLISHED = "published"
+BOUNDS = ("low", "high")
+VS_CHAMPION = "_vs_champion"
+ONCE = {
+    "best_epoch": "train/best_epoch",
+    "best_valid_loss": "valid/best_loss",
+    "job/memory_gb": "train/memory_gb",
+    "job/seconds": "train/seconds",
+}
+
+
+def of_list(path: str) -> str:
+    """The metric of `LIST/RANKER/METRIC`."""
+    name, ranker, metric = path.split("/")
+    return f"{LISTS}{name}/{metric}" if ranker == PUBLISHED else f"{BASELINES}{path}"
+
+
+def of_slice(path: str) -> str:
+    """The metric of `LIST/SLICE/published/METRIC`."""
+    return SLICES + path.replace(f"/{PUBLISHED}/", "/")
+
+
+def of_member(member: int, name: str) -> str:
+    """A metric of training, such as train/loss, of one member of an ensemble; the first has no number."""
+    part, figure = name.split("/")
+    return f"{part}/member_{member}/{figure}" if member else name
+
+
+def present_names(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics of a run, also of one that an earlier version logged, by the names of today."""
+    return {_present_name(name): value for name, value in metrics.items()}
+
+
+def _present_name(name: str) -> str:
+    first, *path = name.split("/")
+    if first.startswith("member_") and path:
+        rest = "/".join(path)
+        return of_member(int(first.removeprefix("member_")), ONCE.get(rest, rest))
+    if first != "test" or len(path) < 2:
+        return ONCE.get(name, name)
+    bound = f"_{path.pop()}" if path[-1] in BOUNDS else ""
+    if len(path) == 2:
+        return f"{HEADS}{'/'.join(path)}{bound}"
+    return of_list("/".join(path)) + bound
