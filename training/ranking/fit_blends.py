@@ -115,7 +115,7 @@ def _mixture(judge: ListOrder | None, windows: list[FinishedWindow]) -> Mixture:
     return fit_mixture(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def _plain(names: list[str], effort: Effort, new_only: bool) -> Ranker:
+def _plain(names: list[str], effort: Effort, new_only: bool) -> ListOrder:
     blend = plain_blend([float(name in PLAIN) for name in names])
     return ListOrder(blend, blend, effort.kept, new_only)
 

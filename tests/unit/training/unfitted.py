@@ -8,14 +8,14 @@ from training.propensity.stack import Head, Mix, Propensities
 from training.ranking.blend import plain_blend
 from training.ranking.fit_blends import LISTS, PLAIN
 from training.ranking.mixture import Mixture
-from training.ranking.order import ANY, Fitted, Ranker, Rankers
+from training.ranking.order import ANY, Fitted, ListOrder, Rankers
 
 
 def plain_rankers(names: list[str]) -> Rankers:
     """Own repeats first, then what has been popular lately."""
     blend = plain_blend([float(name in PLAIN) for name in names])
     fitted = {
-        (ANY, name): Fitted(Ranker(blend, blend, effort.kept, name == "next_new_items"), Mixture.of_blend_alone())
+        (ANY, name): Fitted(ListOrder(blend, blend, effort.kept, name == "next_new_items"), Mixture.of_blend_alone())
         for name, effort in LISTS.items()
     }
     return Rankers(fitted, names)
