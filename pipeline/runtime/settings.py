@@ -68,8 +68,8 @@ class Settings(BaseSettings):
     # orchestration, all on loopback
     landing_timeout_minutes: int = Field(360, ge=0, description="how long a night waits for files")
     retry_seconds: int = Field(10, ge=0, description="first pause before a task is tried again")
-    airflow_port: int = Field(8080, ge=1, le=65535)
-    mlflow_port: int = Field(5000, ge=1, le=65535)
+    airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="port of MLflow's UI")
     docs_port: int = Field(8081, ge=1, le=65535, description="port of Data Docs and reports")
     mlflow_uri: str = Field("", description="MLflow tracking URI; SQLite by default")
 
