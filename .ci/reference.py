@@ -12,6 +12,7 @@ import ast
 import io
 import re
 import sys
+import textwrap
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -35,7 +36,7 @@ LIMITS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "belo
 
 
 def opening(title: str, source: str, text: str) -> list[str]:
-    return [f"# {title}", "", NOTICE.format(source=source), "", text, ""]
+    return [f"# {title}", "", NOTICE.format(source=source), "", *wrapped(text), ""]
 
 
 def settings_page() -> str:
@@ -54,7 +55,7 @@ def settings_page() -> str:
         rows.append((f"`{PREFIX}{name.upper()}`", f"`{default}`" if default else "–", allowed, field.description or ""))
     text = (
         "Environment variables, read once when a program starts. A variable that begins with `TIDEMARK_` and is not "
-        "listed here\nis refused, so that a typo does not pass unnoticed."
+        "listed here is refused, so that a typo does not pass unnoticed."
     )
     others = [
         (f"`{PREFIX}USER_KEY`", "secret that turns user ids into pseudonyms; `user.key` of the home when it is unset"),
@@ -75,7 +76,10 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     """The command line, then the programs that are modules or Spark jobs of their own."""
-    text = "`python -m pipeline COMMAND …` exits with 0 on success, 2 on wrong usage, 1 on failure with one clear last line."
+    text = (
+        "`python -m pipeline COMMAND …` exits with 0 on success, 2 on wrong usage and 1 on failure, "
+        "with a last line that says why."
+    )
     lines = opening("Commands", "the command line and the docstrings of the programs", text)
     for words, command in walk(command_tree()):
         lines += described(" ".join(words), command)
@@ -124,7 +128,12 @@ def described(name: str, command: Any) -> list[str]:
     help_text = [flat(part) for part in re.split(r"\n\s*\n", (command.help or "").replace("\b", "")) if part.strip()]
     epilog = flat(getattr(command, "epilog", "") or "")
     table = [*grid(("argument or option", "default", "meaning"), rows), ""] if rows else []
-    return [f"## `{name}`", "", *[line for part in [*help_text, epilog] if part for line in (part, "")], *table]
+    return [
+        f"## `{name}`",
+        "",
+        *[line for part in [*help_text, epilog] if part for line in (*wrapped(part), "")],
+        *table,
+    ]
 
 
 def program(path: Path) -> list[str]:
@@ -151,7 +160,7 @@ def tables_page() -> str:
     """Every declared table with its columns and the rules across them."""
     text = (
         "Every table is partitioned by `ds`. A *state* table holds everything as of `ds`, the others what happened on "
-        "`ds`.\nThe audit checks each partition against these types, ranges, null rules and rules before it is published."
+        "`ds`. The audit checks each partition against these types, ranges and rules before readers see it."
     )
     index = [
         (f"[`{table.name}`](#{table.name})", "state" if table.snapshot else "day", ", ".join(table.key), table.meaning)
@@ -168,7 +177,7 @@ def tables_page() -> str:
 
 
 def table_section(table: Table) -> list[str]:
-    lines = [f"## {table.name}", "", f"{table.meaning[:1].upper()}{table.meaning[1:]}.", ""]
+    lines = [f"## {table.name}", "", *wrapped(f"{table.meaning[:1].upper()}{table.meaning[1:]}."), ""]
     if table is USER_FEATURES:
         return [*lines, "Its columns, versions and promise have a page of their own: [features.md](features.md).", ""]
     rows = [
@@ -177,13 +186,16 @@ def table_section(table: Table) -> list[str]:
     ]
     lines += [*grid(COLUMN_HEADS, rows), ""]
     entries = [
-        f"- `{it.name}`: " + "; ".join(f"`{field}` is {meaning}" for field, meaning in explained(it.type).items())
+        line
         for it in table.columns
-        if explained(it.type)
+        if (fields_of := explained(it.type))
+        for line in wrapped(
+            f"`{it.name}`: " + "; ".join(f"`{name}` is {text}" for name, text in fields_of.items()), "- "
+        )
     ]
     if entries:
         lines += ["Entries of lists:", "", *entries, ""]
-    rules = [f"- {text}" for text, _, _ in table.rules(Settings(home=Path("home")))]
+    rules = [line for text, _, _ in table.rules(Settings(home=Path("home"))) for line in wrapped(text, "- ")]
     if rules:
         lines += ["Rules across columns:", "", *rules, ""]
     return lines
@@ -279,6 +291,18 @@ def field_comments(path: Path) -> dict[str, str]:
         if token.type == tokenize.COMMENT and name:
             found[name.group(1)] = token.string.lstrip("# ")
     return found
+
+
+def wrapped(text: str, lead: str = "") -> list[str]:
+    """Prose in lines of at most 120 columns, those after the first indented like a list item's."""
+    return textwrap.wrap(
+        text,
+        120,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def flat(text: str) -> str:
