@@ -28,9 +28,11 @@ down: ## stop what `make up` started
 bench: setup ## print the figures of every benchmark
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-lint: setup ## formatting, lint, types, import rules, file sizes
+lint: setup ## formatting, lint, types, import rules, file sizes, spelling, links of the docs
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
+	@$(BIN)/codespell
+	@$(BIN)/python .ci/check_docs.py
 	@$(BIN)/mypy & types=$$!; \
 	$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; kill $$types 2> /dev/null; rm -f .lint-imports.log; exit 1; }; \
 	rm -f .lint-imports.log; wait $$types

@@ -21,7 +21,7 @@ Runs when `user_features` of a day is published; its **partition key** is that d
 - `uplift.job`: the last line that starts with `error:` names the experiment's or campaign's file.
   A trial from which nothing can be learned fails nothing: the reason is in `uplift_judgements`.
 
-More: `docs/policy.md`.
+More: `docs/guides/run-a-campaign.md`.
 """
 
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable

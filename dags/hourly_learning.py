@@ -16,7 +16,7 @@ is never written, and a new one ends what was learned from the old.
 - `learn.release`, exit code 4: the audit failed; open **Data Docs** on the task.
 - It succeeded and learned nothing: the reason is in the hour's row.
 
-More: `docs/model.md`.
+More: `docs/reference/model.md`.
 """
 
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, PartitionedAtRuntime

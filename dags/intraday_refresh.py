@@ -17,7 +17,7 @@ same files again.
   nothing is to be done.
 - `patch.job`: the online store. Mend it, clear the task.
 
-More: `docs/intraday.md`.
+More: `docs/guides/backfill-and-repair.md`.
 """
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, PartitionedAtRuntime

@@ -5,7 +5,7 @@ removes the files that nothing refers to any more. A rollback reaches back as fa
 
 **If it fails:** clear the task; nothing that a table still refers to is ever removed, and what was
 left behind goes the next time.
-By hand: `python -m pipeline maintenance`. More: `docs/operations.md`.
+By hand: `python -m pipeline maintenance`. More: `docs/guides/deploy.md`.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable

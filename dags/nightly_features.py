@@ -23,7 +23,7 @@ One run owns one partition: its **partition key** `YYYY-MM-DD`.
 - `serve`: readers still get the night before. Mend the store, clear the task.
 
 A rerun of a published day gives the same rows and publishes nothing.
-More: `docs/operations.md`.
+More: `docs/guides/backfill-and-repair.md`.
 """
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param

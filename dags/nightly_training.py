@@ -12,7 +12,7 @@ The **partition key** is the day that it learns from. Scoring does not wait for 
   encoder changed; run `weekly_training` for the day.
 - `promote` succeeded and the champion is the old one: the challenger was worse, the champion stays.
 
-More: `docs/operations.md`.
+More: `docs/reference/model.md`.
 """
 
 from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAtRuntime

@@ -11,7 +11,7 @@ The **partition key** is the last day that it learns from: the Sunday.
 - `promote` succeeded and the champion is the old one: the challenger was worse. Its tags say by
   how much; the champion keeps scoring.
 
-More: `docs/operations.md`.
+More: `docs/reference/model.md`.
 """
 
 from airflow.sdk import DAG, CronPartitionTimetable

@@ -4,7 +4,7 @@
     home.as_of(labels, columns=["recency_days", "p_purchase_7d"])    # Arrow
 
 `labels` is a pandas, Polars or Arrow frame with `user_id`, `event_timestamp` (with a time zone) and
-whatever else; its rows and their order stay. docs/reading.md says what "known then" means.
+whatever else; its rows and their order stay. docs/guides/read-features.md tells what "known then" means.
 """
 
 from collections.abc import Iterable, Sequence
@@ -82,7 +82,7 @@ def _wanted(table: Table, columns: Sequence[str] | None) -> list[str]:
         raise UsageError(f"table: expected one with a state per user, found {table.name!r}")
     unknown = sorted(set(columns or ()) - set(names))
     if unknown:
-        raise UsageError(f"columns: {table.name} has no {', '.join(unknown)}; see docs/features.md")
+        raise UsageError(f"columns: {table.name} has no {', '.join(unknown)}; see docs/reference/features.md")
     return names if columns is None else list(dict.fromkeys(columns))
 
 

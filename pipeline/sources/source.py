@@ -1,6 +1,6 @@
 """Source files: one TOML per platform says what lands, when, and how a row maps to an event.
 
-`docs/sources.md` explains every key. Reading one is light: no Spark, no data.
+`docs/reference/source-files.md` explains every key. Reading one is light: no Spark, no data.
 """
 
 import codecs

@@ -14,7 +14,7 @@ STICKY = 0.1  # share of the days that repeat the last one's topics
 YEAR = 365.0
 # Evidence of BOUND is ALARM for certain (Doob), but only users with some 30 active days in a long
 # history come near it. For others the evidence that counts as ALARM was measured on samples with
-# seeds 1 to 4 (docs/interests.md): LEAST + (active days / SCALE)^2, times the years that were
+# seeds 1 to 4 (docs/reference/interests.md): LEAST + (active days / SCALE)^2, times the years that were
 # watched. `calibrate` raises it for users who need more.
 BOUND, LEAST, SCALE, LEAST_DAYS = 1 / ALARM, 4.0, 7.5, 75.0
 

@@ -82,7 +82,7 @@ class Preset:
 
 TUNINGS = ("full", "frozen", "lora", "adalora", "ia3", "prefix")
 ARCHITECTURE = ("width", "layers", "attention_heads", "head_width", "events", "backbone")
-# A quarter of replay forgets nothing (docs/experiments.md); rate and epochs are by judgement.
+# A quarter of replay forgets nothing (docs/notebook/training.md); rate and epochs are by judgement.
 WARM_RATE, WARM_EPOCHS, WARM_REPLAY = 0.3, 2, 0.25
 BASE = Preset("base")
 PRESETS = {

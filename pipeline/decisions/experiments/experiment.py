@@ -1,6 +1,6 @@
 """Experiment files: one TOML per experiment in `$TIDEMARK_HOME/experiments/`.
 
-`docs/policy.md` explains every key. The first arm is the control.
+`docs/reference/experiments.md` explains every key. The first arm is the control.
 """
 
 import re

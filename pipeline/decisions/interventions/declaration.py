@@ -1,6 +1,6 @@
 """`$TIDEMARK_HOME/interventions.toml`: what people declare about interventions.
 
-`docs/policy.md` explains every key. Without the file nobody has consented, and nobody is listed; a
+`docs/reference/interventions.md` explains every key. Without the file nobody has consented, and nobody is listed; a
 misspelt key is refused with file and key, and yesterday's list stays in place.
 """
 

@@ -1,7 +1,7 @@
 """Rankings that are judged: each fold is ranked by models of the folds before it.
 
 Ordinary cross-fitting judges fold A by models of B and B by models of A, which is one piece of
-evidence counted twice: without any effect its tests cry wolf far too often (docs/policy.md). In
+evidence counted twice: without any effect its tests cry wolf far too often (docs/notebook/uplift.md). In
 sequence every pair of folds counts once and errors add up as in a martingale, so that normal and
 bootstrap intervals hold (Dawid 1984; Luedtke and van der Laan 2016; Wager 2024).
 """

@@ -54,7 +54,7 @@ class TidemarkOfflineStore(OfflineStore):
         if not isinstance(entity_df, pd.DataFrame):
             raise UsageError(
                 f"entity_df: expected a pandas frame, found {type(entity_df).__name__}; for whole "
-                "days read the table itself (docs/reading.md)"
+                "days read the table itself (docs/guides/read-features.md)"
             )
         [view] = feature_views
         by_publication = bool(asked.get("filter_by_created_timestamp"))

@@ -1,4 +1,4 @@
-"""A made-up world of shoppers that writes the logs of two platforms (docs/sample.md)."""
+"""A made-up world of shoppers that writes the logs of two platforms (docs/reference/sample.md)."""
 
 from pipeline.sources.sample.generate import generate
 

@@ -7,7 +7,7 @@ An item that the user turned to reaches an entry in two ways:
 - as the entry itself, a repeat: then the blend is asked once more without the features of own use.
 
 Held fixed are the user's best candidate, tempo and basket, the other entries, and the transformer:
-its share of the order is small (docs/model.md), and attributing it costs more than scoring.
+its share of the order is small (docs/notebook/ranking.md), and attributing it costs more than scoring.
 """
 
 from collections.abc import Iterator

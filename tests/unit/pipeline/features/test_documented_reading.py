@@ -1,4 +1,4 @@
-"""Every Python example of README.md and docs/reading.md runs as it is written."""
+"""Every Python example of README.md and docs/guides/read-features.md runs as it is written."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.unit.pipeline.features.feature_days import at, features, publish_days
 from tests.unit.pipeline.staged_factory import USER
 
 ROOT = Path(__file__).resolve().parents[4]
-PAGES = ("README.md", "docs/reading.md")
+PAGES = ("README.md", "docs/guides/read-features.md")
 DAYS, TODAY = ("2026-03-30", "2026-03-31"), "2026-04-01"
 
 

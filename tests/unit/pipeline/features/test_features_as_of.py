@@ -196,7 +196,7 @@ def test_an_empty_frame_gives_an_empty_one(days: Settings) -> None:
             None,
             "with a time zone, found ",
         ),
-        (frame((ANN, None)), ["recency"], "user_features has no recency; see docs/features.md"),
+        (frame((ANN, None)), ["recency"], "user_features has no recency; see docs/reference/features.md"),
         (
             frame((ANN, None)).append_column("segment", [["x"]]),
             ["segment"],
