@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.report.audience import Audience, audience
+from pipeline.report.decided import Decided, decided
 from pipeline.report.drift import Drift, drift
 from pipeline.report.intake import Funnel, Intake, intake
 from pipeline.report.migration import Migration, migration
@@ -27,6 +28,7 @@ class Night:
     turns: list[Turn]
     spreads: list[Spread]
     audience: Audience
+    decided: Decided
     quality: Quality
     timeline: Timeline
 
@@ -59,6 +61,7 @@ def night_of(settings: Settings, ds: str) -> Night:
             turns=turns(partitions, ds, names),
             spreads=spreads(partitions, ds),
             audience=audience(partitions, ds),
+            decided=decided(settings, partitions, ds),
             quality=judged,
             timeline=timeline(settings, partitions, ds, judged.trained),
         )

@@ -1,4 +1,4 @@
-"""Where the nightly reports lie. Light: Airflow's UI imports it."""
+"""Where the nightly reports and the pages of experiments lie. Light: Airflow's UI imports it."""
 
 from pathlib import Path
 
@@ -18,3 +18,8 @@ def nights_written(settings: Settings) -> list[str]:
     """The nights that have a page, newest first."""
     stems = [page.stem for page in nightly_folder(settings).glob("????-??-??.html")]
     return sorted(stems, reverse=True)
+
+
+def experiment_pages(settings: Settings) -> list[str]:
+    """The experiments that have a page, by name."""
+    return sorted(page.stem for page in (settings.reports / "experiments").glob("*.html"))
