@@ -211,21 +211,21 @@ def explained(kind: Any) -> dict[str, str]:
 
 def steps_page() -> str:
     """The steps of the night and of the other DAGs: program, tables, what each does."""
-    from pipeline.airflow.tasks import DOCS
     from pipeline.orchestration import steps
+    from pipeline.orchestration.graph import Step
 
-    declared = [value for value in vars(steps).values() if isinstance(value, steps.Step)]
-    night = [step for step in declared if step in steps.STEPS]
-    rest = [step for step in declared if step not in steps.STEPS]
+    declared = [value for value in vars(steps).values() if isinstance(value, Step)]
+    night = [step for step in declared if step in steps.NIGHT]
+    rest = [step for step in declared if step not in steps.NIGHT]
 
     def rows(chosen: list[Any]) -> list[tuple[str, ...]]:
         return [
             (
                 f"`{step.name}`",
                 f"`{step.program}`",
-                ", ".join(f"`{table}`" for table in getattr(step, "reads", ())) or "–",
-                ", ".join(f"`{table}`" for table in step.tables) or "–",
-                DOCS.get(step.name, ""),
+                ", ".join(f"`{table}`" for table in step.reads) or "–",
+                ", ".join(f"`{table}`" for table in step.writes) or "–",
+                step.about,
             )
             for step in chosen
         ]

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.decisions.simulator.__main__ import simulate
+from pipeline.decisions.simulator.contest import simulate
 from pipeline.decisions.simulator.report import table
 from pipeline.orchestration import step_commands
 from pipeline.orchestration.steps import AD_POLICY
