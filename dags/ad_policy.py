@@ -18,6 +18,7 @@ Runs when `user_features` of a day is published; its **partition key** is that d
 - `*.release`, exit code 4: an audit failed; open **Data Docs** on the task.
 - It succeeded, and a policy did not change: the reason is in `policy_judgements`. Feedback that
   cannot be right leaves that campaign's policy as it is, and names the rows.
+- `experiments`: the last line that starts with `error:` names the experiment's file.
 - `uplift.job`: the last line that starts with `error:` names the experiment's or campaign's file.
   A trial from which nothing can be learned fails nothing: the reason is in `uplift_judgements`.
 
@@ -27,7 +28,7 @@ More: `docs/guides/run-a-campaign.md`.
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 
 from pipeline.airflow import tasks
-from pipeline.orchestration.steps import AD_POLICY, INTERVENE, UPLIFT
+from pipeline.orchestration.steps import AD_POLICY, EXPERIMENTS, INTERVENE, REPORT, UPLIFT
 from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
@@ -47,6 +48,11 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
     wait_for_segments = tasks.await_segments(settings)
-    wait_for_segments >> tasks.step_tasks(settings, AD_POLICY, outlets=[ad_policy])
-    tasks.step_tasks(settings, INTERVENE, outlets=[interventions])
-    wait_for_segments >> tasks.step_tasks(settings, UPLIFT)
+    policy = tasks.step_tasks(settings, AD_POLICY, outlets=[ad_policy])
+    intervene = tasks.step_tasks(settings, INTERVENE, outlets=[interventions])
+    uplift, experiments = tasks.step_tasks(settings, UPLIFT), tasks.step_tasks(settings, EXPERIMENTS)
+    report = tasks.job(settings, REPORT, REPORT.name)
+
+    wait_for_segments >> [policy, uplift]
+    intervene >> experiments
+    [policy, uplift, experiments] >> report  # the night's page is drawn again, now with what was decided

@@ -20,13 +20,17 @@ from pipeline.runtime.processes import error_line
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import landed_days, missing
 from pipeline.sources.sample import generate
+from pipeline.sources.sample.declare import declare
 from pipeline.storage.reading import published
 
+DECISIONS = "ad_policy"  # the DAG of ads, interventions, uplift and experiments
 SAMPLE_EVENTS, SAMPLE_DAYS, SAMPLE_SEED = 200_000, 90, 7
 
 
 def run_night(settings: Settings, asked: str | None, allow_empty: bool) -> None:
     """Runs the day that is asked for, or the latest that landed, after the landed days before it.
+
+    The decisions made from its features follow: ads, interventions, uplift, experiments.
 
     Raises OrchestrationError when the run fails. Stops the servers that it started.
     """
@@ -39,8 +43,10 @@ def run_night(settings: Settings, asked: str | None, allow_empty: bool) -> None:
         begin(settings, scheduled=False)
         load_earlier(settings, ds)
         client = wait(settings)
-        run_path = trigger(client, ds, settings.allow_empty)
-        report(settings, ds, client, run_path)
+        finish(settings, ds, client, DAG_ID, trigger(client, DAG_ID, ds, settings.allow_empty))
+        finish(settings, ds, client, DECISIONS, trigger(client, DECISIONS, ds))
+        print(*summarise(settings, ds), sep="\n")
+        print(f"Data Docs       {settings.reports}; `make up` serves them, Airflow and MLflow")
     finally:
         servers.stop(pid_folder(settings), ours)
     print(f"{ds}: done in {time.monotonic() - started:.0f} s")
@@ -55,9 +61,9 @@ def load_earlier(settings: Settings, ds: str) -> None:
         load_range(settings, earlier[0], earlier[-1], ENCODE, show)
 
 
-def trigger(client: AirflowClient, ds: str, allow_empty: bool) -> str:
-    """Starts a run for the partition; returns its path in the API."""
-    client.patch(f"dags/{DAG_ID}", {"is_paused": False})
+def trigger(client: AirflowClient, dag: str, ds: str, allow_empty: bool = False) -> str:
+    """Starts a run of a DAG for the partition; returns its path in the API."""
+    client.patch(f"dags/{dag}", {"is_paused": False})
     run_id = f"manual__{ds}__{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
     body = {
         "dag_run_id": run_id,
@@ -65,21 +71,19 @@ def trigger(client: AirflowClient, ds: str, allow_empty: bool) -> str:
         "partition_key": ds,
         "conf": {"allow_empty": allow_empty},
     }
-    client.post(f"dags/{DAG_ID}/dagRuns", body)
-    return f"dags/{DAG_ID}/dagRuns/{quote(run_id)}"
+    client.post(f"dags/{dag}/dagRuns", body)
+    return f"dags/{dag}/dagRuns/{quote(run_id)}"
 
 
-def report(settings: Settings, ds: str, client: AirflowClient, run_path: str) -> None:
-    """Follows the run and prints what came out. Raises OrchestrationError when it failed."""
+def finish(settings: Settings, ds: str, client: AirflowClient, dag: str, run_path: str) -> None:
+    """Follows the run to its end. Raises OrchestrationError when it failed."""
     for message in missing(settings, ds):
         print(f"waiting for {message}", flush=True)
     state, tasks = follow(client, run_path)
     page = f"{address(settings)}/{run_path.replace('dagRuns', 'runs')}"
     if state != "success":
-        raise OrchestrationError(f"{DAG_ID} {ds}: {failures(client, run_path, tasks)}; see {page}")
-    for line in [*summarise(settings, ds), f"run             {page}"]:
-        print(line)
-    print(f"Data Docs       {settings.reports}; `make up` serves them, Airflow and MLflow")
+        raise OrchestrationError(f"{dag} {ds}: {failures(client, run_path, tasks)}; see {page}")
+    print(f"{dag}: {page}", flush=True)
 
 
 def failures(client: AirflowClient, run_path: str, tasks: Tasks) -> str:
@@ -93,6 +97,7 @@ def _day(asked: str | None, settings: Settings) -> str:
     if not landed_days(settings):
         print(f"nothing has landed: making {SAMPLE_EVENTS:,} sample events", flush=True)
         generate(settings.landing, events=SAMPLE_EVENTS, days=SAMPLE_DAYS, seed=SAMPLE_SEED)
+        declare(settings.home)
     days = landed_days(settings)
     if not days:
         raise LandingError(f"{settings.landing}: expected landed files, found none")

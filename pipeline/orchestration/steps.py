@@ -152,6 +152,13 @@ UPLIFT = Step(
     writes=("user_uplift", "uplift_judgements"),
 )
 
+EXPERIMENTS = Step(
+    "experiments",
+    "pipeline.decisions.experiments.report",
+    "Writes a page with the result of each declared experiment.",
+    reads=("events", "interventions"),
+)
+
 # Of the hourly DAG: what landed since the base night, for the users it is about.
 REFRESH = Step(
     "refresh",
@@ -202,7 +209,7 @@ NIGHT = (
     REPORT,
 )
 TRAINING_STEPS = tuple(step for step in NIGHT if step.training)
-DECISION_STEPS = (AD_POLICY, INTERVENE, UPLIFT)
+DECISION_STEPS = (AD_POLICY, INTERVENE, UPLIFT, EXPERIMENTS)
 INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
 STEPS = (*NIGHT, *DECISION_STEPS, *INTRADAY_STEPS, LEARN)
 

@@ -1,19 +1,42 @@
-"""The result of an experiment, as known at a day, as one page.
+"""The results of experiments, as known at a day, as one page each.
 
-    python -m pipeline experiment report --name banner --ds 2026-03-31
+    python -m pipeline experiment report --name banner --ds 2026-03-31    # one
+    python -m pipeline.decisions.experiments.report --ds 2026-03-31       # all that are declared
 
 Reads `$TIDEMARK_HOME/experiments/NAME.toml` and `events`; writes
 `$TIDEMARK_HOME/reports/experiments/NAME.html` and prints the answer. It may be run every day:
 p-values and intervals hold at every look.
 """
 
+import argparse
 from pathlib import Path
 
 from pipeline.decisions.experiments.analysis import Result, analyse
 from pipeline.decisions.experiments.experiment import load_experiment
 from pipeline.decisions.experiments.outcomes import read_outcomes
-from pipeline.decisions.experiments.page import page
-from pipeline.runtime.settings import Settings
+from pipeline.decisions.experiments.page import answer, page
+from pipeline.runtime import program
+from pipeline.runtime.days import parse_day, shift
+from pipeline.runtime.settings import Settings, load_settings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ds", required=True, help="the last day that counts")
+    parser.add_argument("--run", default="", help="accepted, as by every step; it changes nothing")
+    report_all(load_settings(), parse_day(parser.parse_args().ds))
+
+
+def report_all(settings: Settings, ds: str) -> None:
+    """Writes the page of every declared experiment in which somebody's window can be over by `ds`."""
+    for file in sorted((settings.home / "experiments").glob("*.toml")):
+        experiment = load_experiment(settings, file.stem)
+        first = shift(experiment.first_day, experiment.window_days - 1)
+        if ds < first:
+            print(f"{experiment.name}: no page before {first}, when the first user's window can be over")
+            continue
+        result, path = report(settings, experiment.name, ds)
+        print(f"{experiment.name}: {answer(result)}; page: {path}")
 
 
 def report(settings: Settings, name: str, ds: str) -> tuple[Result, Path]:
@@ -24,3 +47,7 @@ def report(settings: Settings, name: str, ds: str) -> tuple[Result, Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page(result), encoding="utf-8")
     return result, path
+
+
+if __name__ == "__main__":
+    program.run(main)
