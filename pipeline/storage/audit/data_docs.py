@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.settings import Settings
-from pipeline.storage.report_files import nights_written
+from pipeline.storage.report_files import experiment_pages, nights_written
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -20,20 +21,6 @@ if TYPE_CHECKING:
 NIGHTS_LINKED = 7
 KEPT = 20  # results per table; the index reads all of them at each audit
 BEACON = r"https://great-expectations-web-assets[^\"' ]*"
-OVERVIEW = """<!doctype html><meta charset="utf-8"><title>Reports and audits</title>
-<meta name="viewport" content="width=device-width">
-<style>
-:root {{ color-scheme: light dark }} td {{ padding: 2px 1em 2px 0 }}
-body {{ font: 15px sans-serif; margin: 5%; overflow-wrap: anywhere }}
-</style>
-<h1>Nightly reports</h1><p>{nights}</p>
-<h1>Audits</h1><p>The newest of each table, as Great Expectations tells them.
-<a href="{index}">Its own index</a> needs scripts from the net.</p>
-<table>
-{rows}
-</table>
-"""
-ROW = '<tr><td>{time} UTC<td>{table}<td><a href="{page}">{run}</a><td>{outcome}'
 REDIRECT = """<!doctype html><meta charset="utf-8"><title>{title}</title>
 <meta http-equiv="refresh" content="0; url={target}"><a href="{target}">{title}</a>
 """
@@ -71,34 +58,35 @@ def link_page(settings: Settings, table: str, run: str, page: Path, outcome: str
 
 
 def write_overview(settings: Settings) -> Path:
-    """A plain page that leads to every audit that is kept, the newest first; returns it."""
+    """Writes the page at the root of the reports: nights, experiments and the audits that are kept; returns it."""
+    from pipeline.runtime import pages  # Airflow imports this module for every link
+
     links = (site_folder(settings) / "runs").glob("*/*.html")
     newest_first = sorted(links, key=lambda link: link.stat().st_mtime, reverse=True)
+    text = (
+        pages.environment("pipeline.storage.audit")
+        .get_template("overview.html.j2")
+        .render(
+            nights=nights_written(settings)[:NIGHTS_LINKED],
+            experiments=experiment_pages(settings),
+            index=data_docs_index(settings).relative_to(settings.reports).as_posix(),
+            audits=[_audit(link, settings.reports) for link in newest_first],
+        )
+    )
     overview = settings.reports / "index.html"
-    index = data_docs_index(settings).relative_to(settings.reports)
-    rows = "\n".join(_row(link, settings.reports) for link in newest_first)
-    overview.write_text(OVERVIEW.format(index=index, rows=rows, nights=_nights(settings)))
+    replace_text(overview, text)
     return overview
 
 
-def _nights(settings: Settings) -> str:
-    """Links to the newest nightly reports and to the list of all."""
-    newest = nights_written(settings)[:NIGHTS_LINKED]
-    if not newest:
-        return "None yet: the last step of a night writes one."
-    links = [f'<a href="nightly/{ds}.html">{ds}</a>' for ds in newest]
-    return " · ".join([*links, '<a href="nightly/index.html">all nights</a>'])
-
-
-def _row(link: Path, folder: Path) -> str:
-    time = datetime.fromtimestamp(link.stat().st_mtime, UTC)
-    return ROW.format(
-        time=f"{time:%Y-%m-%d %H:%M}",
-        table=link.parent.name,
-        page=quote(link.relative_to(folder).as_posix()),
-        run=link.stem,
-        outcome="failed" if ": failed</title>" in link.read_text() else "passed",
-    )
+def _audit(link: Path, folder: Path) -> dict[str, str]:
+    """What the overview shows of one audit."""
+    return {
+        "time": f"{datetime.fromtimestamp(link.stat().st_mtime, UTC):%Y-%m-%d %H:%M}",
+        "table": link.parent.name,
+        "page": quote(link.relative_to(folder).as_posix()),
+        "run": link.stem,
+        "outcome": "failed" if ": failed</title>" in link.read_text() else "passed",
+    }
 
 
 def prune(settings: Settings, table: str) -> None:

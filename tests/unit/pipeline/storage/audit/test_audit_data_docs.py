@@ -48,13 +48,23 @@ def test_the_overview_leads_to_the_newest_audits_first(home: Settings) -> None:
         page = data_docs.site_folder(home) / f"page{number}.html"
         data_docs.link_page(home, "events", f"r{number}", page, outcome)
         os.utime(data_docs.data_docs_page(home, "events", f"r{number}"), (number, number))
-    lines = data_docs.write_overview(home).read_text().splitlines()
-    rows = [line for line in lines if line.startswith("<tr>")]
-    begin = "<tr><td>1970-01-01 00:00 UTC<td>events<td>"
+    text = data_docs.write_overview(home).read_text()
+    rows = re.findall(
+        r"<b>(\w+)</b> .*?>([\d :-]+ UTC)<.*?>(passed|failed)</span></span>\n.*?<a href=\"([^\"]+)\">(\w+)</a>", text
+    )
     assert rows == [
-        f'{begin}<a href="data_docs/runs/events/r1.html">r1</a><td>failed',
-        f'{begin}<a href="data_docs/runs/events/r0.html">r0</a><td>passed',
+        ("events", "1970-01-01 00:00 UTC", "failed", "data_docs/runs/events/r1.html", "r1"),
+        ("events", "1970-01-01 00:00 UTC", "passed", "data_docs/runs/events/r0.html", "r0"),
     ]
+
+
+def test_the_overview_leads_to_nights_and_experiments_and_escapes_names(home: Settings) -> None:
+    for page in ("nightly/2026-03-31.html", "experiments/ban & ner.html"):
+        (home.reports / page).parent.mkdir(parents=True)
+        (home.reports / page).write_text("")
+    text = data_docs.write_overview(home).read_text()
+    assert 'href="nightly/2026-03-31.html"' in text
+    assert '<a href="experiments/ban%20%26%20ner.html">ban &amp; ner</a>' in text
 
 
 def test_pruning_keeps_the_newest_results(home: Settings) -> None:
