@@ -39,6 +39,7 @@ def build(settings: Settings, ds: str, run: str, vectors_staged: bool = False) -
     for table in (ITEMS, USER_HISTORY) if vectors_staged else (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):
         inputs[table.name], read[table] = open_day(settings, table, ds)
     if vectors_staged:
+        inputs[ITEM_EMBEDDINGS.name] = staging.SAME_RUN
         read[ITEM_EMBEDDINGS] = open_staged(settings, ITEM_EMBEDDINGS, ds, run)
     items = read_items(read[ITEM_EMBEDDINGS], read[ITEMS])
     tables, reason = (TOPICS.schema.empty_table(), ITEM_TOPICS.schema.empty_table()), "no items"

@@ -20,8 +20,9 @@ from pipeline.runtime.errors import FencedError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.audit import arguments
-from pipeline.storage.catalog import ensure_table
+from pipeline.storage.catalog import ensure_table, load_table
 from pipeline.storage.suppression import publishing
+from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table
 
 SUMMARY = "tidemark.published"  # snapshot summary: the days published, as JSON
@@ -66,10 +67,16 @@ def publish(settings: Settings, table: Table, run: str) -> dict[str, Publication
         ds: Publication(run, fence, int(str(day["rows"])), str(day["digest"])) for ds, day in receipt.days.items()
     }
     files = {ds: [path for m in manifests for path in m.days.get(ds, [])] for ds in wanted}
-    inputs = {name: snapshot for m in manifests for name, snapshot in m.inputs.items()}
+    inputs = {name: snapshot or _newest(settings, name) for m in manifests for name, snapshot in m.inputs.items()}
     paths = [path for day in files.values() for path in day]
     with publishing(settings, table, paths):
         return commit(settings, table, wanted, files, {"tidemark.inputs": json.dumps(inputs)})
+
+
+def _newest(settings: Settings, name: str) -> int | None:
+    """The snapshot of a table that the same run has published just before."""
+    iceberg = load_table(settings, table_named(name))
+    return iceberg.metadata.current_snapshot_id if iceberg else None
 
 
 def commit(

@@ -21,6 +21,8 @@ from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.errors import StagingError
 from pipeline.runtime.settings import Settings
 
+SAME_RUN = 0  # instead of a snapshot that was read: what the run itself staged, to be published before
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -46,7 +48,7 @@ class Manifest:
     attempt: str
     started: int
     days: dict[str, list[str]]  # ds -> absolute paths of its data files
-    inputs: dict[str, int] = field(default_factory=dict)  # table -> snapshot id read
+    inputs: dict[str, int] = field(default_factory=dict)  # table -> snapshot id read, or SAME_RUN
     facts: dict[str, object] = field(default_factory=dict)  # what the audit holds the rows against
 
 

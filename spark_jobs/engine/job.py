@@ -80,6 +80,7 @@ class SparkJob:
         first = shift(self.first, -lookback_days)
         if own := self.staged.get(table.name):
             earlier = self._pinned(table, first, shift(self.first, -1)) if lookback_days else []
+            self.inputs[table.name] = staging.SAME_RUN
             return self._parquet(table, [*earlier, *(file for files in own.days.values() for file in files)])
         self.require(table)
         return self.read_range(table, first, self.last)

@@ -52,7 +52,7 @@ def test_a_table_that_fails_keeps_back_all_of_the_step(home: Settings) -> None:
     assert runs(home) == {}
 
 
-def test_raw_rows_staged_anew_count_and_not_those_of_an_earlier_release(home: Settings) -> None:
+def test_raw_rows_of_a_retry_count_and_not_those_staged_before(home: Settings) -> None:
     """A retry after files changed: the published rows are those that this release replaces."""
     stage_landed(home, landed=7)
     with pytest.raises(AuditError):

@@ -1,5 +1,7 @@
 """The job: from published tables to staged ones that pass their rules, night after night."""
 
+import json
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,8 @@ from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.audit.expectations import rules_of
+from pipeline.storage.catalog import file_schema, load_table
+from pipeline.storage.files import write_day
 from pipeline.storage.reading import published, read
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY, table_named
@@ -66,6 +70,29 @@ def test_topics_of_a_shop(home: Settings) -> None:
     assert len(set(topics["name"].to_pylist())) == 4
     inputs = staging.current(home, "topics", "r")[0].inputs
     assert set(inputs) == {"items", "item_embeddings", "user_history"}
+
+
+def test_vectors_that_the_run_has_staged_serve_as_published_ones(home: Settings) -> None:
+    """One process encodes items and builds topics; readers see neither before the release."""
+    publish_inputs(home, DS, item_rows(80), embeddings(80))
+    expected = built(home, DS)
+    (home.home / "catalog.db").unlink()
+    publish_day(home, "items", item_rows(80), DS, run="again")
+    publish_day(home, "user_history", history(40, 80), DS, run="again")
+    attempt = staging.begin(home, "item_embeddings", "r")
+    file = write_day(attempt.day(DS), embeddings(80), file_schema(home, ITEM_EMBEDDINGS))
+    staging.complete(attempt, [DS], {DS: [file]})
+    build(home, DS, "r", vectors_staged=True)
+    assert not published("item_embeddings", home)
+    for table in (ITEM_EMBEDDINGS, TOPICS, ITEM_TOPICS):
+        vouch(home, table.name, "r")
+    assert read("topics", DS, home).equals(expected[0])
+    assert read("item_topics", DS, home).equals(expected[1])
+    inputs = staging.current(home, "topics", "r")[0].inputs
+    assert set(inputs) == {"items", "user_history", "item_embeddings"}
+    newest = load_table(home, TOPICS).current_snapshot()
+    recorded = json.loads(newest.summary.additional_properties["tidemark.inputs"])
+    assert recorded["item_embeddings"] == load_table(home, ITEM_EMBEDDINGS).current_snapshot().snapshot_id
 
 
 def test_the_next_night_goes_on_and_a_rerun_gives_the_same_rows(home: Settings) -> None:
