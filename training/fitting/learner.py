@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from training.network.network import InterestModel
 from training.network.presets import Preset
@@ -26,14 +27,12 @@ class MovingAverage:
         self._weights = dict(model.named_parameters())
         self._average = {name: w.detach().clone() for name, w in self._weights.items()}
 
-    @torch.no_grad()
     def update(self) -> None:
         """After an optimizer step."""
         self.steps += 1
         if self.decay:
-            part = 1 - min(self.decay, self.steps / (self.steps + 9))
-            for name, average in self._average.items():
-                average.lerp_(self._weights[name], part)
+            step = get_ema_multi_avg_fn(min(self.decay, self.steps / (self.steps + 9)))
+            step(list(self._average.values()), list(self._weights.values()), self.steps)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
