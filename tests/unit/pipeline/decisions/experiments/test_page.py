@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.decisions.experiments.analysis import analyse
 from pipeline.decisions.experiments.page import answer, page
-from tests.unit.pipeline.decisions.experiments.test_outcomes import declared, of_arms
+from tests.unit.pipeline.decisions.experiments.test_outcomes import TOML, declared, of_arms
 
 
 def found(home, effect: float, keep: pl.Expr | None = None):
@@ -41,5 +41,7 @@ def test_answers(home, effect, keep, said) -> None:
 
 
 def test_names_are_escaped(home) -> None:
-    text = page(found(home, 0.0))
+    experiment = declared(home, TOML.replace("control = 0.5", '"<b>old</b>" = 0.5'))
+    text = page(analyse(experiment, of_arms(2_000, 0.0), "2024-03-10"))
+    assert "Control: &lt;b&gt;old&lt;/b&gt;;" in text
     assert "<b>" not in text.replace("<br>", "")
