@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from pipeline.airflow.rest import AirflowClient
 
-POLL_SECONDS = 2.0  # each poll costs the API server 50 ms beside the night's own work
+POLL_SECONDS = 2.0  # each poll costs the API server 50 ms on top of the night's own work
 OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
 SHOWN = {"success", "failed", "skipped", "up_for_retry"}
 COLOURS = {"success": "green", "failed": "red", "running": "cyan", "up_for_retry": "yellow"}

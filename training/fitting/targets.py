@@ -14,7 +14,7 @@ _DAYS = 100_000  # more than there are days, to order (row, day) by one number
 
 @dataclass(frozen=True)
 class Targets:
-    """Drawn later items: [rows, targets] position that foretells it, item, whether it counts."""
+    """Drawn later items: [rows, targets] position that predicts it, item, whether it counts."""
 
     position: np.ndarray
     item: np.ndarray
@@ -39,7 +39,7 @@ class TargetDraws:
         self._past, self._future = _engaged(self.examples.past), _engaged(self.examples.future)
 
     def ahead(self, rows: np.ndarray, epoch: int, last_day: int = _DAYS) -> Targets:
-        """From the window after the cut-off, to be foretold from the newest event."""
+        """From the window after the cut-off, to be predicted from the newest event."""
         start = np.searchsorted(self._future.key, rows * _DAYS)
         end = np.searchsorted(self._future.key, rows * _DAYS + last_day, side="right")
         draw = self._uniform(rows, epoch, 1)

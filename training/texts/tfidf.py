@@ -1,6 +1,6 @@
 """Text to unit vectors by TF-IDF over hashed words and word pairs, turned to few dimensions by SVD.
 
-Source: latent semantic analysis (Deerwester et al. 1990). A baseline beside the language model.
+Source: latent semantic analysis (Deerwester et al. 1990). A baseline for the language model.
 """
 
 import numpy as np

@@ -53,7 +53,7 @@ def difference(arm: np.ndarray, metric: np.ndarray) -> Difference:
 
 
 def cuped(metric: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, float]:
-    """The metric less what the time before foretold, and the share of variance that is gone.
+    """The metric less what the time before predicts, and the share of variance that is gone.
 
     y - theta (x - mean x) with theta = cov(x, y) / var(x), over both arms. Deng, Xu, Kohavi and
     Walker 2013. What happened before cannot be an effect, so the difference stays unbiased.
