@@ -25,8 +25,8 @@ up: setup ## serve Airflow, MLflow, Data Docs and reports on loopback
 down: ## stop what `make up` started
 	@test ! -x $(BIN)/python || $(BIN)/python -m pipeline down
 
-bench: setup ## print the figures of every benchmark
-	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: setup ## print the headline figures, or run one bench: NAME=uplift ARGS="cost 50000"
+	@$(BIN)/python -m tests.bench $(NAME) $(ARGS)
 
 lint: setup ## formatting, lint, types, import rules, file sizes, spelling, links of the docs
 	@$(BIN)/ruff format --check -q .

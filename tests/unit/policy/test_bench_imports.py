@@ -1,17 +1,23 @@
-"""Benches run by hand, so nothing else tells that a name they import has moved."""
+"""Benches run by hand, so nothing else shows that a name they import has moved."""
 
 import ast
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-BENCH = Path(__file__).parent / "bench"
+from tests.bench import catalogue
+
+ROOT = Path(__file__).resolve().parents[3]
+BENCH = ROOT / "tests" / "bench"
+MODULES = sorted(BENCH.glob("*.py"))
 OURS = ("pipeline", "spark_jobs", "training", "tests")
 
 
 def names_of(path: Path) -> set[str]:
-    """What a module binds at its top level, told without running it."""
+    """What a module binds at its top level, found without running it."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -24,9 +30,7 @@ def names_of(path: Path) -> set[str]:
 
 
 def module_path(name: str) -> Path | None:
-    """The file of one of our modules, or of another bench; None for a library's."""
-    if (BENCH / f"{name}.py").exists():
-        return BENCH / f"{name}.py"
+    """The file of one of our modules; None for a library's."""
     if name.split(".")[0] not in OURS:
         return None
     spec = find_spec(name)
@@ -34,9 +38,17 @@ def module_path(name: str) -> Path | None:
     return Path(spec.origin)
 
 
-@pytest.mark.parametrize("bench", sorted(BENCH.glob("*.py")), ids=lambda path: path.stem)
-def test_what_a_bench_imports_is_there(bench: Path) -> None:
+def test_there_are_benches() -> None:
+    assert len(catalogue.names()) >= 30
+    assert {BENCH / f"bench_{name}.py" for name in catalogue.names()} < set(MODULES)
+
+
+@pytest.mark.parametrize("bench", MODULES, ids=lambda path: path.stem)
+def test_what_a_bench_imports_is_there_and_public(bench: Path) -> None:
     for node in ast.walk(ast.parse(bench.read_text())):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                module_path(name.name)
         if isinstance(node, ast.ImportFrom) and node.module and (path := module_path(node.module)):
             missing = {
                 name.name
@@ -46,3 +58,63 @@ def test_what_a_bench_imports_is_there(bench: Path) -> None:
                 and not (path.parent / name.name).is_dir()
             }
             assert not missing, f"{bench.name}: {node.module} has no {sorted(missing)}"
+            private = {name.name for name in node.names if name.name.startswith("_")}
+            assert not private, f"{bench.name}: {node.module} keeps {sorted(private)} to itself"
+
+
+@pytest.mark.parametrize("bench", MODULES, ids=lambda path: path.stem)
+def test_a_bench_reaches_into_no_object(bench: Path) -> None:
+    reached = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(bench.read_text()))
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    ]
+    assert not reached, f"{bench.name}: {reached} are private"
+
+
+@pytest.mark.parametrize("bench", MODULES, ids=lambda path: path.stem)
+def test_a_module_of_the_benches_has_one_name(bench: Path) -> None:
+    """Imported by another name, a module is loaded twice, and its classes are not the same."""
+    siblings = {path.stem for path in MODULES}
+    for node in ast.walk(ast.parse(bench.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{bench.name}: an import relative to its folder"
+            assert node.module not in siblings, f"{bench.name}: import tests.bench.{node.module} instead"
+        elif isinstance(node, ast.Import):
+            assert not siblings & {name.name for name in node.names}, f"{bench.name}: import tests.bench.… instead"
+        elif isinstance(node, ast.Attribute):
+            assert ast.unparse(node) != "sys.path", f"{bench.name}: changes where modules are found"
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_a_bench_says_what_it_measures_and_how_to_run_it(name: str) -> None:
+    assert f"python -m tests.bench {name}" in catalogue.docstring(name)
+    assert len(catalogue.summary(name)) <= 140
+    assert "main" in names_of(BENCH / f"bench_{name}.py")
+
+
+def test_the_headline_is_of_benches_that_there_are() -> None:
+    tree = ast.parse((BENCH / "headline.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Short"]
+    commands = [str(argument.value) for call in calls for argument in call.args if isinstance(argument, ast.Constant)]
+    assert len(calls) >= 10
+    assert {command.split()[0] for command in commands} <= set(catalogue.names())
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_runner_lists_every_bench_on_one_line() -> None:
+    done = run("--list")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == catalogue.names()
+
+
+def test_an_unknown_bench_gets_the_nearest_name_and_exit_code_2() -> None:
+    done = run("uplft")
+    assert done.returncode == 2
+    assert "did you mean uplift?" in done.stderr
