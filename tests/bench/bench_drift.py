@@ -6,9 +6,9 @@
 
 Replays every night of a sample with the kernel of `profile_users`: what all users like is learned
 from the histories up to that night, changes are those of the same histories. A false alarm is a
-change newly told (the person was stable the night before, or went elsewhere) of a person without a
+newly reported change (the person was stable the night before, or went elsewhere) of a person without a
 planted shift; a user-year is a year of nightly looks at such a person, from the first event to the
-last night (or leaving). Found is a shift after whose first day a change is newly told; its delay
+last night (or leaving). Found is a shift after whose first day a change is newly reported; its delay
 counts the person's active days from that day on. `--every 5` looks each fifth night only.
 `--density` lets that many times fewer people share the events; `--home` takes a home that was
 filled from a sample, once with the true topics of its items, once with the topics of that night.
@@ -35,7 +35,7 @@ KINDS = ("abrupt", "gradual", "revival")
 
 @dataclass(frozen=True)
 class Replay:
-    """`alarms`: user, night, the new topic and the stage; one row per newly told change. `people`:
+    """`alarms`: user, night, the new topic and the stage; one row per newly reported change. `people`:
     one row per user, with days as numbers.
     """
 
@@ -49,7 +49,7 @@ def replay(planted: Planted, every: int = 1) -> Replay:
     items = numbered(planted.item_topics.to_arrow(), topics)
     touches = Touches.of(find_touches(planted.histories, items), len(planted.histories))
     last = days_since_1970(planted.last)
-    told = np.full(touches.users, NEVER)
+    reported = np.full(touches.users, NEVER)
     alarms = []
     for night in range(last, touches.day.min(), -every)[::-1]:
         known = until(touches, night)
@@ -57,8 +57,8 @@ def replay(planted: Planted, every: int = 1) -> Replay:
         stages = find_stages(changes, known, night)
         drifts = stages != STABLE
         target = np.where(drifts, changes.target, NEVER)
-        new = np.flatnonzero((target != told) & drifts)
-        told = target
+        new = np.flatnonzero((target != reported) & drifts)
+        reported = target
         names = pl.Series([*topics, None]).gather(target[new])
         rows = {"user": new, "night": np.full(len(new), night), "to": names, "stage": stages[new]}
         alarms.append(pl.DataFrame(rows, schema_overrides={"stage": pl.String}))
@@ -101,7 +101,7 @@ def report(found: Replay) -> str:
         lines.append(f">= {least:2} active days before and after: " + " | ".join(cells))
     if "stage" in found.alarms.columns:
         kinds = found.alarms.filter(stage=REVIVING).join(found.people, on="user")["kind"]
-        lines.append(f"told as reviving: {(kinds == 'revival').sum()} revivals of {len(kinds)}")
+        lines.append(f"reported as reviving: {(kinds == 'revival').sum()} revivals of {len(kinds)}")
     return "\n".join(lines)
 
 
@@ -128,9 +128,9 @@ def _cell(seen: pl.DataFrame, name: str) -> str:
     if not len(hit):
         return f"{name} 0 of {len(seen)}"
     right = (hit["to"] == hit["to_topic"]).mean()
-    told = "" if right is None else f", right topic {right:.2f}"
+    topic = "" if right is None else f", right topic {right:.2f}"
     share, delay = len(hit) / len(seen), hit["delay"].median()
-    return f"{name} {len(hit)} of {len(seen)} = {share:.2f}, delay {delay:.0f}{told}"
+    return f"{name} {len(hit)} of {len(seen)} = {share:.2f}, delay {delay:.0f}{topic}"
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ It knows each person's true taste up to the shift, the true topic of every visit
 and the generator's rules: when shifts may begin, how much moves, how fast. It does not know who
 shifts, when, nor where to, and sums the likelihood ratio over all of these, as an optimal test
 does (Neyman and Pearson; Shiryaev 1963). Its threshold is chosen on the very people that it is
-judged on, for 5% false alarms per user-year. `--days-only` is the detector of `find_changes` told
+judged on, for 5% false alarms per user-year. `--days-only` is the detector of `find_changes` that knows
 the tastes alone: it sees days, which hold items of the visit before and errands. Figures as in
 bench_drift.py.
 """

@@ -1,4 +1,4 @@
-"""Do the drift features foretell that the main topic of the next month differs?
+"""Do the drift features predict that the main topic of the next month differs?
 
     TIDEMARK_HOME=… python -m tests.bench drift_value --ds 2011-11-09
 
@@ -8,8 +8,8 @@ day with topics. Two labels: whether the main topic of those 28 days is another 
 the long-term interests, and whether it is another than that of the 28 days before (of users with
 days in both). Logistic regressions are fitted on cut-offs whose month ended before the last
 `--judged` ones, and judged on these: on recency, frequency and topic entropy; with the `drift_`
-columns; with what short- beside long-term interests tell, too. Prints the AUC of each and the gain
-over the first, with 95% bootstrap intervals over users. First of all, how many changes are told per
+columns; with short-term next to long-term interests, too. Prints the AUC of each and the gain
+over the first, with 95% bootstrap intervals over users. First of all, how many changes are reported per
 user-year on the last day of the log, and how many when the days of each user are shuffled.
 """
 
@@ -70,7 +70,7 @@ def examples(touches: Touches, topics: list[str], cutoff: int) -> pl.DataFrame:
     changes = find_changes(known, population)
     stages = find_stages(changes, known, cutoff)
     main = interests.long.argmax(axis=1)
-    told = stages != "stable"
+    drifts = stages != "stable"
     age = np.where(changes.found == NEVER, 0, cutoff - changes.found)
     days = pl.DataFrame({"user": known.user, "day": known.day}).unique()
     counts = days.group_by("user").agg(
@@ -88,9 +88,9 @@ def examples(touches: Touches, topics: list[str], cutoff: int) -> pl.DataFrame:
             "user": np.arange(touches.users),
             "entropy": interests.entropy,
             "drift_score": interests.score,
-            "log_p_value": np.log(np.where(told, changes.p_value, changes.p_now)),
-            "drifting": told.astype(float),
-            "days_since_found": np.where(told, np.log1p(age), 0),
+            "log_p_value": np.log(np.where(drifts, changes.p_value, changes.p_now)),
+            "drifting": drifts.astype(float),
+            "days_since_found": np.where(drifts, np.log1p(age), 0),
             "main_topics_differ": (interests.short.argmax(axis=1) != main).astype(float),
             "short_share_of_main": interests.short[np.arange(touches.users), main] - interests.long.max(axis=1),
             "leaves long-term main": ahead.argmax(axis=1) != main,
@@ -158,8 +158,8 @@ def main() -> None:
     cutoffs = [last - AHEAD * (n + 1) for n in range(given.cutoffs)]
     rows = pl.concat([examples(touches, topics, cutoff) for cutoff in cutoffs])
     print(f"{len(topics)} topics; newest cut-off {shift(given.ds, -AHEAD)}")
-    told = alarms(touches, topics)
-    print(f"changes per user-year: {told[0]:.3f}; with all days shuffled {told[1]:.3f}")
+    rates = alarms(touches, topics)
+    print(f"changes per user-year: {rates[0]:.3f}; with all days shuffled {rates[1]:.3f}")
     judged = cutoffs[: given.judged]
     print(compare(rows, "leaves long-term main", judged))
     print(compare(rows.filter("acted"), "leaves last month's main", judged))

@@ -127,12 +127,12 @@ def report(found: dict[str, np.ndarray]) -> None:
             if f"frozen/{metric}" not in found:
                 continue
             values = {name: found[f"{name}/{metric}"][rows] for name in VARIANTS}
-            told = {name: by_user(users, x) for name, x in values.items()}
+            means = {name: by_user(users, x) for name, x in values.items()}
             for name in VARIANTS:
-                line = f"  {metric:9} {name:8} {np.nanmean(told[name]):.4f}"
+                line = f"  {metric:9} {name:8} {np.nanmean(means[name]):.4f}"
                 for other in ("frozen", "history"):
                     if other != name:
-                        line += f"  - {other} {interval_text(told[name] - told[other])}"
+                        line += f"  - {other} {interval_text(means[name] - means[other])}"
                 print(line)
 
 
@@ -162,12 +162,12 @@ def tune(world: World, base: TrainedModel, given: argparse.Namespace) -> None:
     for plan in plans(given):
         line, began = Line(base, plan, *older), time.process_time()
         gains = [hour[-1].loss - line.hour(*hour).loss for hour in hours]
-        told = " ".join(f"{x:+.4f}" for x in np.mean(line.offered, axis=0))
+        offers = " ".join(f"{x:+.4f}" for x in np.mean(line.offered, axis=0))
         counts = {word: line.decisions.count(word) for word in sorted(set(line.decisions))}
         print(
             f"{'+'.join(plan.parts):10} steps {plan.steps} bias {plan.bias_rate:5.1f} rate "
             f"{plan.rate:.0e} replay {plan.replay:.2f}: "
-            f"{interval_text(np.concatenate(gains))} nats, {counts}, offered {told}, "
+            f"{interval_text(np.concatenate(gains))} nats, {counts}, offered {offers}, "
             f"{time.process_time() - began:.0f} CPU s",
             flush=True,
         )

@@ -6,7 +6,7 @@ Of a home of the sample (with `landing/_truth`) or of Online Retail, with a cham
 `training_examples`. `fading_regular`: lists of night after night with budget and cool-down, against
 who is gone or goes within 14 days (planted), or who does nothing in 28 days. `return_risk`: at the
 cut-offs of the examples, against returns within 28 days, with the chances of the champion, which
-learned from the train fold. Beside each, as many users by simpler scores and at random. Thresholds
+learned from the train fold. Next to each, the same number of users by simpler scores and at random. Thresholds
 are to be chosen on the earlier nights, and reported of the later ones. `price_drop`: whether the
 list of each night is that of a second count from the platforms' own catalogue files.
 """
@@ -84,8 +84,8 @@ def fading(settings: Settings) -> None:
             others = {by: said(listed(states, sizes, score)) for by, score in RANKS.items()}
             drawn = [pl.concat(listed(states, sizes, draw(seed))) for seed in range(20)]
             others["at random"] = f"{np.mean([rows['right'].mean() for rows in drawn]):.3f}"
-            told = ", ".join(f"{by} {figure}" for by, figure in others.items())
-            print(f"  fading >= {least}: {said(chosen)}; as many by {told}")
+            rivals = ", ".join(f"{by} {figure}" for by, figure in others.items())
+            print(f"  fading >= {least}: {said(chosen)}; the same number by {rivals}")
 
 
 def state(seen: pl.DataFrame, ds: str, left: pl.DataFrame | None) -> pl.DataFrame:
@@ -117,8 +117,8 @@ def draw(seed: int) -> pl.Expr:
 
 
 def said(rows: list[pl.DataFrame], column: str = "right") -> str:
-    told = pl.concat(rows)[column]
-    return f"{int(told.sum())} of {len(told)} = {told.mean() or 0:.3f}"
+    right = pl.concat(rows)[column]
+    return f"{int(right.sum())} of {len(right)} = {right.mean() or 0:.3f}"
 
 
 def returns(settings: Settings) -> None:
@@ -186,8 +186,8 @@ def drops(settings: Settings) -> None:
             database.execute(f"CREATE VIEW features AS {users}")
             limits = {"ds": ds, "after": shift(ds, -28), "least_drop": 0.1}
             found = frame(database, QUERIES["price_drop"], limits)
-            told = frame(database, "SELECT * FROM events WHERE ds > $after", limits)
-        expected = by_hand(settings, told, nights, ds)
+            acts = frame(database, "SELECT * FROM events WHERE ds > $after", limits)
+        expected = by_hand(settings, acts, nights, ds)
         right = set(found.select("user_id").to_series()) == expected
         print(f"price_drop {ds}: {len(found)} users, by hand {len(expected)}, the same: {right}")
 
@@ -199,7 +199,7 @@ def by_hand(settings: Settings, acts: pl.DataFrame, nights: list[str], ds: str) 
     order = acts.drop_nulls("item_id").sort("event_time", "event_id")
     for (user, item), mine in order.group_by("user_id", "item_id", maintain_order=True):
         now = prices[ds].get(item)
-        before = [told[item] for day, told in prices.items() if day < ds and item in told]
+        before = [known[item] for day, known in prices.items() if day < ds and item in known]
         looks = mine.filter(pl.col("event_type").is_in(["view", "cart", "favorite"]))
         if now is None or not before or not len(looks) or now > 0.9 * min(before):
             continue

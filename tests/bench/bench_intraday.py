@@ -1,11 +1,11 @@
-"""Land events on the day after the newest night of a home, refresh, and tell how soon they were
+"""Land events on the day after the newest night of a home, refresh, and report how soon they were
 readable online.
 
     TIDEMARK_HOME=... python -m tests.bench intraday --events 50000
 
 Needs the sample's platform `webshop` with a published night, and writes to the home: the landed
-file holds the web shop's records of before, the newest first, moved to that day; where there are
-not as many, again under other users' ids. Run again, it lands the file anew, and all of it is
+file holds the web shop's records of before, the newest first, moved to that day; where they are too
+few, again under other users' ids. Run again, it lands the file once more, and all of it is
 refreshed. Prints wall seconds of each process, CPU seconds of all, seconds by step, and those from
 landing to readable.
 """
@@ -77,8 +77,8 @@ def report(settings: Settings, day: str, seconds: float) -> None:
     assert all(one and one["ds"] == day for one in found), "a row that readers do not find"
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     steps = {one["step"]: round(one["seconds"], 1) for one in row["seconds"]}  # type: ignore
-    told = {name: row[name] for name in ("records", "events", "duplicates", "quarantined", "users")}
-    print(f"{json.dumps(told)}, rows readable online: {len(found):,}")
+    counts = {name: row[name] for name in ("records", "events", "duplicates", "quarantined", "users")}
+    print(f"{json.dumps(counts)}, rows readable online: {len(found):,}")
     print(f"seconds by step: {json.dumps(steps)}")
     print(f"CPU seconds of all processes: {used.ru_utime + used.ru_stime:.1f}")
     waited = (row["readable_at"] - row["last_landed_at"]).total_seconds()  # type: ignore

@@ -98,7 +98,7 @@ def finished(known: Engagements, place: Market, rows: np.ndarray, target: np.nda
 
 
 def listed(one: Finished, scores: np.ndarray, users: int) -> np.ndarray:
-    """[users, K] whether the answer stands at each place."""
+    """[users, K] whether the answer is at each place."""
     found = one.moment.found
     order = np.lexsort((found.item, -scores, found.row))
     row = found.row[order]

@@ -4,7 +4,7 @@
 
 Reads published `events` (and of Online Retail `item_topics`, `items`) of a home. With
 `landing/_truth` in it: who is warned before leaving, whether what is due is bought, whether planted
-bots, resellers and takeovers score high. Without: whether `fading` tells of buyers who do not come
+bots, resellers and takeovers score high. Without: whether `fading` predicts buyers who do not come
 back beyond recency and frequency. `--users` adds CPU seconds of the kernel for made-up users.
 """
 
@@ -96,12 +96,12 @@ def coming_back(events: pl.DataFrame, days: list[str]) -> None:
         print(f"no purchase in {horizon} days: {judge['gone'].mean():.3f} of {len(judge)} regulars,")
         print(f"  {int(warned.sum())} of {len(warned)} warned ones")
         for names in (["recency"], ["recency", "visits"]):
-            plain, full = (foretold(fit, judge, [*names, *more]) for more in ([], ["fading"]))
+            plain, full = (predicted(fit, judge, [*names, *more]) for more in ([], ["fading"]))
             print(f"  {', '.join(names)}: {gain(judge, plain, full)}")
 
 
 def due(events: pl.DataFrame, items: pl.DataFrame, ends: list[str]) -> None:
-    """Of what is said to be due within 7 days, how much is bought within 3 days of the day; beside
+    """Of what is said to be due within 7 days, how much is bought within 3 days of the day; next to
     the same things 14 days later, and the item that is bought most."""
     is_bought = pl.col("event_type") == "purchase"
     bought = events.filter(is_bought).select("user_id", "item_id", "arrival_ds").unique()
@@ -229,7 +229,7 @@ def with_answer(seen: pl.DataFrame, ds: str, horizon: int) -> pl.DataFrame:
     return state.with_columns(gone=~pl.col("user_id").is_in(back.implode()))
 
 
-def foretold(train: pl.DataFrame, test: pl.DataFrame, names: list[str]) -> np.ndarray:
+def predicted(train: pl.DataFrame, test: pl.DataFrame, names: list[str]) -> np.ndarray:
     def inputs(rows: pl.DataFrame) -> np.ndarray:
         return np.log1p(rows.select(names).to_numpy())
 

@@ -83,8 +83,8 @@ def stability(ds: str, later: str) -> None:
     past = earlier(ds, topics.sort_by("topic_id").to_pylist(), placed, items)
     known = past.label >= 0
     found = place_items(items, vectors, past, later, 0)
-    anew = place_items(items, vectors, Earlier.none(items), later, 0)
-    for name, place in ((found.reason or "assigned", found), ("starting over", anew)):
+    fresh = place_items(items, vectors, Earlier.none(items), later, 0)
+    for name, place in ((found.reason or "assigned", found), ("starting over", fresh)):
         shared = np.zeros((len(past.living), place.number))
         np.add.at(shared, (past.label[known], place.label[known]), 1)
         moved = 1 - shared.max(axis=0).sum() / known.sum()

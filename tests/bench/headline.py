@@ -35,7 +35,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Short:
-    """A bench with arguments that make it short, what it tells, and the command of its whole."""
+    """A bench with arguments that make it short, its figures, and the command of the whole."""
 
     command: str
     whole: str
@@ -189,8 +189,8 @@ def page(found: dict[Short, list[str]], ceilings: dict[str, Ceiling], seconds: f
         "",
         "## The machine's own ceilings",
         "",
-        "The best of several tries in the same run (`make bench NAME=ceilings`). Next to a figure stands the ceiling",
-        "that is nearest to the work it measures.",
+        "The best of several tries in the same run (`make bench NAME=ceilings`). Each figure above has the ceiling",
+        "next to it that is nearest to the work it measures.",
         "",
         "| ceiling | measured |",
         "|---|---|",

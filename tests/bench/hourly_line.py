@@ -137,7 +137,7 @@ def base_model(world: World, day: int) -> TrainedModel:
 
 @dataclass
 class Market:
-    """What everybody did, hour by hour: only users of the hour before are read anew."""
+    """What everybody did, hour by hour: only users of the hour before are read again."""
 
     world: World
     users: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))

@@ -39,8 +39,8 @@ class Recorder:
         return self.form.header()
 
     def encode(self, rows: Rows) -> bytes:
-        told = np.isin(rows.fate, EVENT_FATES) & (rows.item >= 0) & (rows.kind != Kind.IMPRESSION)
-        kept = rows.take(told)
+        landed = np.isin(rows.fate, EVENT_FATES) & (rows.item >= 0) & (rows.kind != Kind.IMPRESSION)
+        kept = rows.take(landed)
         names = ("user", "item", "kind", "time", "price", "quantity")
         frame = pl.DataFrame({name: getattr(kept, name) for name in names})
         self.kept.append(frame.cast(pl.Int64).with_columns(day=pl.lit(self.day, pl.Int64)))
@@ -114,9 +114,9 @@ class Shop:
         is_labelled = rows["until"] - rows["known"] == WEEK * 24
         for head in HEADS:
             act, _, span = head.rpartition("_")
-            told = rows["kinds"].list.contains(ACTS[act]) if act in ACTS else (rows["kinds"].list.len() == 0)
+            label = rows["kinds"].list.contains(ACTS[act]) if act in ACTS else (rows["kinds"].list.len() == 0)
             known = is_labelled & (span == f"{WEEK}d")
-            columns[head] = told.set(~known, None).to_arrow()
+            columns[head] = label.set(~known, None).to_arrow()
         for name in ("events", "future", "daily"):
             kind = TRAINING_EXAMPLES.schema.field(name).type
             columns[name] = rows[name].to_arrow().cast(kind)

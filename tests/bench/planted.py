@@ -64,8 +64,8 @@ class Recorder:
         return self.form.header()
 
     def encode(self, rows: Rows) -> bytes:
-        told = np.isin(rows.fate, EVENT_FATES) & (rows.item >= 0) & (rows.kind != Kind.IMPRESSION)
-        kept = rows.take(told)
+        landed = np.isin(rows.fate, EVENT_FATES) & (rows.item >= 0) & (rows.kind != Kind.IMPRESSION)
+        kept = rows.take(landed)
         frame = pl.DataFrame({"user": kept.user, "item": kept.item, "kind": kept.kind})
         self.kept.append(frame.cast(pl.Int64).with_columns(days=pl.lit(self.ds)))
         return b""
@@ -127,10 +127,12 @@ def in_home(settings: Settings, ds: str, true_topics: bool) -> Planted:
     """What a home filled from a sample knows on `ds`: with the night's topics, or the true ones."""
     folder = settings.landing / "_truth"
     users, shifts = (pl.read_parquet(folder / f"{name}.parquet") for name in ("users", "shifts"))
-    told = users.filter(~pl.col("is_bot")).join(shifts.drop("webshop_id", "marketplace_id"), on="person_id", how="left")
+    known = users.filter(~pl.col("is_bot")).join(
+        shifts.drop("webshop_id", "marketplace_id"), on="person_id", how="left"
+    )
     key = load_user_key(settings.home)
-    names = [pseudonym(key, _identity(row)) for row in told.iter_rows(named=True)]
-    people = told.select(*PERSON).with_columns(user_id=pl.Series(names))
+    names = [pseudonym(key, _identity(row)) for row in known.iter_rows(named=True)]
+    people = known.select(*PERSON).with_columns(user_id=pl.Series(names))
     history = pl.DataFrame(read(USER_HISTORY.name, ds, settings).select(["user_id", "events"]))
     fields = {to: pl.col("events").list.eval(pl.element().struct.field(f)) for to, f in LISTS.items()}
     histories = history.select("user_id", **fields).sort("user_id")

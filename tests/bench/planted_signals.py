@@ -1,4 +1,4 @@
-"""Odd accounts to plant among events, and what the sample's truth tells of users and items."""
+"""Odd accounts to plant among events, and what the sample's truth knows of users and items."""
 
 from datetime import UTC, datetime, timedelta
 
