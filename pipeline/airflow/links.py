@@ -6,6 +6,8 @@ from pipeline.airflow.report_pages import PREFIX
 from pipeline.runtime.settings import load_settings
 
 EXPERIMENT = 1  # MLflow numbers experiments from 0 (its default one)
+VIEW = "workflowType=machine_learning"
+HEADLINE = "viewStateShareKey=headline"  # the view that training saves with the experiment
 
 
 def data_docs(table: str, run: str) -> str:
@@ -17,13 +19,16 @@ def data_docs(table: str, run: str) -> str:
     return f"http://127.0.0.1:{settings.docs_port}/{quote(str(page))}"
 
 
+def mlflow_runs(port: int, host: str = "127.0.0.1") -> str:
+    """The runs with their headline figures; without VIEW, MLflow opens its pages for language models."""
+    return f"http://{host}:{port}/#/experiments/{EXPERIMENT}/runs?{HEADLINE}&{VIEW}"
+
+
 def mlflow_run(run: str) -> str:
     """The experiment, filtered to the run of this night."""
     settings = load_settings()
     search = quote(f"tags.`tidemark.run` = '{run}'")
-    base = f"http://127.0.0.1:{settings.mlflow_port}"
-    view = "workflowType=machine_learning"
-    return f"{base}/#/experiments/{EXPERIMENT}/runs?searchFilter={search}&{view}"
+    return mlflow_runs(settings.mlflow_port).replace(HEADLINE, f"searchFilter={search}")
 
 
 def nightly_report(ds: str) -> str:

@@ -90,6 +90,7 @@ def make_app() -> "FastAPI":
 
 def start_page(host: str) -> str:
     """What leads to everything; `host` is the name under which the browser reached Airflow."""
+    from pipeline.airflow.links import mlflow_runs
     from pipeline.report.shelf import render_start
     from pipeline.runtime.settings import load_settings
 
@@ -98,7 +99,7 @@ def start_page(host: str) -> str:
         settings,
         NEWEST,
         data_docs=f"http://{host}:{settings.docs_port}/",
-        mlflow=f"http://{host}:{settings.mlflow_port}/",
+        mlflow=mlflow_runs(settings.mlflow_port, host),
     )
 
 

@@ -7,6 +7,7 @@ import httpx
 
 from pipeline.airflow import servers
 from pipeline.airflow.environment import address
+from pipeline.airflow.links import mlflow_runs
 from pipeline.airflow.servers import Server
 from pipeline.airflow.start import begin, pid_folder, wait
 from pipeline.orchestration.step_commands import environment
@@ -35,7 +36,7 @@ def up(settings: Settings) -> None:
         servers.stop_all(pid_folder(settings))
         raise
     print(f"Airflow              {address(settings)}")
-    print(f"MLflow               http://{LOOPBACK}:{settings.mlflow_port}")
+    print(f"MLflow               {mlflow_runs(settings.mlflow_port)}")
     print(f"Data Docs, reports   http://{LOOPBACK}:{settings.docs_port}")
     print("`make down` stops them")
 

@@ -49,23 +49,40 @@ def figures(report: Report) -> dict[str, Interval]:
     return found
 
 
+def verdict(report: Report) -> str:
+    """One line: NDCG@10 of the next items against the best baseline and the champion."""
+    short = SHORT[NEXT]
+    found = figures(report).get(short)
+    if found is None:
+        return ""
+    said = [f"NDCG@10 {found[0]:.4f}"]
+    best, gain = _verdict(report, short), _over_champion(report, short)
+    if best:
+        said.append(f"{_word(best.gain)} the best baseline {best.best} by {_figure(best.gain, '+.4f')}")
+    if gain and not math.isnan(gain[0]):
+        said.append(f"{_word(gain)} champion {report.champion} by {_figure(gain, '+.4f')}")
+    if report.champion_fails:
+        said.append(f"champion {report.champion} could not run")
+    return "; ".join(said)
+
+
 def note(report: Report) -> str:
-    """A table of the headline figures: value, gain over the best baseline, gain over the champion."""
+    """The verdict, and a table of the headline figures: value, gains over the best baseline and the champion."""
     versus = f"vs champion {report.champion}" if report.gains else ""
-    head = ["test", "figure", "vs best baseline", *([versus] if versus else [])]
+    head = ["on the test users", "figure", "vs best baseline", *([versus] if versus else [])]
     rows = [head, ["---"] * len(head)]
     for name, interval in figures(report).items():
-        row = [f"{TITLES[name]}", _figure(interval), _baseline_cell(report, name)]
+        row = [TITLES[name], _figure(interval), _baseline_cell(report, name)]
         if versus:
-            row.append(_gain(_over_champion(report, name)))
+            row.append(_gain_cell(_over_champion(report, name)))
         rows.append(row)
     who = (
         f"Judged on the 28 days up to {report.ds}: {report.users:,} users, {report.ranked_users:,} of them ranked for. "
-        "Brackets: 95% intervals; **better** and **worse** where they exclude zero."
+        "In parentheses: 95% intervals; **better** and **worse** where they exclude zero."
     )
     if report.champion_fails:
         who += f" Champion {report.champion} could not run: {report.champion_fails}."
-    return "\n".join([who, "", *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join([f"**{verdict(report)}.**", "", who, "", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _verdict(report: Report, name: str) -> Verdict | None:
@@ -76,8 +93,8 @@ def _verdict(report: Report, name: str) -> Verdict | None:
 
 
 def _over_baseline(report: Report, name: str) -> Interval | None:
-    verdict = _verdict(report, name)
-    return verdict.gain if verdict else None
+    found = _verdict(report, name)
+    return found.gain if found else None
 
 
 def _over_champion(report: Report, name: str) -> Interval | None:
@@ -86,19 +103,24 @@ def _over_champion(report: Report, name: str) -> Interval | None:
 
 
 def _baseline_cell(report: Report, name: str) -> str:
-    verdict = _verdict(report, name)
-    return f"{_gain(verdict.gain)} ({verdict.best})" if verdict else ""
+    found = _verdict(report, name)
+    return f"{_gain_cell(found.gain)}, {found.best}" if found else ""
 
 
-def _gain(gain: Interval | None) -> str:
+def _gain_cell(gain: Interval | None) -> str:
     if gain is None or math.isnan(gain[0]):
         return ""
     word = "**better** " if gain[1] > 0 else "**worse** " if gain[2] < 0 else ""
     return f"{word}{_figure(gain, '+.4f')}"
 
 
+def _word(gain: Interval) -> str:
+    return "better than" if gain[1] > 0 else "worse than" if gain[2] < 0 else "level with"
+
+
 def _figure(interval: Interval, form: str = ".4f") -> str:
     middle, low, high = interval
     if math.isnan(middle):
         return "not defined"
-    return f"{middle:{form}}" + ("" if math.isnan(low) else f" [{low:{form}}, {high:{form}}]")
+    # No square brackets: the UI takes them for links.
+    return f"{middle:{form}}" + ("" if math.isnan(low) else f" ({low:{form}} to {high:{form}})")

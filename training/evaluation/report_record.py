@@ -13,7 +13,7 @@ from pipeline.tables.registry import TRAINING_EXAMPLES
 from training.data.users import HEADS
 from training.evaluation.challenger import Evaluation, HeldOutWindow, compare, evaluate_model
 from training.evaluation.contest import best_rankers, head_verdicts, list_verdicts
-from training.evaluation.headline import headline, note
+from training.evaluation.headline import headline, note, verdict
 from training.evaluation.pages import html, markdown
 from training.evaluation.plots import (
     calibration_figure,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 METRICS_AT_ONCE = 500
+VERDICT = "tidemark.verdict"  # a line that a comparison of runs shows next to each other
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def keep(client: "MlflowClient", run_id: str, report: Report, evaluation: Evalua
     """Logs metrics, plots, tables, the report itself and the run's description."""
     log_metrics(client, run_id, metrics_of(report))
     write_note(client, run_id, note(report))
+    client.set_tag(run_id, VERDICT, verdict(report))
     known = ~np.isnan(evaluation.labels)
     pairs = {
         head: (evaluation.labels[known[:, c], c], evaluation.chances[known[:, c], c]) for c, head in enumerate(HEADS)

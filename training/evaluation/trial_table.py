@@ -7,7 +7,8 @@ import numpy as np
 from pipeline.runtime.settings import Settings
 from training.evaluation.intervals import interval
 from training.evaluation.trials import Trial
-from training.registry.runs import NOTE, open_client, start_run
+from training.registry.experiment import NOTE
+from training.registry.runs import open_client, start_run
 
 HEADINGS = (
     "",

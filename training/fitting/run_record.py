@@ -19,11 +19,11 @@ from training.fitting.data import TrainingData
 from training.fitting.fit_model import Fitted
 from training.fitting.plan import Plan
 from training.registry.datasets import log_datasets
+from training.registry.experiment import NOTE
 from training.registry.logged_models import log_model
 from training.registry.metric_names import of_member
 from training.registry.notes import write_note
 from training.registry.origins import REPRODUCES, SNAPSHOT
-from training.registry.runs import NOTE
 from training.registry.signature import describe
 
 if TYPE_CHECKING:

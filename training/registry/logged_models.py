@@ -26,12 +26,13 @@ def log_model(client: "MlflowClient", run_id: str, folder: Path) -> str:
     found = model_of(run)
     if found is not None:
         return found
+    source = {name: value for name, value in run.data.tags.items() if name.startswith("mlflow.source.")}
     params = {name: run.data.params[name] for name in ("preset.name", "data.ds") if name in run.data.params}
     model = client.create_logged_model(
         run.info.experiment_id,
         NAME,
         source_run_id=run_id,
-        tags={FOLDER_TAG: f"{run.info.artifact_uri}/model"},
+        tags={FOLDER_TAG: f"{run.info.artifact_uri}/model", **source},
         params=params,
         model_type="recommender",
     )

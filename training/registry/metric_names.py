@@ -23,6 +23,19 @@ HEADLINE, BASELINES, GAINS, HEADS, LISTS, SLICES, STALENESS = (
     "test_slices/",
     "test_staleness/",
 )
+# The headline figures of a usual run, in the order in which they are read.
+COLUMNS = (
+    "ndcg_10",
+    "ndcg_10_vs_best_baseline",
+    "ndcg_10_vs_champion",
+    "ndcg_10_new_items",
+    "ndcg_10_new_items_vs_best_baseline",
+    "recall_10",
+    "auc_purchase_28d",
+    "auc_churn_28d",
+    "log_loss",
+    "ece",
+)
 PUBLISHED = "published"
 BOUNDS = ("low", "high")
 VS_CHAMPION = "_vs_champion"

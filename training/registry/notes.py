@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from training.registry.runs import NOTE
+from training.registry.experiment import NOTE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

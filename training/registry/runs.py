@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
+from training.registry.experiment import EXPERIMENT_TAGS, KIND, hide_default
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "interest-model"
 RUN_TAG, DS_TAG = "tidemark.run", "tidemark.ds"
-NOTE = "mlflow.note.content"  # what the UI shows as the description, in Markdown
-KIND = "mlflow.experimentKind"  # decides which pages the UI opens: runs and models, or traces
-EXPERIMENT_TAGS = {
-    KIND: "custom_model_development",
-    "mlflow.experiment.primaryMetric.name": "test/ndcg_10",
-    NOTE: (
-        "One run for each training of the interest model; hourly learning and comparisons of presets are runs, too. "
-        "The headline figures are the metrics `test/...`, on later days than the model learned from: "
-        "`..._vs_best_baseline` and `..._vs_champion` are gains, above zero is better. "
-        "Each run's description has their 95% intervals."
-    ),
-}
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -59,22 +48,8 @@ def open_client(settings: Settings) -> "MlflowClient":
         else:
             return client
         if not settings.mlflow_uri:
-            _hide_default(client)
+            hide_default(client)
     return client
-
-
-def _hide_default(client: "MlflowClient") -> None:
-    """Deletes the experiment that MLflow makes in every new store, unless it is in use.
-
-    It would keep its artifacts wherever the first program happened to be started.
-    """
-    from mlflow.entities import LifecycleStage
-
-    found = client.get_experiment_by_name("Default")
-    if found is None or found.lifecycle_stage == LifecycleStage.DELETED:
-        return
-    if not client.search_runs([found.experiment_id], max_results=1):
-        client.delete_experiment(found.experiment_id)
 
 
 def find_run(client: "MlflowClient", run: str, ds: str) -> str | None:

@@ -1,5 +1,6 @@
 """Train, evaluate, promote and score as a night runs them, on the small shop."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,11 +14,13 @@ from pipeline.runtime.errors import ModelError, UsageError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.reading import published, read
+from pipeline.tables.registry import table_named
 from tests.unit.training.factory import DS, publish_shop, vouch
 from training import evaluate, promote, rollback, score, train
 from training.evaluation.report import kept
 from training.network.presets import PRESETS
 from training.registry import versions
+from training.registry.metric_names import COLUMNS
 from training.registry.runs import needed_run, open_client
 from training.registry.versions import CHALLENGER, CHAMPION, aliased, load
 
@@ -68,6 +71,53 @@ def test_the_run_tells_how_to_repeat_it(home: Settings) -> None:
     assert run.data.metrics["train/memory_gb"] > 0.05
     plots = {item.path for item in client.list_artifacts(run.info.run_id, "plots")}
     assert {"plots/loss.png", "plots/calibration.png", "plots/next_items.png"} <= plots
+
+
+def test_the_run_shows_an_analyst_what_came_out(home: Settings) -> None:
+    """Source, description, datasets, the model, and the headline figures under short names."""
+    client = open_client(home)
+    run = client.get_run(needed_run(client, "first", DS))
+    assert run.data.tags["mlflow.source.name"] == "training.train"
+    report = kept(client, run.info.run_id)
+    assert report is not None
+    ndcg = report.rankings["next_items/published/ndcg_10"][0]
+    assert run.data.metrics["test/ndcg_10"] == ndcg
+    assert {f"test/{name}" for name in COLUMNS if not name.endswith("_vs_champion")} <= run.data.metrics.keys()
+    assert len([name for name in run.data.metrics if name.startswith("test/")]) < 20
+    told = run.data.tags["mlflow.note.content"]
+    assert told.startswith("Preset **tiny**, from scratch") and f"NDCG@10 {ndcg:.4f}" in told
+    assert run.data.tags["tidemark.verdict"] in told
+
+
+def test_the_run_names_its_datasets(home: Settings) -> None:
+    client = open_client(home)
+    run = client.get_run(needed_run(client, "first", DS))
+    logged = {it.dataset.name: it for it in run.inputs.dataset_inputs}
+    assert set(logged) == {"training_examples", "item_embeddings", "items"}
+    for name, found in logged.items():
+        dataset = found.dataset
+        assert json.loads(dataset.source) == {
+            "table": name,
+            "ds": DS,
+            "snapshot_id": run.data.tags[f"tidemark.snapshot.{name}"],
+        }
+        assert len(dataset.digest) == 12
+        assert json.loads(dataset.profile)["num_rows"] == len(read(name, DS, home))
+        columns = [column["name"] for column in json.loads(dataset.schema)["mlflow_colspec"]]
+        assert columns == table_named(name).schema.names
+        assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
+
+
+def test_the_run_shows_its_model_and_the_registered_version(home: Settings) -> None:
+    client = open_client(home)
+    run = client.get_run(needed_run(client, "first", DS))
+    (output,) = run.outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    assert (model.source_run_id, model.status) == (run.info.run_id, "READY")
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": "tidemark", "version": "1"}]
+    assert model.tags["tidemark.folder"] == load(home, "1").as_uri()
+    assert {metric.key for metric in model.metrics} >= {"test/ndcg_10", "test/ece"}
+    assert {metric.dataset_name for metric in model.metrics} == {"training_examples"}
 
 
 def test_the_model_folder_holds_nothing_that_is_unpickled(home: Settings) -> None:
@@ -129,6 +179,9 @@ def test_a_trained_run_is_taken_up_not_repeated(home: Settings, monkeypatch: pyt
     call(train, "--ds", DS, "--run", "first")
     assert client.get_run(needed_run(client, "first", DS)).data.params["job.threads"] == begun
     assert len(client.get_metric_history(needed_run(client, "first", DS), "train/loss")) == 8
+    again = client.get_run(needed_run(client, "first", DS))
+    assert len(again.outputs.model_outputs) == 1 and len(again.inputs.dataset_inputs) == 3
+    assert "NDCG@10" in again.data.tags["mlflow.note.content"]
     assert aliased(client, CHALLENGER) == "1"
 
 
@@ -183,7 +236,6 @@ def test_wrong_usage_and_missing_things_are_named(home: Settings) -> None:
 
 def published_snapshot(table: str, home: Settings) -> int:
     from pipeline.storage.catalog import load_table
-    from pipeline.tables.registry import table_named
 
     assert DS in published(table, home)
     iceberg = load_table(home, table_named(table))

@@ -3,6 +3,7 @@
 from pipeline.airflow import links
 from pipeline.airflow.operators import Experiment, Release, Report
 from pipeline.runtime.settings import Settings
+from training.registry import experiment
 
 
 def test_a_release_links_to_the_page_of_each_table(home: Settings, monkeypatch) -> None:
@@ -24,6 +25,12 @@ def test_training_links_to_its_run(home: Settings, monkeypatch) -> None:
         f"http://127.0.0.1:9002/#/experiments/{links.EXPERIMENT}/runs"
         "?searchFilter=tags.%60tidemark.run%60%20%3D%20%27R%27&workflowType=machine_learning"
     )
+
+
+def test_mlflow_opens_on_the_runs_with_their_headline_figures() -> None:
+    address = links.mlflow_runs(9002, "there")
+    assert address == "http://there:9002/#/experiments/1/runs?viewStateShareKey=headline&workflowType=machine_learning"
+    assert f"viewStateShareKey={experiment.VIEW}" in address
 
 
 def test_the_last_step_links_to_the_page_of_its_night(home: Settings) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from pipeline.airflow import report_pages
+from pipeline.airflow import links, report_pages
 from pipeline.airflow.environment import airflow_environment
 from pipeline.report.shelf import Listed, write_index
 from pipeline.runtime.atomic import replace_text
@@ -61,7 +62,7 @@ def test_the_start_page_leads_to_everything(client: TestClient, monkeypatch) -> 
         f"nightly/{NIGHT}.html",
         "nightly/index.html",
         "http://there:9001/",
-        "http://there:9002/",
+        escape(links.mlflow_runs(9002, "there")),
     ):
         assert f'href="{address}"' in answer.text
     assert "Each of the 6 landed rows &lt;/script&gt;." in answer.text
