@@ -110,9 +110,8 @@ def metrics_of(report: Report) -> dict[str, float]:
     for path, interval in report.propensities.items():
         found |= _with_bounds(f"{names.HEADS}{path}", interval, True)
     found |= {f"{names.BASELINES}{path}": x[0] for path, x in report.propensity_baselines.items()}
-    for verdict in report.verdicts:
-        part = f"{verdict.question}/{verdict.slice}/{verdict.metric}"
-        found[f"{names.GAINS}over_best_baseline/{part}"] = verdict.gain[0]
+    for v in report.verdicts:
+        found[f"{names.GAINS}over_best_baseline/{v.question}/{v.slice}/{v.metric}"] = v.gain[0]
     found |= {names.of_slice(path): x[0] for path, x in report.slices.items() if "/published/" in path}
     for path, weeks in report.weeks.items():
         found |= {f"{names.STALENESS}{path}_week_{n}": x[0] for n, x in enumerate(weeks, 1)}

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.runtime.settings import Settings
-from training.registry.experiment import EXPERIMENT_TAGS, KIND, VIEW
+from training.registry.experiment import EXPERIMENT_TAGS, KIND, VIEW, hide_default
 from training.registry.runs import EXPERIMENT, open_client
 
 
@@ -14,11 +15,8 @@ def active(home: Settings) -> dict[str, str]:
     return {it.name: it.artifact_location for it in open_client(home).search_experiments()}
 
 
-def test_there_is_one_experiment_and_it_keeps_its_files_in_the_home(home: Settings) -> None:
+def test_a_new_store_has_one_experiment_for_model_training_with_a_view_of_the_headline_figures(home: Settings) -> None:
     assert active(home) == {EXPERIMENT: (home.mlflow / "artifacts").as_uri()}
-
-
-def test_it_is_for_model_training_and_has_a_view_of_the_headline_figures(home: Settings) -> None:
     tags = open_client(home).get_experiment_by_name(EXPERIMENT).tags
     assert tags[KIND] == "custom_model_development"
     view = json.loads(tags[f"mlflow.sharedViewState.{VIEW}"])
@@ -45,9 +43,13 @@ def test_a_store_of_the_version_before_is_brought_up_to_date_once(
     open_client(home)
 
 
-def test_a_default_experiment_that_is_in_use_stays(home: Settings) -> None:
-    from mlflow import MlflowClient
-
-    home.mlflow.mkdir(parents=True)
-    MlflowClient(tracking_uri=home.tracking_uri).create_run("0")
-    assert set(active(home)) == {EXPERIMENT, "Default"}
+def test_a_default_experiment_that_is_in_use_stays() -> None:
+    deleted = []
+    for runs in ([], ["a run"]):
+        client = SimpleNamespace(
+            get_experiment_by_name=lambda name: SimpleNamespace(experiment_id="0", lifecycle_stage="active"),
+            search_runs=lambda ids, max_results, runs=runs: runs,
+            delete_experiment=deleted.append,
+        )
+        hide_default(client)  # type: ignore[arg-type]
+    assert deleted == ["0"]

@@ -29,7 +29,7 @@ def test_names_of_the_version_before(before: str, now: str) -> None:
 
 
 def test_headline_figures_sort_before_all_others() -> None:
-    others = [name for name in RENAMED.values()] + [of_slice("next_items/users cold/published/ndcg_10")]
+    others = [*RENAMED.values(), of_slice("next_items/users cold/published/ndcg_10")]
     assert max(f"{HEADLINE}{name}" for name in COLUMNS) < min(others)
 
 
