@@ -63,7 +63,7 @@ class Home:
 
         ds: `YYYY-MM-DD`. columns: names in the order wanted; only these are read. All when left out;
         a column that was declared after a day was published is null there. Units and ranges of
-        each column: `home.tables()`, docs/features.md.
+        each column: `home.tables()`, docs/reference/features.md.
 
         Raises UsageError for an unknown table or column, NotPublishedError when the day is not there.
         """

@@ -15,7 +15,7 @@ app.add_typer(online, name="online")
 
 @command(features, "page", "features page")
 def page() -> None:
-    """Write docs/features.md from the declared schema."""
+    """Write docs/reference/features.md from the declared schema."""
     from pipeline.tables.features_page import write_page
 
     print(write_page())

@@ -16,6 +16,10 @@ def test_the_page_is_up_to_date(name: str) -> None:
     assert written == reference.PAGES[name]().rstrip("\n") + "\n", "run `python .ci/reference.py`"
 
 
+def test_the_drawing_of_the_night_is_up_to_date() -> None:
+    assert reference.ARCHITECTURE.read_text() == reference.architecture_page(), "run `python .ci/reference.py`"
+
+
 def test_every_setting_is_explained() -> None:
     assert "|  |" not in reference.settings_page()
 
