@@ -77,6 +77,25 @@ def base_night(hour: Hour) -> None:
     raise typer.Exit(print_base(environment(), hour))
 
 
+@command(app, "release", "release --table events --table quarantine --table accounting --run R")
+def release(table: Tables, run: Run) -> None:
+    """Audit what a run has staged, then publish it.
+
+    Every table is audited before the first is published; each has its own receipt and transaction.
+    Exit code 4 when an audit fails: the same rows will not pass another time.
+    """
+    from pipeline.orchestration.step_commands import AUDIT_FAILED
+    from pipeline.runtime.errors import AuditError
+    from pipeline.storage.release import release
+    from pipeline.tables.registry import table_named
+
+    try:
+        release(environment(), [table_named(name) for name in table], run)
+    except AuditError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(AUDIT_FAILED) from None
+
+
 @command(app, "audit", "audit --table events --table quarantine --table accounting --run R")
 def audit(table: Tables, run: Run) -> None:
     """Audit what a run has staged.
@@ -122,17 +141,10 @@ def build_report(
     before, and the evaluations in MLflow. A table that is not published leaves a sentence in place of
     its picture.
     """
-    from pipeline.report.night import night_of
-    from pipeline.report.pages import write_night
+    from pipeline.report.build import draw
     from pipeline.runtime.days import parse_day
-    from pipeline.storage.audit.data_docs import site_lock, write_overview
 
-    settings = environment()
-    night = night_of(settings, parse_day(ds))
-    with site_lock(settings):
-        page = write_night(settings, night)
-        write_overview(settings)
-    print(page)
+    draw(environment(), parse_day(ds))
 
 
 @command(app, "summary", "summary --ds 2026-03-31")

@@ -1,6 +1,6 @@
 """Draw the report of one night.
 
-    python -m pipeline.report.build --ds 2011-11-09
+    python -m pipeline build-report --ds 2011-11-09
 
 Reads what is published of that night and before, and the evaluations in MLflow; writes
 `reports/nightly/<ds>.html` and the list of nights, then prints what the night published. A table
@@ -15,7 +15,7 @@ from pipeline.report.pages import write_night
 from pipeline.report.summary import SUMMARISED, summarise
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import load_settings
+from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.audit.data_docs import site_lock, write_overview
 from pipeline.storage.reading import published
 
@@ -24,8 +24,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ds", required=True, help="the night, YYYY-MM-DD")
     parser.add_argument("--run", default="", help="accepted, as by every step; it changes nothing")
-    ds = parse_day(parser.parse_args().ds)
-    settings = load_settings()
+    draw(load_settings(), parse_day(parser.parse_args().ds))
+
+
+def draw(settings: Settings, ds: str) -> None:
+    """Writes the page and the list of nights, and prints what the night published."""
     night = night_of(settings, ds)
     with site_lock(settings):
         page = write_night(settings, night)

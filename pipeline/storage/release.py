@@ -1,6 +1,6 @@
 """Release what a run has staged: audit all of it, then publish it.
 
-    python -m pipeline.storage.release --table events --table quarantine --table accounting --run R
+    python -m pipeline release --table events --table quarantine --table accounting --run R
 
 Every table is audited before the first is published, so that a table that fails keeps back those of
 the same step. Each has its own receipt and its own transaction, in the order of the command line.

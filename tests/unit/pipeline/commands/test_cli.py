@@ -15,12 +15,14 @@ from pipeline.commands import cli
 from pipeline.commands.cli import COMPLETE, app
 from pipeline.commands.declare import PROGRAM, paths
 from pipeline.runtime import program
+from pipeline.runtime.errors import AuditError
 
 CONTRACT = {
     "nightly": "--ds --allow-empty",
     "run": "--from --to --until --allow-empty",
     "refresh": "--hour --run",
     "base-night": "--hour",
+    "release": "--table --run",
     "audit": "--table --run",
     "publish": "--table --run",
     "build-report": "--ds --run",
@@ -197,6 +199,18 @@ def test_airflow_gets_its_words_as_they_are(home, monkeypatch) -> None:
         with pytest.raises(SystemExit):
             cli.main()
         assert started[-1][1:] == words
+
+
+def test_a_failed_audit_exits_4(home, monkeypatch, capsys) -> None:
+    def fail(settings: object, tables: list[Any], run: str) -> None:
+        raise AuditError(f"{tables[0].name}: broken in {run}")
+
+    monkeypatch.setattr("pipeline.storage.release.release", fail)
+    monkeypatch.setattr("sys.argv", ["pipeline", "release", "--table", "events", "--run", "r1"])
+    with pytest.raises(SystemExit) as end:
+        program.run(cli.main)
+    assert end.value.code == 4
+    assert capsys.readouterr().err == "error: events: broken in r1\n"
 
 
 def test_failure_exits_1_with_one_clear_last_line(tmp_path: Path) -> None:
