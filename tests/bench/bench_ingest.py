@@ -1,9 +1,9 @@
-"""Seconds and peak memory of ingest and clean on one large day.
+"""Seconds and peak memory of landing one large day: ingest and clean, then audit and publish.
 
     python -m tests.bench ingest --rows 5000000
 
-Lands a day of JSON lines like a web shop's (one gzip file) in a temporary home, runs both jobs as
-the night does, and prints what each took; the peak is that of the largest process.
+Lands a day of JSON lines like a web shop's (one gzip file) in a temporary home, runs the step
+as the night does, and prints what each took; the peak is that of the largest process.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.orchestration import step_commands
-from pipeline.orchestration.steps import CLEAN, INGEST
+from pipeline.orchestration.steps import LAND
 from pipeline.runtime.settings import Settings
 from tests.bench.processes import measured_family
 
@@ -68,10 +68,8 @@ def main() -> None:
         settings = Settings(home=Path(folder))
         land(settings.home, rows)
         for name, command in (
-            ("ingest", step_commands.job(INGEST, settings, DS, DS, RUN)),
-            ("audit", step_commands.audit(INGEST, RUN)),
-            ("publish", step_commands.publish(INGEST, RUN)),
-            ("clean", step_commands.job(CLEAN, settings, DS, DS, RUN)),
+            ("land", step_commands.job(LAND, settings, DS, DS, RUN)),
+            ("release", step_commands.release(LAND, RUN)),
         ):
             print(f"{name:<8} {measured_family(command, step_commands.environment(settings))}", flush=True)
 

@@ -125,8 +125,7 @@ def night(users: int) -> None:
     print(f"{users:,} users", flush=True)
     for name, command in (
         ("job", step_commands.job(INTERVENE, settings, LAST, LAST, RUN)),
-        ("audit", step_commands.audit(INTERVENE, RUN)),
-        ("publish", step_commands.publish(INTERVENE, RUN)),
+        ("release", step_commands.release(INTERVENE, RUN)),
     ):
         print(f"  {name:<8} {measured(command)}", flush=True)
 

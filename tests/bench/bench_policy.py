@@ -108,8 +108,7 @@ def nights(users: int) -> None:
     print(f"{users:,} users x {ARMS} arms", flush=True)
     for name, command in (
         ("job", step_commands.job(AD_POLICY, settings, LAST, LAST, "first")),
-        ("audit", step_commands.audit(AD_POLICY, "first")),
-        ("publish", step_commands.publish(AD_POLICY, "first")),
+        ("release", step_commands.release(AD_POLICY, "first")),
     ):
         print(f"  {name:<8} {measured(command)}", flush=True)
     subprocess.run(again("policy", "--prepare-next", users), check=True)

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from pipeline.orchestration import step_commands
-from pipeline.orchestration.steps import STEPS, TRAIN, TRAINING_STEPS, Step
+from pipeline.orchestration.steps import STEPS, TRAIN
 from pipeline.runtime.settings import load_settings
 from tests.bench.processes import measured
 
@@ -22,14 +22,14 @@ IMPORTS = {
 
 
 def commands() -> dict[str, list[str]]:
-    """Of the steps that are neither Spark nor torchrun, and of audit and publish: with `--help`."""
-    nothing, settings = Step("none", "", ()), load_settings()
+    """Of the steps that are neither Spark nor torchrun, and of their release: with `--help`."""
+    settings = load_settings()
     found = {
         step.program: step_commands.job(step, settings, "2024-03-05", "2024-03-05", "bench")
-        for step in (*STEPS, *TRAINING_STEPS)
+        for step in STEPS
         if not step.spark and step is not TRAIN
     }
-    found |= {"audit": step_commands.audit(nothing, "bench"), "publish": step_commands.publish(nothing, "bench")}
+    found["release"] = step_commands.release(STEPS[0], "bench")
     return {name: [*command, "--help"] for name, command in found.items()}
 
 

@@ -49,7 +49,7 @@ HEADLINE = (
         "starts",
         (
             Figure("Scoring starts and ends, without work", r"training\.score\s+([\d.]+) s", "CPU s", START),
-            Figure("An audit starts and ends, without work", r"^audit\s+([\d.]+) s", "CPU s", START),
+            Figure("A release starts and ends, without work", r"^release\s+([\d.]+) s", "CPU s", START),
         ),
     ),
     Short(
@@ -61,8 +61,8 @@ HEADLINE = (
         "ingest --rows 200000",
         "ingest --rows 5000000",
         (
-            Figure("Ingest 200,000 rows of one day", rf"ingest\s+{CPU}", "CPU s", DISK),
-            Figure("Clean 200,000 rows of one day", rf"clean\s+{CPU}", "CPU s", MEMORY),
+            Figure("Land 200,000 rows of one day: ingest and clean", rf"land\s+{CPU}", "CPU s", DISK),
+            Figure("Audit and publish them", rf"release\s+{CPU}", "CPU s", MEMORY),
         ),
     ),
     Short(
@@ -83,7 +83,7 @@ HEADLINE = (
     Short(
         "audit 500000",
         "audit 5000000",
-        (Figure("Audit 500,000 rows of events", rf"whole command\s+{CPU}", "CPU s", MEMORY),),
+        (Figure("Audit and publish 500,000 rows of events", rf"whole release\s+{CPU}", "CPU s", MEMORY),),
     ),
     Short(
         "as_of --users 20000 --labels 20000",

@@ -63,6 +63,20 @@ def test_what_a_bench_imports_is_there_and_public(bench: Path) -> None:
 
 
 @pytest.mark.parametrize("bench", MODULES, ids=lambda path: path.stem)
+def test_what_a_bench_takes_from_a_module_is_there(bench: Path) -> None:
+    tree, modules = ast.parse(bench.read_text()), {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in OURS:
+            for name in node.names:
+                file = ROOT / node.module.replace(".", "/") / f"{name.name}.py"
+                if file.exists():
+                    modules[name.asname or name.name] = names_of(file)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            assert node.attr in modules[node.value.id], f"{bench.name}: no {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize("bench", MODULES, ids=lambda path: path.stem)
 def test_a_bench_reaches_into_no_object(bench: Path) -> None:
     reached = [
         ast.unparse(node)
