@@ -58,9 +58,9 @@ def verdict(report: Report) -> str:
     said = [f"NDCG@10 {found[0]:.4f}"]
     best, gain = _verdict(report, short), _over_champion(report, short)
     if best:
-        said.append(f"{_word(best.gain)} the best baseline {best.best} by {_figure(best.gain, '+.4f')}")
+        said.append(f"{_word(best.gain)} the best baseline, {best.best}: {_figure(best.gain, '+.4f')}")
     if gain and not math.isnan(gain[0]):
-        said.append(f"{_word(gain)} champion {report.champion} by {_figure(gain, '+.4f')}")
+        said.append(f"{_word(gain)} champion {report.champion}: {_figure(gain, '+.4f')}")
     if report.champion_fails:
         said.append(f"champion {report.champion} could not run")
     return "; ".join(said)

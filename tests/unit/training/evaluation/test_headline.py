@@ -53,8 +53,8 @@ def test_headline_figures_have_short_names_and_an_order() -> None:
 
 def test_the_verdict_is_one_line() -> None:
     assert verdict(FOUND) == (
-        "NDCG@10 0.3000; better than the best baseline ease by +0.0500 (+0.0100 to +0.0900); "
-        "level with champion 3 by +0.0100 (-0.0100 to +0.0200)"
+        "NDCG@10 0.3000; better than the best baseline, ease: +0.0500 (+0.0100 to +0.0900); "
+        "level with champion 3: +0.0100 (-0.0100 to +0.0200)"
     )
     alone = replace(FOUND, gains={}, champion="2", champion_fails="its folder is gone", verdicts=[])
     assert verdict(alone) == "NDCG@10 0.3000; champion 2 could not run"
