@@ -35,6 +35,17 @@ WIDTH = 1280
 COLOURS = 256  # of the palette; rare colours are kept, a legend has them
 DAG, EXPERIMENT = "nightly_features", "interest-model"
 SECONDS = 60.0
+# Names and values of the metrics are two lists of MLflow's page, each with a scroll bar of its own.
+TO_HEADLINE = """(() => {
+  const first = [...document.querySelectorAll('a')].find(it => it.innerText.trim() == 'test/ndcg_10');
+  let list = first;
+  while (list && list.scrollHeight < list.clientHeight + 5) list = list.parentElement;
+  if (!list) return;
+  const top = list.getBoundingClientRect().top;
+  const down = list.scrollTop + first.getBoundingClientRect().top - top - 8;
+  const beside = it => it.scrollHeight > it.clientHeight + 5 && Math.abs(it.getBoundingClientRect().top - top) < 3;
+  [...document.querySelectorAll('*')].filter(beside).forEach(it => { it.scrollTop = down; });
+})()"""
 
 
 def nightly_report(browser: Browser, settings: Settings) -> None:
@@ -60,16 +71,26 @@ def airflow_graph(browser: Browser, settings: Settings) -> None:
 def mlflow_comparison(browser: Browser, settings: Settings) -> None:
     """The three newest finished runs of the model, compared."""
     root = f"http://127.0.0.1:{settings.mlflow_port}"
-    experiment = asked(f"{root}/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENT}")["experiment"]
-    wanted = {"experiment_ids": [experiment["experiment_id"]], "filter": "status = 'FINISHED'", "max_results": 3}
-    runs = [run["info"]["run_id"] for run in asked(f"{root}/api/2.0/mlflow/runs/search", wanted).get("runs", [])]
+    named = asked(f"{root}/api/2.0/mlflow/experiments/search", {"filter": f"name = '{EXPERIMENT}'", "max_results": 1})
+    experiments = [it["experiment_id"] for it in named.get("experiments", [])]
+    wanted = {"experiment_ids": experiments, "filter": "status = 'FINISHED'", "max_results": 3}
+    found = asked(f"{root}/api/2.0/mlflow/runs/search", wanted).get("runs", []) if experiments else []
+    runs = [run["info"]["run_id"] for run in found]
     if len(runs) < 2:
         sys.exit(f"error: expected at least two finished runs of {EXPERIMENT}, found {len(runs)}; train again")
-    query = f"runs={json.dumps(runs)}&experiments={json.dumps([experiment['experiment_id']])}"
+    query = f"runs={json.dumps(runs)}&experiments={json.dumps(experiments)}"
     browser.open(f"{root}/#/compare-runs?{query}".replace(" ", "").replace('"', "%22"), WIDTH)
-    wait_for(browser, "document.body.innerText.includes('Comparing')")
+    wait_for(browser, "document.body.innerText.includes('Comparing') && document.body.innerText.includes('Metrics')")
+    browser.call("Emulation.setDeviceMetricsOverride", width=WIDTH, height=1500, deviceScaleFactor=1, mobile=False)
+    for button in ("[aria-label='Close']", "[aria-label='Parameters - Show diff only']"):
+        browser.value(f'document.querySelector("{button}")?.click()')
+    browser.value(
+        "[...document.querySelectorAll('[role=button]')].find(it => it.innerText == 'Visualizations')?.click()"
+    )
     time.sleep(5)
-    keep(browser, "mlflow-comparison", 1100)
+    browser.value(TO_HEADLINE)
+    time.sleep(1)
+    keep(browser, "mlflow-comparison", 1300)
 
 
 PICTURES: dict[str, Callable[[Browser, Settings], None]] = {
