@@ -94,19 +94,23 @@ def build(ds: Day, run: MaybeRun = "") -> None:
 
 @command(experiment, "report", "experiment report --name banner --ds 2026-03-31")
 def report(
-    name: Annotated[str, typer.Option(metavar="NAME", help="the experiment: name of its file")],
     ds: Annotated[str, typer.Option(metavar="D", help="the last day that counts")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="name of its file; default: every experiment")] = "",
+    run: MaybeRun = "",
 ) -> None:
-    """Write the result of an experiment as one page.
+    """Write the result of each experiment as one page.
 
     As known at the end of a day. Reads `$TIDEMARK_HOME/experiments/NAME.toml` and `events`; writes
     `$TIDEMARK_HOME/reports/experiments/NAME.html` and prints the answer. Run it as often as you like:
     p-values and intervals hold at every look.
     """
     from pipeline.decisions.experiments.page import answer
-    from pipeline.decisions.experiments.report import report
+    from pipeline.decisions.experiments.report import report, report_all
     from pipeline.runtime.days import parse_day
 
+    if not name:
+        report_all(environment(), parse_day(ds))
+        return
     result, path = report(environment(), name, parse_day(ds))
     print(f"{name}: {answer(result)}")
     print(f"users: {result.users[0]:,} and {result.users[1]:,}; page: {path}")

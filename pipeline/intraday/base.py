@@ -1,15 +1,13 @@
 """The night that a refresh goes on from, and whether a later one has made it needless."""
 
-import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.intraday.hour import arguments, day_of, parse_hour
+from pipeline.intraday.hour import day_of, parse_hour
 from pipeline.orchestration.step_commands import SUPERSEDED
-from pipeline.runtime import program
 from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.errors import NotPublishedError
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import published
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_FEATURES, USER_HISTORY
@@ -63,12 +61,3 @@ def print_base(settings: Settings, asked: str) -> int:
         return SUPERSEDED
     print(f"{hour}: goes on from ds={find_base(settings, day_of(hour)).ds}")
     return 0
-
-
-def main() -> None:
-    """The first step of the refresh."""
-    sys.exit(print_base(load_settings(), arguments(__doc__).hour))
-
-
-if __name__ == "__main__":
-    program.run(main)

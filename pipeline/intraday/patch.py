@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 
 from pipeline.features.online import open_backend
 from pipeline.features.online.patch import patch_night
-from pipeline.intraday.hour import arguments, day_of, parse_hour
+from pipeline.intraday.hour import day_of, parse_hour
 from pipeline.intraday.refreshes import scored_by, stage, step_seconds
 from pipeline.intraday.taken import Row, check_own, finished, staged_row
-from pipeline.runtime import program
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.tables.intraday import USER_FEATURES_INTRADAY
 
 
@@ -25,12 +24,6 @@ def patch_hour(settings: Settings, asked: str, run: str) -> None:
     row = patch(settings, hour, run)
     where = f"version {row['store_version']}" if row["store_version"] else "no night of before"
     print(f"online store: refresh {hour}, {row['users']} users, {where}")
-
-
-def main() -> None:
-    """The step of the refresh."""
-    given = arguments(__doc__)
-    patch_hour(load_settings(), given.hour, given.run)
 
 
 def patch(settings: Settings, hour: str, run: str) -> Row:
@@ -52,7 +45,3 @@ def patch(settings: Settings, hour: str, run: str) -> Row:
     row["seconds"] = step_seconds(settings, row)
     stage(settings, row, before)
     return row
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -40,6 +40,7 @@ class Step:
     training: bool = False
     key: str = "ds"
     parts: tuple[Part, ...] = ()
+    command: str = ""  # of `python -m pipeline`, where a step is one of its commands
     until: str = ""  # the last part of a step that is cut short
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 BINARIES = Path(sys.executable).parent
 AUDIT_FAILED = 4  # exit code of a release that refused what was staged: trying again is of no use
 NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
-SUPERSEDED = 3  # exit code of `python -m pipeline.intraday.base --hour H`
+SUPERSEDED = 3  # exit code of `python -m pipeline base-night --hour H`
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
 
 
@@ -40,7 +40,7 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
         torchrun = [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *given]
         # More threads than cores spin: an epoch on two cores took three times as long.
         return ["env", "OMP_NUM_THREADS=1", *torchrun]
-    return [*_python(step.program), *given]
+    return [*(_pipeline(step.command) if step.command else _python(step.program)), *given]
 
 
 def spark_submit(settings: Settings, java: str) -> list[str]:
@@ -66,7 +66,7 @@ def score_bucket(step: Step, settings: Settings, ds: str, run: str, bucket: int,
 def release(step: Step, run: str) -> list[str]:
     """Audits what the step staged, then publishes it: one process for all tables of the step."""
     tables = [argument for table in step.writes for argument in ("--table", table)]
-    return [*_python("pipeline.storage.release"), *tables, "--run", run]
+    return [*_pipeline("release"), *tables, "--run", run]
 
 
 def champion() -> list[str]:
@@ -81,12 +81,12 @@ def trained_on() -> list[str]:
 
 def base_night(hour: str) -> list[str]:
     """Prints what the refresh of an hour goes on from; exit code SUPERSEDED when there is none."""
-    return [*_python("pipeline.intraday.base"), "--hour", hour]
+    return [*_pipeline("base-night"), "--hour", hour]
 
 
 def maintenance() -> list[str]:
     """Expires old snapshots and removes files that nothing refers to."""
-    return _python("pipeline.storage.maintenance")
+    return _pipeline("maintenance")
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -103,3 +103,8 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _python(module: str) -> list[str]:
     return [sys.executable, "-m", module]
+
+
+def _pipeline(command: str) -> list[str]:
+    """A command of `python -m pipeline`."""
+    return [*_python("pipeline"), *command.split()]

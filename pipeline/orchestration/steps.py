@@ -102,12 +102,14 @@ SEGMENT = Step(
     "Lists the users of each campaign segment; small segments are not exported.",
     reads=("user_features", "topics"),
     writes=("segments", "segment_members"),
+    command="segments build",
 )
 SERVE = Step(
     "serve",
     "pipeline.features.online.load_command",
     "Loads the night into the online store, then switches readers over at once.",
     reads=("user_features",),
+    command="online load",
 )
 REPORT = Step(
     "report",
@@ -127,6 +129,7 @@ REPORT = Step(
         "segments",
     ),
     after=("serve",),
+    command="build-report",
 )
 
 # In DAGs of their own, triggered by `user_features`.
@@ -136,6 +139,7 @@ AD_POLICY = Step(
     "Judges each campaign's challenger on the log; decides who is shown what.",
     reads=("user_features", "events", "segment_members", "ad_policy", "policy_judgements"),
     writes=("ad_policy", "policy_judgements"),
+    command="ads policy",
 )
 INTERVENE = Step(
     "intervene",
@@ -143,6 +147,7 @@ INTERVENE = Step(
     "Lists whom to contact tomorrow, with reason and suggested action.",
     reads=("user_features", "events", "interventions"),
     writes=("interventions",),
+    command="ads interventions",
 )
 UPLIFT = Step(
     "uplift",
@@ -150,6 +155,7 @@ UPLIFT = Step(
     "Estimates whom an ad changes, where an experiment allows it; otherwise says why not.",
     reads=("user_features", "events"),
     writes=("user_uplift", "uplift_judgements"),
+    command="ads uplift",
 )
 
 EXPERIMENTS = Step(
@@ -157,6 +163,7 @@ EXPERIMENTS = Step(
     "pipeline.decisions.experiments.report",
     "Writes a page with the result of each declared experiment.",
     reads=("events", "interventions"),
+    command="experiment report",
 )
 
 # Of the hourly DAG: what landed since the base night, for the users it is about.
@@ -183,6 +190,7 @@ PATCH = Step(
     reads=("user_features_intraday", "user_history_intraday", "intraday_refreshes"),
     writes=("intraday_refreshes",),
     key="hour",
+    command="online patch",
 )
 # In a DAG of its own, triggered by `user_features_intraday`.
 LEARN = Step(

@@ -8,23 +8,12 @@ that is not published leaves a sentence in place of its picture. Running it agai
 figures.
 """
 
-import argparse
-
 from pipeline.report.night import night_of
 from pipeline.report.pages import write_night
 from pipeline.report.summary import SUMMARISED, summarise
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.data_docs import site_lock, write_overview
 from pipeline.storage.reading import published
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ds", required=True, help="the night, YYYY-MM-DD")
-    parser.add_argument("--run", default="", help="accepted, as by every step; it changes nothing")
-    draw(load_settings(), parse_day(parser.parse_args().ds))
 
 
 def draw(settings: Settings, ds: str) -> None:
@@ -36,7 +25,3 @@ def draw(settings: Settings, ds: str) -> None:
     if all(ds in published(table, settings) for table in SUMMARISED):
         print(*summarise(settings, ds), sep="\n")
     print(page)
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from pyiceberg.table import Table as IcebergTable
 
-from pipeline.runtime import program
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table, own_table
 from pipeline.tables.intraday import INTRADAY_TABLES
 from pipeline.tables.registry import TABLES
@@ -76,12 +75,3 @@ def _referenced(iceberg: IcebergTable) -> set[str]:
 def _remove_if_empty(folder: Path) -> None:
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def main() -> None:
-    for name, (expired, removed) in maintain(load_settings()).items():
-        print(f"{name}: {expired} snapshots expired, {removed} files removed")
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -15,11 +15,9 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
-from pipeline.runtime import program
 from pipeline.runtime.errors import FencedError
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
-from pipeline.storage.audit import arguments
 from pipeline.storage.catalog import ensure_table, load_table
 from pipeline.storage.suppression import publishing
 from pipeline.tables.registry import table_named
@@ -151,16 +149,3 @@ def _replace(
 
 def _encode(changed: dict[str, Publication]) -> str:
     return json.dumps({ds: asdict(publication) for ds, publication in changed.items()})
-
-
-def main() -> None:
-    tables, run = arguments.parse(__doc__)
-    settings = load_settings()
-    for table in tables:
-        changed = publish(settings, table, run)
-        rows = sum(publication.rows for publication in changed.values())
-        print(f"{table.name}: published {len(changed)} days, {rows} rows")
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -8,14 +8,9 @@ Exit code 4: an audit failed. The rows will not improve, so nothing tries it aga
 may be tried again; what is published already is a no-op.
 """
 
-import sys
 from collections.abc import Sequence
 
-from pipeline.orchestration.step_commands import AUDIT_FAILED
-from pipeline.runtime import program
-from pipeline.runtime.errors import AuditError
-from pipeline.runtime.settings import Settings, load_settings
-from pipeline.storage.audit import arguments
+from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.audit_table import audit
 from pipeline.storage.publish import publish
 from pipeline.tables.schema import Table
@@ -31,16 +26,3 @@ def release(settings: Settings, tables: Sequence[Table], run: str) -> None:
         changed = publish(settings, table, run)
         rows = sum(publication.rows for publication in changed.values())
         print(f"{table.name}: published {len(changed)} days, {rows} rows")
-
-
-def main() -> None:
-    tables, run = arguments.parse(__doc__)
-    try:
-        release(load_settings(), tables, run)
-    except AuditError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(AUDIT_FAILED)
-
-
-if __name__ == "__main__":
-    program.run(main)

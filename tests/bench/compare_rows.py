@@ -173,9 +173,7 @@ def _left_out(name: str, field: pa.Field) -> list[str]:
     return [it.removeprefix(inside) for it in dotted if it.startswith(inside)]
 
 
-def _value(
-    sql: str, kind: pa.DataType, rounded: bool, left_out: Collection[str] = (), depth: int = 0
-) -> str:
+def _value(sql: str, kind: pa.DataType, rounded: bool, left_out: Collection[str] = (), depth: int = 0) -> str:
     """SQL of the same value in a form whose JSON loses nothing, floats rounded where asked."""
     if pa.types.is_floating(kind):
         # Adding zero turns -0.0 into the 0.0 that it equals.
@@ -191,8 +189,7 @@ def _value(
         return f"list_transform({sql}, lambda {element}: {inner})"
     if pa.types.is_struct(kind):
         fields = [
-            f"{_quoted(field.name)} := "
-            + _value(f"{sql}.{_quoted(field.name)}", field.type, rounded, (), depth)
+            f"{_quoted(field.name)} := " + _value(f"{sql}.{_quoted(field.name)}", field.type, rounded, (), depth)
             for field in kind
             if field.name not in left_out
         ]
@@ -271,9 +268,7 @@ def compare(before: dict, after: dict) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     digesting = commands.add_parser("digest", help="print the digests of a home as JSON")
     digesting.add_argument("home", type=Path)

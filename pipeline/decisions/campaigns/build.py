@@ -7,29 +7,17 @@ campaign's feedback days and the policy in place; writes staged partitions of `a
 `policy_judgements`. A campaign file that is wrong ends it: yesterday's policies stay in place.
 """
 
-import argparse
-
 import pyarrow as pa
 
 from pipeline.decisions.campaigns.campaign import load_campaigns
 from pipeline.decisions.campaigns.night import Night, prepare
 from pipeline.decisions.campaigns.serve import user_batches
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile, write_day
 from pipeline.storage.reading import pinned_files, scan
 from pipeline.tables.policies import AD_POLICY, POLICY_JUDGEMENTS
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ds", required=True, help="the day after which the policy serves")
-    parser.add_argument("--run", required=True, help="id shared by the steps of one run")
-    given = parser.parse_args()
-    build(load_settings(), parse_day(given.ds), given.run)
 
 
 def build(settings: Settings, ds: str, run: str) -> None:
@@ -70,7 +58,3 @@ def _write(night: Night, settings: Settings, file: DayFile) -> dict[str, object]
 
 def _complete(attempt: staging.Attempt, ds: str, paths: list[str], rows: int, inputs: dict[str, int]) -> None:
     staging.complete(attempt, [ds], {ds: paths}, inputs, {"rows": {ds: rows}})
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -1,30 +1,21 @@
 """The results of experiments, as known at a day, as one page each.
 
     python -m pipeline experiment report --name banner --ds 2026-03-31    # one
-    python -m pipeline.decisions.experiments.report --ds 2026-03-31       # all that are declared
+    python -m pipeline experiment report --ds 2026-03-31                  # all that are declared
 
 Reads `$TIDEMARK_HOME/experiments/NAME.toml` and `events`; writes
 `$TIDEMARK_HOME/reports/experiments/NAME.html` and prints the answer. It may be run every day:
 p-values and intervals hold at every look.
 """
 
-import argparse
 from pathlib import Path
 
 from pipeline.decisions.experiments.analysis import Result, analyse
 from pipeline.decisions.experiments.experiment import load_experiment
 from pipeline.decisions.experiments.outcomes import read_outcomes
 from pipeline.decisions.experiments.page import answer, page
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day, shift
-from pipeline.runtime.settings import Settings, load_settings
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ds", required=True, help="the last day that counts")
-    parser.add_argument("--run", default="", help="accepted, as by every step; it changes nothing")
-    report_all(load_settings(), parse_day(parser.parse_args().ds))
+from pipeline.runtime.days import shift
+from pipeline.runtime.settings import Settings
 
 
 def report_all(settings: Settings, ds: str) -> None:
@@ -47,7 +38,3 @@ def report(settings: Settings, name: str, ds: str) -> tuple[Result, Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page(result), encoding="utf-8")
     return result, path
-
-
-if __name__ == "__main__":
-    program.run(main)

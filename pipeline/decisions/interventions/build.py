@@ -7,30 +7,18 @@ Reads `$TIDEMARK_HOME/interventions.toml`, `user_features` of the day, `events`,
 is wrong ends it: yesterday's list stays in place.
 """
 
-import argparse
-
 import pyarrow as pa
 
 from pipeline.decisions.interventions.choose import choose
 from pipeline.decisions.interventions.declaration import FILE, load_declaration
 from pipeline.decisions.interventions.views import open_views
 from pipeline.decisions.people import audience_of_lists
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
 from pipeline.storage.reading import scan
 from pipeline.tables.interventions import INTERVENTIONS
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ds", required=True, help="the day after which users are turned to")
-    parser.add_argument("--run", required=True, help="id shared by the steps of one run")
-    given = parser.parse_args()
-    build(load_settings(), parse_day(given.ds), given.run)
 
 
 def build(settings: Settings, ds: str, run: str) -> None:
@@ -54,7 +42,3 @@ def _listed(settings: Settings, ds: str) -> tuple[list[dict[str, object]], dict[
     audience = audience_of_lists(declaration.people, settings)
     with open_views(settings, ds, declaration.days_back, declaration.cool_down_days) as views:
         return choose(declaration, audience, views, ds), views.inputs
-
-
-if __name__ == "__main__":
-    program.run(main)

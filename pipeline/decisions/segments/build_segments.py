@@ -7,18 +7,13 @@ Reads `user_features` and `topics` of the day; writes staged partitions of `segm
 without a size, and none of their members is written.
 """
 
-import argparse
-import time
-
 import duckdb
 import pyarrow as pa
 
 from pipeline.decisions.segments.segment_members import exported, find_members
 from pipeline.decisions.segments.segments import Segment, with_topics
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import NotPublishedError
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile
@@ -28,14 +23,6 @@ from pipeline.tables.registry import USER_FEATURES
 from pipeline.tables.schema import Table
 
 BATCH_ROWS = 128_000
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ds", required=True, help="the day of the features")
-    parser.add_argument("--run", default=f"manual-{time.time_ns()}", help="id shared by steps")
-    given = parser.parse_args()
-    build_segments(load_settings(), parse_day(given.ds), given.run)
 
 
 def build_segments(settings: Settings, ds: str, run: str) -> None:
@@ -95,7 +82,3 @@ def _stage(
         file.close()
         written, files = file.rows, {ds: [file.path]} if file.rows else {}
     staging.complete(attempt, [ds], files, inputs, {"rows": {ds: written}})
-
-
-if __name__ == "__main__":
-    program.run(main)

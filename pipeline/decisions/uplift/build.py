@@ -8,26 +8,14 @@ Reads the experiments of `$TIDEMARK_HOME/experiments/`, the campaigns with an [u
 Without an experiment both tables are empty. A file that is wrong ends it.
 """
 
-import argparse
-
 import pyarrow as pa
 
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile, write_day
 from pipeline.storage.reading import pinned_files, scan
 from pipeline.tables.uplift import UPLIFT_JUDGEMENTS, USER_UPLIFT
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ds", required=True, help="the night whose users are scored")
-    parser.add_argument("--run", required=True, help="id shared by the steps of one run")
-    given = parser.parse_args()
-    build(load_settings(), parse_day(given.ds), given.run)
 
 
 def build(settings: Settings, ds: str, run: str) -> None:
@@ -57,7 +45,3 @@ def _judgements(settings: Settings, ds: str, file: DayFile) -> list[dict[str, ob
     from pipeline.decisions.uplift.night import judge_trials  # learners take seconds to import
 
     return judge_trials(settings, ds, file)
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -8,16 +8,13 @@ names, counts it, and then moves one pointer. The night before stays: `online ro
 again at once. Feast's definitions of what serves are renewed where the schema has changed.
 """
 
-import argparse
 import time
 
 from pipeline.features.feast.repository import bring_up_to_date
 from pipeline.features.online import open_backend
 from pipeline.features.online.load import load_night, roll_back
 from pipeline.orchestration.steps import SERVE
-from pipeline.runtime import program
-from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import Settings, load_settings
+from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 
 WAIT_SECONDS = 120  # for a refresh that writes its rows
@@ -41,16 +38,3 @@ def go_back(settings: Settings) -> None:
     backend = open_backend(settings)
     print(f"online store ({backend.name}): {roll_back(backend)}")
     bring_up_to_date(settings)
-
-
-def main() -> None:
-    """The step of the night."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ds", required=True, help="the day to load")
-    parser.add_argument("--run", default="", help="id shared by the steps of one run")
-    given = parser.parse_args()
-    load(load_settings(), parse_day(given.ds), given.run, force=False)
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -52,7 +52,7 @@ CONTRACT = {
     "ads uplift": "--ds --run",
     "ads simulate": "--out --seeds",
     "segments build": "--ds --run",
-    "experiment report": "--name --ds",
+    "experiment report": "--ds --name --run",
 }
 HEAVY = ("airflow", "duckdb", "feast", "mlflow", "numpy", "pandas", "polars", "pyarrow", "pyiceberg", "pyspark", "rich")
 ROOT: Any = typer.main.get_command(app)
@@ -171,7 +171,7 @@ def test_a_shell_completes_commands_and_options(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout.split()
 
-    assert complete("tidemark re") == ["refresh", "read"]
+    assert complete("tidemark re") == ["refresh", "release", "read"]
     assert set(complete("tidemark ads ")) == {"policy", "interventions", "uplift", "simulate"}
     assert complete("tidemark read --o") == ["--out"]
     script = call(tmp_path, "--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.commands import status
+from pipeline.commands import cli, status
 from pipeline.features.online import open_backend
 from pipeline.features.online.load import load_night
-from pipeline.intraday import base, patch
+from pipeline.intraday import patch
 from pipeline.intraday.base import Base
 from pipeline.intraday.refreshes import describe, newest
 from pipeline.intraday.taken import Plan, as_facts, told_of
@@ -130,8 +130,8 @@ def test_status_tells_how_fresh_the_store_is(home: Settings, capsys) -> None:
 
 
 def find(monkeypatch: pytest.MonkeyPatch, hour: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["find_base", "--hour", hour])
-    base.main()
+    monkeypatch.setattr(sys, "argv", ["pipeline", "base-night", "--hour", hour])
+    cli.main()
 
 
 def test_the_base_of_an_hour(home: Settings, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

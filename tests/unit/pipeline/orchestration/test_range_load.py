@@ -61,12 +61,12 @@ def test_until_a_part_of_a_step_leaves_the_later_parts_out(home: Settings, monke
     load_range(home, "2026-01-01", "2026-01-02", ENCODE)
     assert list(commands) == [*whole("land"), *whole("derive"), *whole("describe")]
     assert commands["describe job"][-2:] == ["--until", "encode"]
-    assert commands["describe release"][3:5] == ["--table", "item_embeddings"]
-    assert len(commands["describe release"]) == 7
+    assert commands["describe release"][4:6] == ["--table", "item_embeddings"]
+    assert len(commands["describe release"]) == 8
     assert "--until" not in commands["derive job"]
     load_range(home, "2026-01-01", "2026-01-02", SESSIONIZE)
     assert commands["derive job"][-2:] == ["--until", "sessionize"]
-    assert commands["derive release"][3:5] == ["--table", "sessions"]
+    assert commands["derive release"][4:6] == ["--table", "sessions"]
 
 
 def test_training_is_skipped_when_there_is_a_champion(home: Settings, ran) -> None:
@@ -128,7 +128,10 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
         "training.train",
         *last,
     ]
-    assert step_commands.release(LAND, "R")[3:] == [
+    assert step_commands.release(LAND, "R")[1:] == [
+        "-m",
+        "pipeline",
+        "release",
         "--table",
         "raw_events",
         "--table",

@@ -171,7 +171,7 @@ def test_again_gives_the_same_page(nights: Settings) -> None:
 @pytest.mark.parametrize(("ds", "code"), [(NIGHT, 0), ("yesterday", 2)])
 def test_by_hand(nights: Settings, monkeypatch, ds: str, code: int) -> None:
     monkeypatch.setenv("TIDEMARK_HOME", str(nights.home))
-    command = [sys.executable, "-m", "pipeline.report.build", "--ds", ds, "--run", "r1"]
+    command = [sys.executable, "-m", "pipeline", "build-report", "--ds", ds, "--run", "r1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     if code == 0:

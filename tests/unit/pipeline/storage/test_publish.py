@@ -8,12 +8,13 @@ from multiprocessing.synchronize import Barrier
 
 import pytest
 
+from pipeline.commands import cli
 from pipeline.runtime import program
 from pipeline.runtime.errors import FencedError, StagingError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import reading
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import main, publish
+from pipeline.storage.publish import publish
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline.staged_factory import DAY, SOUND, event, pass_audit, stage
 
@@ -128,8 +129,9 @@ def test_the_command_publishes_several_tables(
     ready(home, "r1", {DAY: rows_of(DAY, 1, 3)})
     pass_audit(home, stage(home, "quarantine", {DAY: [SOUND["quarantine"]]}))
     tables = ["--table", "events", "--table", "quarantine"]
-    monkeypatch.setattr(sys, "argv", ["publish", *tables, "--run", "r1"])
-    main()
+    monkeypatch.setattr(sys, "argv", ["pipeline", "publish", *tables, "--run", "r1"])
+    with pytest.raises(SystemExit, match="0"):
+        cli.main()
     assert capsys.readouterr().out.splitlines() == [
         "events: published 1 days, 3 rows",
         "quarantine: published 1 days, 1 rows",
@@ -148,9 +150,9 @@ def test_the_command_tells_wrong_usage_from_failure(
     code: int,
     line: str,
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["publish", "--table", table, "--run", "r1"])
+    monkeypatch.setattr(sys, "argv", ["pipeline", "publish", "--table", table, "--run", "r1"])
     with pytest.raises(SystemExit) as end:
-        program.run(main)
+        program.run(cli.main)
     assert end.value.code == code
     assert capsys.readouterr().err.startswith(line)
 

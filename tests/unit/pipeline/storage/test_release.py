@@ -4,13 +4,14 @@ import sys
 
 import pytest
 
+from pipeline.commands import cli
 from pipeline.orchestration.step_commands import AUDIT_FAILED
 from pipeline.runtime import program
 from pipeline.runtime.errors import AuditError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit import data_docs
 from pipeline.storage.reading import published
-from pipeline.storage.release import main, release
+from pipeline.storage.release import release
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline import staged_factory as factory
 from tests.unit.pipeline.staged_factory import DAY, event, stage
@@ -76,9 +77,9 @@ def test_a_release_that_was_cut_short_goes_on_and_a_third_is_a_no_op(home: Setti
 
 
 def ends_with(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
-    monkeypatch.setattr(sys, "argv", ["release", *arguments])
+    monkeypatch.setattr(sys, "argv", ["pipeline", "release", *arguments])
     with pytest.raises(SystemExit) as end:
-        program.run(main)
+        program.run(cli.main)
     return end.value.code
 
 

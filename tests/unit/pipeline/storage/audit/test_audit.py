@@ -7,13 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from pipeline.commands import cli
 from pipeline.runtime import program
 from pipeline.runtime.errors import AuditError, StagingError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.audit import data_docs
 from pipeline.storage.audit.audit_table import audit
-from pipeline.storage.audit.command import main
 from pipeline.storage.publish import publish
 from pipeline.tables.registry import TABLES, table_named
 from tests.unit.pipeline import staged_factory as factory
@@ -264,7 +264,7 @@ def test_only_audited_rows_are_published_and_a_rerun_is_a_no_op(home: Settings) 
 
 def command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.storage.audit.command", *arguments],
+        [sys.executable, "-m", "pipeline", "audit", *arguments],
         capture_output=True,
         text=True,
     )
@@ -283,8 +283,8 @@ def test_the_command_audits_several_tables_and_ends_with_one_clear_line(home: Se
 def test_wrong_usage_ends_with_2(
     home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["audit", "--table", "event", "--run", "r1"])
+    monkeypatch.setattr(sys, "argv", ["pipeline", "audit", "--table", "event", "--run", "r1"])
     with pytest.raises(SystemExit) as end:
-        program.run(main)
+        program.run(cli.main)
     assert end.value.code == 2
     assert "found 'event'" in capsys.readouterr().err
