@@ -3,17 +3,24 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from pipeline.decisions.campaigns.campaign import load_campaign
+from pipeline.decisions.experiments.experiment import load_experiment
+from pipeline.decisions.interventions.declaration import load_declaration
+from pipeline.runtime.settings import Settings
+from pipeline.sources.source import load_source
 from pipeline.tables.registry import TABLES
 
 ROOT = Path(__file__).resolve().parents[3]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PAGES = [path for folder in (ROOT, ROOT / "docs") for path in sorted(folder.glob("*.md"))]
-GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+BELOW = sorted((ROOT / "docs").glob("*/*.md"))
 
 
 def test_every_link_leads_somewhere_and_every_name_is_there() -> None:
@@ -64,7 +71,7 @@ def test_every_table_is_on_the_page() -> None:
     assert all(name in ARCHITECTURE for name in hidden)
 
 
-@pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda path: path.name)
+@pytest.mark.parametrize("page", [*PAGES, *BELOW], ids=lambda path: path.name)
 def test_every_command_of_a_page_exists(page: Path) -> None:
     if page.name == "CHANGELOG.md":  # tells what there was
         return
@@ -80,3 +87,32 @@ def commands() -> set[str]:
     import reference
 
     return {" ".join(words) for words, _ in reference.walk(reference.command_tree())}
+
+
+@pytest.mark.parametrize(
+    ("page", "file"),
+    [
+        ("guides/add-a-platform.md", "sources/myshop.toml"),
+        ("reference/source-files.md", "sources/shop.toml"),
+        ("guides/run-a-campaign.md", "campaigns/spring.toml"),
+        ("reference/campaigns.md", "campaigns/spring.toml"),
+        ("guides/experiments-and-uplift.md", "experiments/banner.toml"),
+        ("reference/experiments.md", "experiments/banner.toml"),
+        ("reference/interventions.md", "interventions.toml"),
+    ],
+)
+def test_the_first_declaration_of_a_page_is_accepted(page: str, file: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    found = re.search(r"^ *```toml\n(.*?)^ *```", text, re.S | re.M)
+    assert found
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(dedent(found[1]))
+    settings = Settings(home=tmp_path)
+    readers: dict[str, Callable[[], object]] = {
+        "sources": lambda: load_source(path),
+        "campaigns": lambda: load_campaign(path),
+        "experiments": lambda: load_experiment(settings, path.stem),
+        "interventions.toml": lambda: load_declaration(settings),
+    }
+    assert readers[file.split("/")[0]]()
