@@ -58,10 +58,12 @@ def airflow_graph(browser: Browser, settings: Settings) -> None:
 def mlflow_comparison(browser: Browser, settings: Settings) -> None:
     """The runs of the model, side by side in one chart for each headline figure."""
     browser.open(links.mlflow_runs(settings.mlflow_port).replace(links.HEADLINE, "compareRunsMode=CHART"), WIDE)
-    wait_for(browser, "document.body.innerText.includes('test/ndcg_10')")
+    wait_for(browser, "document.body.innerText.includes('test/ece')")
     browser.value("document.querySelector(\"[aria-label='Close']\")?.click()")
-    time.sleep(5)
-    keep(browser, "mlflow-comparison", 900, WIDE)
+    # Charts are drawn where they are seen.
+    browser.call("Emulation.setDeviceMetricsOverride", width=WIDE, height=1120, deviceScaleFactor=1, mobile=False)
+    time.sleep(8)
+    keep(browser, "mlflow-comparison", 1120, WIDE)
 
 
 PICTURES: dict[str, Callable[[Browser, Settings], None]] = {
