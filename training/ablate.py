@@ -4,10 +4,10 @@
     python -m training.ablate --ds 2011-11-06 --run R --group privacy --preset quick
     python -m training.ablate --ds 2011-11-09 --run R --group warm --init champion
 
-robust: one training per switch, beside the preset as it is and as it is from another seed (how far
-luck goes). privacy: heads on one frozen backbone, for several epsilons. warm: going on from an
-earlier model with more or less replay, beside that model and a training from scratch. All judged
-alone on the test window of the day. With the same run again, finished trainings are not repeated.
+robust: one training per switch, compared with the unchanged preset and with the same preset from another seed (which
+shows how much is luck). privacy: heads on one frozen backbone, for several epsilons. warm: continuing from an earlier
+model with more or less replay, compared with that model and with training from scratch. Each model is judged alone on
+the day's test window. With the same run id, finished trainings are not repeated.
 """
 
 from dataclasses import replace
@@ -77,7 +77,7 @@ def robust(data: TrainingData, preset: Preset, window: TrialWindow, folder: Path
 
 
 def privacy(data: TrainingData, preset: Preset, window: TrialWindow, folder: Path) -> list[Trial]:
-    """Heads trained with the backbone, then private ones on a backbone that saw no label."""
+    """Trains heads with the backbone, then private heads on a backbone that saw no label."""
     together, _ = run_trial(AS_IS, data, preset, window, folder)
     bare = replace(preset, heads_weight=0.0)
     _, start = run_trial("no_labels", data, bare, window, folder)
@@ -97,7 +97,7 @@ def warm_starts(
     window: TrialWindow,
     folder: Path,
 ) -> list[Trial]:
-    """From scratch, the earlier model untouched, and going on from it with each of REPLAYS."""
+    """Training from scratch, the earlier model unchanged, and continuing from it with each of REPLAYS."""
     own = preset.on(start.card.preset)
     tried = {"earlier_model": replace(own, epochs=0)}
     tried |= {f"replay_{share:g}": replace(own.warm(), replay=share) for share in REPLAYS}

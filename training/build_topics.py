@@ -2,9 +2,9 @@
 
     python -m training.build_topics --ds 2011-11-09 --run R
 
-Reads `items`, `item_embeddings` and `user_history` of the day, and `topics` and `item_topics` of
-the newest earlier night; stages `topics` and `item_topics`. Items are clustered afresh on the first
-night of a week and where they have changed much; otherwise new ones join the topics there are.
+Reads `items`, `item_embeddings` and `user_history` of the day, and `topics` and `item_topics` of the newest earlier
+night; stages `topics` and `item_topics`. Items are clustered again on the first night of a week and when they have
+changed a lot; otherwise new items join the existing topics.
 """
 
 from pipeline.runtime import program
@@ -33,7 +33,7 @@ def main() -> None:
 def build(settings: Settings, ds: str, run: str, vectors_staged: bool = False) -> None:
     """Stages both tables of one day; a day without items has no topics.
 
-    `vectors_staged`: item vectors are those that this run has staged, to be published before.
+    `vectors_staged`: use the item vectors that this run has staged; they must be published first.
     """
     inputs, read = {}, {}
     for table in (ITEMS, USER_HISTORY) if vectors_staged else (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):

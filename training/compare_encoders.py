@@ -2,10 +2,10 @@
 
     python -m training.compare_encoders --ds 2026-03-31
 
-Encodes the items of the day, and what users say, by each; trains the same preset on each, and
-judges each model alone on the test window. Beside them: the encoder of the settings without the
-queries and reviews, and ids alone. Nothing is published; fitted encoders are those of the home, or
-new. With the same run again, finished trainings are not repeated.
+Encodes the day's items, and users' queries and reviews, with each encoder; trains the same preset on each, and judges
+each model alone on the test window. For comparison: the configured encoder without queries and reviews, and item ids
+alone. Nothing is published; fitted encoders are taken from the home, or fitted if missing. With the same run id,
+finished trainings are not repeated.
 """
 
 from dataclasses import replace
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def compare(settings: Settings, ds: str, preset: Preset, names: tuple[str, ...], folder: Path) -> list[Trial]:
-    """One trial for each encoder, on the same items and examples, and two with less text."""
+    """One trial per encoder on the same items and examples, plus two trials with less text."""
     items = open_day(settings, ITEMS, ds)[1].to_table()
     data, window = (
         trial_data(settings, ds, EVERYTHING),

@@ -2,10 +2,9 @@
 
     python -m training.compare_modes --ds 2026-03-31 --platform webshop --users 0.1
 
-Pretrains without labels on the other platforms (on all where there is one), or takes `--init`; then
-fits each mode, and one model from scratch, on a share of the platform's users, and judges
-each alone on the test window of all its users. Reads what `training.train` reads. With the
-same run again, finished trainings are not repeated.
+Pretrains without labels on the other platforms (on all of them if there is only one), or takes `--init`; then fits each
+mode, and one model from scratch, on a share of the platform's users, and judges each alone on the test window of all
+its users. Reads what `training.train` reads. With the same run id, finished trainings are not repeated.
 """
 
 from dataclasses import replace
@@ -23,7 +22,7 @@ from training.fitting.start import open_start
 from training.network.presets import TUNINGS, Preset, preset_named
 
 SCRATCH = "scratch"
-# A share of the users is few steps an epoch.
+# With a share of the users, an epoch has few steps.
 SCHEDULE: dict[str, Any] = {"batch": 32, "epochs": 40, "patience": 5}
 
 
@@ -49,7 +48,7 @@ def main() -> None:
 
 
 def compare(settings: Settings, ds: str, preset: Preset, scope: Scope, init: str | None, folder: Path) -> list[Trial]:
-    """Pretraining, training from scratch, and each mode from the pretrained model."""
+    """Pretrains, trains from scratch, and fits each mode from the pretrained model."""
     window = trial_window(settings, ds, scope, preset)
     if init is None:
         logs = trial_data(settings, ds, others(settings, ds, scope))

@@ -1,12 +1,11 @@
-"""Describe what items and reviews say: item vectors, sentiment, topics, in one process.
+"""Make item vectors, review sentiments and topics in one process.
 
     python -m training.describe_days --from 2011-11-07 --to 2011-11-09 --run R
     python -m training.describe_days --ds 2011-11-09 --run R [--until encode]
 
-Does what `training.encode_items`, `training.score_reviews` and `training.build_topics` do, and
-stages `item_embeddings` of every day, `review_sentiments`, `topics` and `item_topics` of the last
-one. Topics are made from the item vectors that this process staged; the release publishes these
-first.
+Does the work of `training.encode_items`, `training.score_reviews` and `training.build_topics`: stages `item_embeddings`
+of every day, and `review_sentiments`, `topics` and `item_topics` of the last day. Topics are made from the item vectors
+that this process staged; the release publishes the vectors first.
 """
 
 from pipeline.runtime import program

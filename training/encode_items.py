@@ -2,8 +2,8 @@
 
     python -m training.encode_items --from 2011-11-07 --to 2011-11-09 --run R
 
-Reads `items` of the days that are published and the last earlier `item_embeddings`; writes staged
-partitions of `item_embeddings`. Only texts that the same encoder has not met are encoded.
+Reads `items` of the published days and the newest earlier `item_embeddings`; writes staged partitions of
+`item_embeddings`. Only texts that are new to the encoder are encoded.
 """
 
 import pyarrow as pa

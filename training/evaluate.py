@@ -1,9 +1,10 @@
-"""Evaluate the challenger of a run on the later window, against baselines and the champion.
+"""Evaluate a run's challenger on the test window, against baselines and the champion.
 
     python -m training.evaluate --ds 2011-11-06 --run R
 
 Reads the test fold of `training_examples` and the run's model; writes metrics, plots and
-`evaluation/report.{json,md,html}` to the run in MLflow, and prints which baseline wins where.
+`evaluation/report.{json,md,html}` to the run in MLflow, and prints which baseline is best for which list, user group
+and head.
 """
 
 from pipeline.runtime import program
@@ -25,7 +26,7 @@ def main() -> None:
     settings, ds = load_settings(), parse_day(given.ds)
     client = open_client(settings)
     run_id = needed_run(client, given.run, ds)
-    # What the model was trained from, also when the day was published again since.
+    # The snapshots the model was trained on, even if the day has been published again since.
     window = load_window(settings, ds, pins_of(client.get_run(run_id)))
     evaluation = evaluate_model(load(artifact_folder(client, run_id, "model")), window)
     reign = against_champion(client, run_id, evaluation, window)

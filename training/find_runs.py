@@ -2,9 +2,9 @@
 
     python -m training.find_runs < snapshots.json
 
-Reads {"kept": {table: [snapshot, …]}, "held": {table: [snapshot, …]}} from standard input and
-prints one JSON line per MLflow run: those whose recorded inputs are in `held` (`certain`), and
-those whose inputs are not kept any more, of which nobody can tell (`possible`).
+Reads {"kept": {table: [snapshot, …]}, "held": {table: [snapshot, …]}} from standard input and prints one JSON line per
+MLflow run: those whose recorded inputs are in `held` (`certain`), and those whose inputs are no longer kept, so nobody
+can know (`possible`).
 """
 
 import json

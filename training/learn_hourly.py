@@ -1,12 +1,12 @@
-"""Judge what was learned before an hour on what came in during it, then learn that too.
+"""Judge the hourly versions on the events of an hour, then learn from them.
 
     python -m training.learn_hourly --hour 2026-04-01T10 --run R
 
-Reads the rows of the hour in `user_history_intraday`, the night that its refresh went on from, and
-older rows of `training_examples`. Decides which version serves from now on (training/hourly/guard),
-trains the next candidate from it, and writes the staged day of `hourly_judgements`. The champion is
-never written. Tried again it does not judge again, and moves nothing that a later hour has decided.
-Hours that are learned out of order are left out: what came later has been learned already.
+Reads the rows of the hour in `user_history_intraday`, the night that its refresh started from, and older rows of
+`training_examples`. Decides which version serves from now on (training/hourly/guard), trains the next candidate from
+it, and writes the staged day of `hourly_judgements`. The champion is never changed. A retry does not judge again, and
+moves nothing that a later hour has decided. An hour that comes out of order is skipped: a later hour has been learned
+already.
 """
 
 from pipeline.intraday.hour import arguments, parse_hour

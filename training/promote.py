@@ -1,10 +1,10 @@
-"""Make the challenger of a run champion when it is not worse than the champion.
+"""Make a run's challenger the champion if it is not worse than the present champion.
 
     python -m training.promote --ds 2011-11-06 --run R
 
-Reads the run's evaluation; moves the alias `champion` and keeps the reasons as tags of the version.
-Exits with 0 also when the challenger is turned down: then the champion stays. The last line names
-the version that serves from now on; Airflow hands it to the scoring.
+Reads the run's evaluation; moves the alias `champion` and records the reasons as tags of the version. Exits with 0 even
+when the challenger is turned down: then the champion stays. The last line names the version that serves from now on;
+Airflow passes it to scoring.
 """
 
 from pipeline.runtime import program
@@ -20,7 +20,7 @@ from training.registry.versions import CHAMPION, MODEL, ROLLED_BACK, aliased, da
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--ds", required=True, help="the day whose challenger to look at")
+    parser.add_argument("--ds", required=True, help="the day whose challenger to judge")
     given = parser.parse_args()
     ds, client = parse_day(given.ds), open_client(load_settings())
     run_id = needed_run(client, given.run, ds)

@@ -1,12 +1,11 @@
-"""Train a run again from what it recorded, and hold the figures against it.
+"""Repeat a training run from what it recorded, and compare the figures.
 
     python -m training.reproduce RUN_ID [--tolerance 0.01]
 
-Reads the preset, processes, earlier model and input snapshots of an MLflow run; trains, and
-evaluates where the run was evaluated, into a new run tagged `tidemark.reproduces`. Exits with 1
-and the metrics that differ when one is further off than the tolerance, relative to the figure
-(or to 0.1 where that is smaller). The same machine gives the same figures; another one, other
-roundings.
+Reads the preset, processes, earlier model and input snapshots of an MLflow run. Trains, and evaluates if the run was
+evaluated, into a new run tagged `tidemark.reproduces`. Exits with 1 and lists the metrics that differ by more than the
+tolerance, relative to the figure (or to 0.1 if the figure is smaller). The same machine gives the same figures; another
+machine may round differently.
 """
 
 import argparse
@@ -60,7 +59,7 @@ def start(step: Step, settings: Settings, origin: Origin, run: str, *more: str) 
     command = [*step_commands.job(step, same, origin.ds, origin.ds, run), *more]
     threads = {"OMP_NUM_THREADS": str(origin.threads)}
     if subprocess.run(command, env={**os.environ, **threads}, check=False).returncode:
-        raise ModelError(f"run {origin.run_id}: {step.name} failed, see above; mend it, try again")
+        raise ModelError(f"run {origin.run_id}: {step.name} failed, see above; fix it and try again")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
     python -m training.rescore --hour 2026-04-01T10 --run R
 
-Reads what the run's `refresh` staged (`user_history_intraday`, and of the users it touched
-`user_interests` and `user_signals`), `user_history`, `items` and `item_embeddings` of the base
-night, and `user_features_intraday` as it is. Writes its staged partition of the hour's day: the
-touched users anew, the others as they were.
+Reads what the run's `refresh` staged (`user_history_intraday`, and `user_interests` and `user_signals` of the touched
+users), `user_history`, `items` and `item_embeddings` of the base night, and the present `user_features_intraday`.
+Writes its staged partition of the hour's day: new rows for the touched users, unchanged rows for the others.
 """
 
 from pipeline.intraday.hour import arguments, parse_hour

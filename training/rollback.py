@@ -1,10 +1,10 @@
-"""Make the champion before the present one champion again.
+"""Make the previous champion the champion again.
 
     python -m training.rollback
 
-Moves the alias `champion` to the version that the present champion replaced, and marks the present
-one, so that it is not promoted again. Called once more, it goes one further back. The nights that
-follow are scored by the older version; nights already published stay as they are.
+Moves the alias `champion` to the version that the present champion replaced, and marks the present one, so that it is
+not promoted again. A second call goes one version further back. Later nights are scored by the older version; nights
+already published do not change.
 """
 
 import argparse

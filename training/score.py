@@ -2,9 +2,8 @@
 
     python -m training.score --ds 2011-11-09 --run R --bucket 0 --buckets 2 --model-version 1
 
-Reads `user_history`, `item_embeddings`, `items`, `user_interests` and `user_signals` of the day;
-writes the part `bucket-0` of the staged partition of `user_features`: one row for every user of
-the bucket.
+Reads `user_history`, `item_embeddings`, `items`, `user_interests` and `user_signals` of the day; writes the part
+`bucket-0` of the staged partition of `user_features`: one row for every user of the bucket.
 """
 
 from pipeline.runtime import program

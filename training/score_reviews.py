@@ -2,8 +2,8 @@
 
     python -m training.score_reviews --ds 2026-03-31 --run R
 
-Reads the reviews among `events` of the `TIDEMARK_ACTIVE_DAYS` days up to the last day asked for;
-writes the staged partition of `review_sentiments` of that day: one row per review, texts or not.
+Reads the reviews among `events` of the `TIDEMARK_ACTIVE_DAYS` days up to the last day asked for; writes the staged
+partition of `review_sentiments` of that day: one row per review, with or without text.
 """
 
 import numpy as np
@@ -50,8 +50,8 @@ def score_reviews(settings: Settings, ds: str, run: str) -> None:
 
 
 def _reviews(settings: Settings, ds: str) -> tuple[int, pl.DataFrame]:
-    """The reviews of the window in a total order, from one snapshot; days before `ds` may be
-    missing, since the log begins somewhere."""
+    """The reviews of the window in a total order, from one snapshot; days before `ds` may be missing, as the log starts
+    at some day."""
     snapshot, _ = open_day(settings, EVENTS, ds)
     first = shift(ds, 1 - settings.active_days)
     _, files = pinned_files(EVENTS.name, first, ds, settings, snapshot)

@@ -1,12 +1,12 @@
-"""Train the interest model: the challenger of a day.
+"""Train the interest model: a day's challenger.
 
     torchrun --standalone --nproc-per-node 2 -m -- training.train --ds 2011-11-06 --run R
     python -m training.train --ds 2011-11-06 --run R                       (one process)
     python -m training.train --ds 2011-11-06 --run R --preset lora --init champion
     python -m training.train --ds 2011-11-07 --run R --warm-start          (few steps, with replay)
 
-Reads `training_examples`, `item_embeddings` and `items` of the day; writes one MLflow run and
-registers its model as challenger. Tried again with the same run, it goes on from its checkpoint.
+Reads `training_examples`, `item_embeddings` and `items` of the day; writes one MLflow run and registers its model as
+challenger. A retry with the same run id continues from its checkpoint.
 """
 
 from pipeline.runtime import program
@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--ds", required=True, help="the day whose examples to train on")
     parser.add_argument("--preset", help="TIDEMARK_TRAIN_PRESET by default")
     parser.add_argument("--init", help="version, champion or MLflow run whose model to start from")
-    parser.add_argument("--platforms", help="learn from these alone, with commas between them")
-    parser.add_argument("--warm-start", action="store_true", help="go on from the champion")
-    parser.add_argument("--reproduces", help="MLflow run to do again: see training.reproduce")
+    parser.add_argument("--platforms", help="learn from these only, comma-separated")
+    parser.add_argument("--warm-start", action="store_true", help="continue from the champion")
+    parser.add_argument("--reproduces", help="MLflow run to repeat: see training.reproduce")
     parser.add_argument("--backbone", help="Hugging Face package, id or path; the preset's if not")
     settings = load_settings()
     plan = planned(parser.parse_args(), settings)

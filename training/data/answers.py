@@ -1,4 +1,4 @@
-"""What rankings are asked to foretell: the items that users turned to after their cut-off."""
+"""What rankings are asked to predict: the items that users interacted with after their cut-off."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,9 +11,9 @@ from training.data.users import Examples
 
 @dataclass(frozen=True)
 class Answers:
-    """(user, item, day after the cut-off), a user being its place among the judged ones.
+    """(user, item, day after the cut-off); a user is its position among the judged users.
 
-    Items that were not known at the cut-off are answers too: nobody can rank them, all are asked.
+    Items that were not known at the cut-off are answers too: no ranker can list them, and all are asked for them.
     """
 
     user: np.ndarray
@@ -29,11 +29,11 @@ class Answers:
 
     @cached_property
     def number(self) -> np.ndarray:
-        """[users] how many items are right."""
+        """[users] number of right items."""
         return np.bincount(self.codes // self.items, minlength=self.users)
 
     def hits(self, places: np.ndarray) -> np.ndarray:
-        """[users, k] whether the item at each place of a list is right; position -1 never is."""
+        """[users, k] whether the item at each place of a list is right; position -1 never is right."""
         codes = np.arange(self.users)[:, None] * self.items + places
         if not len(self.codes):
             return np.zeros(places.shape, dtype=bool)
@@ -41,22 +41,22 @@ class Answers:
         return (self.codes[found] == codes) & (places >= 0)
 
     def dense(self, first: int, last: int) -> np.ndarray:
-        """[last - first, items] of the users of these places."""
+        """[last - first, items] for the users `first` to `last`."""
         found = np.zeros((last - first, self.items), dtype=bool)
         start, end = np.searchsorted(self.codes, [first * self.items, last * self.items])
         found.ravel()[self.codes[start:end] - first * self.items] = True
         return found
 
     def within(self, first: int, last: int) -> "Answers":
-        """Those of the days `first` to `last` after the cut-off."""
+        """The answers of days `first` to `last` after the cut-off."""
         return self._only((self.day >= first) & (self.day <= last))
 
     def among(self, chosen: np.ndarray) -> "Answers":
-        """Those whose items are chosen, [items] bool."""
+        """The answers whose items are chosen, [items] bool."""
         return self._only(chosen[self.item])
 
     def new_to(self, past: Sequences, rows: np.ndarray) -> "Answers":
-        """Those that are not in the users' own history, whatever was done with an item there."""
+        """The answers that are not in the users' own history, whatever the event type there."""
         place, event = past.events_of(rows)
         known = past.item[event] >= 0
         touched = np.unique(place[known].astype(np.int64) * self.items + past.item[event][known])
@@ -77,5 +77,5 @@ def answers_of(examples: Examples, rows: np.ndarray, items: int) -> Answers:
 
 
 def rows_with_answers(examples: Examples) -> np.ndarray:
-    """Rows with at least one answer; the others have no right answer to a ranking."""
+    """Rows with at least one answer; for the others no ranking can be judged."""
     return np.unique(examples.future.rows[examples.future.engaged])

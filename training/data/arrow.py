@@ -29,13 +29,13 @@ def codes(column: Column, values: tuple[str, ...]) -> np.ndarray:
 
 
 def floats(column: Column) -> np.ndarray:
-    """float64 with nulls and NaN as 0."""
+    """float64, with nulls and NaN as 0."""
     values = pc.fill_null(plain(column), 0.0).to_numpy(zero_copy_only=False).astype(np.float64)
     return np.nan_to_num(values)
 
 
 def vectors(column: Column) -> np.ndarray:
-    """[rows, width] float32 of a list column whose lists have one length."""
+    """[rows, width] float32 of a list column whose lists all have the same length."""
     lists = plain(column)
     return np.array(lists.flatten()).reshape(len(lists), -1)
 
@@ -52,7 +52,7 @@ def lengths(column: Column) -> np.ndarray:
 
 
 def kept(lists: pa.ListArray, chosen: np.ndarray) -> pa.ListArray:
-    """The lists without the elements that are not `chosen` [elements of all lists]."""
+    """The lists with only the `chosen` elements, [elements of all lists] bool."""
     ends = np.concatenate([[0], np.cumsum(lengths(lists))])
     number = np.concatenate([[0], np.cumsum(chosen)])
     offsets = pa.array(number[ends], pa.int32())

@@ -1,4 +1,4 @@
-"""The items that can be ranked, with their text vectors: what `item_embeddings` says on one day."""
+"""The items that can be ranked, with their text vectors: `item_embeddings` of one day."""
 
 import re
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ from training.texts.event_texts import EventTexts
 
 PICTURE_COLUMNS = re.compile(r" \+ .*:(\d+)$")
 
-Pins = Mapping[str, int]  # table -> snapshot that is read, instead of the newest
+Pins = Mapping[str, int]  # table -> snapshot to read instead of the newest
 NO_PINS: Pins = {}
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Items in order of `item_id`: so position breaks ties between scores, and -1 is no item.
+    """Items in order of `item_id`, so position breaks ties between scores; -1 means no item.
 
     `platform` indexes `platforms`; `first_day` counts days since 1970 (0 where unknown).
     """
@@ -47,7 +47,7 @@ class Catalogue:
 
     @property
     def picture_columns(self) -> int:
-        """How many last columns of `text` tell of the picture: the encoder's name ends with it."""
+        """How many of the last columns of `text` describe the picture: the encoder's name ends with this number."""
         found = PICTURE_COLUMNS.search(self.encoder)
         return int(found[1]) if found else 0
 
@@ -55,7 +55,7 @@ class Catalogue:
         """[texts, text width] vectors of texts, in the space of the items."""
         if not texts:
             return np.zeros((0, self.text.shape[1]), np.float32)
-        assert self.texts is not None, "a catalogue that reads texts was made with an encoder"
+        assert self.texts is not None, "a catalogue that reads texts has an encoder"
         return self.texts.vectors(texts)
 
     def positions(self, item_ids: pa.Array) -> np.ndarray:
@@ -65,7 +65,7 @@ class Catalogue:
 
 
 def build_catalogue(embeddings: pa.Table, items: pa.Table | None = None) -> Catalogue:
-    """The catalogue of one day; `items` tells when an item was first known.
+    """The catalogue of one day; `items` says when an item was first known.
 
     Raises ModelError when there is no item, or when two encoders wrote the vectors.
     """
@@ -98,7 +98,7 @@ def _first_days(item_ids: pa.Array, items: pa.Table | None) -> np.ndarray:
 
 
 def open_table(settings: Settings, table: Table, ds: str, pins: Pins) -> tuple[int, arrow_dataset.Dataset]:
-    """One published day, of the pinned snapshot or of the one that all processes agree on."""
+    """One published day, from the pinned snapshot or the one that all processes agreed on."""
     pinned = pins.get(table.name)
     return open_day(settings, table, ds, lambda newest: pinned or distributed.agreed(newest))
 
@@ -106,7 +106,7 @@ def open_table(settings: Settings, table: Table, ds: str, pins: Pins) -> tuple[i
 def load_catalogue(
     settings: Settings, ds: str, scope: Scope = EVERYTHING, pins: Pins = NO_PINS
 ) -> tuple[Catalogue, dict[str, int]]:
-    """The items of a day and the snapshots that tell of them."""
+    """The items of a day, and the snapshots they were read from."""
     inputs = {}
     inputs[ITEM_EMBEDDINGS.name], embeddings = open_table(settings, ITEM_EMBEDDINGS, ds, pins)
     inputs[ITEMS.name], items = open_table(settings, ITEMS, ds, pins)
@@ -115,7 +115,7 @@ def load_catalogue(
 
 
 def with_texts(settings: Settings, catalogue: Catalogue) -> Catalogue:
-    """The catalogue with an encoder for what users say."""
+    """The catalogue with an encoder for users' queries and reviews."""
     file = settings.home / "encoders" / "texts.db"
     width = catalogue.text.shape[1]
     texts = EventTexts(catalogue.encoder, width, file, partial(open_encoder, settings))

@@ -20,7 +20,7 @@ def join() -> torch.device:
 
 
 def leave() -> None:
-    """Leaves the group, once everything that the others wait for is done."""
+    """Leaves the group; call it when nothing that the others wait for is left to do."""
     if dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()

@@ -1,7 +1,6 @@
-"""Random numbers that depend on what they are drawn for, and on nothing else.
+"""Random numbers that depend only on what they are drawn for.
 
-A draw is a hash of its keys: the same row gets the same numbers on any process, in any batch and
-after a resume.
+A draw is a hash of its keys: the same row gets the same numbers on any process, in any batch and after a resume.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ from training.data.arrow import Column, codes, day_numbers, floats, lengths, pla
 
 HALF_LIVES = (7, 14, 28, 56, 112, 224)  # days
 EARLIER = (2, 3, 5)  # visits back
-LONG_AGO = (337, 365)  # days: the month that follows the state, a year earlier
+LONG_AGO = (337, 365)  # days: the month after the cut-off, one year earlier
 VISITS = (
     *(f"visit_{number}_ago" for number in EARLIER),
     "gap_last",
@@ -56,7 +56,7 @@ class Visits:
         return np.bincount(self.row, minlength=self.size)
 
     def at(self, what: np.ndarray, number: int) -> np.ndarray:
-        """[rows] value of the number-th newest visit; NaN where there are fewer."""
+        """[rows] value of the `number`-th newest visit; NaN where there are fewer."""
         count = self.count
         place = np.cumsum(count) - count + number - 1
         found = np.append(what.astype(np.float64), np.nan)
@@ -76,7 +76,7 @@ class Visits:
 
 
 def rhythm(daily: Column, as_of: np.ndarray) -> np.ndarray:
-    """[rows, RHYTHM] float32, log(1 + value), NaN where undefined; of tables.DAILY_COUNTS."""
+    """[rows, RHYTHM] float32, log(1 + value), NaN where undefined; from tables.DAILY_COUNTS."""
     lists = plain(daily)
     rows, days = np.repeat(np.arange(len(lists)), lengths(lists)), lists.flatten()
     ago = np.maximum(as_of[rows] - day_numbers(pc.struct_field(days, "arrival_ds")), 0)
@@ -146,7 +146,7 @@ def _basket_columns(bought: Visits) -> list[np.ndarray]:
 
 
 def _return_columns(returned: Visits, bought: Visits) -> list[np.ndarray]:
-    """[rows] each, in the order of RETURNS; shares are of what was bought, and at most 1."""
+    """[rows] each, in the order of RETURNS; shares are of what was bought and are at most 1."""
     days = returned.count.astype(np.float64)
     shares = [
         np.minimum(part / np.maximum(whole, 1), 1)

@@ -1,4 +1,4 @@
-"""Which part of the logs a job learns from: some platforms, some of the users."""
+"""Which part of the logs a job learns from: some platforms, a share of the users."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from training.data.arrow import lengths, plain
 
 @dataclass(frozen=True)
 class Scope:
-    """Items of `platforms` and the users who use one of them (all when empty).
+    """The items of `platforms` and the users of at least one of them (all when empty).
 
-    `users` is a share: those with the smallest ids, which are as good as drawn.
+    `users` is a share: the users with the smallest ids, which is as good as a random draw.
     """
 
     platforms: tuple[str, ...] = ()
@@ -54,5 +54,5 @@ EVERYTHING = Scope()
 
 
 def scope_of(platforms: str) -> Scope:
-    """From names with commas between them; everything where there is none."""
+    """From comma-separated names; everything if there are none."""
     return Scope(tuple(sorted({name.strip() for name in platforms.split(",") if name.strip()})))

@@ -12,22 +12,21 @@ from training.data.arrow import Column, codes, day_numbers, floats, lengths, pla
 from training.data.catalogue import Catalogue
 
 KINDS = len(EVENT_TYPES)
-ENGAGED = ("view", "cart", "favorite", "purchase")  # what a next item is: an item somebody turns to
+ENGAGED = ("view", "cart", "favorite", "purchase")  # a next item is one that somebody interacts with
 ENGAGED_KINDS = np.array([EVENT_TYPES.index(kind) for kind in ENGAGED])
-GAPS = 28  # buckets of log2 seconds, the last from a year on
+GAPS = 28  # buckets of log2 seconds; the last starts at one year
 PRICES = 20  # 0 = no price; buckets of log2 price
 
-COLD_EVENTS = 3  # fewer events with an item than this make a cold start
+COLD_EVENTS = 3  # a user with fewer events with an item is a cold start
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Event k of row r has offsets[r] <= k < offsets[r + 1], oldest first.
+    """The events of row r are offsets[r] <= k < offsets[r + 1], oldest first.
 
-    `item` is a catalogue position (-1 = none), `kind` an index of EVENT_TYPES, `gap` and `price`
-    are buckets, `day` is the day (since 1970) on which it happened, `arrival` the day it landed;
-    `log_price` and `log_quantity` are NaN where there is none; `said` is a position in `texts`, the
-    distinct queries and reviews (-1 = none).
+    `item` is a catalogue position (-1 = none), `kind` an index of EVENT_TYPES, `gap` and `price` are buckets, `day` is
+    the day (since 1970) on which it happened, `arrival` the day it landed; `log_price` and `log_quantity` are NaN where
+    there is none; `said` is a position in `texts`, the distinct queries and reviews (-1 = none).
     """
 
     offsets: np.ndarray
@@ -51,7 +50,7 @@ class Sequences:
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
     def events_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The events of `rows`: place in `rows`, and position, of each."""
+        """The events of `rows`: for each, its place in `rows` and its position."""
         size = (self.offsets[rows + 1] - self.offsets[rows]).astype(np.int64)
         place = np.repeat(np.arange(len(rows)), size)
         within = np.arange(len(place)) - np.repeat(np.cumsum(size) - size, size)
@@ -59,7 +58,7 @@ class Sequences:
 
     @cached_property
     def engaged(self) -> np.ndarray:
-        """Whether each event is somebody turning to a known item."""
+        """Whether each event is an engagement with a known item."""
         return np.isin(self.kind, ENGAGED_KINDS) & (self.item >= 0)
 
 
@@ -98,7 +97,7 @@ def _logs(values: np.ndarray) -> np.ndarray:
 
 
 def _gaps(seconds: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Bucket of the time since the row's event before; 0 for its first."""
+    """Bucket of the time since the row's previous event; 0 for its first event."""
     gap = np.diff(seconds, prepend=seconds[:1])
     starts = offsets[:-1][np.diff(offsets) > 0]
     gap[starts] = 0
@@ -113,8 +112,8 @@ def _log2_bucket(values: np.ndarray, buckets: int) -> np.ndarray:
 def cold_starts(past: Sequences) -> np.ndarray:
     """[rows] why a user is a cold start, None for one who is not.
 
-    The lists are made of what users turn to: returns, reviews and impressions alone tell them
-    nothing, however many there are.
+    The lists are made from engagements: returns, reviews and impressions alone say nothing about them, however many
+    there are.
     """
     found = np.full(len(past), None, dtype=object)
     read = items_read(past)
@@ -125,5 +124,5 @@ def cold_starts(past: Sequences) -> np.ndarray:
 
 
 def items_read(past: Sequences) -> np.ndarray:
-    """[rows] events with an item of the catalogue."""
+    """[rows] number of events with an item of the catalogue."""
     return np.bincount(past.rows[past.item >= 0], minlength=len(past))

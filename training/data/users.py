@@ -30,7 +30,7 @@ HEADS = (
 
 @dataclass(frozen=True)
 class UserStates:
-    """One row per user and moment. `as_of` is the day (since 1970) up to which all is known."""
+    """One row per user and moment. `as_of` is the day (since 1970) up to which everything is known."""
 
     users: pa.Array
     as_of: np.ndarray
@@ -49,10 +49,10 @@ class UserStates:
 
 @dataclass(frozen=True)
 class Examples(UserStates):
-    """Users at their cut-offs, in order of both, with what they did after them.
+    """Users at their cut-offs, ordered by user and cut-off, with what they did afterwards.
 
-    `key` is a number of the row's user and cut-off, for draws; `labels` is [rows, HEADS] in {0, 1},
-    NaN where unknown.
+    `key` is a number made of the row's user and cut-off, used for draws; `labels` is [rows, HEADS] in {0, 1}, NaN where
+    unknown.
     """
 
     key: np.ndarray
@@ -69,9 +69,9 @@ def load_examples(
     shards: int = 1,
     users: int | None = None,
 ) -> Examples:
-    """The rows of `folds` whose users fall to `shard`; only those of the first `users` users.
+    """The rows of `folds` whose users fall into `shard`; only those of the first `users` users.
 
-    A shard is cut by user while the rows are read, so a process holds its own share only.
+    Rows are filtered by user while they are read, so a process holds only its own share.
     """
     kept = []
     for batch in rows.to_batches(filter=pc.is_in(pc.field("fold"), pa.array(folds))):

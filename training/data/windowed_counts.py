@@ -1,4 +1,4 @@
-"""Windowed counts of a user: columns of `user_features`, and what the propensity heads read."""
+"""Windowed counts of a user: columns of `user_features`, and inputs of the propensity heads."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 from pipeline.tables.registry import EVENT_TYPES
 from training.data.arrow import Column, codes, day_numbers, floats, lengths, plain
 
-WINDOWS = (1, 7, 28, 90, 365)  # days, the day of the state included
+WINDOWS = (1, 7, 28, 90, 365)  # days, including the day of the state
 ALL = len(EVENT_TYPES)  # column of `events` that holds the sum over all types
 PURCHASE = EVENT_TYPES.index("purchase")
-# How often a user could have acted tells more than a total: so recency and rhythm are features too.
+# A rate says more than a total, so recency and rhythm are features too.
 FEATURES = (
     *(f"{kind}_{window}d" for window in WINDOWS for kind in (*EVENT_TYPES, "events")),
     *(f"spend_{window}d" for window in WINDOWS),

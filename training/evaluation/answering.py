@@ -1,4 +1,4 @@
-"""The model's answers as rankers that stand beside the baselines. All calls of the predictor."""
+"""The model's answers as rankers, comparable with the baselines. All calls of the predictor are here."""
 
 from dataclasses import dataclass, replace
 
@@ -45,7 +45,7 @@ class Transformer:
 
 @dataclass(frozen=True)
 class Answering:
-    """What a model says of a window: ranked lists, and chances of the heads."""
+    """A model's answers for a window: ranked lists, and probabilities of the heads."""
 
     rankers: list[tuple[str, Contestant]]
     chances: np.ndarray  # [rows, HEADS]
@@ -66,7 +66,8 @@ def answering(trained: TrainedModel, examples: Examples, catalogue: Catalogue, k
 
 
 def blind(trained: TrainedModel, catalogue: Catalogue) -> Catalogue:
-    """Items that the model has no id for, without their text: all alike, as to an id-only model."""
+    """Items that the model has no id for, with their text removed: they all look alike, as they do to an id-only
+    model."""
     unknown = trained.vocabulary.ids(catalogue) == 0
     text = np.where(unknown[:, None], catalogue.text.mean(axis=0), catalogue.text)
     return replace(catalogue, text=text.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Evaluation of a trained model on the test fold, and its comparison with the champion's."""
+"""Evaluation of a trained model on the test fold, and its comparison with the champion."""
 
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from training.evaluation.metrics import auc, average_precision, calibration_erro
 from training.model.model import TrainedModel
 from training.propensity.stack import log_loss
 
-METRIC_DRAWS = 200  # of metrics that are no mean over users
+METRIC_DRAWS = 200  # of metrics that are not a mean over users
 GATED = "ndcg_10"
 
 
@@ -36,7 +36,7 @@ class HeldOutWindow:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model did on a window: ranked lists per user, probabilities per user and head."""
+    """A model's results on a window: ranked lists per user, probabilities per user and head."""
 
     judged: Judged
     labels: np.ndarray  # [users, HEADS], NaN where unknown
@@ -53,7 +53,7 @@ class Evaluation:
                 figures = self.judged.figures(name, ranker)
                 found |= intervals({f"{path}/{metric}": x for metric, x in figures.items()})
                 covered = self.judged.coverage(name, ranker)
-                # Draws of users always cover less than all users do: an interval would mislead.
+                # A bootstrap sample of users always covers less than all users do, so an interval would mislead.
                 found[f"{path}/coverage_10"] = (covered, float("nan"), float("nan"))
         return found
 
@@ -71,14 +71,14 @@ class Evaluation:
 
 
 def load_window(settings: Settings, ds: str, pins: Pins = NO_PINS) -> HeldOutWindow:
-    """Of the newest snapshots where none are pinned. Raises ModelError when the fold is empty."""
+    """Reads the newest snapshots where none are pinned. Raises ModelError when the fold is empty."""
     catalogue, _ = load_catalogue(settings, ds, pins=pins)
     _, rows = open_table(settings, TRAINING_EXAMPLES, ds, pins)
     examples = load_examples(rows, catalogue, ("test",))
     if not len(examples):
         raise ModelError(
             f"training_examples ds={ds}: expected rows of the fold test, found none; "
-            "the log is too short for this day, take a later one"
+            "the log is too short for this day, take a later day"
         )
     return HeldOutWindow(ds, examples, catalogue, rows)
 
@@ -86,7 +86,7 @@ def load_window(settings: Settings, ds: str, pins: Pins = NO_PINS) -> HeldOutWin
 def evaluate_model(
     trained: TrainedModel, window: HeldOutWindow, users: int | None = None, baselines: bool = True
 ) -> Evaluation:
-    """The published lists and propensities, and the baselines beside them, on one window.
+    """The published lists and propensities, and the baselines, on one window.
 
     `users` caps the ranked users; the model's preset says how many by default.
     """

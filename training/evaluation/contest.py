@@ -11,7 +11,7 @@ from training.evaluation.report import Verdict
 from training.evaluation.slices import ALL, METRICS, SliceFigures, judge_slice, slices_of
 from training.propensity.stack import log_loss
 
-OURS = ("published", "transformer", "transformer_ids")  # parts of the model are no baselines
+OURS = ("published", "transformer", "transformer_ids")  # parts of the model are not baselines
 
 
 def list_verdicts(evaluation: Evaluation, examples: Examples) -> tuple[list[Verdict], dict[str, Interval]]:

@@ -1,4 +1,4 @@
-"""The dozen figures that say whether a model is good: the first metrics of its run, and its description."""
+"""The dozen figures that say whether a model is good: the first metrics of its run, and the run's description."""
 
 import math
 

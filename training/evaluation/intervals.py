@@ -8,7 +8,10 @@ import numpy as np
 SEED = 11
 DRAWS = 1000
 BOUNDS = (0.025, 0.975)
-FEWEST, MOST_DRAWN = 40, 20_000_000  # draws, and users over all draws: fewer draws of very many
+FEWEST, MOST_DRAWN = (
+    40,
+    20_000_000,
+)  # bootstrap draws, and a cap on users over all draws: fewer draws when there are very many users
 
 Interval = tuple[float, float, float]  # figure, low, high
 Metric = Callable[[np.ndarray, np.ndarray], float]  # labels, probabilities -> figure
@@ -18,7 +21,7 @@ UNKNOWN: Interval = (float("nan"), float("nan"), float("nan"))
 def intervals(values: dict[str, np.ndarray], draws: int = DRAWS) -> dict[str, Interval]:
     """Means with intervals of many metrics of the same users, NaN where a user has no answer.
 
-    All metrics see the same draws of users: a draw is how often each user was taken.
+    All metrics use the same draws of users: a draw says how often each user was taken.
     """
     if not values:
         return {}
@@ -34,12 +37,12 @@ def intervals(values: dict[str, np.ndarray], draws: int = DRAWS) -> dict[str, In
 
 
 def interval(values: np.ndarray, draws: int = DRAWS) -> Interval:
-    """Mean and interval of one metric; the interval of a difference is paired by nature."""
+    """Mean and interval of one metric; for a difference per user, this is the paired interval."""
     return intervals({"": values}, draws)[""]
 
 
 def of_metric(metric: Metric, labels: np.ndarray, chances: np.ndarray, draws: int) -> Interval:
-    """A metric that is no mean over users. NaN where it is not defined."""
+    """A metric that is not a mean over users. NaN where it is undefined."""
     return paired(lambda a, b: metric(a, b[:, 0]), labels, chances[:, None], draws)
 
 
@@ -50,7 +53,7 @@ def gain_of_metric(metric: Metric, labels: np.ndarray, new: np.ndarray, old: np.
 
 
 def paired(figure: Metric, labels: np.ndarray, columns: np.ndarray, draws: int) -> Interval:
-    """A figure of labels [users] and columns [users, any], each draw taking whole users."""
+    """A figure from labels [users] and columns [users, any]; each draw takes whole users."""
     if not len(labels):
         return UNKNOWN
     generator = np.random.default_rng(SEED)
@@ -65,7 +68,7 @@ def _draws(users: int, wanted: int) -> range:
 
 @lru_cache(maxsize=2)  # an evaluation asks for the same draws again and again; 80 MB at most each
 def _taken(users: int, draws: int) -> np.ndarray:
-    """[draws, users] how often each user is in a draw of as many users; about `draws` of them."""
+    """[draws, users] how often each user occurs in a draw with replacement; about `draws` draws."""
     generator = np.random.default_rng(SEED)
     return np.stack(
         [

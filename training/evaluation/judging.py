@@ -15,14 +15,14 @@ from training.model.lists import NEVER, allowed_items, top, touched_items
 CUTS = (10, 20)
 K = 10
 CELLS = 4_000_000  # users x items held at once
-MOST_CELLS = 200_000_000  # users x items that are judged at all: fewer users of a large catalogue
+MOST_CELLS = 200_000_000  # users x items judged in total: fewer users if the catalogue is large
 
 Figures = dict[str, np.ndarray]  # metric -> [users], NaN where a user has no answer
 
 
 @dataclass(frozen=True)
 class JudgedLists:
-    """A ranker's list for each judged user, and how far down its first answer stands."""
+    """A ranker's list for each judged user, and how far down its first right item is."""
 
     places: np.ndarray  # [users, 20] positions, -1 = no item
     reciprocal: np.ndarray  # [users]
@@ -34,7 +34,7 @@ class Judged:
 
     rows: np.ndarray  # of the examples
     catalogue: Catalogue
-    share: np.ndarray  # [items] of all engagements up to the cut-off, smoothed
+    share: np.ndarray  # [items] share of all engagements up to the cut-off, smoothed
     answers: dict[str, Answers]  # by published list
     rankings: dict[str, dict[str, JudgedLists]]  # by published list and ranker
 
@@ -51,13 +51,13 @@ class Judged:
         return found | {metric: np.where(answered, x, np.nan) for metric, x in lists.items()}
 
     def coverage(self, name: str, ranker: str) -> float:
-        """Share of the catalogue that stands in somebody's list of ten."""
+        """Share of the catalogue that is in at least one user's top ten."""
         places = self.rankings[name][ranker].places[:, :K]
         return len(np.unique(places[places >= 0])) / len(self.catalogue)
 
 
 def quality(places: np.ndarray, answers: Answers) -> Figures:
-    """How many answers stand high in lists, and how high."""
+    """Whether right items are high in the list, and how high."""
     hits, number, found = answers.hits(places), answers.number, {}
     for k in CUTS:
         found[f"recall_{k}"] = recall(hits, number, k)
@@ -69,7 +69,7 @@ def quality(places: np.ndarray, answers: Answers) -> Figures:
 def judge(rankers: list[tuple[str, Contestant]], examples: Examples, catalogue: Catalogue, users: int) -> Judged:
     """Ranks the whole catalogue for the first `users` rows that have an answer.
 
-    A name may come twice, for two lists that are scored differently.
+    A name may occur twice, for two lists that are scored differently.
     """
     items = len(catalogue)
     rows = rows_with_answers(examples)[: min(users, max(1, MOST_CELLS // items))]
@@ -98,13 +98,13 @@ def ranked(scores: np.ndarray, answers: Answers, first: int, last: int) -> Judge
 
 
 def shares(examples: Examples, items: int) -> np.ndarray:
-    """[items] of all engagements up to the cut-off; nobody's items count as half a one."""
+    """[items] share of all engagements up to the cut-off; an item without engagements counts as half an engagement."""
     counts = np.bincount(examples.past.item[examples.past.engaged], minlength=items) + 0.5
     return counts / counts.sum()
 
 
 def _scored(rankers: list[tuple[str, Contestant]], rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
-    """List, ranker and scores; a ranker that answers both lists is asked once."""
+    """List, ranker and scores; a ranker that serves both lists scores once."""
     for ranker, fitted in rankers:
         scores = fitted.scores(rows)
         for name in fitted.lists:

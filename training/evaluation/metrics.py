@@ -4,22 +4,22 @@ import numpy as np
 
 
 def recall(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
-    """[users] share of the relevant items that stand among the first k.
+    """[users] share of the relevant items that are among the first k.
 
-    `hits` [users, >= k] tells whether the item at each rank is relevant; `relevant` [users] is how
-    many relevant items there are, those that nobody could rank included. Users without any: NaN.
+    `hits` [users, >= k] says whether the item at each rank is relevant; `relevant` [users] is the number of relevant
+    items, including those that no ranker could list. NaN for users without any.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(relevant > 0, hits[:, :k].sum(axis=1) / relevant, np.nan)
 
 
 def hit_rate(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
-    """[users] 1 where a relevant item stands among the first k, else 0."""
+    """[users] 1 where a relevant item is among the first k, else 0."""
     return np.where(relevant > 0, hits[:, :k].any(axis=1), np.nan)
 
 
 def ndcg(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
-    """[users] discounted gain over that of a perfect list (Järvelin and Kekäläinen 2002)."""
+    """[users] discounted gain relative to that of a perfect list (Järvelin and Kekäläinen 2002)."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(relevant, k)]
     gain = hits[:, :k] @ discounts[: hits[:, :k].shape[1]]
@@ -30,8 +30,8 @@ def ndcg(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
 def reciprocal_rank(scores: np.ndarray, relevant: np.ndarray, number: np.ndarray, never: float) -> np.ndarray:
     """[users] 1 / rank of the best relevant item in the whole order; 0 where none was ranked.
 
-    `scores` and `relevant` are [users, items], equal scores ordered by position; an item scored
-    `never` stands nowhere. `number` [users] counts relevant items, ranked or not.
+    `scores` and `relevant` are [users, items], equal scores ordered by position; an item scored `never` is not ranked.
+    `number` [users] counts relevant items, ranked or not.
     """
     rows = np.arange(len(scores))
     best = np.where(relevant, scores, -np.inf).argmax(axis=1)
@@ -69,7 +69,7 @@ def diversity(places: np.ndarray, text: np.ndarray) -> np.ndarray:
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Chance that a positive is scored above a negative, ties half. NaN when a class is missing."""
+    """Probability that a positive is scored above a negative; ties count half. NaN when a class is missing."""
     positives = int(labels.sum())
     negatives = len(labels) - positives
     if not positives or not negatives:

@@ -125,7 +125,7 @@ def _rankers(report: Report, name: str) -> Table:
 
 
 def _new_items(report: Report) -> Table:
-    """What text is worth for items that are too new for an id."""
+    """How much text helps for items that are too new to have an id."""
     rows = []
     for path, found in report.slices.items():
         name, part, ranker, metric = path.split("/")

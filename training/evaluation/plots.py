@@ -8,7 +8,7 @@ from training.evaluation.report import Interval, Report, Verdict
 
 
 def calibration_figure(heads: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Predicted probability against the share that came true; head -> labels, chances."""
+    """Predicted probability against the observed share; head -> labels, probabilities."""
     across = 4
     down = max(1, -(-len(heads) // across))
     figure = Figure(figsize=(3 * across, 3 * down), layout="constrained")
@@ -54,7 +54,7 @@ def slice_figure(report: Report, name: str) -> Figure:
 
 
 def staleness_figure(report: Report) -> Figure:
-    """NDCG@10 of lists of one moment, on each day and week after it."""
+    """NDCG@10 of lists made at one moment, on each day and week after it."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     middles = np.array([4, 11, 18, 25])

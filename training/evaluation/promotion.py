@@ -1,26 +1,26 @@
-"""Whether a challenger becomes champion: only when it is not worse, judged on the same window."""
+"""Whether a challenger becomes champion: only if it is not worse when judged on the same window."""
 
 import math
 from dataclasses import dataclass
 
 from training.evaluation.report import Interval, Report
 
-FINE_ECE = 0.03  # chances that are off by no more are not held against a challenger
+FINE_ECE = 0.03  # a calibration error of at most this does not count against a challenger
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome, with a reason for each thing that was looked at."""
+    """The outcome, with a reason for each check."""
 
     promoted: bool
     reasons: list[str]
 
 
 def may_be_champion(report: Report, trained_ds: str, champion_ds: str | None) -> Decision:
-    """Not worse: no gated metric whose whole 95% interval of the gain lies below zero.
+    """Not worse means that no gated metric has a 95% interval of the gain entirely below zero.
 
-    Gated are NDCG@10 of both lists, log-loss and calibration error of each head. A challenger of an
-    earlier day than the champion's (a backfill) is never promoted.
+    Gated metrics are NDCG@10 of both lists, and log-loss and calibration error of each head. A challenger of an earlier
+    day than the champion's (a backfill) is never promoted.
     """
     if report.champion is None or champion_ds is None:
         return Decision(True, ["there was no champion"])

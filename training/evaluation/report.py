@@ -1,4 +1,4 @@
-"""The evaluation of a challenger as it is kept with its MLflow run. Import-light."""
+"""The evaluation of a challenger, as stored with its MLflow run. Import-light."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ Interval = tuple[float, float, float]  # figure, low, high: 95% over users
 
 @dataclass(frozen=True)
 class Verdict:
-    """The best baseline of a question in a slice, against the published answer.
+    """The best baseline for a question in a slice, compared with the published answer.
 
-    `question` is a published list or a head; `gain` is paired by user, above zero = we are better.
+    `question` is a published list or a head; `gain` is paired by user; above zero the published answer is better.
     """
 
     question: str
@@ -34,7 +34,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """Figures with 95% intervals; `gains` over the champion where one could be run."""
+    """Figures with 95% intervals; `gains` over the champion if there was one that could run."""
 
     ds: str
     users: int
@@ -52,7 +52,7 @@ class Report:
 
 
 def kept(client: "MlflowClient", run_id: str) -> Report | None:
-    """The report of a run, None when it was not evaluated."""
+    """The report of a run, None if it was not evaluated."""
     path = artifact_folder(client, run_id, str(Path(REPORT).parent)) / Path(REPORT).name
     if not path.exists():
         return None

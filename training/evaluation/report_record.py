@@ -1,4 +1,4 @@
-"""From an evaluation to what is kept of it in MLflow: metrics, tables, plots, the report."""
+"""Turns an evaluation into what MLflow stores: metrics, tables, plots, the report."""
 
 import json
 import math
@@ -39,7 +39,7 @@ VERDICT = "tidemark.verdict"  # a line that a comparison of runs shows next to e
 
 @dataclass(frozen=True)
 class Reign:
-    """The champion at the time, and what the challenger gains over it."""
+    """The champion at the time, and the challenger's gains over it."""
 
     champion: str | None = None
     gains: dict[str, Interval] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def against_champion(client: "MlflowClient", run_id: str, evaluation: Evaluation
         users = len(evaluation.judged.rows)
         trained = load(folder_of(client, champion))
         reigning = evaluate_model(trained, window, users, baselines=False)
-    except ModelError as error:  # it reads another text encoder, or its folder is gone
+    except ModelError as error:  # it uses another text encoder, or its folder is gone
         return Reign(champion, fails=str(error))
     return Reign(champion, compare(evaluation, reigning))
 
@@ -125,9 +125,9 @@ def _with_bounds(name: str, interval: Interval, bounds: bool) -> dict[str, float
 
 
 def log_metrics(client: "MlflowClient", run_id: str, metrics: dict[str, float]) -> None:
-    """In few calls: one for each metric would take longer than the evaluation.
+    """Logs in few calls: one per metric would take longer than the evaluation.
 
-    Headline figures are also those of the run's model and of the examples that it was judged on.
+    Headline figures are also logged for the run's model and for the examples that it was judged on.
     """
     from mlflow.entities import Metric
 

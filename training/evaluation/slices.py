@@ -1,4 +1,4 @@
-"""Parts of the users and of the catalogue that are judged for themselves."""
+"""Parts of the users and of the catalogue that are judged separately."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ from training.ranking.mixture import HEAVY
 
 COLD_DAYS = 1  # days with an engagement, at most
 NEW_DAYS = (7, 28)  # of an item at the cut-off
-HEAD_SHARE = 0.2  # of the known items, the most engaged; the others are the tail
+HEAD_SHARE = 0.2  # the most engaged of the known items; the others are the tail
 METRICS = ("recall_10", "ndcg_10")
 ALL = "all"
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Judged users (None = all), and the items that are asked for (None = all).
+    """Judged users (None = all), and the items that count as answers (None = all).
 
-    The ranking is that of the whole catalogue, whatever the slice.
+    The ranking is always that of the whole catalogue.
     """
 
     users: np.ndarray | None = None
@@ -31,14 +31,14 @@ class Slice:
 
 
 def slices_of(judged: Judged, examples: Examples, known: Known) -> dict[str, Slice]:
-    """By name; a platform is a slice where there are several."""
+    """Slices by name; each platform is a slice if there are several."""
     engaged, catalogue = known.engaged, judged.catalogue
     days = np.bincount(engaged.visits // (OLDEST + 1), minlength=engaged.users)[judged.rows]
     flagged = np.array([why is not None for why in cold_starts(examples.past)])[judged.rows]
     found = {
         ALL: Slice(),
         "users cold": Slice(users=days <= COLD_DAYS),
-        "users flagged cold": Slice(users=flagged),  # as the feature table flags them
+        "users flagged cold": Slice(users=flagged),  # as flagged in the feature table
         "users light": Slice(users=(days > COLD_DAYS) & (days < HEAVY)),
         "users heavy": Slice(users=days >= HEAVY),
     }
@@ -56,7 +56,7 @@ def slices_of(judged: Judged, examples: Examples, known: Known) -> dict[str, Sli
 
 @dataclass(frozen=True)
 class SliceFigures:
-    """One list in one slice: ranker -> metric -> [users], of users with an answer in the slice."""
+    """One list in one slice: ranker -> metric -> [users], for users with an answer in the slice."""
 
     users: int
     figures: dict[str, dict[str, np.ndarray]]

@@ -1,4 +1,4 @@
-"""How what was scored at the cut-off ages: judged on each day and week of the 28 after it."""
+"""How scores made at the cut-off age: they are judged on each day and week of the 28 days after it."""
 
 from dataclasses import dataclass
 
@@ -26,14 +26,14 @@ DRAWS = 400
 
 @dataclass(frozen=True)
 class Staleness:
-    """Figures per week, and the mean NDCG@10 per day, of lists and propensities of one moment."""
+    """Figures per week, and the mean NDCG@10 per day, of lists and propensities made at one moment."""
 
     weeks: dict[str, list[Interval]]  # list/ranker/metric, and head/metric
     days: dict[str, list[float]]  # list/ranker; NaN on a day without answers
 
 
 def staleness(judged: Judged, examples: Examples, chances: np.ndarray, rankers: dict[str, list[str]]) -> Staleness:
-    """`rankers` names those to follow in each list. A user counts in a week with an answer."""
+    """`rankers` names those to follow in each list. A user counts in the weeks in which it has an answer."""
     weeks: dict[str, list[Interval]] = {}
     days: dict[str, list[float]] = {}
     for name, followed in rankers.items():
@@ -49,7 +49,7 @@ def staleness(judged: Judged, examples: Examples, chances: np.ndarray, rankers: 
 
 
 def head_weeks(examples: Examples, chances: np.ndarray) -> dict[str, list[Interval]]:
-    """AUC and log-loss of the heads of 7 days, against what happened in each week."""
+    """AUC and log-loss of the 7-day heads, judged on each week."""
     found: dict[str, list[Interval]] = {}
     for head, kind in KINDS.items():
         if head not in HEADS:
@@ -62,7 +62,7 @@ def head_weeks(examples: Examples, chances: np.ndarray) -> dict[str, list[Interv
 
 
 def weekly_labels(examples: Examples, kind: str | None, first: int, last: int) -> np.ndarray:
-    """[rows] 1 where an event of the kind landed in these days; None = where no event did."""
+    """[rows] 1 where an event of the kind landed in these days; kind None: 1 where no event landed."""
     future = examples.future
     day = future.arrival - examples.as_of[future.rows]
     kept = (day >= first) & (day <= last)

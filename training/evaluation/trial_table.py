@@ -1,4 +1,4 @@
-"""A table of trials, and the MLflow run that keeps it."""
+"""A table of trials, and the MLflow run that stores it."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
-"""A training that is compared with others: what it cost, and how well the model alone does.
+"""A training that is compared with others: its cost, and the quality of the model alone.
 
-No blend and no calibration: a comparison of models must not be one of rankings that repair them.
+There is no blend and no calibration: they would repair a weak model and hide the differences.
 """
 
 from collections.abc import Iterator
@@ -47,19 +47,19 @@ class Quality:
 
     ndcg: np.ndarray  # at 10
     recall: np.ndarray  # at 10
-    cold: np.ndarray  # recall at 50 of items without an id of their own, NaN where none was wanted
+    cold: np.ndarray  # recall at 50 of items without an id of their own, NaN where the user has none
     auc: dict[str, float]
     log_loss: dict[str, float]  # before calibration
 
     @property
     def wanted_cold(self) -> int:
-        """Users who turned to an item without an id of its own."""
+        """Users who engaged with an item without an id of its own."""
         return int((~np.isnan(self.cold)).sum())
 
 
 @dataclass(frozen=True)
 class Trial:
-    """`seconds` are CPU seconds of training; those of tries before this one count."""
+    """`seconds` are CPU seconds of training, earlier attempts included."""
 
     name: str
     parameters: int
@@ -67,7 +67,7 @@ class Trial:
     seconds: float
     epochs: int
     quality: Quality
-    forgetting: dict[str, float]  # of a start from an earlier model: losses on its oldest rows
+    forgetting: dict[str, float]  # when starting from an earlier model: losses on its oldest rows
 
     def figures(self) -> dict[str, float]:
         """What is logged."""
@@ -92,7 +92,7 @@ class Trial:
 def run_trial(
     name: str, data: TrainingData, preset: Preset, window: TrialWindow, folder: Path
 ) -> tuple[Trial, TrainedModel]:
-    """Trains in this process and judges on the window."""
+    """Trains in this process and judges the model on the window."""
     fitted = fit(data, preset, folder / name, torch.device("cpu"))
     seconds = sum(progress.cpu_seconds for progress in fitted.progress)
     model = fitted.model.eval()
@@ -115,7 +115,7 @@ def run_trial(
 
 
 def judge_alone(trained: TrainedModel, window: TrialWindow) -> Quality:
-    """How the model ranks the next items, repeats allowed, and how it orders users by each head."""
+    """How well the model ranks the next items, repeats allowed, and how well each head orders users."""
     items, bias = trained.item_vectors(window.catalogue)
     rows = rows_with_answers(window.examples)[: window.users]
     size = max(1, min(CHUNK, CELLS // len(window.catalogue)))
@@ -142,7 +142,7 @@ def judge_alone(trained: TrainedModel, window: TrialWindow) -> Quality:
 def _heads(
     trained: TrainedModel, window: TrialWindow, items: torch.Tensor
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """AUC and log-loss of each head whose label has two classes."""
+    """AUC and log-loss of each head whose label has both classes."""
     examples, logits = window.examples, []
     for part in _parts(np.arange(len(examples)), CHUNK):
         users = trained.user_vectors(examples.past, part, window.catalogue, items)
@@ -169,7 +169,7 @@ def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def trial_data(settings: Settings, ds: str, scope: Scope, start: TrainedModel | None = None) -> TrainingData:
-    """The folds train and valid of a scope."""
+    """The train and valid folds of a scope."""
     return load_training_data(settings, ds, torch.device("cpu"), start, scope)
 
 
@@ -187,7 +187,7 @@ def trial_window(settings: Settings, ds: str, scope: Scope, preset: Preset) -> T
 
 
 def others(settings: Settings, ds: str, scope: Scope) -> Scope:
-    """All platforms but the scope's; all where there are no others."""
+    """All platforms except the scope's; all platforms if there are no others."""
     catalogue, _ = load_catalogue(settings, ds, EVERYTHING)
     rest = tuple(name for name in catalogue.platforms if name not in scope.platforms)
     return Scope(rest)
@@ -196,7 +196,7 @@ def others(settings: Settings, ds: str, scope: Scope) -> Scope:
 def replaced_vectors(
     data: TrainingData, window: TrialWindow, embeddings: pa.Table, settings: Settings
 ) -> tuple[TrainingData, TrialWindow]:
-    """The same items, users and events with the text vectors of another encoder."""
+    """The same items, users and events, with text vectors of another encoder."""
     other = build_catalogue(embeddings)
     assert other.item_ids == data.catalogue.item_ids == window.catalogue.item_ids
     catalogue = replace(data.catalogue, text=other.text, encoder=other.encoder)

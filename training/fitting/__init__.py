@@ -1,1 +1,1 @@
-"""Fitting a model: the loop, processes side by side, checkpoints."""
+"""Fitting a model: the loop, parallel processes, checkpoints."""

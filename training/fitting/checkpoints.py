@@ -1,9 +1,9 @@
-"""Checkpoints of a training job: a job that is tried again goes on where the last epoch ended.
+"""Checkpoints of a training job: a retried job continues where the last epoch ended.
 
     <folder>/epoch-0003/{weights,best,average}.safetensors, optimizer.pt, progress.json
 
-A checkpoint is whole or absent. Loading runs no code: weights
-are safetensors, the optimizer's tensors are read with `weights_only`.
+A checkpoint is whole or absent. Loading runs no code: weights are safetensors, the optimizer's tensors are read with
+`weights_only`.
 """
 
 import json
@@ -21,19 +21,19 @@ from pipeline.runtime.errors import ModelError
 
 @dataclass
 class Progress:
-    """Where training stands. `curve` holds one record per epoch, `steps` the loss of each step."""
+    """The progress of training. `curve` has one record per epoch, `steps` the loss of each step."""
 
     epoch: int = 0  # epochs done
     best_epoch: int = 0
     best_loss: float = float("inf")
     curve: list[dict[str, float]] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
-    cpu_seconds: float = 0.0  # of this process, which other work on the machine leaves alone
+    cpu_seconds: float = 0.0  # of this process, so unaffected by other work on the machine
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a job goes on from, besides the weights and the optimizer's state."""
+    """What a job resumes from, besides the weights and the optimizer's state."""
 
     progress: Progress
     best: dict[str, Tensor]  # the weights to publish so far
@@ -47,7 +47,7 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Writes the checkpoint of an epoch and removes the one before."""
+    """Writes the checkpoint of an epoch and removes the previous one."""
     final = folder / f"epoch-{stand.progress.epoch:04d}"
     with replacing(final) as aside:
         aside.mkdir()
@@ -67,9 +67,9 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, fingerprint: str, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> Checkpoint | None:
-    """Restores weights and optimizer from the last checkpoint; returns the rest, None if none.
+    """Restores weights and optimizer from the last checkpoint; returns the rest, or None without a checkpoint.
 
-    Raises ModelError when it was made from other data or another preset.
+    Raises ModelError if the checkpoint was made with other data or another preset.
     """
     found = sorted(folder.glob("epoch-*"))
     if not found:

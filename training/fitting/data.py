@@ -1,4 +1,4 @@
-"""Everything that one process of a training job reads, and what all of them agree on."""
+"""Everything that one process of a training job reads, and what all processes agree on."""
 
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ REPLAY = 6  # purpose of the draw
 
 @dataclass(frozen=True)
 class TrainingData:
-    """`examples` are this process's share; all else is the same in every process.
+    """`examples` are this process's share; everything else is the same in every process.
 
-    `last_day` (since 1970) is the validation cut-off: training looks at nothing after it.
+    `last_day` (since 1970) is the validation cut-off: training sees nothing after it.
     """
 
     ds: str
@@ -33,7 +33,7 @@ class TrainingData:
     vocabulary: Vocabulary
     last_day: int
     inputs: dict[str, int]
-    constant_heads: dict[str, float]  # heads without two classes in training, with their rate
+    constant_heads: dict[str, float]  # heads with only one class in training, with their rate
     mean: np.ndarray  # of the features of training rows
     spread: np.ndarray
     start: TrainedModel | None = None  # whose weights and ids training goes on from
@@ -48,7 +48,7 @@ def load_training_data(
     scope: Scope = EVERYTHING,
     pins: Pins = NO_PINS,
 ) -> TrainingData:
-    """The folds train and valid. Raises ModelError when the day cannot be trained on."""
+    """The train and valid folds. Raises ModelError if the day cannot be trained on."""
     catalogue, inputs = load_catalogue(settings, ds, scope, pins)
     inputs[TRAINING_EXAMPLES.name], rows = open_table(settings, TRAINING_EXAMPLES, ds, pins)
     shard, shards = distributed.rank(), distributed.world()
@@ -102,7 +102,7 @@ def _constant_heads(examples: Examples, device: torch.device) -> dict[str, float
 
 
 def _scale(features: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature over all processes; 1 where it never varies."""
+    """Mean and standard deviation of each feature over all processes; the deviation is 1 if a feature never varies."""
     rows = distributed.total_of(np.array([len(features)]), device)[0]
     mean = distributed.total_of(features.astype(np.float64).sum(axis=0), device) / rows
     squares = distributed.total_of(((features - mean) ** 2).sum(axis=0), device) / rows
@@ -111,7 +111,7 @@ def _scale(features: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.n
 
 
 def rows_to_learn(data: TrainingData, preset: Preset) -> np.ndarray:
-    """Rows of this process's examples; of those without news the preset's share, drawn by day."""
+    """Rows of this process's examples to train on; of rows without news only the preset's share, drawn by day."""
     examples = data.examples
     if data.start is None or preset.replay >= 1:
         return np.arange(len(examples))
@@ -121,7 +121,7 @@ def rows_to_learn(data: TrainingData, preset: Preset) -> np.ndarray:
 
 
 def with_news(examples: Examples, after: int, last_day: int) -> np.ndarray:
-    """[rows] whether training sees an event in the row that arrived later than `after`."""
+    """[rows] whether the row has an event that training sees and that arrived later than `after`."""
     found = np.zeros(len(examples), dtype=bool)
     past, future = examples.past, examples.future
     for events, counts in ((past, True), (future, examples.is_train[future.rows])):

@@ -35,14 +35,14 @@ from training.ranking.fit_blends import fit_blends
 from training.ranking.market import Market
 from training.ranking.moments import Part
 
-OnEpoch = Callable[[int, Progress], None]  # member of the ensemble, and where it stands
+OnEpoch = Callable[[int, Progress], None]  # member of the ensemble, and its progress
 
-WINDOWS = 5  # cut-offs that users are at most seen at before the test window
+WINDOWS = 5  # at most this many cut-offs per user before the test window
 
 
 @dataclass
 class Fitted:
-    """What training gives: the model, and how it came about."""
+    """The result of training: the model, and how it was made."""
 
     trainer: Trainer  # of the first member
     model: InterestModel | Ensemble
@@ -59,7 +59,7 @@ def fit(
     device: torch.device,
     on_epoch: OnEpoch = lambda member, progress: None,
 ) -> Fitted:
-    """Trains every member of the ensemble, one after the other; checkpoints go to `folder`."""
+    """Trains every member of the ensemble in turn; checkpoints go to `folder`."""
     _check_private(preset)
     members = [_fit_member(data, preset, number, folder, device, on_epoch) for number in range(preset.seeds)]
     first = members[0]
@@ -73,7 +73,7 @@ def fit(
 
 
 def head_users(trainer: Trainer) -> Users:
-    """What the heads read of this process's labelled rows, gathered by user."""
+    """The heads' inputs for this process's labelled rows, grouped by user."""
     batcher, examples = trainer.batcher, trainer.batcher.examples
     objective = Objective(trainer.model, batcher.preset).eval()
     rows = np.flatnonzero(examples.is_train)
@@ -109,7 +109,7 @@ def _fit_member(
     learnt = trainable(trainer.model)
     old = _oldest(trainer) if data.start else None
     before = trainer.mean_loss(old) if old is not None else {}
-    if data.start:  # no epoch counts as better unless it is better than the earlier model
+    if data.start:  # an epoch counts as better only if it beats the earlier model
         trainer.progress.best_loss = trainer.valid_loss()["total"]
     trainer.fit(lambda progress: on_epoch(number, progress))
     after = trainer.mean_loss(old) if old is not None else {}
@@ -125,7 +125,7 @@ def _member(start: TrainedModel, number: int) -> TrainedModel:
 
 
 def _oldest(trainer: Trainer) -> np.ndarray:
-    """Training rows of the oldest cut-off over all processes: where forgetting would show."""
+    """Training rows of the oldest cut-off over all processes, where forgetting would show."""
     examples = trainer.batcher.examples
     rows = np.flatnonzero(examples.is_train)
     days = examples.as_of[rows]
@@ -168,7 +168,7 @@ def finish(
 ) -> TrainedModel:
     """Calibrates the heads and fits the ranking on the whole validation fold.
 
-    `ensemble` is published instead of the trainer's own model, which is its first member.
+    If given, `ensemble` is published instead of the trainer's own model, which is its first member.
     """
     merge(trainer.model)
     preset, model = trainer.batcher.preset, (ensemble or trainer.model).eval()
@@ -184,7 +184,7 @@ def finish(
     )
     trained = TrainedModel(model, data.vocabulary, card, trainer.batcher.device)
     if preset.is_pretraining:
-        return trained  # to be started from: it has no heads to calibrate, and ranks for nobody
+        return trained  # only a starting point: it has no heads to calibrate and serves no rankings
     # The snapshot that was trained on, not a newer one.
     snapshot = data.inputs[TRAINING_EXAMPLES.name]
     _, rows = open_day(settings, TRAINING_EXAMPLES, data.ds, lambda newest: snapshot)
@@ -217,7 +217,7 @@ def model_scores(
 
 
 def _window(predictor: Predictor, examples: Examples, rows: np.ndarray) -> StackRows:
-    """Rows as the stack of the propensities learns from them."""
+    """Rows in the form that the propensity stack learns from."""
     logits = [np.zeros((0, len(HEADS)), np.float32)]
     for start in range(0, len(rows), CHUNK):
         some = rows[start : start + CHUNK]

@@ -1,7 +1,7 @@
-"""A moving average of weights: steadier than the last step's, and what is then published.
+"""A moving average of weights: steadier than the last step's weights; the average is what is published.
 
-Source: Polyak and Juditsky 1992; the decay rises over the first steps, so that the average soon
-forgets the random start.
+Source: Polyak and Juditsky 1992; the decay rises over the first steps, so that the average quickly forgets the random
+start.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from training.network.presets import Preset
 
 
 class MovingAverage:
-    """average <- decay x average + (1 - decay) x weights, after each step. Buffers stay out.
+    """average <- decay x average + (1 - decay) x weights, after each step. Buffers are not averaged.
 
-    A decay of 0 is no average: the weights themselves.
+    A decay of 0 means no averaging: the weights themselves.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -48,12 +48,12 @@ class MovingAverage:
             self._put(own)
 
     def state(self) -> dict[str, Tensor]:
-        """What `restore` takes; empty when nothing is averaged."""
+        """The input of `restore`; empty if nothing is averaged."""
         return dict(self._average) if self.decay else {}
 
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor], steps: int) -> None:
-        """Goes on from a checkpoint of `steps` steps."""
+        """Continues from a checkpoint of `steps` steps."""
         self.steps = steps
         for name, average in state.items():
             self._average[name].copy_(average)
@@ -66,7 +66,7 @@ class MovingAverage:
 
 @dataclass(frozen=True)
 class Learner:
-    """What changes the weights after each step: the optimizer, and the average that follows it."""
+    """Updates the weights after each step: the optimizer, and the moving average that follows it."""
 
     optimizer: torch.optim.Optimizer
     average: MovingAverage

@@ -28,8 +28,8 @@ Loss = TypeVar("Loss", float, Tensor)
 class Trainer:
     """Trains `model` in place. `shards` are the rows of each shard that this process holds.
 
-    The rows of a step are a fixed number from each shard, so two processes with one shard each take
-    the same steps as one process that holds both.
+    A step takes a fixed number of rows from each shard, so two processes with one shard each take the same steps as one
+    process that holds both.
     """
 
     model: InterestModel
@@ -44,7 +44,7 @@ class Trainer:
     all_steps: int = 0
 
     def fit(self, on_epoch: Callable[[Progress], None] = lambda progress: None) -> Progress:
-        """Trains to the end or until validation stops improving; loads the best weights."""
+        """Trains to the end or until validation stops improving, then loads the best weights."""
         preset = self.batcher.preset
         objective = self._objective()
         learner = Learner.of(self.model, preset)
@@ -75,7 +75,7 @@ class Trainer:
                 part = rows[start : start + preset.batch]
                 targets = self.draws.ahead(part, epoch=0)
                 labels = examples.labels[part]
-                # Candidates of one fixed draw: losses of different epochs are then comparable.
+                # The candidates come from one fixed draw, so losses of different epochs are comparable.
                 batch = self.batcher.batch(part, targets, self.candidates.of_step(0, 0), labels)
                 counts = [targets.counts.sum(), (~np.isnan(labels)).sum()]
                 sums += torch.tensor([*map(float, objective(batch)), *counts], device=sums.device)
@@ -157,7 +157,7 @@ class Trainer:
         return preset.items_weight * item + preset.heads_weight * head
 
     def _micro_batches(self, rows: np.ndarray, epoch: int, step: int) -> tuple[list[Batch], Tensor]:
-        """The rows in `accumulate` parts, and how many targets and labels count in them."""
+        """The rows in `accumulate` parts, and the number of targets and labels that count in them."""
         batches, counts = [], np.zeros(2)
         examples, candidates = self.batcher.examples, self.candidates.of_step(epoch, step)
         for part in np.array_split(rows, self.batcher.preset.accumulate):
@@ -171,7 +171,7 @@ class Trainer:
         return batches, torch.from_numpy(counts).to(self.batcher.device)
 
     def _rate(self, step: int, steps: int) -> float:
-        """Linear warm-up, then a cosine down to a tenth."""
+        """Linear warm-up, then cosine decay to a tenth."""
         preset = self.batcher.preset
         warm = max(1, round(preset.warmup * steps))
         if step < warm:

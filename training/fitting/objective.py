@@ -18,7 +18,7 @@ from training.network.presets import Preset
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of one micro-batch. Items are counted in the rows of `text`, the items it touches."""
+    """Tensors of one micro-batch. Items are numbered by the rows of `text`, the items that the batch touches."""
 
     inputs: Inputs
     text: Tensor
@@ -51,7 +51,7 @@ class Batcher:
         labels: np.ndarray,
         drop: tuple[int, int] | None = None,
     ) -> Batch:
-        """`drop` = (epoch, step) drops ids; None keeps them all."""
+        """With `drop` = (epoch, step), item ids are dropped at random; None keeps them all."""
         read = tokens(self.examples.past, rows, self.catalogue, self.preset.events)
         row, slot = np.nonzero(targets.counts)
         target = targets.item[row, slot]
@@ -79,7 +79,7 @@ class Batcher:
         return Batch(inputs, **tensors)
 
     def content(self, touched: np.ndarray, drop: tuple[int, int] | None) -> np.ndarray:
-        """[touched] vectors of text and picture; in training some lack one of the two."""
+        """[touched] vectors of text and picture; in training some lose one of the two."""
         vectors, columns = self.catalogue.text[touched], self.catalogue.picture_columns
         if drop is None or not columns:
             return vectors
@@ -92,7 +92,7 @@ class Batcher:
 
 
 class Objective(nn.Module):
-    """What DDP wraps: everything that has gradients passes through its forward."""
+    """The module that DDP wraps: everything with gradients passes through its `forward`."""
 
     def __init__(self, model: InterestModel, preset: Preset) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sums of the item losses and of the head losses.
 
-        With `adversarial`, in training: their means over the events as they are and shifted.
+        With `adversarial`, in training: their means over the original and the shifted events.
         """
         with torch.autocast(batch.text.device.type, torch.bfloat16, enabled=self.bf16):
             items, bias = self.model.item_vectors(batch.text, batch.ids)
@@ -111,7 +111,7 @@ class Objective(nn.Module):
             plain = self._losses(batch, events, items, bias)
             if not (self.adversarial and self.training):
                 return plain
-            # Weighted as in training: a head that must not teach must not steer the shift either.
+            # Weighted as in training: a head that must not affect training must not steer the shift either.
             loss = self.items_weight * plain[0] + self.heads_weight * plain[1]
             shifted = events + worst_shift(events, loss, self.adversarial)
             hard = self._losses(batch, shifted, items, bias)

@@ -1,6 +1,6 @@
-"""What one training job is to do: asked for on the command line, or read back from an earlier run.
+"""The plan of one training job: given on the command line, or read back from an earlier run.
 
-A job that is tried again does what it did at first, also when the champion has changed since.
+A retried job does the same as at first, even if the champion has changed since.
 """
 
 import argparse
@@ -26,7 +26,7 @@ RUN_ID_LENGTH = 32  # of MLflow
 
 @dataclass(frozen=True)
 class Plan:
-    """`reproduces` names the MLflow run that is done again: such a model is not a challenger."""
+    """`reproduces` names the MLflow run to repeat: such a model is not a challenger."""
 
     ds: str
     run: str
@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def is_challenger(self) -> bool:
-        """Whether its model is for all users, and new."""
+        """Whether its model is new and for all users."""
         partial = self.preset.is_pretraining or bool(self.scope.platforms)
         return not partial and not self.reproduces
 
@@ -89,7 +89,7 @@ def _init_of_first_try(client: "MlflowClient", run: str, ds: str) -> str | None:
 
 
 def _resolved(client: "MlflowClient", name: str) -> str:
-    """A version or run as it is; the version of an alias, "" when none has it."""
+    """A version or run id unchanged; for an alias, its version, or "" if no version has it."""
     if name.isdecimal() or len(name) == RUN_ID_LENGTH:
         return name
     return aliased(client, name) or ""

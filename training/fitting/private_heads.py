@@ -1,13 +1,13 @@
-"""Propensity heads trained with differential privacy: no user's labels can be read from them.
+"""Propensity heads trained with differential privacy: no user's labels can be inferred from them.
 
-DP-SGD (Abadi et al. 2016) over users: each step draws users independently, clips the gradient of
-all rows of a user to norm `dp_clip`, and adds Gaussian noise to their sum; the noise for the wanted
-epsilon comes from the accountant of opacus (Rényi DP, Mironov 2017). The backbone is frozen.
+DP-SGD (Abadi et al. 2016) over users: each step draws users independently, clips the gradient of all rows of a user to
+norm `dp_clip`, and adds Gaussian noise to their sum; the noise for the wanted epsilon comes from the accountant of
+opacus (Rényi DP, Mironov 2017). The backbone is frozen.
 
-What is covered: everything that the heads' weights learn of a user, labels and counts alike. What
-is not: the backbone, the scale of the features, and what is fitted after the heads (calibration).
-The noise is drawn from the system's entropy, because a seed that is logged would take it away
-again; so two runs differ, and the generator is torch's, not a cryptographic one.
+Covered: everything that the heads' weights learn from a user, labels and counts alike. Not covered: the backbone, the
+scale of the features, and what is fitted after the heads (calibration). The noise is seeded from the system's entropy,
+because anyone with a logged seed could subtract it; so two runs differ. The generator is torch's, not a cryptographic
+one.
 """
 
 import math
@@ -28,7 +28,7 @@ from training.network.presets import Preset
 
 @dataclass(frozen=True)
 class Users:
-    """The rows of each user side by side: [users, rows, ...]; a row of padding has no label."""
+    """The rows of each user, padded: [users, rows, ...]; padding rows have no label."""
 
     inputs: Tensor  # what the heads read
     labels: Tensor
@@ -51,7 +51,7 @@ class Users:
 
 @dataclass(frozen=True)
 class Privacy:
-    """What was guaranteed: (epsilon, delta) for adding or removing one user, and at what noise."""
+    """The guarantee: (epsilon, delta) for adding or removing one user, and the noise used."""
 
     epsilon: float
     delta: float
@@ -62,7 +62,7 @@ class Privacy:
 
 
 def fit_private_heads(heads: nn.Sequential, users: Users, preset: Preset) -> Privacy:
-    """Trains fresh heads in place, on the `users` of this process. Looks at no validation."""
+    """Trains fresh heads in place, on the `users` of this process. Uses no validation data."""
     number = int(distributed.total_of(np.array([len(users)]), users.labels.device)[0])
     rate = min(1.0, preset.dp_users / number)
     noise = noise_for(preset.epsilon, preset.delta, rate, preset.dp_steps)
@@ -87,7 +87,7 @@ def fit_private_heads(heads: nn.Sequential, users: Users, preset: Preset) -> Pri
 
 
 def clipped_sums(heads: nn.Module, users: Users, drawn: Tensor, clip: float) -> dict[str, Tensor]:
-    """The sum over drawn users of their gradients, each clipped to norm `clip`, by weight."""
+    """The sum of the drawn users' gradients, each clipped to norm `clip`, by weight."""
     weights = {name: w.detach() for name, w in heads.named_parameters()}
 
     def loss(weights: dict[str, Tensor], inputs: Tensor, labels: Tensor) -> Tensor:
@@ -102,9 +102,9 @@ def clipped_sums(heads: nn.Module, users: Users, drawn: Tensor, clip: float) -> 
 
 
 def noise_for(epsilon: float, delta: float, rate: float, steps: int) -> float:
-    """The least noise multiplier that keeps to (epsilon, delta); 0 for an infinite epsilon.
+    """The smallest noise multiplier that satisfies (epsilon, delta); 0 for an infinite epsilon.
 
-    Raises ModelError when no noise would do.
+    Raises ModelError if no noise would suffice.
     """
     from opacus.accountants.utils import get_noise_multiplier
 
@@ -121,7 +121,7 @@ def noise_for(epsilon: float, delta: float, rate: float, steps: int) -> float:
 
 
 def spent_epsilon(noise: float, delta: float, rate: float, steps: int) -> float:
-    """The epsilon of `steps` draws at `rate` with this noise."""
+    """The epsilon of `steps` draws at sampling rate `rate` with this noise."""
     from opacus.accountants import RDPAccountant
 
     if not noise:

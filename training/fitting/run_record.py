@@ -1,4 +1,4 @@
-"""What an MLflow run keeps of a training job: parameters, metrics, plots, inputs and the model."""
+"""What MLflow stores of a training job: parameters, metrics, plots, inputs and the model."""
 
 import time
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class RunRecord:
         self._began = time.monotonic()
 
     def describe(self, data: TrainingData, plan: Plan, settings: Settings) -> None:
-        """Parameters and inputs: enough to run the job again, and to see what it read."""
+        """Logs parameters and inputs: enough to run the job again and to see what it read."""
         known = {f"preset.{name}": value for name, value in asdict(plan.preset).items()}
         known |= {
             "data.ds": data.ds,
@@ -55,7 +55,7 @@ class RunRecord:
             "job.device": "cuda" if torch.cuda.is_available() else "cpu",
             "job.threads": torch.get_num_threads(),
         }
-        # A run that is taken up again keeps what it began with: it may have fewer threads now.
+        # A resumed run keeps its first parameters: it may have fewer threads now.
         begun = self.client.get_run(self.run_id).data.params
         for name, value in known.items():
             if name not in begun:
@@ -69,9 +69,9 @@ class RunRecord:
             self.client.set_tag(self.run_id, f"tidemark.constant.{head}", rate)
 
     def epoch(self, member: int, progress: Progress) -> None:
-        """The steps and the validation of an epoch of one member of the ensemble."""
+        """Logs the steps and the validation of one epoch of one member of the ensemble."""
         train_loss = of_member(member, "train/loss")
-        if member not in self._logged_steps:  # an earlier try may have logged some
+        if member not in self._logged_steps:  # an earlier attempt may have logged some
             known = self.client.get_metric_history(self.run_id, train_loss)
             self._logged_steps[member] = len(known)
         new = list(enumerate(progress.steps))[self._logged_steps[member] :]
@@ -106,7 +106,7 @@ class RunRecord:
             self.client.log_batch(self.run_id, metrics=entries[start : start + BATCH])
 
     def finish(self, fitted: Fitted, folder: Path) -> None:
-        """The model, what else came out of training, and a first description of the run."""
+        """Logs the model, the other results of training, and a first description of the run."""
         for member, progress in enumerate(fitted.progress):
             suffix = f"_{member}" if member else ""
             best = {"train/best_epoch": progress.best_epoch, "valid/best_loss": progress.best_loss}
@@ -125,7 +125,7 @@ class RunRecord:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Samples CPU, memory, disk and GPU while the job runs; marks the run by how it ends."""
+        """Samples CPU, memory, disk and GPU while the job runs; sets the run's status when it ends."""
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
         monitor = SystemMetricsMonitor(self.run_id, sampling_interval=SYSTEM_SECONDS, resume_logging=True)

@@ -1,7 +1,7 @@
 """What training starts from: fresh weights, a pretrained backbone, or an earlier model.
 
-An earlier model keeps its architecture and its ids: items that it does not know are appended, so
-no id ever changes its meaning. A new id begins as "unknown", which is what its item was before.
+An earlier model keeps its architecture and its ids: items that it does not know are appended, so no id ever changes its
+meaning. A new id starts with the weights of "unknown", which its item was before.
 """
 
 from dataclasses import replace
@@ -47,7 +47,7 @@ def open_start(settings: Settings, name: str) -> TrainedModel:
 
 
 def new_model(data: TrainingData, preset: Preset, device: torch.device) -> InterestModel:
-    """A model to be trained; all processes get the same one."""
+    """A model to train; all processes get the same one."""
     torch.manual_seed(preset.seed)
     start, backbone = data.start, None
     if start is None and preset.backbone:
@@ -84,7 +84,7 @@ def _shape(data: TrainingData, preset: Preset, backbone: Pretrained | None) -> S
 
 
 def _take_over(model: InterestModel, start: TrainedModel, data: TrainingData) -> None:
-    """Copies the earlier model's weights to the items and platforms that they belong to."""
+    """Copies the earlier model's weights to the items and platforms they belong to."""
     if start.card.encoder != data.catalogue.encoder:
         raise ModelError(
             f"--init: expected a model of text encoder {data.catalogue.encoder}, which wrote "
@@ -101,12 +101,12 @@ def _take_over(model: InterestModel, start: TrainedModel, data: TrainingData) ->
 
 
 def _appended(weights: Tensor, rows: int) -> Tensor:
-    """More rows, each like row 0: unknown."""
+    """Appends rows, each a copy of row 0 (unknown)."""
     return torch.cat([weights, weights[:1].expand(rows - len(weights), -1)])
 
 
 def _by_platform(old: Tensor, new: Tensor, start: TrainedModel, data: TrainingData) -> Tensor:
-    """[1 + platforms] rows in the order of the data's platforms; new ones stay as drawn."""
+    """[1 + platforms] rows in the order of the data's platforms; new platforms keep their random weights."""
     rows = new.clone()
     rows[0] = old[0]
     for code, name in enumerate(data.catalogue.platforms, start=1):

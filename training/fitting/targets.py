@@ -9,25 +9,25 @@ from training.data.sequences import Sequences
 from training.data.users import Examples
 from training.network.presets import Preset
 
-_DAYS = 100_000  # more than there are days, to order (row, day) by one number
+_DAYS = 100_000  # more than there are days, so that one number orders (row, day)
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Drawn later items: [rows, targets] position that predicts it, item, whether it counts."""
+    """Drawn later items: [rows, targets] position that predicts the item, the item, whether it counts."""
 
     position: np.ndarray
     item: np.ndarray
     counts: np.ndarray
 
     def only(self, rows: np.ndarray) -> "Targets":
-        """The same, where only the marked rows count."""
+        """The same targets, but only the marked rows count."""
         return Targets(self.position, self.item, self.counts & rows[:, None])
 
 
 @dataclass
 class TargetDraws:
-    """Draws later items of rows; what it looks up is prepared once."""
+    """Draws later items of rows; lookups are prepared once."""
 
     examples: Examples
     preset: Preset
@@ -39,7 +39,7 @@ class TargetDraws:
         self._past, self._future = _engaged(self.examples.past), _engaged(self.examples.future)
 
     def ahead(self, rows: np.ndarray, epoch: int, last_day: int = _DAYS) -> Targets:
-        """From the window after the cut-off, to be predicted from the newest event."""
+        """Draws from the window after the cut-off, to be predicted from the newest event."""
         start = np.searchsorted(self._future.key, rows * _DAYS)
         end = np.searchsorted(self._future.key, rows * _DAYS + last_day, side="right")
         draw = self._uniform(rows, epoch, 1)
@@ -49,7 +49,7 @@ class TargetDraws:
         return Targets(position, self._future.at(chosen), counts)
 
     def within(self, rows: np.ndarray, epoch: int) -> Targets:
-        """From the days after a drawn event of the history itself."""
+        """Draws from the days after a drawn event of the history itself."""
         past, preset = self.examples.past, self.preset
         end = past.offsets[rows + 1][:, None]
         read = np.minimum(end - past.offsets[rows][:, None], preset.events)
@@ -63,7 +63,7 @@ class TargetDraws:
         return Targets(position, self._past.at(chosen), counts & has_event)
 
     def training(self, rows: np.ndarray, epoch: int) -> Targets:
-        """Ahead for rows of the train fold; within for the others, whose future is hidden."""
+        """`ahead` for rows of the train fold; `within` for the others, whose future is hidden."""
         ahead, within = self.ahead(rows, epoch, self.last_day), self.within(rows, epoch)
         is_train = self.examples.is_train[rows][:, None]
         pairs = zip(vars(ahead).values(), vars(within).values(), strict=True)
@@ -102,7 +102,7 @@ def _choose(low: np.ndarray, high: np.ndarray, draw: np.ndarray) -> tuple[np.nda
 
 @dataclass(frozen=True)
 class Negatives:
-    """What a target competes with: all known items where there are few, else a draw."""
+    """What a target competes with: all known items if there are few, else a sample."""
 
     positions: np.ndarray  # catalogue positions of the known items
     frequency: np.ndarray
@@ -111,7 +111,7 @@ class Negatives:
     def of_step(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Catalogue positions, and the log of how often each was expected (0 when none is drawn).
 
-        Half are drawn by frequency (hard), half uniformly (also rare items): mixed negatives.
+        Half are drawn by frequency (hard negatives), half uniformly (which reaches rare items): mixed negatives.
         """
         known, drawn = len(self.positions), self.preset.negatives
         if known <= self.preset.full_softmax:

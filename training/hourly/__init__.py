@@ -1,1 +1,1 @@
-"""Hourly learning: few, small, guarded steps from the champion between two of its trainings."""
+"""Hourly learning: a few small, guarded steps from the champion between two full trainings."""

@@ -1,4 +1,4 @@
-"""What MLflow keeps of hourly learning: one run a day, with metrics by hour (step = hour)."""
+"""What MLflow stores of hourly learning: one run per day, with metrics by hour (step = hour)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ class Record:
 
     @contextmanager
     def running(self) -> Iterator["Record"]:
-        """Marks the run by how the hour ends."""
+        """Sets the run's status when the hour ends."""
         outcome = "FAILED"
         try:
             yield self
@@ -38,7 +38,7 @@ class Record:
             self.client.set_terminated(self.run_id, outcome)
 
     def judged(self, row: Row, inputs: dict[str, int]) -> None:
-        """The hour's figures; the snapshots read, of which the last of a day hold all its users."""
+        """Logs the hour's figures and the snapshots read; the last snapshots of a day cover all its users."""
         step = int(str(row["hour"])[-2:])
         figures = {name: row[name] for name in (*GAINS, "users", "events")}
         judged: list[Row] = row["judged"]  # type: ignore[assignment]

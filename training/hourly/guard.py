@@ -1,7 +1,7 @@
 """Which version serves after an hour: the rules, on losses of the same users.
 
-A candidate was trained before the hour, so the hour's events are new to every version that is
-judged on them. Gains are nats per user; an interval is 95%, bootstrapped over users.
+A candidate was trained before the hour, so the hour's events are new to every version that is judged. Gains are nats
+per user; an interval is 95%, bootstrapped over users.
 
     wait      fewer than LEAST_USERS users, or no candidate: nothing changes
     rollback  what serves is certainly worse than the champion, in this hour or over the last RECENT
@@ -21,7 +21,7 @@ from training.evaluation.intervals import UNKNOWN, Interval, interval
 LEAST_USERS, RECENT = 50, 6
 MARGIN, FORGETS = 0.02, 0.05  # nats
 SIGMAS = 1.96
-HOPELESS = 1e3  # nats: a loss that is no number
+HOPELESS = 1e3  # nats: stands for a loss that is not finite
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Decision:
 
 
 def gain(new: np.ndarray, old: np.ndarray) -> Interval:
-    """By how much the losses [users] of `new` are lower; users whom nothing was asked of: NaN."""
+    """How much lower the losses [users] of `new` are; NaN for users with nothing to predict."""
     asked = ~np.isnan(old)
     lost = np.nan_to_num(new[asked], nan=HOPELESS, posinf=HOPELESS)
     return interval(np.minimum(old[asked], HOPELESS) - lost)
 
 
 def pooled(gains: Sequence[tuple[int, Interval]]) -> Interval:
-    """The gain over hours, from each one's users and interval; every user of an hour counts once.
+    """The gain over several hours, from each hour's users and interval; every user of an hour counts once.
 
-    Hours are taken for independent.
+    Hours are treated as independent.
     """
     if not gains:
         return UNKNOWN
@@ -58,9 +58,9 @@ def pooled(gains: Sequence[tuple[int, Interval]]) -> Interval:
 def which_serves(
     users: int, serving: Sequence[tuple[int, Interval]], candidate: Interval | None, older: Interval
 ) -> Decision:
-    """`serving`: users and gains over the champion of what serves, this hour's first and then those
-    of the hours before it; empty where the champion serves. `candidate`: the gain over what serves,
-    `older` the same on older rows; NaN where there are none.
+    """`serving`: users and gains over the champion of the serving version, this hour first and then earlier hours;
+    empty if the champion serves. `candidate`: its gain over the serving version, `older` the same on older rows; NaN
+    where there are none.
     """
     if users < LEAST_USERS:
         return Decision("wait", "serving", f"{users} users, fewer than {LEAST_USERS}")

@@ -1,4 +1,4 @@
-"""One hour: what served and the candidate are judged on it, then the next candidate learns it."""
+"""One hour: the serving version and the candidate are judged on it, then the next candidate learns from it."""
 
 import shutil
 import tempfile
@@ -33,7 +33,7 @@ from training.scoring.bucket import ENGAGED, everyone
 
 @dataclass(frozen=True)
 class Hour:
-    """What an hour brought, and what models are compared with it."""
+    """What an hour brought, and the models that are compared on it."""
 
     hour: str
     inputs: dict[str, int]
@@ -44,7 +44,7 @@ class Hour:
 
     @classmethod
     def of(cls, settings: Settings, hour: str, model: TrainedModel) -> "Hour | None":
-        """None when nothing came in: no refresh of the hour has written a row."""
+        """None if nothing came in: no refresh of the hour has written a row."""
         base = _base(settings, hour)
         if base is None:
             return None
@@ -59,11 +59,11 @@ class Hour:
         return cls(hour, inputs | snapshots | older.inputs, catalogue, examples, trend, older)
 
     def quality(self, model: TrainedModel) -> Quality:
-        """How the model foretold the hour."""
+        """How well the model predicted the hour."""
         return quality(model, self.examples, self.catalogue, self.trend)
 
     def older_gain(self, new: TrainedModel, old: TrainedModel) -> Interval:
-        """The gain on older rows, labels of the propensities included."""
+        """The gain on older rows, including the propensity labels."""
         held, flat = self.older.held, np.zeros_like(self.trend)
         if not len(held):
             return UNKNOWN
@@ -71,7 +71,7 @@ class Hour:
         return gain(*(each.loss + np.nan_to_num(each.heads) for each in found))
 
     def learned(self, model: TrainedModel, plan: Steps) -> TrainedModel:
-        """The next candidate. Older rows are asked without the trend: it tells of now."""
+        """The next candidate. Older rows are scored without the trend, which describes the present."""
         flat = np.zeros_like(self.trend)
         older = Rows(self.older.replayed, flat)
         found = candidate(model, Rows(self.examples, self.trend), older, self.catalogue, plan)
@@ -96,7 +96,7 @@ class Versions:
 
 
 def judge(settings: Settings, line: Line, found: Hour, versions: Versions) -> Row:
-    """The hour's row; which version serves from now on is in it, and nothing has moved yet."""
+    """The hour's row. It names the version that serves from now on; no alias has moved yet."""
     serving, waiting = line.serving, line.candidate(found.hour)
     answers = {name: found.quality(versions[name]) for name in _distinct(line.base, serving)}
     users = int((~np.isnan(answers[line.base].loss)).sum())
@@ -126,9 +126,9 @@ def nothing(line: Line, hour: str, why: str) -> Row:
 
 
 def learn(line: Line, found: Hour, row: Row, versions: Versions, run_id: str, base: Path) -> str:
-    """Registers the version that has learned the hour from what serves now; returns it.
+    """Trains a version on the hour from the serving version, registers it and returns it.
 
-    Its folder is the champion's with other weights. Raises ModelError when it cannot learn.
+    Its folder is a copy of the champion's with other weights. Raises ModelError if it cannot learn.
     """
     learned = found.learned(versions[str(row["serves"])], Steps())
     with tempfile.TemporaryDirectory() as place:
@@ -147,7 +147,7 @@ def champion_of(settings: Settings) -> str:
 
 
 def _base(settings: Settings, hour: str) -> str | None:
-    """The night that the hour's refresh went on from."""
+    """The night that the hour's refresh started from."""
     table = INTRADAY_REFRESHES.name
     if hour[:10] not in published(table, settings):
         return None
@@ -156,7 +156,7 @@ def _base(settings: Settings, hour: str) -> str | None:
 
 
 def _engaged(settings: Settings, ds: str, catalogue: Catalogue) -> tuple[int, Engagements]:
-    """What all users did up to the night: the trend of items is of then, for all that compare."""
+    """What all users did up to the night: all models compared use the item trend of that moment."""
     snapshot, history = open_day(settings, USER_HISTORY, ds)
     batches = history.to_batches(columns=ENGAGED)
     return snapshot, everyone(batches, history.count_rows(), ds, catalogue)
@@ -172,7 +172,7 @@ def _bounds(name: str, found: Interval | None) -> Row:
 
 
 def run(settings: Settings, hour: str, run: str) -> Row:
-    """The hour's row, staged, with the aliases where it says."""
+    """Stages the hour's row and moves the aliases as it says."""
     line = Line(open_client(settings), champion_of(settings))
     row = line.judged(hour)
     inputs: dict[str, int] = {}
@@ -188,7 +188,7 @@ def run(settings: Settings, hour: str, run: str) -> Row:
 
 
 def first_time(settings: Settings, line: Line, hour: str) -> tuple[Row, dict[str, int]]:
-    """Judges and learns an hour that was not learned from yet."""
+    """Judges an hour that was not learned from yet, and learns from it."""
     if line.newest_hour > hour:
         return nothing(line, hour, f"{line.newest_hour} was learned before"), {}
     versions = Versions(settings)
@@ -201,12 +201,12 @@ def first_time(settings: Settings, line: Line, hour: str) -> tuple[Row, dict[str
         try:
             folder = champion.load(settings, line.base)
             row["next_candidate"] = learn(line, found, row, versions, record.run_id, folder)
-        except ModelError as error:  # of an hour that cannot be learned from: what serves stays
+        except ModelError as error:  # of an hour that cannot be learned from: the serving version stays
             row["reason"] = f"{row['reason']}; nothing was learned: {error}"
     return row, found.inputs
 
 
 def one_at_a_time(settings: Settings) -> FileLock:
-    """Hours of a home are learned one after the other."""
+    """Hours of one home are learned one at a time."""
     settings.mlflow.mkdir(parents=True, exist_ok=True)
     return FileLock(settings.mlflow / ".hourly.lock")

@@ -1,8 +1,8 @@
 """What came in during an hour, user by user: what was known before it, and what was new.
 
-A row of `user_history_intraday` is a user as known after the hour. New in it is what landed since
-the base night and stands in no earlier refresh of the day: those are what the hour's readers could
-not know, and what a model is asked to foretell.
+A row of `user_history_intraday` is a user as known after the hour. Its new events are those that landed since the base
+night and are in no earlier refresh of the day: nothing could know them before the hour, and a model is asked to predict
+them.
 """
 
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ from training.data.catalogue import Catalogue
 from training.data.draws import uniform
 from training.data.users import HEADS, Examples, to_examples
 
-MOST_USERS = 4096  # of an hour that are learned from: those with the smallest ids
+MOST_USERS = 4096  # users of an hour that are learned from: those with the smallest ids
 
-HELD = "4"  # users below it are judged on and never replayed: a quarter
+HELD = "4"  # users below it are used for judging and never replayed: a quarter
 MOST_HELD, MOST_REPLAYED = 512, 1024  # rows
 REPLAY_DRAW = 9  # purpose of the draw
 
 
 def arrived(settings: Settings, hour: str, base: str) -> tuple[dict[str, int], pa.Table]:
-    """Snapshot read, and rows of `training_examples` with `future` = what came in during the hour.
+    """The snapshot read, and rows of `training_examples` whose `future` is what came in during the hour.
 
-    Labels are null: none of them is complete within the hour. Empty when nothing came in.
+    Labels are null: none is complete within the hour. Empty if nothing came in.
     """
     if hour[:10] not in published(USER_HISTORY_INTRADAY.name, settings):
         return {}, _examples(pl.DataFrame(schema=["user_id", "events", "daily", "future"]), hour)
@@ -45,7 +45,7 @@ def arrived(settings: Settings, hour: str, base: str) -> tuple[dict[str, int], p
 
 
 def news(after: pa.Table, seen: pa.Table, base: str, hour: str) -> pa.Table:
-    """The same from rows after the hour and before it (`user_id`, `events`)."""
+    """The same, from rows after and before the hour (`user_id`, `events`)."""
     known = _numbered(_events(seen, base))
     events = _events(after, "")
     late = events.filter(pl.col("arrival_ds") > base)
@@ -68,7 +68,7 @@ def news(after: pa.Table, seen: pa.Table, base: str, hour: str) -> pa.Table:
 
 
 def _seen(settings: Settings, hour: str, users: pa.Array) -> pa.Table:
-    """These users as the day's refresh before the hour left them; nothing without one."""
+    """These users as the day's previous refresh left them; empty without one."""
     iceberg, ds = load_table(settings, USER_HISTORY_INTRADAY), hour[:10]
     assert iceberg is not None, "a published table"
     columns = ["user_id", "events"]
@@ -94,7 +94,7 @@ def _events(rows: pa.Table, after: str) -> pl.DataFrame:
 
 
 def _numbered(events: pl.DataFrame) -> pl.DataFrame:
-    """Events that agree in everything are told apart by their number."""
+    """Identical events are distinguished by their number."""
     same = [name for name in events.columns if name != "place"]
     return events.with_columns(repeat=pl.int_range(pl.len()).over(same))
 
@@ -112,7 +112,7 @@ def _examples(rows: pl.DataFrame, hour: str) -> pa.Table:
 
 @dataclass(frozen=True)
 class Older:
-    """Rows of the examples that the champion was trained on: their labels are complete."""
+    """Rows of the examples that the champion was trained on; their labels are complete."""
 
     inputs: dict[str, int]
     held: Examples
@@ -120,7 +120,7 @@ class Older:
 
     @classmethod
     def of(cls, settings: Settings, ds: str, hour: str, catalogue: Catalogue) -> "Older":
-        """No rows where the examples of `ds`, the champion's day, are not published."""
+        """No rows if the examples of `ds`, the champion's day, are not published."""
         if ds not in published(TRAINING_EXAMPLES.name, settings):
             none = to_examples(TRAINING_EXAMPLES.schema.empty_table(), catalogue)
             return cls({}, none, none)
@@ -134,7 +134,7 @@ class Older:
 
 
 def _drawn(rows: arrow_dataset.Dataset, hour: str) -> pa.Table:
-    """Rows of the fold train from a user on that the hour draws; then from the first user on."""
+    """Rows of the train fold, starting at a user drawn for the hour and wrapping around to the first user."""
     luck = float(uniform(REPLAY_DRAW, day_number(hour[:10]) * 24 + int(hour[-2:])))
     first = int(HELD, 16) * 16**3
     start = f"{first + int(luck * (16**4 - first)):04x}"

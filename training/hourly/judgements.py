@@ -64,9 +64,9 @@ def _judged(answers: dict[str, Quality]) -> list[Row]:
 
 
 def recent_gains(settings: Settings, base: str, hour: str) -> list[tuple[int, Interval]]:
-    """Users and gain over the champion of each judged hour before, newest first.
+    """Users and gain over the champion of each earlier judged hour, newest first.
 
-    As far back as versions of the line have served without a break: this day and the one before.
+    Goes back as far as versions of the line have served without a break, within this day and the previous one.
     """
     found: list[tuple[int, Interval]] = []
     for row in reversed(_earlier(settings, hour)):
@@ -85,7 +85,7 @@ def judged_since(settings: Settings, base: str, hour: str) -> bool:
 
 
 def stage(settings: Settings, run: str, row: Row, inputs: dict[str, int]) -> None:
-    """Stages the day anew: the rows of its other hours as they are, and this one."""
+    """Stages the whole day again: the unchanged rows of its other hours, and this one."""
     ds = str(row["ds"])
     kept = []
     if ds in published(TABLE.name, settings):
@@ -98,7 +98,7 @@ def stage(settings: Settings, run: str, row: Row, inputs: dict[str, int]) -> Non
 
 
 def _earlier(settings: Settings, hour: str) -> list[Row]:
-    """Rows of this day and the one before, oldest first."""
+    """Rows of this day and the previous one, oldest first."""
     days = set(published(TABLE.name, settings))
     wanted = [ds for ds in (shift(hour[:10], -1), hour[:10]) if ds in days]
     rows = [row for ds in wanted for row in read(TABLE.name, ds, settings).to_pylist()]

@@ -1,8 +1,8 @@
-"""The hourly versions that go on from one champion, in the registry.
+"""The hourly versions that continue from one champion, in the registry.
 
-An hour that was learned from has one version, made with its judgement as a tag: that is the
-commit. Who is tried again after being killed finds it and only moves the aliases, so an hour is
-judged once. The champion, its alias and its files are never written.
+Each hour that was learned from has one version, created with its judgement as a tag: that is the commit. A job that is
+retried after being killed finds the version and only moves the aliases, so an hour is judged once. The champion, its
+alias and its files are never changed.
 """
 
 import json
@@ -40,7 +40,7 @@ class Line:
 
     @property
     def serving(self) -> str:
-        """The version that serves: of the line, or the champion."""
+        """The version that serves: one of the line, or the champion."""
         return of_line(self.client, HOURLY, self.base) or self.base
 
     def candidate(self, hour: str) -> str | None:
@@ -65,7 +65,7 @@ class Line:
         return max((version.tags[HOUR] for version in self.versions()), default="")
 
     def versions(self) -> list["ModelVersion"]:
-        """Those of the line, oldest first."""
+        """The versions of the line, oldest first."""
         return [it for it in hourly_versions(self.client) if it.tags[BASE] == self.base]
 
     def add(self, run_id: str, folder: Path, hour: str, row: Row) -> str:
@@ -78,7 +78,7 @@ class Line:
         return str(self.client.create_model_version(MODEL, source, run_id, tags=tags).version)
 
     def move(self, serves: str, candidate: str | None) -> None:
-        """Points the aliases; what serves goes first, since a rollback must not wait."""
+        """Moves the aliases; the serving one goes first, since a rollback must not wait."""
         wanted = ((HOURLY, serves if serves != self.base else None), (CANDIDATE, candidate))
         for alias, version in wanted:
             if version is not None:
@@ -88,13 +88,13 @@ class Line:
 
 
 def hourly_versions(client: "MlflowClient") -> list["ModelVersion"]:
-    """All of them, of every champion, oldest first."""
+    """All hourly versions of every champion, oldest first."""
     found = client.search_model_versions(f"name = '{MODEL}'", max_results=10_000)
     return sorted((it for it in found if BASE in it.tags), key=lambda it: int(it.version))
 
 
 def forget(client: "MlflowClient") -> list[str]:
-    """Deletes hourly versions and their files but the newest KEPT and those with an alias."""
+    """Deletes hourly versions and their files, except the newest KEPT and those with an alias."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     held = {aliased(client, HOURLY), aliased(client, CANDIDATE)}

@@ -1,7 +1,7 @@
-"""How well a model foretells items: per user, among the items of each item's platform.
+"""How well a model predicts items: per user, among the items of the same platform.
 
-Scores are the transformer's part of the published lists, the trend of items included. The blend
-around it is not asked: it is the same for all that are compared.
+Scores are the transformer's part of the published lists, including the trend of items. The blend is left out: it is the
+same for all models compared.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Pairs:
-    """Distinct (row, item) that users turned to, sorted; items known on the day of the row."""
+    """Distinct (row, item) pairs of engagements, sorted; only items known on the day of the row."""
 
     row: np.ndarray
     item: np.ndarray
@@ -38,7 +38,7 @@ class Pairs:
         return cls(row[known], item[known])
 
     def among(self, rows: np.ndarray) -> "Pairs":
-        """Those of `rows` (sorted), numbered by their place there."""
+        """The pairs of `rows` (sorted), with rows numbered by their place there."""
         place = np.searchsorted(rows, self.row)
         mine = rows[np.minimum(place, len(rows) - 1)] == self.row
         return Pairs(place[mine], self.item[mine])
@@ -51,7 +51,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Quality:
-    """[rows]; NaN where there is nothing to foretell."""
+    """[rows]; NaN where there is nothing to predict."""
 
     loss: np.ndarray  # negative log-probability of an item, in nats, mean of the row's
     recall: np.ndarray  # share of the items among the first K of their platform
@@ -111,7 +111,7 @@ def _share(total: np.ndarray, number: np.ndarray) -> np.ndarray:
 
 
 def item_trend(trained: TrainedModel, catalogue: Catalogue, known: Engagements) -> np.ndarray:
-    """[items] the trend within each item's platform, from the engagements of all users."""
+    """[items] trend of each item within its platform, from the engagements of all users."""
     late = np.bincount(known.pairs.item[known.pairs.newest < TREND_DAYS], minlength=len(catalogue))
     then, found = trained.frequency(catalogue), np.zeros(len(catalogue), dtype=np.float32)
     for code in range(len(catalogue.platforms)):

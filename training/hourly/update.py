@@ -1,12 +1,12 @@
-"""A candidate: what serves, moved by few, small steps on the hour's events and on older rows.
+"""A candidate: the serving version, moved by a few small steps on the hour's events and on older rows.
 
-    bias    biases of items: how much an item is turned to. The vectors of users stay what they are
+    bias    biases of items: how popular an item is. User vectors do not change
     user    the projection after the backbone
-    heads   the propensity heads, on older rows alone: no label is complete within an hour
-    lora    a low-rank update of the backbone, of a model that was tuned so
+    heads   the propensity heads, on older rows only: no label is complete within an hour
+    lora    a low-rank update of the backbone, if the model was tuned that way
 
-All else is frozen. Every row counts once, however much its user did: ten thousand events of one
-account weigh as much as one visit of another.
+Everything else is frozen. Every row counts once, however much its user did: ten thousand events of one account weigh
+the same as one visit of another.
 """
 
 import copy
@@ -33,15 +33,15 @@ TUNINGS = ("lora", "adalora")
 
 @dataclass(frozen=True)
 class Steps:
-    """How a candidate is made of what serves. Chosen on one sample, judged on others."""
+    """How a candidate is made from the serving version. The values were chosen on one sample and judged on others."""
 
     parts: tuple[str, ...] = ("bias",)
     steps: int = 4
-    rows: int = 256  # of the hour in a step, and as many older ones
-    bias_rate: float = 10.0  # of plain gradient steps: what nobody turned to hardly moves
-    rate: float = 1e-4  # of Adam, for all else
-    replay: float = 0.25  # weight of the older rows beside the hour's
-    most: float = 0.3  # nats that a bias moves in an hour: a bound on what an hour can do
+    rows: int = 256  # rows of the hour in a step, and the same number of older ones
+    bias_rate: float = 10.0  # of plain gradient steps: items without engagements hardly move
+    rate: float = 1e-4  # of Adam, for everything else
+    replay: float = 0.25  # weight of the older rows relative to the hour's
+    most: float = 0.3  # nats that a bias may move in an hour: bounds the effect of one hour
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,9 @@ class Rows:
 
 
 def moving(trained: TrainedModel, parts: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts that this model lets move.
+    """The parts of this model that may move.
 
-    Its backbone only where it was tuned by low-rank updates; private heads never: their labels have
-    been paid for once.
+    The backbone only if it was tuned by low-rank updates; private heads never: their privacy budget has been spent.
     """
     preset = trained.card.choices
     held = {"lora": preset.tuning not in TUNINGS, "heads": preset.epsilon > 0}
@@ -77,7 +76,7 @@ def candidate(trained: TrainedModel, hour: Rows, older: Rows, catalogue: Catalog
     for step in range(plan.steps):
         loss = learner.loss(hour, step) + plan.replay * learner.loss(older, step)
         if not torch.isfinite(loss):
-            raise ModelError(f"step {step}: expected a finite loss, found {loss.item()}; what serves stays")
+            raise ModelError(f"step {step}: expected a finite loss, found {loss.item()}; the serving version stays")
         if not loss.requires_grad:
             break
         for optimizer in optimizers:
@@ -99,7 +98,7 @@ def _members(model: InterestModel | Ensemble) -> list[InterestModel]:
 
 
 def _free(member: InterestModel, parts: tuple[str, ...], preset: Preset) -> None:
-    """Leaves trainable what the parts name."""
+    """Makes only the named parts trainable."""
     member.eval().requires_grad_(False)
     if "lora" in parts:
         torch.manual_seed(preset.seed)
@@ -132,7 +131,7 @@ class _Learner:
         self.trained, self.catalogue, self.plan = trained, catalogue, plan
         self.heads, self.reader_moves = "heads" in parts, "user" in parts or "lora" in parts
         self.ids = trained.vocabulary.ids(catalogue)
-        # Also items without an id, which share one bias: it must not only be pushed up.
+        # Includes items without an id, which share one bias: otherwise it would only be pushed up.
         every = np.arange(len(catalogue))
         self.candidates = Negatives(every, trained.frequency(catalogue), trained.card.choices)
 
@@ -144,7 +143,7 @@ class _Learner:
         luck = uniform(step, examples.key)
         chosen = np.sort(np.argsort(luck, kind="stable")[: self.plan.rows])
         items, bias = self._items()
-        with torch.set_grad_enabled(self.reader_moves):  # biases and heads stand after the reader
+        with torch.set_grad_enabled(self.reader_moves):  # biases and heads come after the backbone
             users = self.trained.read_users(examples.past, chosen, self.catalogue, items)
         asked = Pairs.of(examples, self.catalogue).among(chosen)
         bias, as_of = bias + torch.from_numpy(rows.trend), examples.as_of[chosen]

@@ -1,1 +1,1 @@
-"""A trained model as a folder: what it predicts, the lists it makes."""
+"""A trained model as a folder: its predictions and its lists."""

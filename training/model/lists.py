@@ -14,7 +14,7 @@ from training.ranking.moments import Part
 from training.ranking.order import Rankers
 
 LISTS = ("next_items", "next_new_items")
-LEAST_CHANCE = 1e-30  # below, items go by position
+LEAST_CHANCE = 1e-30  # below it, items are ordered by position
 REASONS = (*SOURCES, "model")  # what moves a score: see Lists.reasons
 
 NEVER = -1.0  # score of an item that must not be in the list
@@ -27,7 +27,7 @@ class Lists:
     offsets: np.ndarray
     item: np.ndarray  # catalogue positions
     score: np.ndarray  # chance that the next item is this one
-    reasons: np.ndarray  # [entries, REASONS] what each adds to the log-odds, beside an average item
+    reasons: np.ndarray  # [entries, REASONS] what each adds to the log-odds, compared with an average item
     part: np.ndarray  # place of the platform's Part among those asked
     at: np.ndarray  # which candidate of that part it is
 
@@ -44,7 +44,7 @@ class Lists:
 
     @property
     def place(self) -> np.ndarray:
-        """The place of each entry in its list, from 0 on."""
+        """The place of each entry in its list, counted from 0."""
         return np.arange(len(self.item)) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
 
 
@@ -75,7 +75,7 @@ def listed(
 def _entries(
     name: str, number: int, part: Part, model: np.ndarray, rankers: Rankers, most: int
 ) -> tuple[np.ndarray, ...]:
-    """The best of one platform, in the order of the columns of Lists; the first is the row."""
+    """The best items of one platform, as the columns of Lists; the first column is the row."""
     moment, found = part.moment, part.moment.found
     rankers.check(moment.names)
     fitted = rankers.of(part.platform, name)
@@ -98,12 +98,12 @@ def _entries(
 
 
 def _settled(chance: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Chances of each row, with those made equal that are told apart by noise alone."""
+    """Probabilities of each row; values that differ only by numerical noise are made equal."""
     return chance[leaders(np.log(np.maximum(chance, LEAST_CHANCE)), LOG_ODDS, row)]
 
 
 def _places(row: np.ndarray) -> np.ndarray:
-    """Place of each entry among those of its row; rows are sorted."""
+    """Place of each entry within its row; rows are sorted."""
     starts = np.flatnonzero(np.diff(row, prepend=-1))
     return np.arange(len(row)) - np.repeat(starts, np.diff(np.append(starts, len(row))))
 
@@ -121,16 +121,16 @@ def _softmax(scores: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 
 def allowed_items(catalogue: Catalogue, platforms: np.ndarray, as_of: np.ndarray) -> np.ndarray:
-    """[users, items] items of the platforms that a user uses, known by the day of the state.
+    """[users, items] items known by the day of the state, of the platforms that a user uses.
 
-    `platforms` is [users, platforms]. A user of no platform with items gets those of all.
+    `platforms` is [users, platforms]. A user without a platform with items gets the items of all platforms.
     """
     uses = platforms | ~platforms.any(axis=1, keepdims=True)
     return uses[:, catalogue.platform] & (catalogue.first_day[None, :] <= as_of[:, None])
 
 
 def touched_items(past: Sequences, rows: np.ndarray, items: int) -> np.ndarray:
-    """[users, items] items of a user's history, whatever was done with them."""
+    """[users, items] items of a user's history, whatever the event type."""
     place, event = past.events_of(rows)
     known = past.item[event] >= 0
     touched = np.zeros((len(rows), items), dtype=bool)

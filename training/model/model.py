@@ -2,8 +2,8 @@
 
     weights.safetensors   weights
     vocabulary.parquet    item ids in the order of the model's ids
-    card.json             shape, text encoder, platforms, inputs: the rest
-    propensity.json       models beside the transformer's heads, and how they are mixed
+    card.json             shape, text encoder, platforms, inputs and everything else
+    propensity.json       the models stacked with the transformer's heads, and how they are mixed
     ranking.safetensors   blends of the published lists
 
 Loading runs no code from the folder.
@@ -40,7 +40,7 @@ CELLS = 16_000_000  # users x items held at once
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a model besides its weights."""
+    """What is known about a model besides its weights."""
 
     ds: str
     run: str
@@ -49,23 +49,23 @@ class Card:
     encoder: str
     platforms: list[str]
     inputs: dict[str, int]  # table -> snapshot id
-    learned_to: int = 0  # day (since 1970) after which training looked at nothing; 0: not known
+    learned_to: int = 0  # last day (since 1970) that training saw; 0: not known
 
     @property
     def choices(self) -> Preset:
-        """The preset as code: what an older model did not choose yet is as in `base`."""
+        """The preset as an object: choices that an older model did not have are as in `base`."""
         known = {choice.name for choice in fields(Preset)}
         return replace(BASE, **{n: x for n, x in self.preset.items() if n in known})  # type: ignore[arg-type]
 
     @property
     def is_finished(self) -> bool:
-        """Whether labels were learned from; else it was pretrained, to be started from."""
+        """Whether it learned from labels; otherwise it is pretrained, a model to start from."""
         return bool(self.preset.get("heads_weight", 1.0) or self.preset.get("epsilon"))
 
 
 @dataclass
 class TrainedModel:
-    """A model that can be asked. Rows are users, positions those of the catalogue given."""
+    """A model that can predict. Rows are users, positions are those of the given catalogue."""
 
     model: InterestModel | Ensemble
     vocabulary: Vocabulary
@@ -82,9 +82,9 @@ class TrainedModel:
 
     @torch.inference_mode()
     def item_vectors(self, catalogue: Catalogue) -> tuple[Tensor, Tensor]:
-        """[items, width] vectors and [items] biases; new items by their text.
+        """[items, width] vectors and [items] biases; new items use their text.
 
-        Raises ModelError when the catalogue's vectors come from another encoder's space.
+        Raises ModelError if the catalogue's vectors come from another encoder.
         """
         if catalogue.encoder != self.card.encoder:
             raise ModelError(
@@ -102,7 +102,7 @@ class TrainedModel:
         return self.read_users(past, rows, catalogue, items)
 
     def read_users(self, past: Sequences, rows: np.ndarray, catalogue: Catalogue, items: Tensor) -> Tensor:
-        """The same, with gradients of the weights that may move."""
+        """The same, with gradients for the trainable weights."""
         read = tokens(past, rows, catalogue, self.model.shape.events)
         inputs = inputs_of(read, np.arange(len(catalogue)), self.device)
         if self.model.shape.reads_text:
@@ -113,7 +113,7 @@ class TrainedModel:
 
     @torch.inference_mode()
     def item_probabilities(self, users: Tensor, items: Tensor, bias: Tensor, allowed: np.ndarray) -> np.ndarray:
-        """[rows, items] softmax over the items that each user may get."""
+        """[rows, items] softmax over the items that each user may be shown."""
         scores = users @ items.T + bias
         mask = torch.from_numpy(allowed).to(self.device)
         scores = scores.float().masked_fill(~mask, float("-inf"))
@@ -129,7 +129,7 @@ class TrainedModel:
         row: np.ndarray,
         item: np.ndarray,
     ) -> np.ndarray:
-        """[pairs] log of the softmax over the items `among` [items], of users[row] and item."""
+        """[pairs] log-softmax of users[row] and item, over the items `among` [items]."""
         chosen = torch.from_numpy(np.flatnonzero(among)).to(self.device)
         column = torch.from_numpy(np.cumsum(among) - 1).to(self.device)
         others, weights = items[chosen].T, bias[chosen]
@@ -154,11 +154,11 @@ class TrainedModel:
         return self.model.propensity_logits(users, counts).float().cpu().numpy()
 
     def frequency(self, catalogue: Catalogue) -> np.ndarray:
-        """[items] how often training met each item of a catalogue."""
+        """[items] how often training saw each item of a catalogue."""
         return np.append(0, self.vocabulary.frequency)[self.vocabulary.ids(catalogue)]
 
     def _own_platforms(self, catalogue: Catalogue) -> Tensor:
-        """Platform codes of the catalogue as the model knows them; 0 for one that it never saw."""
+        """The catalogue's platforms as the model's codes; 0 for a platform that it never saw."""
         known = {name: code for code, name in enumerate(self.card.platforms, start=1)}
         codes = [0, *(known.get(name, 0) for name in catalogue.platforms)]
         return torch.tensor(codes, device=self.device)
@@ -180,7 +180,7 @@ def save(trained: TrainedModel, folder: Path) -> None:
 
 
 def load(folder: Path, device: torch.device | None = None) -> TrainedModel:
-    """Reads the folder. Raises ModelError when it is not whole."""
+    """Reads the folder. Raises ModelError if it is incomplete."""
     _check_whole(folder, CARD, WEIGHTS, VOCABULARY)
     card = Card(**json.loads((folder / CARD).read_text()))
     rankers = propensities = None

@@ -1,4 +1,4 @@
-"""What a model says of users, with the catalogue and the market of one moment."""
+"""A model's predictions for users, with the catalogue and the market of one moment."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ CHUNK = 512  # users that are encoded at once
 
 @dataclass(frozen=True)
 class Asked:
-    """Users of one moment on each platform, and what the transformer says of their candidates."""
+    """Users at one moment on each platform, and the transformer's scores of their candidates."""
 
     users: int
     every: list[Part]
@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model with the catalogue of one moment, and what all users did up to then."""
+    """A model with the catalogue of one moment, and what all users did up to that moment."""
 
     trained: TrainedModel
     catalogue: Catalogue
@@ -41,7 +41,7 @@ class Predictor:
 
     @classmethod
     def of(cls, trained: TrainedModel, catalogue: Catalogue, known: Engagements | None = None) -> "Predictor":
-        """`known`: the engagements of all users; without them there are user vectors alone."""
+        """`known`: the engagements of all users; without them only user vectors are available."""
         places = markets(known, catalogue, _sizes(trained)) if known else {}
         return cls(trained, catalogue, *trained.item_vectors(catalogue), places)
 
@@ -62,7 +62,7 @@ class Predictor:
         return np.concatenate(found)
 
     def allowed(self, states: UserStates, rows: np.ndarray) -> np.ndarray:
-        """[rows, items] what may be named at all."""
+        """[rows, items] which items may be listed at all."""
         return allowed_items(self.catalogue, states.platforms[rows], states.as_of[rows])
 
     def model(self, users: Tensor, allowed: np.ndarray) -> np.ndarray:
@@ -80,14 +80,14 @@ class Predictor:
         )
 
     def trend(self, platform: str) -> Tensor:
-        """[items] log of an item's share of the platform of late over its share in training."""
+        """[items] log of an item's recent share of its platform over its share in training."""
         here = self.catalogue.platform == self.catalogue.platforms.index(platform)
         late = self.markets[platform].facts.users[TREND_DAYS] * here
         then = self.trained.frequency(self.catalogue) * here
         return torch.from_numpy(log_trend(late, then).astype(np.float32)).to(self.bias)
 
     def asked(self, states: UserStates, rows: np.ndarray, users: Tensor) -> Asked:
-        """The candidates of `rows`, which are all of one moment."""
+        """The candidates of `rows`, which all belong to one moment."""
         every = list(parts(states, rows, self.catalogue, self.markets))
         as_of = int(states.as_of[rows[0]]) if len(rows) else 0
         model = [self.model_scores(users[part.rows], part, as_of) for part in every]
@@ -98,13 +98,13 @@ class Predictor:
         return listed(name, asked.every, asked.model, self.trained.rankers, asked.users, most)
 
     def scores(self, states: UserStates, rows: np.ndarray, users: Tensor, name: str) -> np.ndarray:
-        """[rows, items] published scores; NEVER where an item does not stand in the list."""
+        """[rows, items] published scores; NEVER where an item is not in the list."""
         found = self.listed(self.asked(states, rows, users), name, len(self.catalogue))
         return found.dense(len(self.catalogue))
 
 
 def log_trend(late: np.ndarray, then: np.ndarray) -> np.ndarray:
-    """[items] log of an item's share of `late` users over its share of those met in training."""
+    """[items] log of an item's share of `late` users over its share of the users in training."""
     users = max(late.sum(), 1)
     return np.log((late + SMOOTHING) / users) - np.log(then / max(then.sum(), 1) + SMOOTHING / users)
 

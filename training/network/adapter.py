@@ -1,4 +1,4 @@
-"""A peft tuner beside the backbone that it tunes."""
+"""A peft tuner, kept outside the backbone that it tunes."""
 
 from typing import Any
 
@@ -28,11 +28,11 @@ class Adapter(nn.Module):
 
     @property
     def ranks(self) -> Any:
-        """AdaLoRA's allocator, None for the others."""
+        """AdaLoRA's rank allocator, None for the other tuners."""
         return getattr(self.tuner, "rankallocator", None)
 
     def penalty(self) -> Tensor:
-        """How far the factors of AdaLoRA are from orthogonal; 0 for the others."""
+        """How far AdaLoRA's factors are from orthogonal; 0 for the other tuners."""
         if self.ranks is None:
             return torch.zeros(())
         found = []
@@ -43,7 +43,7 @@ class Adapter(nn.Module):
         return ORTHOGONAL * torch.stack(found).mean()
 
     def after_step(self, step: int, steps: int) -> None:
-        """Moves ranks, from the gradients of the step that was just taken."""
+        """Reallocates ranks from the gradients of the step just taken."""
         if self.ranks is None:
             return
         config = self.ranks.peft_config

@@ -1,7 +1,7 @@
 """The transformer that reads events: built from sizes, or any pretrained Hugging Face model.
 
-Events come as vectors (`inputs_embeds`), so a model's own words are left out. Encoders see the
-whole sequence; they are given a causal mask, because a user's vector must not know what comes next.
+Events come as vectors (`inputs_embeds`), so a model's own word embeddings are left out. Encoders see the whole
+sequence, so they get a causal mask: a user's vector must not know what comes next.
 """
 
 import json
@@ -21,7 +21,7 @@ SHORTEST = 4  # events; shorter rows are read with these
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A model that was read from disk: what it takes to build it again, and its weights."""
+    """A model that was read from disk: its configuration, to build it again, and its weights."""
 
     config: dict[str, Any]
     weights: dict[str, Tensor]
@@ -31,7 +31,7 @@ class Pretrained:
 def read_pretrained(name: str, events: int) -> Pretrained:
     """The model of a package, folder or cached Hugging Face id, for sequences of `events` events.
 
-    Raises ModelError when it cannot be read, or cannot read vectors in the order of time.
+    Raises ModelError if it cannot be loaded, or cannot read vectors in the order of time.
     """
     logging.disable_progress_bar()
     try:
@@ -46,12 +46,12 @@ def read_pretrained(name: str, events: int) -> Pretrained:
             "take another model, or a preset with fewer events"
         ) from error
     if masked is None:
-        raise ModelError(f"backbone {name!r}: it looks ahead in spite of a mask; take another")
+        raise ModelError(f"backbone {name!r}: it looks ahead despite the mask; take another")
     return Pretrained(config, bare.state_dict(), masked)
 
 
 def built(config: dict[str, Any]) -> nn.Module:
-    """A model of that configuration, with weights as they come."""
+    """A model with that configuration and random weights."""
     return _bare(AutoModel.from_config(AutoConfig.for_model(**config), dtype=torch.float32))
 
 
@@ -72,7 +72,7 @@ def llama(width: int, layers: int, attention_heads: int, positions: int) -> nn.M
 
 
 def prefix_shape(backbone: nn.Module, length: int) -> tuple[int, int, int, int, int]:
-    """Layers, key and value, heads, positions, width of a head: learned keys and values."""
+    """The shape of learned keys and values: layers, key and value, heads, positions, width of a head."""
     config: Any = backbone.config
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -97,7 +97,7 @@ def read(backbone: nn.Module, events: Tensor, masked: bool, prefix: Tensor | Non
 
 
 def like_lengths(last: Tensor) -> list[tuple[Tensor, int]]:
-    """Rows whose `last` positions lie within a factor of two, and how many positions they need."""
+    """Groups of rows whose `last` positions lie within a factor of two, and how many positions each group needs."""
     if not len(last):
         return [(last, 1)]
     doublings = last.clamp(min=SHORTEST).log2().ceil()
@@ -106,7 +106,7 @@ def like_lengths(last: Tensor) -> list[tuple[Tensor, int]]:
 
 
 def _bare(model: nn.Module) -> nn.Module:
-    """Without the parts that vectors never reach: an unused weight would break DDP."""
+    """The model without the parts that vectors never reach: an unused weight would break DDP."""
     model.set_input_embeddings(None)  # type: ignore[operator]
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # type: ignore[assignment]
@@ -115,7 +115,7 @@ def _bare(model: nn.Module) -> nn.Module:
 
 @torch.inference_mode()
 def _looks_ahead(model: nn.Module, events: int, masked: bool) -> bool:
-    """Whether the last event changes what is said after the earlier ones."""
+    """Whether the last event changes the outputs after the earlier ones."""
     config: Any = model.config
     generator = torch.Generator().manual_seed(1)
     one, change = torch.randn(2, 1, events + 1, config.hidden_size, generator=generator)

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Inputs of the network: events of users as tokens, then as tensors."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,10 +14,10 @@ from training.data.sequences import Sequences
 
 @dataclass(frozen=True)
 class Tokens:
-    """[rows, 1 + events] inputs; position 0 opens every sequence, so that no user is without one.
+    """[rows, 1 + events] inputs; position 0 opens every sequence, so that no sequence is empty.
 
-    `item` is a catalogue position, `said` a position in the texts of the sequences, -1 where there
-    is none; `last` is the position of the newest event.
+    `item` is a catalogue position, `said` a position in the texts of the sequences, -1 where there is none; `last` is
+    the position of the newest event.
     """
 
     item: np.ndarray
@@ -57,10 +57,10 @@ def tokens(past: Sequences, rows: np.ndarray, catalogue: Catalogue, events: int)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Tensors of `batches.Tokens`, with items counted in the rows of the item vectors at hand.
+    """Tensors of `Tokens`, with items numbered by the rows of the item vectors at hand.
 
-    `item` is 0 where there is none, else 1 + the row in `item_vectors`' result. In the same way
-    `said` counts the rows of `texts`, vectors of what the events say. None: nothing is read.
+    `item` is 0 where there is none, else 1 + the row in `item_vectors`' result. In the same way `said` numbers the rows
+    of `texts`, the vectors of queries and reviews; None: no texts are read.
     """
 
     item: Tensor
@@ -73,7 +73,7 @@ class Inputs:
 
     @cached_property
     def last(self) -> Tensor:
-        """[rows] the position of each row's newest event: padding has no kind, as position 0."""
+        """[rows] the position of each row's newest event: padding has no kind, like position 0."""
         return (self.kind > 0).sum(dim=1)
 
 
@@ -85,7 +85,7 @@ def inputs_of(read: Tokens, touched: np.ndarray, device: torch.device) -> Inputs
 
 
 def with_texts(inputs: Inputs, read: Tokens, past: Sequences, catalogue: Catalogue) -> Inputs:
-    """Inputs with what the tokens' events say."""
+    """Inputs with the texts of the tokens' events."""
     distinct = np.unique(read.said[read.said >= 0])
     texts = catalogue.vectors_of(past.texts.take(pa.array(distinct)).to_pylist())
     said = np.where(read.said >= 0, np.searchsorted(distinct, read.said) + 1, 0)

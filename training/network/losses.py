@@ -1,4 +1,4 @@
-"""Losses, as sums over what counts: the caller divides by the number over all processes."""
+"""Losses as sums over what counts: the caller divides by the total number over all processes."""
 
 import torch
 from torch import Tensor
@@ -16,9 +16,9 @@ def item_loss(
 ) -> Tensor:
     """[n] negative log-likelihood of a later item under a softmax over (sampled) candidates.
 
-    users, target: [n, width]; candidates: [c, width], each stands for exp(-log_expected) items: the
-    importance-sampled normaliser (logQ correction, Bengio and Senecal 2008); zeros for a full
-    softmax. `is_target` [n, c] marks candidates that are the target, which is counted once.
+    users, target: [n, width]; candidates: [c, width], each stands for exp(-log_expected) items: the importance-sampled
+    normaliser (logQ correction, Bengio and Senecal 2008); zeros for a full softmax. `is_target` [n, c] marks candidates
+    that are the target, so that it counts once.
     """
     own = (users * target).sum(1) + target_bias
     others = users @ candidates.T + (candidate_bias - log_expected)
@@ -27,7 +27,7 @@ def item_loss(
 
 
 def head_loss(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum of the binary cross-entropies and their number; labels that are NaN do not count."""
+    """Sum of the binary cross-entropies, and their number; NaN labels do not count."""
     known = ~torch.isnan(labels)
     losses = functional.binary_cross_entropy_with_logits(logits.float(), torch.nan_to_num(labels), reduction="none")
     return (losses * known).sum(), known.sum()
@@ -36,7 +36,7 @@ def head_loss(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 def worst_shift(events: Tensor, loss: Tensor, size: float) -> Tensor:
     """[rows, positions, width] `size` x the norm of a row's events, along the loss's gradient.
 
-    Rows are shifted on their own; one that the loss does not depend on stays where it is.
+    Each row is shifted on its own; a row that the loss does not depend on is not shifted.
     """
     (gradient,) = torch.autograd.grad(loss, events, retain_graph=True)
     steepness = gradient.flatten(1).norm(dim=1)

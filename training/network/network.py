@@ -3,7 +3,7 @@
     event = item vector + event type + platform + time gap + price
     item vector = projected text embedding + learned id embedding, which is dropped at random
 
-An item without an id of its own (id 0: unknown) has a vector from its text, on its first day.
+An item without an id of its own (id 0: unknown) still gets a vector from its text, on its first day.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ from training.network.presets import Preset
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes that the weights depend on; kept with them."""
+    """Sizes that the weights depend on; stored with them."""
 
     width: int
     layers: int
@@ -36,7 +36,7 @@ class Shape:
     features: int
     heads: int
     backbone: dict[str, Any] | None = None  # a Hugging Face configuration; None = Llama blocks
-    masked: bool = False  # whether the backbone must be kept from looking ahead
+    masked: bool = False  # whether the backbone needs a causal mask
     prefix: int = 0  # learned positions before the first event
     reads_text: bool = False  # of queries and reviews
 
@@ -58,7 +58,7 @@ class Shape:
 
 
 class InterestModel(nn.Module):
-    """Weights of everything that is learned by gradient."""
+    """Everything that is learned by gradient descent."""
 
     mean: Tensor
     spread: Tensor
@@ -117,8 +117,8 @@ class InterestModel(nn.Module):
 
     def read(self, events: Tensor, last: Tensor) -> Tensor:
         """[rows, positions, width] user vectors after each event up to a row's `last` one."""
-        # Padding stands on the right: a causal model never sees it, so no mask is needed. Most rows
-        # are short: those of about one length are read together, without most of their padding.
+        # Padding is on the right: a causal model never sees it, so no mask is needed. Most rows are short: rows of
+        # similar length are read together, without most of their padding.
         entered, parts, order = self.enter(self.drop(events)), [], []
         for rows, positions in backbone.like_lengths(last):
             some = entered[rows, :positions]
@@ -138,7 +138,7 @@ class InterestModel(nn.Module):
 
 
 def _or_none(vectors: Tensor) -> Tensor:
-    """[1 + n, width] vectors that are counted from 1; 0 is none."""
+    """[1 + n, width] vectors numbered from 1; row 0 means none."""
     return torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors])
 
 
@@ -154,12 +154,12 @@ def together(members: list[InterestModel]) -> "InterestModel | Ensemble":
 
 
 class Ensemble(nn.Module):
-    """Asked as one `InterestModel` is. The members have one shape and one vocabulary."""
+    """Used like one `InterestModel`. The members share one shape and one vocabulary."""
 
     def __init__(self, members: list[InterestModel]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
-        self._members = members  # the same, as what they are
+        self._members = members  # the same, with their type
         self.shape = members[0].shape
 
     def item_vectors(self, text: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,7 +168,7 @@ class Ensemble(nn.Module):
         return torch.cat(vectors, dim=1), torch.stack(biases).mean(dim=0)
 
     def hidden(self, inputs: Inputs, items: Tensor) -> Tensor:
-        """[rows, positions, members x width] user vectors, so that a product is a mean."""
+        """[rows, positions, members x width] user vectors, scaled so that a product with item vectors is a mean."""
         read = zip(self._members, self._shares(items), strict=True)
         hidden = [member.hidden(inputs, share) for member, share in read]
         return torch.cat(hidden, dim=-1) / len(self._members)
@@ -179,7 +179,7 @@ class Ensemble(nn.Module):
         return torch.stack([m.propensity_logits(own, features) for m, own in read]).mean(dim=0)
 
     def member(self, number: int) -> InterestModel:
-        """One of the models; counted in circles, so that any number names one."""
+        """One of the models; numbers wrap around, so any number names one."""
         return self._members[number % len(self._members)]
 
     def _shares(self, vectors: Tensor) -> tuple[Tensor, ...]:

@@ -66,11 +66,11 @@ class Preset:
 
     @property
     def is_pretraining(self) -> bool:
-        """Whether no label is used: such a model is started from, not published."""
+        """Whether no label is used: such a model is a starting point and is not published."""
         return self.heads_weight == 0 and not self.epsilon
 
     def warm(self) -> "Preset":
-        """The same choices for a nightly start from the champion: few, small steps, with replay."""
+        """The same choices for a nightly start from the champion: a few small steps, with replay."""
         rate, epochs = WARM_RATE * self.learning_rate, min(WARM_EPOCHS, self.epochs)
         return replace(self, learning_rate=rate, epochs=epochs, replay=WARM_REPLAY)
 
@@ -82,7 +82,7 @@ class Preset:
 
 TUNINGS = ("full", "frozen", "lora", "adalora", "ia3", "prefix")
 ARCHITECTURE = ("width", "layers", "attention_heads", "head_width", "events", "backbone")
-# A quarter of replay forgets nothing (docs/notebook/training.md); rate and epochs are by judgement.
+# A quarter of replay forgets nothing (docs/notebook/training.md); rate and epochs were set by judgement.
 WARM_RATE, WARM_EPOCHS, WARM_REPLAY = 0.3, 2, 0.25
 BASE = Preset("base")
 PRESETS = {
@@ -126,7 +126,7 @@ PRESETS = {
             ease_items=8192,
             judged_users=20_000,
         ),
-        replace(  # a tenth of base's time: to compare choices
+        replace(  # takes a tenth of base's time: to compare choices
             BASE,
             name="quick",
             width=32,

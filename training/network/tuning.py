@@ -1,14 +1,13 @@
-"""What of a backbone is trained: all of it, nothing, or a few added weights.
+"""Which part of a backbone is trained: all of it, nothing, or a few added weights.
 
     full      all of it
-    frozen    nothing: only what surrounds it
+    frozen    nothing: only the layers around it
     lora      low-rank updates of its linear layers (Hu et al. 2021)
     adalora   the same with ranks moved to where they matter (Zhang et al. 2023)
     ia3       a learned scale of each linear layer's output (Liu et al. 2022): a small adapter
     prefix    learned keys and values before the first event (Li and Liang 2021); decoders only
 
-All but the prefix are merged into the backbone when training ends, so that a published model is
-an ordinary one.
+All except the prefix are merged into the backbone when training ends, so a published model is an ordinary one.
 """
 
 from typing import Any
@@ -26,7 +25,7 @@ NAME = "tuned"  # of the one adapter
 
 
 def tune(model: InterestModel, preset: Preset) -> None:
-    """Leaves trainable what the preset's `tuning` names."""
+    """Makes only the part that the preset's `tuning` names trainable."""
     if preset.tuning == "full":
         _freeze_unreached(model)
         return

@@ -1,4 +1,4 @@
-"""Which items have an id of their own, and how often training met them."""
+"""Which items have an id of their own, and how often training saw them."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Vocabulary:
 
 
 def count_items(examples: Examples, last_day: int, items: int) -> np.ndarray:
-    """[items] events with each item that training may know of: none after `last_day`."""
+    """[items] events with each item that training may see: none after `last_day`."""
     past, future = examples.past, examples.future
     seen = np.zeros(items, dtype=np.int64)
     for events, row_counts in ((past, True), (future, examples.is_train[future.rows])):
@@ -34,9 +34,9 @@ def count_items(examples: Examples, last_day: int, items: int) -> np.ndarray:
 
 
 def vocabulary_of(catalogue: Catalogue, seen: np.ndarray, before: Vocabulary | None = None) -> Vocabulary:
-    """The items that were met at least once, after those of an earlier vocabulary.
+    """The items seen at least once, appended to those of an earlier vocabulary.
 
-    An item keeps the id that it has; one that is no longer met keeps it too, with frequency 0.
+    An item keeps its id, even if it is no longer seen; its frequency is then 0.
     """
     met = np.flatnonzero(seen > 0)
     if before is not None:

@@ -1,7 +1,7 @@
-"""Fits the published chances: plain models on training windows, their mix on a later one.
+"""Fits the published probabilities: plain models on training windows, their mix on a later window.
 
-Then the plain models learn again with the later window among the rest, and keep the mix: what is
-nearest in time tells most.
+Then the plain models are fitted again with the later window included, and the mix is kept: the most recent data is the
+most informative.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from training.data.users import HEADS
 from training.propensity.plain_models import PlainModels, Scale, fit_plain_models
 from training.propensity.stack import ALONE, USUAL, Head, Propensities, fit_mix, sources
 
-HALF_LIFE = 60.0  # days: how fast the rows of an older cut-off count less
+HALF_LIFE = 60.0  # half-life in days of the weight of older cut-offs
 
 
 @dataclass(frozen=True)
 class StackRows:
-    """Rows to learn from: what was known of users, and what they did."""
+    """Rows to learn from: what was known about users, and what they did."""
 
     inputs: np.ndarray  # [rows, INPUTS]
     labels: np.ndarray  # [rows, HEADS], NaN where unknown
@@ -35,9 +35,9 @@ class StackRows:
 def fit_propensities(
     train: StackRows, valid: StackRows, constant: dict[str, float], private: bool = False
 ) -> Propensities:
-    """Of `constant` heads the rate is published; `private` leaves out the plain models.
+    """For `constant` heads the rate is published; `private` leaves out the plain models.
 
-    The mix is fitted on the later window with models that never saw it.
+    The mix is fitted on the later window, with models that never saw it.
     """
     both = train.and_also(valid)
     scale = Scale.of(both.inputs)
@@ -53,7 +53,7 @@ def fit_propensities(
 
 
 def _mixed(column: int, train: StackRows, valid: StackRows, scale: Scale, private: bool) -> Head:
-    """Of models that know the training windows alone; a rate where `valid` has one class."""
+    """The mix of models that saw only the training windows; a rate where `valid` has one class."""
     labels = valid.labels[:, column]
     known = ~np.isnan(labels)
     if len(np.unique(labels[known])) < 2:
@@ -65,7 +65,7 @@ def _mixed(column: int, train: StackRows, valid: StackRows, scale: Scale, privat
 
 
 def _plain(column: int, window: StackRows, scale: Scale) -> PlainModels | None:
-    """None where the window holds no two classes."""
+    """None if the window has only one class."""
     known = ~np.isnan(window.labels[:, column])
     labels = window.labels[known, column]
     if len(np.unique(labels)) < 2:

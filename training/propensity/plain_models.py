@@ -1,7 +1,7 @@
 """The two plain models of a head: a logistic regression and boosted trees, and how they are kept.
 
-Both read `inputs.INPUTS`, both give log-odds. Nothing of them is pickled: weights are numbers,
-trees are LightGBM's own text.
+Both read `inputs.INPUTS` and return log-odds. Nothing is pickled: weights are numbers, trees are LightGBM's own text
+format.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from training.data.rhythm import RHYTHM
 from training.data.users import UserStates
 from training.data.windowed_counts import FEATURES
 
-STRENGTH = 1e-3  # of the data against the penalty: inputs are many and tell the same
+STRENGTH = 1e-3  # of the data against the penalty: inputs are many and correlated
 ROUNDS = 250
 TREES = {
     "objective": "binary",
@@ -39,7 +39,7 @@ INPUTS = (*FEATURES, *RHYTHM)
 
 @dataclass(frozen=True)
 class Scale:
-    """Undefined inputs become the usual value; what training never saw, the nearest it saw."""
+    """Undefined inputs become the usual value; values outside the training range are clipped to it."""
 
     usual: np.ndarray
     low: np.ndarray
@@ -65,7 +65,7 @@ class Scale:
         )
 
     def apply(self, inputs: np.ndarray) -> np.ndarray:
-        """[rows, inputs] of mean 0 and spread 1; an input that never varied is 0."""
+        """[rows, inputs] with mean 0 and standard deviation 1; an input that never varied is 0."""
         whole = np.where(np.isnan(inputs), self.usual, inputs)
         return (np.clip(whole, self.low, self.high) - self.mean) / self.spread
 
@@ -94,7 +94,7 @@ class PlainModels:
 
 
 def fit_plain_models(inputs: np.ndarray, scaled: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> PlainModels:
-    """From rows with labels of two classes; `weights` tell how much each row counts."""
+    """Fits on rows with labels of both classes; `weights` say how much each row counts."""
     from lightgbm import Dataset, train
     from sklearn.linear_model import LogisticRegression
 

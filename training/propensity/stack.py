@@ -1,4 +1,4 @@
-"""The published chances: per head the transformer and two plain models, mixed and calibrated."""
+"""The published probabilities: per head, the transformer and two plain models, mixed and calibrated."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,17 +12,17 @@ from training.data.users import HEADS
 from training.propensity.plain_models import INPUTS, PlainModels, Scale
 
 FILE = "propensity.json"
-# Within 7 days is never likelier than within 28; silence for 28 days never likelier than for 7.
+# An act within 7 days is never more likely than within 28; silence for 28 days never more likely than for 7.
 ORDERED = tuple(
     (f"{act}_28d", f"{act}_7d") if act == "churn" else (f"{act}_7d", f"{act}_28d")
     for act in ("click", "cart", "purchase", "return", "churn")
 )
 
 SOURCES = ("transformer", "linear", "trees")
-USUAL = (0.0, 0.5, 0.5)  # weights where the window tells nothing
+USUAL = (0.0, 0.5, 0.5)  # weights where the window says nothing
 ALONE = (1.0, 0.0, 0.0)  # the transformer without plain models
-# Rows' worth of squared distance from the usual weights and from no shift: much of the shift that
-# one window shows is gone in the next.
+# Strength of the pull to the usual weights and to no shift, in rows: much of the shift that one window shows is gone in
+# the next.
 PRIOR = 100.0
 
 
@@ -40,7 +40,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Head:
-    """One question: a rate where its label had one class, else a mix of sources."""
+    """One question: a rate if its label had one class, else a mix of sources."""
 
     rate: float | None = None
     mix: Mix | None = None
@@ -82,7 +82,7 @@ def sources(plain: PlainModels | None, transformer: np.ndarray, inputs: np.ndarr
 
 
 def in_order(chances: np.ndarray) -> np.ndarray:
-    """The same with the horizons of each act in order: where they cross, both get their mean."""
+    """The same, with the horizons of each act in order: where they cross, both get their mean."""
     found = chances.copy()
     for less, more in ORDERED:
         low, high = HEADS.index(less), HEADS.index(more)
@@ -120,9 +120,9 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
 
 
 def fit_mix(logits: np.ndarray, labels: np.ndarray, usual: tuple[float, ...] = USUAL) -> Mix:
-    """From [rows, SOURCES] logits and labels of two classes."""
+    """Fits from [rows, SOURCES] logits and labels of both classes."""
     rows, start = logits.astype(np.float64), np.array([*usual, 0.0])
-    center = rows.mean(axis=0)  # slopes turn about it, so that the bias alone moves the level
+    center = rows.mean(axis=0)  # centre of the slopes, so that only the bias moves the level
     level = center @ start[:-1]
 
     def loss(found: np.ndarray) -> float:

@@ -1,8 +1,8 @@
-"""The blend itself: a linear model of log features, and a small residual network on top of it.
+"""The blend: a linear model of log features, with a small residual network on top.
 
-Both minimise the listwise softmax cross-entropy over the candidates of each user, so only the order
-within a user matters (ListNet's top-one loss, Cao et al. 2007). The linear part is what reason
-codes read; the network starts at zero and adds what a product of scores cannot say.
+Both minimise the listwise softmax cross-entropy over the candidates of each user, so only the order within a user
+matters (ListNet's top-one loss, Cao et al. 2007). Reason codes read the linear part; the network starts at zero and
+adds what a product of scores cannot express.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-FAR = 1e3  # how far the other candidates stand below the short list
+FAR = 1e3  # how far below the short list the other candidates are placed
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How the blend of one list is fitted. `kept`: best new candidates that the network sees."""
+    """How the blend of one list is fitted. `kept`: number of best new candidates that the network sees."""
 
     hidden: int
     epochs: int
@@ -45,7 +45,7 @@ class Groups:
 
 
 def groups(x: np.ndarray, hit: np.ndarray, group: np.ndarray) -> Groups:
-    """Groups without a hit are left out: they have no right order."""
+    """Groups without a hit are left out: no order of theirs is right."""
     hits = np.bincount(group, hit, minlength=1)
     keep = hits[group] > 0
     _, numbered = np.unique(group[keep], return_inverse=True)
@@ -137,7 +137,7 @@ def linear_blend(rows: Groups, effort: Effort) -> Blend:
 
 
 def fit_blend(rows: Groups, start: Blend, effort: Effort, seed: int) -> Blend:
-    """From the linear blend `start`, the networks added; every seed sees the same batches."""
+    """Adds the networks to the linear blend `start`; every seed sees the same batches."""
     torch.manual_seed(seed)
     blend = Blend(rows.x.shape[1], effort.hidden, effort.seeds, effort.dropout)
     blend.mean.copy_(start.mean)
@@ -161,14 +161,14 @@ def fit_blend(rows: Groups, start: Blend, effort: Effort, seed: int) -> Blend:
 
 
 def _spread(rows: Groups, most: int) -> Groups:
-    """At most `most` groups, spread evenly over all: a few weights need no more."""
+    """At most `most` groups, spread evenly over all groups: a few weights need no more."""
     if rows.count <= most:
         return rows
     return _part(rows, torch.linspace(0, rows.count - 1, most).long())
 
 
 def _part(rows: Groups, picked: Tensor) -> Groups:
-    """The rows of some groups, which are numbered anew."""
+    """The rows of some groups, renumbered."""
     starts = torch.searchsorted(rows.group, torch.arange(rows.count + 1))
     size = starts[picked + 1] - starts[picked]
     group = torch.repeat_interleave(torch.arange(len(picked)), size)

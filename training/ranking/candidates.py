@@ -1,4 +1,4 @@
-"""The items that the blend orders for each user: own ones, and the best of several rankers."""
+"""The items that the blend orders for each user: the user's own, and the best of several rankers."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from training.ranking.engagements import OLDEST, Engagements
 from training.ranking.item_item import Weights, times, unit_rows
 from training.ranking.market import CARRIED_HALF_LIFE, HALF_LIFE, TREND_DAYS, Market
 
-# How many each ranker brings in, besides the user's own items.
+# How many candidates each ranker adds to the user's own items.
 POOLS = {
     "ease_lift": 120,
     "ease_recent_lift": 120,
@@ -21,13 +21,13 @@ POOLS = {
     "trend": 60,
     "text": 30,
 }
-FADING = 0.7  # weight of an event against the one after it, for what follows
+FADING = 0.7  # weight of an event relative to the next one, when scoring what follows
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Sorted by user, then item. `item` is a catalogue position, `column` its place in the core
-    (-1 = outside), `own` where the pair stands among the users' own pairs (-1 = not their own).
+    """Sorted by user, then item. `item` is a catalogue position, `column` its place in the core (-1 = outside), `own`
+    the position of the pair among the users' own pairs (-1 = not their own).
     """
 
     row: np.ndarray
@@ -42,7 +42,7 @@ class Candidates:
 
 
 def candidates(mine: Engagements, market: Market, allowed: np.ndarray) -> Candidates:
-    """For the users of `mine`; `allowed` [items] is what may be named at all."""
+    """Candidates for the users of `mine`; `allowed` [items] says which items may be listed at all."""
     tables = item_scores(mine, market)
     free = allowed[market.core] & (mine.matrix()[:, market.core].toarray() == 0)
     chosen = np.zeros(free.shape, dtype=bool)
@@ -64,8 +64,8 @@ def candidates(mine: Engagements, market: Market, allowed: np.ndarray) -> Candid
 class Reading:
     """Scores of one item-item ranker are `rows` [users, core] times `weights`.
 
-    `places` are those of the core that `weights` knows, None where it knows them all; `own` [users,
-    core] is taken away: a user is as like to itself as can be.
+    `places` are the core places that `weights` covers, None if it covers all; `own` [users, core] is subtracted: a user
+    is always most similar to itself.
     """
 
     rows: sparse.csr_matrix
@@ -74,7 +74,7 @@ class Reading:
     own: sparse.csr_matrix | None = None
 
     def scores(self) -> np.ndarray:
-        """[users, core] scores, 0 for items that the weights do not know."""
+        """[users, core] scores, 0 for items outside the weights."""
         if self.places is None:
             found = times(self.rows, self.weights)
             return found if self.own is None else np.asarray(found - self.own.toarray())
@@ -84,7 +84,7 @@ class Reading:
 
 
 def readings(mine: Engagements, market: Market) -> dict[str, Reading]:
-    """How each item-item ranker reads what users did."""
+    """How each item-item ranker scores what users did."""
     core, pairs = market.core, mine.pairs
 
     def rows(values: np.ndarray | None = None) -> sparse.csr_matrix:
@@ -108,7 +108,7 @@ def readings(mine: Engagements, market: Market) -> dict[str, Reading]:
 
 
 def item_scores(mine: Engagements, market: Market) -> dict[str, np.ndarray]:
-    """[users, core] (or [1, core]) scores of the rankers that need no weights of a blend."""
+    """[users, core] (or [1, core]) scores of the rankers that need no blend weights."""
     core = market.core
     lift = market.facts.lift[core]
     scores = {name: reading.scores() for name, reading in readings(mine, market).items()}
@@ -119,7 +119,7 @@ def item_scores(mine: Engagements, market: Market) -> dict[str, np.ndarray]:
 
 
 def _last_visit(mine: Engagements) -> np.ndarray:
-    """Per pair: 1 where it is of the user's last day."""
+    """Per pair: 1 if it is from the user's last day."""
     last = np.full(mine.users, OLDEST)
     np.minimum.at(last, mine.row, mine.age)
     return (mine.pairs.newest == last[mine.pairs.row]).astype(np.float32)

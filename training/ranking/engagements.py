@@ -1,4 +1,4 @@
-"""Who turned to which item on which day, as known at one moment."""
+"""Who engaged with which item on which day, as known at one moment."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +8,7 @@ from scipy import sparse
 
 from training.data.sequences import Sequences
 
-OLDEST = 1023  # days; what is older counts as that old
+OLDEST = 1023  # days; anything older counts as this old
 COLUMNS = ("item", "age", "place", "log_price", "log_quantity")
 
 MARKET_USERS = 100_000
@@ -40,7 +40,7 @@ class Engagements:
     items: int
 
     def within(self, rows: np.ndarray, kept_items: np.ndarray) -> "Engagements":
-        """Of the users `rows` (sorted), who are numbered anew, and of the `kept_items` [items]."""
+        """The engagements of the users `rows` (sorted, then renumbered) with the `kept_items` [items]."""
         place = np.full(self.users, -1)
         place[rows] = np.arange(len(rows))
         kept = (place[self.row] >= 0) & kept_items[self.item]
@@ -48,7 +48,7 @@ class Engagements:
         return Engagements(place[self.row[kept]], **chosen, users=len(rows), items=self.items)
 
     def younger_than(self, days: int) -> "Engagements":
-        """The same users, and of what they did that of the last `days`."""
+        """The same users, with only the engagements of the last `days`."""
         kept = self.age < days
         chosen = {name: getattr(self, name)[kept] for name in COLUMNS}
         return Engagements(self.row[kept], **chosen, users=self.users, items=self.items)
@@ -90,7 +90,7 @@ class Engagements:
         return np.log1p(np.add.reduceat(np.exp(np.nan_to_num(self.log_quantity)), starts))
 
     def matrix(self, values: np.ndarray | None = None) -> sparse.csr_matrix:
-        """[users, items] float32 with one value per pair; 1 where none are given."""
+        """[users, items] float32 with one value per pair; 1 if no values are given."""
         pairs = self.pairs
         found = np.ones(len(pairs.row)) if values is None else values
         where = (pairs.row, pairs.item)
@@ -98,7 +98,7 @@ class Engagements:
 
 
 def engagements(past: Sequences, rows: np.ndarray, as_of: int, items: int) -> Engagements:
-    """Of the users `rows`, up to the day `as_of`; `items` is the size of the catalogue."""
+    """The engagements of the users `rows` up to the day `as_of`; `items` is the size of the catalogue."""
     place, event = past.events_of(rows)
     kept = past.engaged[event] & (past.arrival[event] <= as_of)
     place, event = place[kept], event[kept]
@@ -113,7 +113,7 @@ def engagements(past: Sequences, rows: np.ndarray, as_of: int, items: int) -> En
 
 
 def _places(row: np.ndarray, inverse: np.ndarray, event: np.ndarray) -> np.ndarray:
-    """Place of each among those of its user, the newest first; events are in order of time."""
+    """Place of each event within its user, newest first; events are in order of time."""
     last = np.zeros(len(row), dtype=np.int64)
     np.maximum.at(last, inverse, event)
     order = np.lexsort((-last, row))
@@ -124,7 +124,7 @@ def _places(row: np.ndarray, inverse: np.ndarray, event: np.ndarray) -> np.ndarr
 
 
 def merged(shares: list[Engagements], items: int) -> Engagements:
-    """Those of different users as one; the users of the first come first."""
+    """Engagements of different users combined; the users of the first come first."""
     starts = np.cumsum([0, *(share.users for share in shares)])
     columns = {
         name: np.concatenate([getattr(share, name) for share in shares] or [np.zeros(0, int)]) for name in COLUMNS
@@ -143,5 +143,5 @@ def mean_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
 
 
 def shares(users: int) -> int:
-    """Of how many shares of the users one is enough to tell about items: memory stays bounded."""
+    """Number of equal shares of the users of which one is enough to describe items: this bounds memory."""
     return max(1, -(-users // MARKET_USERS))

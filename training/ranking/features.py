@@ -1,8 +1,8 @@
-"""What the blend reads of each candidate: logs of scores, demand, lifecycle and repeat rhythm.
+"""What the blend reads about each candidate: logs of scores, demand, lifecycle and repeat rhythm.
 
-A weighted sum of logs is a product of powers, so `EASE x lift` is one point of this family. Scores
-are relative to the user's best candidate and demand to the hundredth item, so that moments of
-different seasons, and platforms of different sizes, look alike.
+A weighted sum of logs is a product of powers, so `EASE x lift` is one point of this family. Scores are relative to the
+user's best candidate and demand to the hundredth item, so that moments of different seasons, and platforms of different
+sizes, look alike.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ from training.ranking.market import TREND_DAYS, WINDOWS, Market, Sizes, market
 
 Columns = dict[str, np.ndarray]
 
-# What moves a score, as a reader would say it; every feature belongs to one of them.
+# What moves a score, in a reader's words; every feature belongs to one of them.
 SOURCES = ("own", "alike", "trend", "text")
 ALIKE = (
     "ease",
@@ -74,7 +74,7 @@ def source(feature: str) -> str:
 
 
 def is_of_own_use(feature: str) -> bool:
-    """Whether it tells that, and how, the user turned to the very candidate; else it is 0."""
+    """Whether the feature describes the user's own use of the candidate; it is 0 without such use."""
     return any(factor.startswith(("own", "seen", "cycle")) for factor in feature.split("*"))
 
 
@@ -141,7 +141,7 @@ def _text(found: Candidates, market: Market) -> Columns:
 
 
 def _price(found: Candidates, mine: Engagements, market: Market) -> Columns:
-    """Against what the user pays; 0 where a price is unknown."""
+    """Price relative to what the user pays; 0 where a price is unknown."""
     facts = market.facts
     price = facts.log_price[found.item]
     usual = mean_by(mine.row, mine.log_price, mine.users)[found.row]
@@ -156,7 +156,7 @@ def _price(found: Candidates, mine: Engagements, market: Market) -> Columns:
 
 
 def _traits(mine: Engagements, row: np.ndarray) -> Columns:
-    """Of the candidates' users: how often and how much they come, and come back for."""
+    """Traits of the candidates' users: how often they come, how much they buy, and how much of it again."""
     visits = np.maximum(_visits(mine), 1)
     size = np.bincount(mine.row, minlength=mine.users)  # items of all visits
     kinds = np.bincount(mine.pairs.row, minlength=mine.users)
@@ -182,7 +182,7 @@ def _span(mine: Engagements) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _own(found: Candidates, mine: Engagements, traits: Columns) -> Columns:
-    """Frequency, recency against the user's tempo, visits without the item, its own cycle."""
+    """Frequency, recency relative to the user's tempo, visits without the item, the item's own cycle."""
     pairs, seen = mine.pairs, found.seen
     if not len(pairs.row):
         return {name: np.zeros(len(seen)) for name in _OWN}
@@ -223,14 +223,14 @@ _OWN = (
 
 
 def _visits_since(mine: Engagements, age: np.ndarray) -> np.ndarray:
-    """For each pair: days on which its user came, from `age` days ago on."""
+    """For each pair: days on which its user came during the last `age` days."""
     begin = mine.pairs.row * (OLDEST + 1)
     after = np.searchsorted(mine.visits, begin + age, side="right")
     return after - np.searchsorted(mine.visits, begin, side="left")
 
 
 def _interactions(columns: Columns, traits: Columns) -> Columns:
-    """Lets weights move with the user's activity, loyalty and basket, and differ for own items."""
+    """Lets weights vary with the user's activity, loyalty and basket, and differ for own items."""
     by_user = {
         f"{name}*{trait}": columns[name] * traits[trait] for trait in ("visits", "repeat", "basket") for name in BY_USER
     }

@@ -27,8 +27,8 @@ from training.ranking.order import (
 )
 
 LISTS = {"next_items": REPEATS, "next_new_items": NEW_ONLY}  # list -> how it is fitted
-LEAST_USERS = 100  # with answers in the windows of a platform, for a blend of its own
-PLAIN = ("own_days", "log_users_14")  # orders a list that nothing can be learned about
+LEAST_USERS = 100  # users with answers in the windows of a platform, for a blend of its own
+PLAIN = ("own_days", "log_users_14")  # orders a list when there is nothing to learn from
 
 # (markets, rows of the examples, part) -> [candidates] log-probability by the transformer
 ModelScore = Callable[[dict[str, Market], np.ndarray, Part], np.ndarray]
@@ -36,7 +36,7 @@ ModelScore = Callable[[dict[str, Market], np.ndarray, Part], np.ndarray]
 
 @dataclass(frozen=True)
 class FinishedWindow:
-    """One platform's users at one cut-off, and what they turned to after it."""
+    """One platform's users at one cut-off, and what they engaged with after it."""
 
     part: Part
     finished: Finished
@@ -49,9 +49,9 @@ class FinishedWindow:
 
 
 def fit_blends(examples: Examples, catalogue: Catalogue, preset: Preset, model: ModelScore) -> Rankers:
-    """On the train and valid folds of all users; the transformer's weight on the valid fold alone.
+    """Fits on the train and valid folds of all users; the transformer's weight on the valid fold only.
 
-    The transformer was trained on the train folds, so there its scores flatter it.
+    The transformer was trained on the train folds, so its scores look too good there.
     """
     windows = _windows(examples, catalogue, preset, model)
     names = feature_names()
@@ -61,14 +61,14 @@ def fit_blends(examples: Examples, catalogue: Catalogue, preset: Preset, model: 
         effort = _scaled(effort, preset)
         for platform, mine in shares.items():
             fitted[platform, name] = _fit(mine, names, name, effort, preset.seed)
-        if ANY not in shares:  # a platform of tomorrow is taken for the largest of today
+        if ANY not in shares:  # a platform that appears later is treated like the largest of today
             largest = max(shares, key=lambda platform: sum(w.users for w in shares[platform]))
             fitted[ANY, name] = fitted[largest, name]
     return Rankers(fitted, names)
 
 
 def _shares(windows: list[FinishedWindow]) -> dict[str, list[FinishedWindow]]:
-    """What blends are fitted on: each platform that is enough, and all where one is not."""
+    """What blends are fitted on: each platform with enough data, and all together if any platform has too little."""
     platforms = sorted({w.part.platform for w in windows})
     alone = {p: [w for w in windows if w.part.platform == p] for p in platforms}
     enough = {p: mine for p, mine in alone.items() if sum(w.users for w in mine) >= LEAST_USERS}
@@ -102,7 +102,7 @@ def _fit(windows: list[FinishedWindow], names: list[str], name: str, effort: Eff
 
 
 def _mixture(judge: ListOrder | None, windows: list[FinishedWindow]) -> Mixture:
-    """The weights beside a blend that has not seen these windows."""
+    """The mixture weights, with a blend that has not seen these windows."""
     if judge is None or not windows:
         return Mixture.of_blend_alone()
     columns, base = [], 0
@@ -121,6 +121,6 @@ def _plain(names: list[str], effort: Effort, new_only: bool) -> ListOrder:
 
 
 def _scaled(effort: Effort, preset: Preset) -> Effort:
-    """With the share of epochs, and the seeds, that the preset grants."""
+    """The effort with the preset's share of epochs and its seeds."""
     epochs = max(1, round(effort.epochs * preset.blend_effort))
     return replace(effort, epochs=epochs, seeds=preset.blend_seeds)

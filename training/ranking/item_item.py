@@ -1,4 +1,4 @@
-"""Item-item weights: [items, items] matrices from who turned to what."""
+"""Item-item weights: [items, items] matrices from users' engagements."""
 
 from typing import TypeAlias
 
@@ -9,8 +9,8 @@ from scipy.linalg import lapack
 from pipeline.runtime.near_ties import SINGLE
 
 Weights: TypeAlias = np.ndarray | sparse.csr_matrix
-DENSE = 0.1  # share of cells from which on a matrix is kept dense
-STEPS = 3  # how far apart two events may be to follow each other
+DENSE = 0.1  # a matrix with at least this share of non-zero cells is kept dense
+STEPS = 3  # how many steps apart two events may be and still follow each other
 BLOCK_CELLS = 32_000_000
 
 
@@ -30,7 +30,7 @@ def ease(interactions: sparse.csr_matrix, l2: float) -> np.ndarray:
 
 
 def cosine(interactions: sparse.csr_matrix, shrink: float) -> Weights:
-    """Cosine between the columns, norms enlarged by `shrink` so that rare items are not twins."""
+    """Cosine between the columns; norms are enlarged by `shrink` so that rare items do not look identical."""
     norm = np.sqrt(np.asarray(interactions.multiply(interactions).sum(axis=0)).ravel()) + shrink
     scaled = interactions @ sparse.diags(1 / norm)
     similar = (scaled.T @ scaled).tocsr()
@@ -39,19 +39,19 @@ def cosine(interactions: sparse.csr_matrix, shrink: float) -> Weights:
 
 
 def carried(profiles: sparse.csr_matrix, bought: sparse.csr_matrix) -> Weights:
-    """What users who are alike turned to: profile @ weights sums over all users, by their cosine.
+    """What similar users engaged with: profile @ weights sums over all users, weighted by their cosine.
 
-    That is user kNN with all users as neighbours, folded into one item-item matrix. `profiles` has
-    rows of length 1; both are [users, items].
+    That is user kNN with all users as neighbours, folded into one item-item matrix. `profiles` has rows of length 1;
+    both are [users, items].
     """
     return packed((profiles.T @ bought).tocsr())
 
 
 def followed(row: np.ndarray, item: np.ndarray, place: np.ndarray, items: int, shrink: float) -> Weights:
-    """[from, to] how often an item comes one to three steps after another, nearer ones for more.
+    """[from, to] how often an item comes one to three steps after another; nearer ones count more.
 
-    A user's events have places 0, 1, ... from the newest on. Rows are divided by their sums plus
-    `shrink`: a first-order Markov chain, smoothed by skips.
+    A user's events have places 0, 1, ... starting at the newest. Rows are divided by their sums plus `shrink`: a
+    first-order Markov chain, smoothed by skips.
     """
     order = np.lexsort((place, row))
     row, item = row[order], item[order]
@@ -66,8 +66,7 @@ def followed(row: np.ndarray, item: np.ndarray, place: np.ndarray, items: int, s
 
 
 def nearest(vectors: np.ndarray, floor: float, most: int) -> Weights:
-    """Squared cosine above `floor`, of the `most` nearest of each row (more where they are
-    equal); rows have length 1.
+    """Squared cosine above `floor`, for the `most` nearest of each row (more in case of ties); rows have length 1.
 
     Works on blocks of rows: memory is bounded by a block times all rows.
     """
@@ -89,7 +88,7 @@ def _nearest(vectors: np.ndarray, start: int, floor: float, most: int) -> sparse
 
 
 def packed(weights: sparse.csr_matrix) -> Weights:
-    """Dense where a sparse matrix would be no smaller and slower."""
+    """A dense array if a sparse matrix would be no smaller and slower."""
     cells = weights.shape[0] * weights.shape[1]
     return weights.toarray() if weights.nnz > DENSE * cells else weights
 

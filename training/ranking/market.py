@@ -1,4 +1,4 @@
-"""What all users together tell about the items of one platform, as of one moment."""
+"""What all users together say about the items of one platform, as of one moment."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ WINDOWS = (3, 7, 14, 30, 60, 1024)  # days; the last is ever
 TREND_DAYS = 14
 EASE_L2, EASE_RECENT_L2 = 300.0, 100.0
 RETURN_DAYS = 30
-HALF_LIFE = 90.0  # days, of what is recent in item-item weights
+HALF_LIFE = 90.0  # days that count as recent in item-item weights
 CARRIED_HALF_LIFE = 60.0
 SHRINK = 3.0  # users
-TEXT_FLOOR = 0.5  # cosine from which on two texts are alike
+TEXT_FLOOR = 0.5  # texts with at least this cosine are alike
 TEXTS = 50  # nearest texts of each item
 
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """[items of the catalogue] each; ages in days, of an item that nobody turned to the oldest."""
+    """Each is [items of the catalogue]; ages are in days; an item without engagements has the oldest age."""
 
     users: dict[int, np.ndarray]  # by window: how many users
     newcomers: np.ndarray  # users whose first time was within TREND_DAYS
@@ -31,12 +31,12 @@ class ItemFacts:
     oldest: np.ndarray
     newest: np.ndarray
     log_price: np.ndarray  # mean, NaN where unknown
-    discount: np.ndarray  # mean log price within TREND_DAYS less that of all days
+    discount: np.ndarray  # mean log price within TREND_DAYS minus that of all days
     log_quantity: np.ndarray
 
     @property
     def lift(self) -> np.ndarray:
-        """Users of late over users ever, smoothed: what is rising stands above its own past."""
+        """Recent users over users ever, smoothed: above 1 for items that are rising."""
         return (self.users[TREND_DAYS] + 0.5) / (self.users[WINDOWS[-1]] + 5.0)
 
 
@@ -55,13 +55,13 @@ class Market:
     carried_14: Weights
     carried_30: Weights
     carried_recent: Weights
-    text: Weights  # likeness of texts
-    text_lift: np.ndarray  # [core] lift of the items with a like text
+    text: Weights  # similarity of texts
+    text_lift: np.ndarray  # [core] lift of the items with a similar text
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many items are looked at: EASE takes the square of its number in memory."""
+    """How many items are considered: EASE needs memory for the square of its number."""
 
     core: int = 32_768
     ease: int = 4_096
@@ -98,7 +98,7 @@ def _kept(pairs: Pairs, size: int) -> np.ndarray:
 
 
 def market(known: Engagements, platform: np.ndarray, text: np.ndarray, sizes: Sizes) -> Market:
-    """Of the items where `platform` [items] holds; those with most recent users are the core.
+    """The market of the items where `platform` [items] is true; those with most recent users are the core.
 
     `text` is [items, width], rows of length 1.
     """
@@ -132,7 +132,7 @@ def market(known: Engagements, platform: np.ndarray, text: np.ndarray, sizes: Si
 
 
 def _most(items: np.ndarray, users: np.ndarray, size: int) -> np.ndarray:
-    """The `size` of `items` with most users, sorted; equal items enter by their position."""
+    """The `size` items of `items` with most users, sorted; ties are broken by position."""
     number = settled(users[items], DOUBLE * users.max(initial=0))
     return np.sort(items[np.argsort(-number, kind="stable")[:size]])
 

@@ -1,4 +1,4 @@
-"""The transformer beside the blend: two weights for each group of users."""
+"""The transformer mixed with the blend: two weights for each group of users."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from training.ranking.blend import FAR, groups, listwise_loss
 
 GROUPS = ("new", "light", "heavy")  # no day with an engagement, fewer than HEAVY, more
 HEAVY = 10
-LEAST = 12.0  # log-probabilities below -LEAST count as that
+LEAST = 12.0  # log-probabilities below -LEAST count as -LEAST
 FARTHEST = -FAR / 2  # scores below it are outside the short list
-PRIOR = 2.0  # pulls to (1, 0), in users' worth of squared distance
+PRIOR = 2.0  # strength of the pull to (1, 0), in users
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Mixture:
         return cls(np.tile(np.array([1.0, 0.0], dtype=np.float32), (len(GROUPS), 1)))
 
     def mix(self, blend: np.ndarray, model: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """[candidates] scores, from those of both and the group of each candidate's user.
+        """[candidates] scores, from the scores of both and the group of each candidate's user.
 
-        Candidates outside the blend's short list keep their place below it.
+        Candidates outside the blend's short list stay below it.
         """
         weight = self.weights[group]
         listed = blend > FARTHEST
@@ -37,12 +37,12 @@ class Mixture:
 
 
 def user_groups(visits: np.ndarray) -> np.ndarray:
-    """Index of GROUPS by the days on which a user engaged with something."""
+    """Index of GROUPS, by the number of days with an engagement."""
     return (visits > 0).astype(np.int64) + (visits >= HEAVY)
 
 
 def fit_mixture(blend: np.ndarray, model: np.ndarray, hit: np.ndarray, row: np.ndarray, group: np.ndarray) -> Mixture:
-    """On candidates (by user) of a window that neither the blend nor the model was fitted on."""
+    """Fits on candidates (by user) of a window that neither the blend nor the model was fitted on."""
     fitted = Mixture.of_blend_alone().weights
     both = np.stack([blend, np.maximum(model, -LEAST)], axis=1).astype(np.float32)
     for number in range(len(GROUPS)):

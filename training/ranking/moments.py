@@ -1,4 +1,4 @@
-"""Users at one moment, platform by platform: what every blend is fitted on and asked about."""
+"""Users at one moment, platform by platform: what every blend is fitted on and scores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from training.ranking.market import Market, Sizes, market
 from training.ranking.mixture import user_groups
 from training.ranking.order import Moment
 
-SHARE_HALF_LIFE = 30.0  # days, of how a user divides itself between platforms
+SHARE_HALF_LIFE = 30.0  # days that show how a user divides its activity between platforms
 SHARE_PRIOR = 0.1  # engagements on each platform that a user uses
 
 
 @dataclass(frozen=True)
 class Part:
-    """The users of one platform among the rows that were asked about."""
+    """The users of one platform among the requested rows."""
 
     platform: str
     rows: np.ndarray  # places among the rows, sorted; user k of `moment` is rows[k]
@@ -38,14 +38,14 @@ def markets(known: Engagements, catalogue: Catalogue, sizes: Sizes) -> dict[str,
 
 
 def parts(states: UserStates, rows: np.ndarray, catalogue: Catalogue, places: dict[str, Market]) -> Iterator[Part]:
-    """The candidates of `rows`, all of one moment, on each platform that they use."""
+    """The candidates of `rows`, all of one moment, on each platform they use."""
     if not len(rows):
         return
     as_of = int(states.as_of[rows[0]])
     mine = engagements(states.past, rows, as_of, len(catalogue))
     touched = _touched(states, rows, len(catalogue))
     uses = states.platforms[rows]
-    uses = uses | ~uses.any(axis=1, keepdims=True)  # of no platform with items: of all
+    uses = uses | ~uses.any(axis=1, keepdims=True)  # users without a platform with items: of all
     share = _shares(mine, catalogue, uses)
     for code, name in enumerate(catalogue.platforms):
         here = np.flatnonzero(uses[:, code])
@@ -61,7 +61,7 @@ def parts(states: UserStates, rows: np.ndarray, catalogue: Catalogue, places: di
 
 
 def _shares(mine: Engagements, catalogue: Catalogue, uses: np.ndarray) -> np.ndarray:
-    """[rows, platforms] how much of a user's recent engagement falls to each platform."""
+    """[rows, platforms] the share of a user's recent engagement on each platform."""
     width = len(catalogue.platforms)
     weight = 0.5 ** (mine.age / SHARE_HALF_LIFE)
     place = mine.row * width + catalogue.platform[mine.item]
@@ -71,7 +71,7 @@ def _shares(mine: Engagements, catalogue: Catalogue, uses: np.ndarray) -> np.nda
 
 
 def _touched(states: UserStates, rows: np.ndarray, items: int) -> sparse.csr_matrix:
-    """[rows, items] the items of a user's history, whatever was done with them."""
+    """[rows, items] the items of a user's history, whatever the event type."""
     place, event = states.past.events_of(rows)
     known = states.past.item[event] >= 0
     where = (place[known], states.past.item[event][known])

@@ -26,7 +26,7 @@ FILE = "ranking.safetensors"
 
 @dataclass(frozen=True)
 class Moment:
-    """Users at one moment: their candidates, and what the blend reads of them."""
+    """Users at one moment: their candidates, and the candidates' features."""
 
     found: Candidates
     x: np.ndarray  # [candidates, features]
@@ -35,18 +35,18 @@ class Moment:
 
     @classmethod
     def of(cls, mine: Engagements, market: Market, allowed: np.ndarray) -> "Moment":
-        """`allowed` [items] is what may be named."""
+        """`allowed` [items] says which items may be listed."""
         found = candidates(mine, market, allowed)
         return cls(found, *design(found, mine, market), found.seen)
 
     def may(self, new_only: bool) -> np.ndarray:
-        """[candidates] whether each may stand in the list."""
+        """[candidates] whether each may be in the list."""
         return ~self.touched if new_only else np.ones(len(self.touched), dtype=bool)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A moment whose window is over, so that it is known which candidates were hits."""
+    """A moment whose window has ended, so its hits are known."""
 
     moment: Moment
     hit: np.ndarray  # [candidates]
@@ -54,7 +54,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class ListOrder:
-    """The order of one list: all candidates by `first`, the best of them again by `blend`."""
+    """The order of one list: all candidates by `first`, then the best of them by `blend`."""
 
     first: Blend
     blend: Blend
@@ -62,7 +62,7 @@ class ListOrder:
     new_only: bool
 
     def scores(self, moment: Moment) -> np.ndarray:
-        """[candidates] scores; -inf for those that may not stand in the list."""
+        """[candidates] scores; -inf for those that may not be in the list."""
         x = torch.from_numpy(moment.x)
         with torch.inference_mode():
             first = self.first(x).numpy()
@@ -84,7 +84,7 @@ class ListOrder:
 
 
 def fit_ranker(windows: list[Finished], new_only: bool, effort: Effort, seed: int) -> ListOrder | None:
-    """From the candidates of users at several moments; None when no user had a hit."""
+    """Fits on the candidates of users at several moments; None if no user had a hit."""
     everything = [np.flatnonzero(w.moment.may(new_only)) for w in windows]
     rows = _stacked(windows, everything)
     if not rows.count:
@@ -101,7 +101,7 @@ def fit_ranker(windows: list[Finished], new_only: bool, effort: Effort, seed: in
 
 
 def shortlist(moment: Moment, scores: np.ndarray, kept: int, new_only: bool) -> np.ndarray:
-    """Positions, sorted, of the users' own items (unless `new_only`) and the `kept` best others."""
+    """Sorted positions of the users' own items (unless `new_only`) and the `kept` best others."""
     found, seen = moment.found, moment.found.seen
     order = np.lexsort((found.item, -settled(scores, LOG_ODDS, found.row), seen, found.row))
     order = order[moment.may(new_only)[order]]
@@ -139,11 +139,11 @@ class Rankers:
     features: list[str]
 
     def of(self, platform: str, name: str) -> Fitted:
-        """Of the platform, or that of all platforms together."""
+        """The order of the platform, or that of all platforms together."""
         return self.fitted.get((platform, name)) or self.fitted[ANY, name]
 
     def check(self, features: list[str]) -> None:
-        """Raises ModelError when this code reads other features than the blends were fitted on."""
+        """Raises ModelError if this code has other features than the blends were fitted on."""
         if features != self.features:
             odd = sorted(set(features) ^ set(self.features))
             raise ModelError(

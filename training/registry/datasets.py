@@ -1,4 +1,4 @@
-"""The tables that a run read, as MLflow's datasets: one day of a table at a snapshot."""
+"""The tables that a run read, as MLflow datasets: one day of a table at a snapshot."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ DIGEST = 12  # hex characters
 def log_datasets(
     client: "MlflowClient", run_id: str, settings: Settings, ds: str, inputs: Mapping[str, int], context: str
 ) -> None:
-    """Logs the day `ds` of each table of `inputs` (table -> snapshot); `context` says what for."""
+    """Logs the day `ds` of each table of `inputs` (table -> snapshot); `context` says what they are for."""
     from mlflow.entities import DatasetInput, InputTag
 
     tags = [InputTag("mlflow.data.context", context)]
@@ -30,7 +30,8 @@ def log_datasets(
 
 
 def dataset_of(settings: Settings, table: str, ds: str, snapshot: int) -> "Dataset":
-    """One day of a table. The digest is of its data files: another snapshot with the same files has the same one."""
+    """One day of a table. The digest is computed from its data files: another snapshot with the same files has the same
+    digest."""
     from mlflow.entities import Dataset
 
     declared = table_named(table)
@@ -49,6 +50,6 @@ def dataset_of(settings: Settings, table: str, ds: str, snapshot: int) -> "Datas
 
 
 def dataset_input(run: "Run", table: str) -> "DatasetInput | None":
-    """What the run logged of a table, None for a run of a version that logged no datasets."""
+    """What the run logged about a table, None if the run's version logged no datasets."""
     logged = run.inputs.dataset_inputs if run.inputs else []
     return next((it for it in logged if it.dataset.name == table), None)

@@ -1,7 +1,7 @@
 """The model of a run as MLflow's UI shows it: under the run, with its signature, figures and registered version.
 
-What is loaded is the folder `model` among the run's artifacts. The logged model holds a copy of the small
-files that describe it, and no weights.
+Scoring loads the folder `model` of the run's artifacts. The logged model has a copy of the small files that describe
+it, and no weights.
 """
 
 import json
@@ -44,13 +44,13 @@ def log_model(client: "MlflowClient", run_id: str, folder: Path) -> str:
 
 
 def model_of(run: "Run") -> str | None:
-    """The id of the run's model, None for a run of a version that logged none."""
+    """The id of the run's model, None if the run's version logged none."""
     logged = run.outputs.model_outputs if run.outputs else []
     return str(logged[0].model_id) if logged else None
 
 
 def link_version(client: "MlflowClient", run: "Run", name: str, version: str) -> None:
-    """Lets the UI lead from the run's model to its registered version."""
+    """Links the run's model to its registered version in the UI."""
     model_id = model_of(run)
     if model_id is not None:
         client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps([{"name": name, "version": version}])})

@@ -1,7 +1,7 @@
 """Names of the metrics of an evaluation, so that MLflow shows the headline figures first.
 
-MLflow's charts and comparisons sort metrics by name and make a section of each prefix, up to the
-last slash. So the headline figures are `test/...`, and all others sort behind them:
+MLflow's charts and comparisons sort metrics by name and make a section of each prefix, up to the last slash. So the
+headline figures are `test/...`, and all others sort behind them:
 
     test/                                   headline figures, see training.evaluation.headline
     test_baselines/QUESTION/RANKER/METRIC   the rankers and classifiers to beat, and parts of the model
@@ -11,7 +11,7 @@ last slash. So the headline figures are `test/...`, and all others sort behind t
     test_slices/LIST/SLICE/METRIC
     test_staleness/QUESTION/.../METRIC_week_N
 
-Runs of the version before have longer or other names; `present_names` translates them.
+Runs of the previous version have longer or other names; `present_names` translates them.
 """
 
 HEADLINE, BASELINES, GAINS, HEADS, LISTS, SLICES, STALENESS = (
@@ -65,7 +65,7 @@ def of_member(member: int, name: str) -> str:
 
 
 def present_names(metrics: dict[str, float]) -> dict[str, float]:
-    """Metrics of a run, also of one that an earlier version logged, by the names of today."""
+    """Metrics of a run by today's names, even if an earlier version logged them."""
     return {_present_name(name): value for name, value in metrics.items()}
 
 

@@ -1,4 +1,4 @@
-"""The description of a run in MLflow: what was trained, then what came out."""
+"""The description of a run in MLflow: what was trained, then the results."""
 
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 def write_note(client: "MlflowClient", run_id: str, headline: str = "") -> None:
-    """Sets the run's description; `headline` is what an evaluation found, as Markdown."""
+    """Sets the run's description; `headline` is the result of an evaluation, as Markdown."""
     text = "\n\n".join(part for part in (trained(client.get_run(run_id)), headline) if part)
     client.set_tag(run_id, NOTE, text)
 
 
 def trained(run: "Run") -> str:
-    """One sentence on how the model came about."""
+    """One sentence on how the model was made."""
     params, metrics = run.data.params, run.data.metrics
     start = params.get("job.init", "")
     said = [f"Preset **{params.get('preset.name', '?')}**, {'from ' + start if start else 'from scratch'}"]

@@ -1,4 +1,4 @@
-"""What a training run was made of, read back from MLflow, and whether another run equals it."""
+"""The recipe of a training run, read back from MLflow, and whether another run matches it."""
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ class Origin:
     run_id: str
     ds: str
     preset: Preset
-    platforms: str  # with commas between them; "" = all
+    platforms: str  # comma-separated; "" = all
     init: str  # the version or run that it started from; "" = from scratch
     processes: int
     threads: int  # of each process
@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric that was not reached again. NaN: the run has no such metric."""
+    """A metric that was not reproduced. NaN: the run has no such metric."""
 
     metric: str
     expected: float
@@ -45,7 +45,7 @@ class Difference:
 
 
 def origin_of(run: "Run") -> Origin:
-    """Raises ModelError when the run does not tell what it was made of."""
+    """Raises ModelError if the run did not record its recipe."""
     params, tags = run.data.params, run.data.tags
     pins = pins_of(run)
     if DS_TAG not in tags or not pins or "job.processes" not in params:
@@ -73,7 +73,7 @@ def pins_of(run: "Run") -> dict[str, int]:
 
 
 def check_inputs(settings: Settings, origin: Origin) -> None:
-    """Raises when the run cannot be done again: its snapshots are gone, or its noise was secret."""
+    """Raises if the run cannot be repeated: its snapshots are gone, or its noise was secret."""
     if origin.preset.epsilon:
         raise ModelError(
             f"run {origin.run_id}: expected a run without privacy, found epsilon "
@@ -84,9 +84,9 @@ def check_inputs(settings: Settings, origin: Origin) -> None:
 
 
 def preset_of(params: dict[str, str]) -> Preset:
-    """The preset as it was logged; what did not exist then is as by default.
+    """The preset as it was logged; choices that did not exist then have their defaults.
 
-    Raises ModelError when it had a choice that this code does not know.
+    Raises ModelError if it has a choice that this code does not know.
     """
     logged = {name.removeprefix("preset."): value for name, value in params.items() if name.startswith("preset.")}
     default = Preset(logged.get("name", ""))
@@ -99,7 +99,7 @@ def preset_of(params: dict[str, str]) -> Preset:
 
 
 def code_differs(run: "Run") -> list[str]:
-    """What of code and packages is not as it was in the run."""
+    """What differs in code and packages from the run."""
     tags = run.data.tags
     pairs = (
         ("git revision", tags.get("mlflow.source.git.commit", "unknown"), git_revision()),
@@ -109,11 +109,10 @@ def code_differs(run: "Run") -> list[str]:
 
 
 def differences(expected: dict[str, float], found: dict[str, float], tolerance: float) -> list[Difference]:
-    """Metrics of validation and test that are further apart than `tolerance`.
+    """Metrics of validation and test that differ by more than `tolerance`.
 
-    A difference counts relative to the expected figure, or to FLOOR where that is smaller. NaN
-    equals NaN: a metric that is not defined on the data. Gains over the champion are left out: it
-    may be another one now.
+    A difference counts relative to the expected figure, or to FLOOR where that is smaller. NaN equals NaN: a metric
+    that is not defined on the data. Gains over the champion are left out: the champion may have changed.
     """
     nothing = float("nan")
     apart = []

@@ -1,4 +1,4 @@
-"""MLflow: one run per training job, found again by its id when the job is tried again.
+"""MLflow: one run per training job, found again by its id when the job is retried.
 
 Import-light: mlflow is imported when a client is opened.
 """
@@ -26,7 +26,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def open_client(settings: Settings) -> "MlflowClient":
-    """A client of the tracking store; a first use makes its database, one process at a time."""
+    """A client of the tracking store; the first use creates its database, one process at a time."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     for chatty in ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -39,10 +39,10 @@ def open_client(settings: Settings) -> "MlflowClient":
         client = mlflow.MlflowClient()
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
-            # A server keeps artifacts where it is configured to; without one they lie in the home.
+            # A server stores artifacts where it is configured to; without a server they are in the home.
             local = None if settings.mlflow_uri else (settings.mlflow / "artifacts").as_uri()
             client.create_experiment(EXPERIMENT, artifact_location=local, tags=EXPERIMENT_TAGS)
-        elif KIND not in experiment.tags:  # made by a version that did not set them
+        elif KIND not in experiment.tags:  # created by a version that did not set them
             for name, value in EXPERIMENT_TAGS.items():
                 client.set_experiment_tag(experiment.experiment_id, name, value)
         else:
@@ -53,7 +53,7 @@ def open_client(settings: Settings) -> "MlflowClient":
 
 
 def find_run(client: "MlflowClient", run: str, ds: str) -> str | None:
-    """MLflow's id of the job's run, None when there is none."""
+    """MLflow's id of the job's run, None if there is none."""
     text = f"tags.`{RUN_TAG}` = '{run}' and tags.`{DS_TAG}` = '{ds}'"
     found = client.search_runs([_experiment(client)], text, max_results=1)
     return found[0].info.run_id if found else None
@@ -78,9 +78,9 @@ def needed_run(client: "MlflowClient", run: str, ds: str) -> str:
 
 
 def start_run(client: "MlflowClient", run: str, ds: str, program: str = "training") -> str:
-    """The job's run, made on the first try and taken up again on later ones.
+    """The job's run, created on the first attempt and resumed on later ones.
 
-    `program` is the module that is run: the UI shows it as the source.
+    `program` is the module being run: the UI shows it as the source.
     """
     found = find_run(client, run, ds)
     if found is not None:
@@ -104,7 +104,7 @@ def artifact_folder(client: "MlflowClient", run_id: str, name: str) -> Path:
 
 
 def local_folder(uri: str) -> Path:
-    """The artifacts at `uri`; downloaded unless they lie on this machine."""
+    """The artifacts at `uri`; downloaded unless they are on this machine."""
     if uri.startswith("file://"):
         return Path(uri.removeprefix("file://"))
     from mlflow.artifacts import download_artifacts
@@ -130,5 +130,5 @@ def requirements_hash() -> str:
 
 def _experiment(client: "MlflowClient") -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
-    assert found is not None, "open_client makes the experiment"
+    assert found is not None, "open_client creates the experiment"
     return found.experiment_id

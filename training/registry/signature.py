@@ -1,4 +1,4 @@
-"""What the model takes and gives, as MLflow shows it: user_history to its part of user_features."""
+"""The model's signature, as MLflow shows it: from user_history to its part of user_features."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,11 @@ from pipeline.tables.registry import USER_HISTORY
 if TYPE_CHECKING:
     from mlflow.types.schema import Schema
 
-ASKED = ("user_id", "platforms", "events", "daily")  # what scoring reads of a user
+ASKED = ("user_id", "platforms", "events", "daily")  # what scoring reads about a user
 
 
 def describe(folder: Path, run_id: str) -> None:
-    """Writes `MLmodel` into a model folder: the signature, and no flavour that would run code."""
+    """Writes `MLmodel` into a model folder: the signature, without a flavour that would run code."""
     from mlflow.models import Model, ModelSignature
 
     given = pa.schema([USER_HISTORY.schema.field(name) for name in ASKED])

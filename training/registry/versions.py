@@ -22,7 +22,7 @@ BASE, HOUR = "hourly.base_version", "hourly.hour"  # tags of an hourly version
 
 
 def register(client: "MlflowClient", run_id: str, ds: str) -> str:
-    """The version of a training run, made on first use, and now the challenger."""
+    """The version of a training run, created on first use, and now the challenger."""
     found = version_of_run(client, run_id)
     if found is None:
         if not client.search_registered_models(f"name = '{MODEL}'"):
@@ -67,7 +67,7 @@ def day_of(client: "MlflowClient", version: str) -> str:
 
 
 def version(settings: Settings) -> str | None:
-    """The champion's version, None when there is none; a home without models is left as it is."""
+    """The champion's version, None if there is none; a home without models is not changed."""
     if not settings.mlflow_uri and not (settings.mlflow / "mlflow.db").exists():
         return None
     return aliased(open_client(settings), CHAMPION)
@@ -81,7 +81,7 @@ def load(settings: Settings, wanted: str) -> Path:
 def roll_back(client: "MlflowClient") -> tuple[str, str]:
     """The version that was champion, and the one that is now.
 
-    Raises ModelError when there is nothing to go back to.
+    Raises ModelError if there is nothing to go back to.
     """
     champion = aliased(client, CHAMPION)
     if champion is None:
@@ -101,7 +101,7 @@ def roll_back(client: "MlflowClient") -> tuple[str, str]:
 
 
 def serving(settings: Settings) -> str | None:
-    """The version to score with between two nights, None when there is no champion.
+    """The version to score with between two nights, None if there is no champion.
 
     Without TIDEMARK_HOURLY_LEARNING it is the champion, whatever was learned before.
     """
@@ -112,7 +112,7 @@ def serving(settings: Settings) -> str | None:
 
 
 def of_line(client: "MlflowClient", alias: str, base: str) -> str | None:
-    """The version with the alias, None when there is none or it goes on from another champion."""
+    """The version with the alias, None if there is none or if it continues from another champion."""
     found = aliased(client, alias)
     if found is None:
         return None

@@ -26,7 +26,7 @@ from training.scoring.joined_tables import JoinedTables
 
 ENGAGED = ["user_id", "events"]
 MOST_USERS = 1024
-SHARE_USERS = 100_000  # whose rows of other tables are held in memory at once; some 1 KB each
+SHARE_USERS = 100_000  # users whose rows of other tables are in memory at once; about 1 KB each
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Bucket:
     of: int
 
     def users(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Those rows whose users are in the bucket."""
+        """The rows whose users are in the bucket."""
         return rows.filter(pa.array(buckets(rows["user_id"], self.of) == self.number))
 
     def shares(self, users: int) -> "list[Bucket]":
-        """Buckets of at most some SHARE_USERS that make up this one, when there are `users`."""
+        """Buckets of about SHARE_USERS at most that make up this one, when there are `users` users."""
         number = max(1, -(-users // (self.of * SHARE_USERS)))
         return [Bucket(self.number + self.of * n, self.of * number) for n in range(number)]
 
@@ -49,7 +49,7 @@ class Bucket:
 def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path) -> int:
     """Stages the bucket's part of `user_features`; returns its rows.
 
-    What the audit holds the rows against is counted from the ids of `user_history` alone.
+    The count that the audit compares them with comes only from the ids of `user_history`.
     """
     catalogue, inputs = load_catalogue(settings, ds)
     inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
@@ -76,7 +76,7 @@ def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version:
 
 
 def list_lengths(catalogue: Catalogue, history_events: int) -> dict[str, int]:
-    """How long every list is at least: a platform may be small, and a user know it all."""
+    """The minimum length of every list: a platform may be small, and a user may know all its items."""
     smallest = int(np.bincount(catalogue.platform).min())
     new = max(0, smallest - history_events)
     return {"next_items": min(NEXT_ITEMS, smallest), "next_new_items": min(NEXT_ITEMS, new)}
@@ -89,7 +89,7 @@ def scored_share(
     share: Bucket,
     version: str,
 ) -> Iterator[pa.Table]:
-    """Rows of `user_features` of a share of the users, some at a time."""
+    """Rows of `user_features` for a share of the users, in batches."""
     known = joined.of(share.users)
     for users in batches(history, share, MOST_USERS):
         rows = known.with_columns(score_users(users, joined.ds, version, predictor))
@@ -97,8 +97,8 @@ def scored_share(
 
 
 def everyone(history: Iterable[pa.RecordBatch], number: int, ds: str, catalogue: Catalogue) -> Engagements:
-    """What all users (a share of a `number` that is very large) did up to `ds`, from the columns
-    ENGAGED of their histories: it tells about items.
+    """What all users did up to `ds` (a sample if `number` is very large), from the columns ENGAGED of their histories:
+    it describes items.
     """
     share, found = Bucket(0, shares(number)), []
     for batch in history:

@@ -1,4 +1,4 @@
-"""What the model says of users: rows of SCORED_USERS from rows of `user_history`."""
+"""The model's outputs for users: rows of SCORED_USERS from rows of `user_history`."""
 
 import numpy as np
 import pyarrow as pa
@@ -77,7 +77,7 @@ def _unknown(ranked: Lists, predictor: Predictor) -> pa.Array:
 
 
 def _items(ranked: Lists, predictor: Predictor) -> pa.Array:
-    """The published list of each user; shorter only where there are no more items to name."""
+    """The published list of each user; shorter only if there are no more items to list."""
     items = predictor.catalogue.item_ids.take(pa.array(ranked.item))
     entries = pa.StructArray.from_arrays([items, pa.array(ranked.score)], fields=list(SCORED))
     return pa.ListArray.from_arrays(pa.array(ranked.offsets, pa.int32()), entries)
@@ -99,7 +99,7 @@ def _vectors(vectors: np.ndarray) -> pa.Array:
 def embedding_drift(history: pa.Table, ds: str, predictor: Predictor, users: Tensor) -> pa.Array:
     """[rows] cosine distances; `users` are the vectors of the rows of `user_history` at `ds`.
 
-    0 where nothing came since, null where no listed event was known then.
+    0 if nothing came since, null if no listed event was known then.
     """
     then = known_by(history["events"], shift(ds, -DAYS))
     size, was = lengths(history["events"]), lengths(then)

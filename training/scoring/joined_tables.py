@@ -1,7 +1,7 @@
-"""What other steps know of the users of a day, beside what the model says of them.
+"""What other steps know about the users of a day, next to the model's outputs.
 
-Tables of `feature_tables.JOINED` have one row for every user of `user_history`. Each is read once
-for a share of the users, who are then looked up batch by batch.
+Tables of `feature_tables.JOINED` have one row for every user of `user_history`. Each is read once per share of the
+users, who are then looked up batch by batch.
 """
 
 from collections.abc import Callable
@@ -37,11 +37,11 @@ class JoinedTables:
 
     @classmethod
     def staged(cls, settings: Settings, ds: str, run: str) -> "JoinedTables":
-        """What a run has staged and nobody publishes. Raises StagingError when there is none."""
+        """What a run has staged and nobody publishes. Raises StagingError if there is none."""
         return cls(ds, {table.name: open_staged(settings, table, ds, run) for table in JOINED}, {})
 
     def users(self) -> pa.Array:
-        """Whom the rows are about."""
+        """The users of the rows."""
         return self.rows[JOINED[0].name].to_table(["user_id"])["user_id"].combine_chunks()
 
     def of(self, share: Share) -> "JoinedRows":

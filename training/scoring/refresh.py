@@ -1,4 +1,4 @@
-"""The users of a refresh: who is scored again, on top of which night, beside whom."""
+"""The users of a refresh: who is scored again, on top of which night, and who stays unchanged."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class RefreshedUsers:
 
     @cached_property
     def heard(self) -> pa.Array:
-        """Who did anything since the base night."""
+        """The users who did anything since the base night."""
         return self.history.to_table(["user_id"])["user_id"].combine_chunks()
 
     @classmethod
@@ -65,7 +65,7 @@ class RefreshedUsers:
         return cls(settings, hour, run, base, history, joined, joined.users())
 
     def everyone(self, catalogue: Catalogue) -> tuple[int, Engagements]:
-        """What all users did up to now, and the snapshot that tells of the silent ones."""
+        """What all users did up to now, and the snapshot that the silent users were read from."""
         snapshot, before = open_day(self.settings, USER_HISTORY, self.base)
         active = self.settings.active_days
         is_active = pc.field("last_ds") > shift(self.ds, -active)
@@ -75,11 +75,11 @@ class RefreshedUsers:
         return snapshot, everyone(rows, number, self.ds, catalogue).younger_than(active)
 
     def touched_history(self) -> arrow_dataset.Dataset:
-        """The histories of those who are scored."""
+        """The histories of the users who are scored."""
         return self.history.filter(pc.field("user_id").isin(self.touched))
 
     def others(self) -> Iterator[pa.Table]:
-        """The rows that stay as they were: users of `history` that are not touched."""
+        """The unchanged rows: users of `history` that are not touched."""
         if self.ds not in published(USER_FEATURES_INTRADAY.name, self.settings):
             return
         _, rows = open_day(self.settings, USER_FEATURES_INTRADAY, self.ds)
@@ -89,7 +89,7 @@ class RefreshedUsers:
 
 
 def rescore(users: RefreshedUsers) -> tuple[int, str | None]:
-    """Stages the rows of the day; returns their number, and the model that scored if any did."""
+    """Stages the rows of the day; returns their number, and the model that scored them, if any."""
     settings, ds = users.settings, users.ds
     version = needed_version(settings) if len(users.touched) else None
     catalogue, inputs = load_catalogue(settings, users.base)
@@ -122,7 +122,7 @@ def needed_version(settings: Settings) -> str:
 
 
 def scored(users: RefreshedUsers, catalogue: Catalogue, inputs: dict[str, int], version: str) -> Iterator[pa.Table]:
-    """The rows of the touched users, some at a time."""
+    """The rows of the touched users, in batches."""
     trained = load(versions.load(users.settings, version))
     inputs[USER_HISTORY.name], engaged = users.everyone(catalogue)
     predictor = Predictor.of(trained, catalogue, engaged)

@@ -4,8 +4,8 @@
     tfidf, word2vec                                     fitted once, on the items of its first day
     tfidf:2, word2vec:2                                 fitted again, under another name
 
-A fitted encoder is kept in `encoders/` of the home and not fitted again, so that vectors of
-different nights can be compared. Its version names its weights, as a language model's does.
+A fitted encoder is kept in `encoders/` of the home and not fitted again, so that vectors of different nights are
+comparable. Its version identifies its weights, as with a language model.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ FITTED = re.compile(r"(tfidf|word2vec)(?::([1-9]\d*))?")
 
 
 class FittedEncoder:
-    """TF-IDF or Word2Vec as they were fitted. A text of which nothing is known has a direction of
-    its own, so that every vector has length 1."""
+    """A fitted TF-IDF or Word2Vec. Texts of which no word is known share a direction of their own, so that every vector
+    has length 1."""
 
     def __init__(self, name: str, weights: dict[str, Tensor], words: list[str]) -> None:
         self.weights, self.words = weights, words
@@ -40,7 +40,7 @@ class FittedEncoder:
         self.version = f"{name}@{_digest(weights, words)}"
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """[len(texts), width] float32; the same text gives the same bits in any company."""
+        """[len(texts), width] float32; the same text gives the same bits in any batch."""
         distinct = sorted(set(texts))
         place = {text: row for row, text in enumerate(distinct)}
         if self.kind == "tfidf":
@@ -54,7 +54,7 @@ class FittedEncoder:
 
 
 def open_encoder(settings: Settings, texts: Callable[[], list[str]] = list) -> Encoder:
-    """The encoder of the settings; one that must be fitted first is fitted on `texts()`."""
+    """The configured encoder; one that must be fitted first is fitted on `texts()`."""
     text = _text_encoder(settings, texts)
     if not settings.image_encoder:
         return text
@@ -86,7 +86,7 @@ def fit(name: str, texts: list[str]) -> FittedEncoder:
 
 
 def keep(encoder: FittedEncoder, folder: Path) -> None:
-    """Writes it at once; whoever comes second leaves the first in place."""
+    """Writes it atomically; a second writer leaves the first one's in place."""
     with replacing(folder, first_stays=True) as aside:
         aside.mkdir()
         save_file(encoder.weights, aside / "weights.safetensors")
@@ -100,7 +100,7 @@ def kept(name: str, folder: Path) -> FittedEncoder:
 
 
 def publish_with(settings: Settings, folder: Path) -> None:
-    """Copies a fitted encoder to a model's folder: a model can be used where its encoder is."""
+    """Copies a fitted encoder to a model's folder, since a model is usable only with its encoder."""
     if FITTED.fullmatch(settings.text_encoder):
         kept_in = settings.home / "encoders" / settings.text_encoder.replace(":", "-")
         shutil.copytree(kept_in, folder / "encoder", dirs_exist_ok=True)

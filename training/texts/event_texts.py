@@ -1,8 +1,8 @@
 """Vectors of what users typed and wrote, in the space of the item vectors.
 
-Queries and reviews are encoded when an event that has them is read for the first time, and kept in
-`encoders/texts.db` of the home by encoder version and hash: nights and processes share them. The
-file holds the newest MOST vectors and may be deleted at any time: a text always has the same bits.
+Queries and reviews are encoded when first read, and kept in `encoders/texts.db` of the home by encoder version and
+hash: nights and processes share them. The file holds the newest MOST vectors and may be deleted at any time: a text
+always gives the same bits.
 """
 
 import sqlite3
@@ -26,7 +26,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS vectors (
 
 @dataclass
 class EventTexts:
-    """`version` is who wrote the item vectors; `open_encoder` is called when a text is new."""
+    """`version` is the encoder of the item vectors; `open_encoder` is called when a text is new."""
 
     version: str
     width: int
@@ -38,7 +38,7 @@ class EventTexts:
     def vectors(self, texts: list[str]) -> np.ndarray:
         """[texts, width] float32.
 
-        Raises ModelError when the encoder of the settings is not that of the item vectors.
+        Raises ModelError if the configured encoder is not that of the item vectors.
         """
         hashes = [text_hash(text) for text in texts]
         if len(self._held) > MOST_HELD:
@@ -54,7 +54,7 @@ class EventTexts:
         if not texts:
             return {}
         if self._encoder is None:
-            with torch.random.fork_rng(devices=[]):  # whether a text was kept must change no draw
+            with torch.random.fork_rng(devices=[]):  # whether a text was cached must not change any draw
                 self._encoder = self.open_encoder()
         if self._encoder.version != self.version:
             raise ModelError(

@@ -1,8 +1,8 @@
-"""Item pictures to vectors, by a pretrained Hugging Face vision encoder, beside those of texts.
+"""Item pictures to vectors, with a pretrained Hugging Face vision encoder, joined to the text vectors.
 
-A vector of `item_embeddings` is then [text | picture | 1], and [text | 0 | 0] for an item without a
-picture: one linear layer over it is the sum of two projections and a learned "has a picture". The
-version of the encoder names both models and how many columns the picture takes.
+A vector of `item_embeddings` is then [text | picture | 1], and [text | 0 | 0] for an item without a picture: one linear
+layer over it is the sum of two projections and a learned "has a picture". The version of the encoder names both models
+and how many columns the picture takes.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class ImageEncoder:
                 f"encoder, found {name!r}: {str(error).splitlines()[0]}"
             ) from None
         size = getattr(size, "vision_config", size)
-        self._model = getattr(model, "vision_model", model)  # of a model of pictures and words
+        self._model = getattr(model, "vision_model", model)  # of a joint model of pictures and words
         self._size = int(getattr(size, "image_size", 224))
         self._mean, self._spread = _colours(Path(name))
         self.width = int(self.encode([Image.new("RGB", (1, 1))]).shape[1])
@@ -45,7 +45,7 @@ class ImageEncoder:
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> np.ndarray:
-        """[pictures, width] float32; batches have one shape, so that company changes no bit."""
+        """[pictures, width] float32; batches have one shape, so the rest of the batch changes no bit."""
         found = [np.zeros((0, getattr(self, "width", 0)), np.float32)] if not pictures else []
         for start in range(0, len(pictures), BATCH):
             pixels = [self._pixels(picture) for picture in pictures[start : start + BATCH]]
@@ -58,21 +58,21 @@ class ImageEncoder:
         return np.concatenate(found)
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:
-        """[3, size, size] float32, scaled as the model was trained."""
+        """[3, size, size] float32, scaled as in the model's training."""
         square = picture.convert("RGB").resize((self._size, self._size), Image.Resampling.BILINEAR)
         scaled = (np.asarray(square, np.float32) / 255 - self._mean) / self._spread
         return np.ascontiguousarray(scaled.transpose(2, 0, 1), np.float32)
 
 
 class JointEncoder:
-    """Texts as the text encoder reads them, pictures beside them; see the head of this file."""
+    """Vectors of texts joined to vectors of pictures; see the top of this file."""
 
     def __init__(self, text: Encoder, image: ImageEncoder, landing: Path) -> None:
         self._text, self._image, self._landing = text, image, landing
         self.version = f"{text.version} + {image.version}:{image.width + 1}"
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """Texts alone: the rest is 0."""
+        """Texts only: the other columns are 0."""
         read = self._text.encode(texts)
         nothing = np.zeros((len(texts), self._image.width + 1), np.float32)
         return np.concatenate([read, nothing], axis=1)
@@ -86,7 +86,7 @@ class JointEncoder:
         return vectors
 
     def look(self, path: str | None) -> str:
-        """A hash of the picture's bytes; "" where there is no file below landing/."""
+        """A hash of the picture's bytes; "" if there is no file below landing/."""
         file = (self._landing / path).resolve() if path else self._landing
         if not file.is_relative_to(self._landing.resolve()) or not file.is_file():
             return ""
@@ -104,7 +104,7 @@ def _open(file: Path) -> Image.Image:
 
 
 def _colours(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread that pictures are scaled by; a half where the folder does not tell."""
+    """Mean and standard deviation that pictures are scaled by; a half if the folder does not say."""
     file = folder / "preprocessor_config.json"
     told = json.loads(file.read_text()) if file.exists() else {}
     half = [0.5, 0.5, 0.5]

@@ -10,7 +10,7 @@ from pipeline.tables.registry import ITEM_EMBEDDINGS
 
 
 class Encoder(Protocol):
-    """What turns texts into vectors; `version` names it with its weights."""
+    """What turns texts into vectors; `version` identifies the encoder and its weights."""
 
     version: str
 
@@ -19,7 +19,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class PictureEncoder(Encoder, Protocol):
-    """One that also reads pictures: paths below landing/, "" for none."""
+    """An encoder that also reads pictures: paths below landing/, "" for none."""
 
     def encode_items(self, texts: list[str], pictures: list[str]) -> np.ndarray: ...
 
@@ -27,7 +27,7 @@ class PictureEncoder(Encoder, Protocol):
 
 
 def item_text(title: str | None, category: str | None, brand: str | None) -> str:
-    """Title, category and brand, those that are known, as one line."""
+    """The known ones of title, category and brand, as one line."""
     return ". ".join(part.strip() for part in (title, category, brand) if part and part.strip())
 
 
@@ -43,10 +43,9 @@ def text_hash(text: str) -> str:
 
 
 def embed_items(items: pa.Table, known: dict[str, np.ndarray], ds: str, encoder: Encoder) -> tuple[pa.Table, int]:
-    """Rows of `item_embeddings` for `items`, by item, and the number of texts encoded anew.
+    """Rows of `item_embeddings` for `items`, by item, and the number of newly encoded texts.
 
-    `known` maps hashes of texts (and pictures) to vectors of the same encoder; it takes up the new
-    ones.
+    `known` maps hashes of texts (and pictures) to vectors of the same encoder; the new ones are added to it.
     """
     names = ("item_id", "title", "category", "brand", "image_path")
     rows = sorted(zip(*(items[name].to_pylist() for name in names), strict=True), key=_item)
@@ -75,7 +74,7 @@ def _item(row: tuple) -> str:
 
 
 def _looks(paths: list[str | None], encoder: Encoder) -> list[str]:
-    """A hash of each picture, "" where there is none or nobody to look at it."""
+    """A hash of each picture, "" if there is none or the encoder reads no pictures."""
     reads = isinstance(encoder, PictureEncoder)
     return [encoder.look(path) if reads else "" for path in paths]  # type: ignore[attr-defined]
 

@@ -1,7 +1,7 @@
 """Text to unit vectors, by a pretrained language model that is read from disk.
 
-The same text gives the same bits whatever it is encoded with: batches have fixed shapes, so that
-every text meets the same kernels, and the components are rounded well above the noise of float32.
+The same text gives the same bits whatever else is in the batch: batches have fixed shapes, so every text runs through
+the same kernels, and components are rounded well above the noise of float32.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ LENGTHS = (
     48,
     64,
     128,
-)  # tokens; a text is padded to the next one and cut at the last
+)  # tokens; a text is padded to the next length and cut at the last
 BATCH = 32
 DECIMALS = 5
 
@@ -33,8 +33,8 @@ DECIMALS = 5
 class TextEncoder:
     """Mean-pooled, unit-length embeddings.
 
-    `name` is a package of PACKAGED, a folder, or a Hugging Face id that is in the local cache.
-    `version` names the encoder and its weights: vectors of different versions never mix.
+    `name` is a package of PACKAGED, a folder, or a Hugging Face id that is in the local cache. `version` names the
+    encoder and its weights: vectors of different versions never mix.
     """
 
     def __init__(self, name: str) -> None:

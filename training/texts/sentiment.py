@@ -1,7 +1,7 @@
 """How good or bad a review's text sounds, learned from the ratings that accompany other reviews.
 
-Ridge regression on TF-IDF of hashed character n-grams: it knows no language, so scripts without
-spaces, right-to-left scripts and emoji are read like any other.
+Ridge regression on TF-IDF of hashed character n-grams: it knows no language, so scripts without spaces, right-to-left
+scripts and emoji work like any other.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ import polars as pl
 from scipy.sparse import csr_matrix
 
 FEWEST = 200  # rated reviews; with fewer, every sentiment is 0
-MOST = 30_000  # rated reviews that are learned from, the newest
-LATER = 0.2  # share of the rated reviews, by time, that quality is measured on
-HASHES, LENGTHS = 2**18, (2, 4)  # words begin and end with a space, so one letter is two
+MOST = 30_000  # rated reviews to learn from, the newest
+LATER = 0.2  # newest share of the rated reviews, used to measure quality
+HASHES, LENGTHS = 2**18, (2, 4)  # words begin and end with a space, so one letter gives two
 TEXT_LENGTH = 400
-SCALES = (5, 10, 100)  # the highest rating that platforms know
+SCALES = (5, 10, 100)  # the highest ratings of platforms
 PULL = 1.0
 
 
@@ -28,7 +28,7 @@ class Sentiment:
     usual: float
 
     def sentiments(self, texts: list[str]) -> np.ndarray:
-        """[texts]; a text without a known n-gram gets 0, not the mean: it tells nothing."""
+        """[texts]; a text without a known n-gram gets 0, not the mean: it says nothing."""
         rows = _weighted(_counts(texts), self.idf)
         told = np.diff(rows.indptr) > 0
         return np.where(told, np.clip(rows @ self.weights + self.usual, -1, 1), 0.0)
@@ -40,7 +40,7 @@ def learn(texts: list[str], ratings: np.ndarray) -> Sentiment:
 
     counts = _counts(texts)
     known = np.bincount(counts.indices, minlength=HASHES)
-    # An n-gram that no text here has must not tell later texts anything.
+    # An n-gram that no text here has must not affect later texts.
     idf = np.where(known > 0, np.log((1 + len(texts)) / (1 + known)) + 1, 0.0)
     model = Ridge(alpha=PULL, solver="sparse_cg", tol=1e-5).fit(_weighted(counts, idf), ratings)
     return Sentiment(idf, model.coef_, float(model.intercept_))
@@ -49,8 +49,8 @@ def learn(texts: list[str], ratings: np.ndarray) -> Sentiment:
 def cross_sentiments(reviews: pl.DataFrame, rated: pl.DataFrame) -> np.ndarray:
     """[reviews] sentiments by models that did not see the review's own rating.
 
-    Two models learn from a half of `rated` each, by `event_id`. A review of a half is read by the
-    other half's model, so that its sentiment is told by the text alone.
+    Two models each learn from half of `rated`, split by `event_id`. A review is scored by the model of the other half,
+    so its sentiment comes from its text only.
     """
     if len(rated) < FEWEST:
         return np.zeros(len(reviews))
@@ -70,8 +70,8 @@ def cross_sentiments(reviews: pl.DataFrame, rated: pl.DataFrame) -> np.ndarray:
 def on_scale(reviews: pl.DataFrame) -> pl.DataFrame:
     """The rated reviews with `target` in -1 to 1 and their text, newest MOST.
 
-    A platform's scale ends at the first of SCALES that holds its highest rating, and begins at 1,
-    or at 0 where it gives less than 1: the middle of the scale is neutral, not the usual rating.
+    A platform's scale ends at the first of SCALES that holds its highest rating, and begins at 1, or at 0 where it
+    gives less than 1: the middle of the scale is neutral, not the usual rating.
     """
     rated = reviews.filter(pl.col("rating").is_finite() & (pl.col("text") != ""))
     high, low = (pl.col("rating").max().over("platform"), pl.col("rating").min().over("platform"))
@@ -84,8 +84,8 @@ def on_scale(reviews: pl.DataFrame) -> pl.DataFrame:
 
 
 def later_quality(rated: pl.DataFrame) -> dict[str, float]:
-    """Correlation with the ratings, and AUC of good against bad ones, of the newest LATER of
-    `rated`, by a model of those before; empty where they are too few or all alike.
+    """Correlation with the ratings, and AUC of good against bad ratings, on the newest LATER of `rated`, from a model
+    of the earlier ones; empty if there are too few or all are equal.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -122,7 +122,7 @@ def _counts(texts: list[str]) -> csr_matrix:
 
 
 def _weighted(counts: csr_matrix, idf: np.ndarray) -> csr_matrix:
-    """Rows of length 1; what is unknown is left out."""
+    """Rows of length 1; unknown n-grams are left out."""
     from sklearn.preprocessing import normalize
 
     weighted = counts.astype(np.float64)

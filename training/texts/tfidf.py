@@ -1,4 +1,4 @@
-"""Text to unit vectors by TF-IDF over hashed words and word pairs, turned to few dimensions by SVD.
+"""Text to unit vectors by TF-IDF over hashed words and word pairs, reduced to a few dimensions by SVD.
 
 Source: latent semantic analysis (Deerwester et al. 1990). A baseline for the language model.
 """
@@ -12,7 +12,7 @@ HASHES, WIDTH, SEED = 2**14, 128, 5
 
 
 def fit_tfidf(texts: list[str]) -> dict[str, Tensor]:
-    """`idf` [hashes] and `directions` [hashes, width] of the distinct texts."""
+    """`idf` [hashes] and `directions` [hashes, width], fitted on the distinct texts."""
     counts = _counts(sorted(set(texts)))
     known = np.asarray((counts > 0).sum(axis=0)).ravel()
     idf = np.log((1 + counts.shape[0]) / (1 + known)) + 1

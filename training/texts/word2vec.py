@@ -1,7 +1,7 @@
 """Text to unit vectors by Word2Vec: a text is the mean of its words, rare words weighing more.
 
-Source: skip-gram with negative sampling (Mikolov et al. 2013), here with the whole text as window,
-as titles are short; weights a / (a + share of the word) after Arora et al. 2017. A baseline.
+Source: skip-gram with negative sampling (Mikolov et al. 2013), here with the whole text as window, as titles are short;
+weights a / (a + share of the word) after Arora et al. 2017. A baseline.
 """
 
 import re
@@ -18,7 +18,7 @@ WORD = re.compile(r"\w+")
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words."""
+    """Words in lower case."""
     return WORD.findall(text.lower())
 
 
@@ -48,7 +48,7 @@ def word2vec_vectors(weights: dict[str, Tensor], words: list[str], texts: list[s
 
 
 def _pairs(sentences: list[np.ndarray]) -> np.ndarray:
-    """[pairs, 2] words that stand in one text."""
+    """[pairs, 2] words that occur in one text."""
     found = [np.zeros((0, 2), dtype=np.int64)]
     for words in sentences:
         left, right = np.meshgrid(words, words, indexing="ij")
@@ -69,7 +69,7 @@ def _learn(pairs: np.ndarray, counts: np.ndarray) -> Tensor:
         for start in range(0, len(order), BATCH):
             batch = pairs[order[start : start + BATCH]]
             others = generator.choice(len(counts), (len(batch), NEGATIVES), p=drawn_as)
-            # Gradients of embeddings are summed in one order; those of indexing are not.
+            # Gradients of embeddings are summed in a fixed order; those of indexing are not.
             center = functional.embedding(torch.from_numpy(batch[:, 0]), inner)
             near = functional.embedding(torch.from_numpy(batch[:, 1]), outer)
             own = (center * near).sum(1)

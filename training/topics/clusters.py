@@ -1,11 +1,11 @@
 """Clusters of unit vectors: k-means, then splits and merges where they fit better.
 
-k-means stays in the nearest optimum: two clusters on one topic, one on two others. So the cluster
-that gains most from a split is split, the two that lose least by it are merged, as long as that
-pays (after Ueda et al. 2000). The same moves let clusters follow the items over time.
+k-means stops at the nearest optimum: two clusters on one topic, one cluster on two others. So the cluster that gains
+most from a split is split, and the two that lose least from a merge are merged, as long as that pays (after Ueda et al.
+2000). The same moves let clusters follow the items over time.
 
-Every host must find the same clusters: k-means is exact (kmeans.py), and moves that gain as much as
-one another, but for noise, go by position.
+Every host must find the same clusters: k-means is exact (kmeans.py), and moves with the same gain, up to noise, are
+ordered by position.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy import sparse
 from pipeline.runtime.near_ties import DOUBLE, best
 from training.topics.kmeans import ROWS_AT_ONCE, kmeans, on_grid
 
-ROWS_TRIED = 20_000  # few rows are clustered from several starts
+ROWS_TRIED = 20_000  # a few rows are clustered from several starts
 MOST_TRIES = 4
 LEAST_GAIN = 1e-3  # of a split: equal items stay together
 
@@ -28,8 +28,8 @@ def fit(
 ) -> np.ndarray:
     """[at most `number`, width] centroids of length 1.
 
-    `start` are centroids to go on from; `worth` is how many times its loss a move must gain.
-    Clusters nearer to one another than `apart` of what is usual become one.
+    `start` are centroids to continue from; `worth` is how many times its loss a move must gain. Clusters closer to each
+    other than `apart` times the usual distance become one.
     """
     rows = on_grid(rows)
     tries = min(MOST_TRIES, max(1, ROWS_TRIED // len(rows)))
@@ -40,7 +40,7 @@ def fit(
 
 
 def assign(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest centroid of each row and its cosine; the first of equal ones."""
+    """The nearest centroid of each row and its cosine; the first in case of ties."""
     label, cosine = np.zeros(len(vectors), np.int64), np.zeros(len(vectors), np.float32)
     axes = on_grid(centroids).T
     for start in range(0, len(vectors), ROWS_AT_ONCE):
@@ -62,7 +62,7 @@ def own_cosine(vectors: np.ndarray, centroids: np.ndarray, labels: np.ndarray) -
 
 
 def means(vectors: np.ndarray, labels: np.ndarray, number: int) -> np.ndarray:
-    """[number, width] unit mean of the rows of each label; 0 for one without rows."""
+    """[number, width] unit mean of the rows of each label; 0 for a label without rows."""
     total = np.zeros((number, vectors.shape[1]))
     for start in range(0, len(vectors), ROWS_AT_ONCE):
         label = labels[start : start + ROWS_AT_ONCE]
@@ -75,7 +75,7 @@ def means(vectors: np.ndarray, labels: np.ndarray, number: int) -> np.ndarray:
 
 
 def regrouped(rows: np.ndarray, labels: np.ndarray, number: int, worth: float) -> np.ndarray:
-    """New labels from 0 on, after splits and merges towards `number` clusters."""
+    """New labels, counted from 0, after splits and merges towards `number` clusters."""
     groups = Groups(rows, labels)
     groups.join_equal()
     for _ in range(4 * number):
@@ -95,10 +95,10 @@ def regrouped(rows: np.ndarray, labels: np.ndarray, number: int, worth: float) -
 
 
 def distinct(rows: np.ndarray, labels: np.ndarray, apart: float) -> np.ndarray:
-    """New labels from 0 on, after merging what is one cluster cut in two.
+    """New labels, counted from 0, after merging clusters that are one cluster cut in two.
 
-    The distance of two clusters is what a merge costs over what is within them; usual is the
-    median of the distances to the nearest one.
+    The distance of two clusters is the cost of a merge relative to the squared distances within them; the usual
+    distance is the median distance to the nearest cluster.
     """
     groups = Groups(rows, labels)
     while len(groups) > 2:
@@ -113,7 +113,7 @@ def distinct(rows: np.ndarray, labels: np.ndarray, apart: float) -> np.ndarray:
 
 
 class Groups:
-    """Clusters as lists of rows, with the best split of each at hand."""
+    """Clusters as lists of rows, with the best split of each."""
 
     def __init__(self, rows: np.ndarray, labels: np.ndarray) -> None:
         self.rows = rows
@@ -124,7 +124,7 @@ class Groups:
         return len(self.members)
 
     def join_equal(self) -> None:
-        """Merges clusters that no split would ever set apart, into the place of the first."""
+        """Merges clusters that no split would ever separate, into the place of the first."""
         while len(self) > 1:
             pair, cost = self.cheapest_merge(spare=-1)
             if cost >= LEAST_GAIN / 2:
@@ -159,7 +159,7 @@ class Groups:
         return cost
 
     def within(self) -> np.ndarray:
-        """[clusters, clusters] squared distances to the own mean, in each pair."""
+        """[clusters, clusters] squared distances to the cluster's own mean, summed for each pair."""
         own = np.array([len(group) - _pull(self.rows[group]) for group in self.members])
         return own[:, None] + own
 

@@ -1,7 +1,7 @@
-"""Which items the same people turn to one after the other: weights between items.
+"""Which items the same people engage with one after the other: weights between items.
 
-Positive pointwise mutual information, with context counts to the power 0.75 (Levy, Goldberg and
-Dagan 2015) and rare pairs discounted (Pantel and Lin 2002).
+Positive pointwise mutual information, with context counts to the power 0.75 (Levy, Goldberg and Dagan 2015) and rare
+pairs discounted (Pantel and Lin 2002).
 """
 
 from typing import TypeAlias
@@ -18,8 +18,8 @@ from training.data.sequences import sequences
 from training.ranking.engagements import Engagements, engagements, shares
 
 NEAR = 4  # steps of a user's path within which two items are neighbours
-# What a pair counts of which both are of one day, or of different days. Whole numbers, so that the
-# sum is the same in whatever order users are read.
+# What a pair counts if both items are from one day, or from different days. Whole numbers, so the sum does not depend
+# on the order in which users are read.
 SAME_DAY, OTHER_DAY = 10, 3
 POWER = 0.75
 USERS_AT_ONCE = 8_192
@@ -29,7 +29,8 @@ Pairs: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # two items, what 
 
 
 def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> sparse.csr_matrix:
-    """[items, items] symmetric, non-negative weights; of all users or a hash share of very many."""
+    """[items, items] symmetric, non-negative weights, from all users, or from a hash-based sample if there are very
+    many."""
     size, of = len(ids), shares(history.count_rows())
     total, waiting, number = sparse.csr_matrix((size, size), dtype=np.int32), [], 0
     known = Catalogue(ids, np.zeros((size, 0)), (), np.zeros(0), np.zeros(0), "")
@@ -46,7 +47,7 @@ def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> spa
 
 
 def neighbours(engaged: Engagements) -> Pairs:
-    """Two items within NEAR steps of one another on a user's path, an item once a day."""
+    """Pairs of items within NEAR steps of each other on a user's path; an item counts once a day."""
     order = np.lexsort((engaged.place, engaged.age, engaged.row))
     row, age, item = engaged.row[order], engaged.age[order], engaged.item[order].astype(np.int32)
     found: list[Pairs] = [(item[:0], item[:0], np.zeros(0, np.int32))]

@@ -1,4 +1,4 @@
-"""The items of one day as topics see them: text vectors in half precision, and what names them."""
+"""The items of one day as topics see them: text vectors in half precision, and the columns that names come from."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from sklearn.decomposition import TruncatedSVD
 from training.data.arrow import Column, plain, vectors
 from training.texts.item_texts import text_hash
 
-NO_TEXT = text_hash("")  # of an item of which nothing is written (or pictured)
-HALF = np.float16  # rounding of 0.001 moves no item; a million items take half the memory
+NO_TEXT = text_hash("")  # of an item without any text (or picture)
+HALF = np.float16  # rounding by 0.001 moves no item, and a million items take half the memory
 READ_AT_ONCE = 16_384
 COLUMNS = ("title", "category", "brand")
 
 BEHAVIOUR_WIDTH = 64
-AROUND = 1.5  # weight of what is around an item, beside its own text
-USUAL = 5.0  # weights (bits of evidence) at which half of that is given
+AROUND = 1.5  # weight of an item's neighbours, relative to its own text
+USUAL = 5.0  # evidence (in bits) at which half of that weight applies
 COLUMNS_AT_ONCE = 64
 ROWS_AT_ONCE = 65_536
 SEED = 7
@@ -79,7 +79,7 @@ def _text(embeddings: arrow_dataset.Dataset, ids: pa.Array) -> np.ndarray:
 def item_vectors(text: np.ndarray, weights: sparse.csr_matrix) -> np.ndarray:
     """[items, text width + behaviour width + 1] HALF, rows of length 1.
 
-    The last column is 1 for the items of which nothing is known.
+    The last column is 1 for items about which nothing is known.
     """
     silent = np.flatnonzero(~text.any(axis=1))
     whole = np.hstack([text, np.zeros((len(text), BEHAVIOUR_WIDTH * bool(len(silent)) + 1), HALF)])
@@ -97,7 +97,7 @@ def item_vectors(text: np.ndarray, weights: sparse.csr_matrix) -> np.ndarray:
 
 
 def _behaviour(weights: sparse.csr_matrix) -> np.ndarray:
-    """[items, BEHAVIOUR_WIDTH] rows of length 1, or 0 where an item has no neighbour."""
+    """[items, BEHAVIOUR_WIDTH] rows of length 1, or 0 if an item has no neighbour."""
     found = np.zeros((weights.shape[0], BEHAVIOUR_WIDTH), np.float32)
     width = min(BEHAVIOUR_WIDTH, weights.shape[0] - 1)
     if width < 1 or not weights.nnz:
@@ -111,11 +111,10 @@ def _behaviour(weights: sparse.csr_matrix) -> np.ndarray:
 
 
 def _faced(rows: np.ndarray) -> np.ndarray:
-    """The same rows turned towards fixed directions, as near as a rotation gets (Schonemann 1966).
+    """The same rows, rotated to be as close as possible to fixed directions (Schonemann 1966).
 
-    Nothing says where the axes of an SVD lie: their signs, and the axes themselves where singular
-    values are equal, are the last digits' choice. Angles between rows stay; the rows are now the
-    same everywhere.
+    The axes of an SVD are arbitrary: their signs, and the axes themselves if singular values are equal, depend on the
+    last digits. Angles between rows do not change, and the rows are now the same everywhere.
     """
     directions = np.random.RandomState(SEED).normal(size=rows.shape)
     left, _, right = np.linalg.svd(rows.T @ directions)

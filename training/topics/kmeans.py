@@ -1,8 +1,8 @@
-"""k-means that every host computes alike, to the bit.
+"""k-means that every host computes identically, to the bit.
 
-Vectors and centroids lie on a grid that is coarse enough for float64 to hold their products and
-sums to the last digit: no kernel, no number of threads and no order of adding can change one, and
-equally near centroids are equally near everywhere.
+Vectors and centroids lie on a grid that is coarse enough for float64 to hold their products and sums to the last digit:
+neither the kernel, nor the number of threads, nor the order of additions can change one, and equally near centroids are
+equally near everywhere.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ from pipeline.runtime.near_ties import DOUBLE, best
 
 ITERATIONS, SEED = 50, 7
 ROWS_AT_ONCE = 16_384
-# A product of unit vectors takes twice these bits, and the sum over 2^18 rows 18 more: 50 of the 53
-# that float64 has. Half precision is no finer for components above 0.03.
+# A product of unit vectors takes twice these bits, and the sum over 2^18 rows 18 more: 50 of the 53 that float64 has.
+# Half precision is no finer for components above 0.03.
 GRID = 2.0**16
-SETTLED = 1e-4  # of the rows' mean variance: centroids that move less have arrived
+SETTLED = 1e-4  # of the rows' mean variance: centroids that move less have converged
 
 
 def on_grid(rows: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def on_grid(rows: np.ndarray) -> np.ndarray:
 
 
 def kmeans(rows: np.ndarray, start: int | np.ndarray, tries: int) -> np.ndarray:
-    """Labels from 0 on without gaps, of rows on the grid; the best of several starts."""
+    """Labels of rows on the grid, counted from 0 without gaps; the best of several starts."""
     if np.ndim(start):
         labels, _ = _lloyd(rows, on_grid(np.asarray(start)[: len(rows)]))
         return np.unique(labels, return_inverse=True)[1]
@@ -38,8 +38,8 @@ def kmeans(rows: np.ndarray, start: int | np.ndarray, tries: int) -> np.ndarray:
 def _lloyd(rows: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, float]:
     """Labels of rows, and their squared distances to the centroids of these.
 
-    At most ITERATIONS of nearest centroid and mean (Lloyd 1982). A cluster without rows gets the
-    row that is farthest from its own centroid.
+    At most ITERATIONS of nearest centroid and mean (Lloyd 1982). A cluster without rows gets the row that is farthest
+    from its own centroid.
     """
     enough = SETTLED * rows.var(axis=0).mean()
     square = (rows**2).sum(axis=1)
@@ -57,7 +57,7 @@ def _lloyd(rows: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _nearest(rows: np.ndarray, square: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place of the nearest centroid, the first of equal ones, and the squared distance to it."""
+    """Place of the nearest centroid (the first in case of ties), and the squared distance to it."""
     label, distance = np.zeros(len(rows), np.int64), np.zeros(len(rows))
     axes, half = centroids.T, (centroids**2).sum(axis=1) / 2
     for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -69,7 +69,7 @@ def _nearest(rows: np.ndarray, square: np.ndarray, centroids: np.ndarray) -> tup
 
 
 def _filled(label: np.ndarray, distance: np.ndarray, number: int) -> np.ndarray:
-    """The same labels, with a row in each cluster as far as rows lie off their centroids."""
+    """The same labels, with a row in each cluster, as long as there are rows away from their centroid."""
     empty = np.flatnonzero(np.bincount(label, minlength=number) == 0)
     if not len(empty):
         return label

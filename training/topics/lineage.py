@@ -1,4 +1,4 @@
-"""The topics of the newest earlier night that had any, and whether to cluster anew."""
+"""The topics of the newest earlier night that had any, and whether to cluster again."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,18 +14,18 @@ from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from training.data.arrow import plain
 from training.topics.day_items import DayItems, positions
 
-NEW_ITEMS = 0.1  # share of new items from which on clusters are made anew
+NEW_ITEMS = 0.1  # from this share of new items on, clusters are recomputed
 LOST_SIMILARITY = 0.05  # share of the mean similarity
 
-MOSTLY = 0.5  # share of items from which on one is mostly the other
+MOSTLY = 0.5  # from this share of items on, one is mostly the other
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """Rows of `topics` of one earlier night, and the topic of each item of today."""
+    """Rows of `topics` of one earlier night, and the topic of each of today's items."""
 
     ds: str
-    rows: list[dict]  # all, those that ended included
+    rows: list[dict]  # all, including those that ended
     living: list[dict]
     label: np.ndarray  # [items of today] place in `living`, -1 = none
     similarity: float  # mean of that night
@@ -38,7 +38,7 @@ class Earlier:
 def read_earlier(settings: Settings, ds: str, items: DayItems) -> tuple[Earlier, dict[str, int]]:
     """The newest night before `ds` that has topics, and the snapshots read.
 
-    A night without items has none: the ids given before it must not be given again.
+    A night without items has no topics, but ids given before it must not be reused.
     """
     nights = published(TOPICS.name, settings), published(ITEM_TOPICS.name, settings)
     days = [day for day, it in nights[0].items() if day < ds and it.rows and day in nights[1]]
@@ -62,7 +62,7 @@ def earlier(ds: str, rows: list[dict], placed: pa.Table, items: DayItems) -> Ear
 
 
 def refresh_reason(past: Earlier, ds: str, items: DayItems, mean: float, setting: int) -> str:
-    """Why clusters are made anew on `ds`, "" where items are only assigned to those there are."""
+    """Why clusters are recomputed on `ds`, "" if items are only assigned to the existing ones."""
     if not past.living:
         return "no topics yet"
     if any(row["encoder"] != items.encoder for row in past.living):
@@ -87,17 +87,17 @@ def _monday(ds: str) -> str:
 class Lineage:
     """Places of new clusters and of earlier topics."""
 
-    kept: dict[int, int]  # new cluster -> the earlier topic that it is
+    kept: dict[int, int]  # new cluster -> the earlier topic that it continues
     split: dict[int, int]  # born cluster -> the earlier topic that most of its items come from
     merged: dict[int, int]  # ended topic -> the new cluster that took most of its items
 
 
 def trace(before: np.ndarray, now: np.ndarray, topics: int, clusters: int) -> Lineage:
-    """From the earlier topic (-1 = none) and the new cluster of every item of today.
+    """Matches the earlier topic (-1 = none) and the new cluster of every item of today.
 
-    A topic goes on as the cluster that shares most items with it, by Jaccard index, best in sum
-    over all topics (Kuhn 1955), if one of the two mostly is the other. A new cluster without
-    earlier topic is born; an earlier topic without new cluster has ended.
+    A topic continues as the cluster that shares most items with it, by the best total Jaccard index over all topics
+    (Kuhn 1955), if one of the two is mostly the other. A new cluster without an earlier topic is born; an earlier topic
+    without a new cluster has ended.
     """
     shared = np.zeros((topics, clusters))
     known = before >= 0

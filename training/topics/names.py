@@ -1,7 +1,7 @@
 """Readable names of topics, from the words of their items' titles.
 
-A word tells of a topic when many of its titles and few others hold it: class-based TF-IDF
-(Grootendorst 2022, BERTopic). Words of the item's own brand do not count: they name who made it.
+A word describes a topic if many of its titles and few other titles contain it: class-based TF-IDF (Grootendorst 2022,
+BERTopic). Words of the item's own brand do not count: they name the maker.
 """
 
 import unicodedata
@@ -14,12 +14,12 @@ from sklearn.feature_extraction.text import CountVectorizer
 from pipeline.runtime.near_ties import DOUBLE, settled
 from training.topics.day_items import DayItems
 
-WORDS, IN_NAME = 8, 3  # kept, and of these in the name where that is unique
+WORDS, IN_NAME = 8, 3  # words kept, and how many of them make the name if that is unique
 CATEGORIES = 3
 TITLES = 1_000  # read of each topic
-LONGEST = 24  # characters of a word, for titles that hold no spaces
-# Pictographs with their joiners; letters with their marks, three of an alphabet that has few and
-# abbreviates units ("ml", "cm"), two of others.
+LONGEST = 24  # characters of a word, for titles without spaces
+# Pictographs with their joiners; letters with their marks, three of an alphabet that has few and abbreviates units
+# ("ml", "cm"), two of others.
 WORD = regex.compile(
     r"\p{Emoji_Presentation}(?:\u200d\p{Emoji}|\ufe0f|\p{EMod})*"
     r"|[\p{Latin}\p{Greek}\p{Cyrillic}][\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]{2,}"
@@ -41,7 +41,7 @@ def words_of(text: str | None) -> list[str]:
 
 
 def telling_words(items: DayItems, labels: np.ndarray, topics: int) -> list[list[str]]:
-    """The WORDS most telling words of each topic, best first; none where titles hold none."""
+    """The WORDS most descriptive words of each topic, best first; none if titles have none."""
     parts = [np.flatnonzero(labels == topic)[:TITLES] for topic in range(topics)]
     read = np.concatenate(parts)
     facts = items.facts.take(read)
@@ -49,7 +49,7 @@ def telling_words(items: DayItems, labels: np.ndarray, topics: int) -> list[list
     reader = CountVectorizer(analyzer=_own_words, binary=True, dtype=np.float64)
     try:
         counts = reader.fit_transform(rows)
-    except ValueError:  # no title holds a word
+    except ValueError:  # no title has a word
         return [[] for _ in range(topics)]
     names = reader.get_feature_names_out()
     totals = np.stack([np.asarray(counts[labels[read] == topic].sum(axis=0)).ravel() for topic in range(topics)])
@@ -61,7 +61,7 @@ def telling_words(items: DayItems, labels: np.ndarray, topics: int) -> list[list
 
 
 def commonest(items: DayItems, column: str, labels: np.ndarray, topics: int) -> list[list[str]]:
-    """The CATEGORIES commonest values of a column among the items of each topic."""
+    """The CATEGORIES most common values of a column among the items of each topic."""
     counts: list[Counter] = [Counter() for _ in range(topics)]
     for label, value in zip(labels.tolist(), items.facts[column].to_pylist(), strict=True):
         if value and value.strip():
@@ -72,10 +72,10 @@ def commonest(items: DayItems, column: str, labels: np.ndarray, topics: int) -> 
 
 
 def name_topics(choices: list[list[str]], numbers: list[int], kept: dict[int, str]) -> list[str]:
-    """A unique name for each topic: its first words, more of them where those are taken.
+    """A unique name for each topic: its first words, or more of them if that name is taken.
 
-    `kept` names by place stay as they are, where no other topic has the same; a topic without
-    words is "topic N" of its number.
+    `kept` names (by place) do not change unless another topic has the same name; a topic without words is "topic N",
+    with its number.
     """
     names = dict(kept) if len(set(kept.values())) == len(kept) else {}
     for place, words in enumerate(choices):
@@ -98,7 +98,7 @@ def _own_words(row: tuple[str | None, str | None]) -> list[str]:
 
 
 def _best(names: np.ndarray, score: np.ndarray) -> list[str]:
-    """The best words, equal ones by alphabet; of plural and singular the better one."""
+    """The best words, ties in alphabetical order; of plural and singular only the better one."""
     chosen: list[str] = []
     for place in np.argsort(-settled(score, DOUBLE * score.max()), kind="stable")[: 4 * WORDS]:
         word = str(names[place])

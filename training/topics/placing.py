@@ -1,4 +1,4 @@
-"""In which topic every item of a night is: assigned to the earlier ones, or clustered anew."""
+"""The topic of every item of a night: assigned to an earlier topic, or clustered again."""
 
 from dataclasses import dataclass
 from zlib import crc32
@@ -11,15 +11,15 @@ from training.topics.day_items import DayItems
 from training.topics.lineage import Earlier, Lineage, refresh_reason, trace
 
 SAMPLE = 50_000  # items that clusters are fitted on
-FIRST_WORTH, LATER_WORTH = 1.05, 1.5  # gain over loss of a move; later ones keep what there is
-ROOM = 0.1  # by which there may be more topics than wanted
-APART = 0.5  # of the usual distance: nearer topics become one, where the number is not set
+FIRST_WORTH, LATER_WORTH = 1.05, 1.5  # gain over loss of a move; later clusterings prefer the existing clusters
+ROOM = 0.1  # factor by which there may be more topics than wanted
+APART = 0.5  # of the usual distance: closer topics become one, if their number is not set
 STILL_FITS = 0.5  # of the best cosine: an item keeps its topic between refreshes
 
 
 @dataclass(frozen=True)
 class Placed:
-    """Every item in one cluster; `lineage` says which earlier topic a cluster is."""
+    """Every item in one cluster; `lineage` says which earlier topic a cluster continues."""
 
     label: np.ndarray
     number: int
@@ -28,12 +28,12 @@ class Placed:
 
 
 def wanted_topics(items: int, setting: int) -> int:
-    """The setting, or by default twice the cube root of the number of items."""
+    """The configured number, or by default twice the cube root of the number of items."""
     return setting or max(1, round(2 * items ** (1 / 3)))
 
 
 def place_items(items: DayItems, vectors: np.ndarray, past: Earlier, ds: str, setting: int) -> Placed:
-    """Assigns items to the earlier topics, or clusters them anew where that is due."""
+    """Assigns items to the earlier topics, or clusters them again when that is due."""
     wanted = wanted_topics(len(items), setting)
     start = clusters.means(vectors, past.label, len(past.living))
     label, similarity = _assigned(vectors, past, start)
@@ -48,7 +48,7 @@ def place_items(items: DayItems, vectors: np.ndarray, past: Earlier, ds: str, se
 
 
 def _assigned(vectors: np.ndarray, past: Earlier, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Topic and cosine of each item: the earlier one where it still fits, or the nearest."""
+    """Topic and cosine of each item: its earlier topic if it still fits, or the nearest."""
     if not len(centroids):
         return past.label, np.zeros(len(vectors), np.float32)
     nearest, best = clusters.assign(vectors, centroids)
@@ -58,7 +58,7 @@ def _assigned(vectors: np.ndarray, past: Earlier, centroids: np.ndarray) -> tupl
 
 
 def _refreshed(rows: np.ndarray, start: np.ndarray, wanted: int, exact: bool) -> np.ndarray:
-    """New centroids, from the earlier ones where there are any."""
+    """New centroids, starting from the earlier ones if there are any."""
     start, apart = start[start.any(axis=1)], 0.0 if exact else APART
     if not len(start):
         return clusters.fit(rows, wanted, FIRST_WORTH, apart=apart)
@@ -67,7 +67,7 @@ def _refreshed(rows: np.ndarray, start: np.ndarray, wanted: int, exact: bool) ->
 
 
 def _sample(items: DayItems) -> np.ndarray:
-    """Places of all items, or of SAMPLE of very many: those with the least hash of their id."""
+    """Places of all items, or of a SAMPLE if there are very many: those with the smallest hash of their id."""
     if len(items) <= SAMPLE:
         return np.arange(len(items))
     hashes = [crc32(item.encode()) for item in items.ids.to_pylist()]

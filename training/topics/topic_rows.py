@@ -1,4 +1,4 @@
-"""Rows of `topics` and `item_topics`: what a night's clusters are called and were before."""
+"""Rows of `topics` and `item_topics`: what a night's clusters are called, and what they were before."""
 
 from collections.abc import Iterator
 
@@ -40,13 +40,13 @@ def both_tables(
 
 
 def _origin(place: int, past: Earlier, placed: Placed) -> dict | None:
-    """The earlier row of a cluster that is an earlier topic."""
+    """The earlier row of a cluster that continues an earlier topic."""
     old = placed.lineage.kept.get(place)
     return None if old is None else past.living[old]
 
 
 def _numbers(origins: list[dict | None], past: Earlier) -> list[int]:
-    """The number of each topic: kept, or the next that was never given."""
+    """The number of each topic: its earlier number, or the next unused one."""
     last = max((int(row["topic_id"][1:]) for row in past.rows), default=0)
     numbers = []
     for origin in origins:

@@ -1,1 +1,1 @@
-"""Simple rankers and classifiers that every evaluation runs beside the model."""
+"""Simple rankers and classifiers that every evaluation compares the model with."""

@@ -9,14 +9,14 @@ from training.evaluation.baselines.known import LISTS, Known
 
 FACTORS, ROUNDS, STEPS = 128, 8, 3
 REGULAR, ALPHA = 10.0, 1.0
-USERS = 50_000  # that the item factors are fitted on
+USERS = 50_000  # users that the item factors are fitted on
 CHUNK = 200_000  # entries whose factors are held at once
 SEED = 7
 
 
 @dataclass(frozen=True)
 class Als:
-    """A user's factors are found from its own history when it is asked for."""
+    """A user's factors are solved from its own history on demand."""
 
     known: Known
     counts: sparse.csr_matrix  # [users, core] days with the item
@@ -44,7 +44,7 @@ def fit(known: Known) -> Als:
 
 
 def improve(found: np.ndarray, other: np.ndarray, counts: sparse.csr_matrix, steps: int) -> np.ndarray:
-    """Steps of conjugate gradients, for all rows at once, towards the least squares factors."""
+    """Takes conjugate-gradient steps towards the least-squares factors, for all rows at once."""
     gram = other.T @ other + REGULAR * np.eye(other.shape[1], dtype=np.float32)
     target = sparse.csr_matrix((1 + ALPHA * counts.data, counts.indices, counts.indptr), counts.shape)
     residual = target @ other - _normal(found, other, counts, gram)

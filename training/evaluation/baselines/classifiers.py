@@ -1,4 +1,4 @@
-"""Logistic regression and LightGBM on windowed counts: what the propensities must beat."""
+"""Logistic regression and LightGBM on windowed counts: the baselines that the propensities must beat."""
 
 import numpy as np
 import pyarrow as pa
@@ -11,14 +11,14 @@ from training.data.windowed_counts import windowed_counts
 
 CLASSIFIERS = ("logistic", "lightgbm")
 FOLDS = ("train", "valid")  # windows that end before the judged one begins
-ROWS = 60_000  # about as many are learned from
+ROWS = 60_000  # about how many rows are learned from
 SEED = 7
 
 Chances = dict[str, np.ndarray]  # classifier -> [rows, HEADS]
 
 
 def windowed_rows(rows: arrow_dataset.Dataset, folds: tuple[str, ...] = FOLDS) -> tuple[np.ndarray, np.ndarray]:
-    """[rows, features] and [rows, HEADS] labels of the folds; of a hash share of users if many."""
+    """[rows, features] and [rows, HEADS] labels of the folds; from a hash-based sample of users if there are many."""
     wanted = pc.is_in(pc.field("fold"), pa.array(folds))
     shares = max(1, -(-rows.count_rows(filter=wanted) // ROWS))
     features, labels = [], []
@@ -34,7 +34,7 @@ def windowed_rows(rows: arrow_dataset.Dataset, folds: tuple[str, ...] = FOLDS) -
 
 
 def baseline_chances(features: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> Chances:
-    """Fitted on `features` and `labels`, asked about `judged` [rows, features]."""
+    """Fits on `features` and `labels`, predicts for `judged` [rows, features]."""
     found = {name: np.zeros((len(judged), len(HEADS)), np.float32) for name in CLASSIFIERS}
     for column in range(len(HEADS)):
         known = ~np.isnan(labels[:, column])
@@ -44,7 +44,7 @@ def baseline_chances(features: np.ndarray, labels: np.ndarray, judged: np.ndarra
 
 
 def _chances(name: str, features: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> np.ndarray:
-    """Labels of one class give their rate."""
+    """If the labels have one class, the result is its rate."""
     if len(np.unique(labels)) < 2:
         return np.full(len(judged), labels.mean() if len(labels) else 0.0)
     classifier = _logistic() if name == "logistic" else _trees()

@@ -1,4 +1,4 @@
-"""Own-history repeat: what the user turned to before, again; then what is popular."""
+"""Own-history repeat: the user's own earlier items first, then popular items."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from scipy import sparse
 from training.evaluation.baselines.known import LISTS, TIE, Known
 from training.ranking.engagements import OLDEST, Engagements
 
-MOST_DAYS = 400  # more days of engagement with one item count as that many
+MOST_DAYS = 400  # days of engagement with one item are capped at this
 
 WINDOWS = {"popular_7d": 7, "popular_14d": 14, "popular_30d": 30, "popular_all": 10_000}
 
@@ -26,7 +26,7 @@ class OwnHistory:
 
 
 def frequent(known: Known) -> OwnHistory:
-    """By days with the item, ties to the more recent: whole numbers, so exact in float32."""
+    """By days with the item, ties broken by recency: whole numbers, so exact in float32."""
     pairs = known.engaged.pairs
     days = np.minimum(pairs.days, MOST_DAYS)
     value = days * (OLDEST + 1) + (OLDEST - pairs.newest)
@@ -34,7 +34,7 @@ def frequent(known: Known) -> OwnHistory:
 
 
 def recent(known: Known) -> OwnHistory:
-    """By the last day with the item, ties to the more frequent."""
+    """By the last day with the item, ties broken by frequency."""
     pairs = known.engaged.pairs
     days = np.minimum(pairs.days, MOST_DAYS)
     value = (OLDEST - pairs.newest) * (MOST_DAYS + 1) + days
@@ -55,7 +55,7 @@ def decayed_days(engaged: Engagements, half_life: float) -> sparse.csr_matrix:
 
 @dataclass(frozen=True)
 class Popular:
-    """By distinct users in a window of days, ties by 14 days and then by all time."""
+    """By distinct users in a window of days; ties are broken by 14-day, then by all-time popularity."""
 
     counts: np.ndarray
     lists: tuple[str, ...] = LISTS

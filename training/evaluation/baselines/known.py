@@ -12,8 +12,8 @@ from training.data.users import UserStates
 from training.ranking.engagements import Engagements, engagements
 
 LISTS = ("next_items", "next_new_items")
-CORE = 4096  # most engaged items that item-item weights are made of
-TIE = 1e-6  # what popularity adds where a ranker has nothing to say
+CORE = 4096  # item-item weights cover this many most-engaged items
+TIE = 1e-6  # what popularity adds where a ranker has no score
 
 
 class Contestant(Protocol):
@@ -21,7 +21,7 @@ class Contestant(Protocol):
 
     @property
     def lists(self) -> tuple[str, ...]:
-        """The published lists that it is an answer to."""
+        """The published lists that it can rank."""
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
         """[rows, items] float32, not negative."""
@@ -29,7 +29,7 @@ class Contestant(Protocol):
 
 @dataclass(frozen=True)
 class Known:
-    """All users of a fold as of its cut-off; a user is its row."""
+    """All users of a fold as of its cut-off; a user is identified by its row."""
 
     past: Sequences
     engaged: Engagements
@@ -47,13 +47,13 @@ class Known:
         return self.engaged.items
 
     def buyers(self, days: int) -> np.ndarray:
-        """[items] distinct users of the last `days`, the day of the cut-off included."""
+        """[items] distinct users of the last `days`, including the day of the cut-off."""
         pairs = self.engaged.pairs
         return np.bincount(pairs.item[pairs.newest < days], minlength=self.items)
 
     @cached_property
     def popular(self) -> np.ndarray:
-        """[items] in [0, 1): order of popularity in 14 days, then of all time: what breaks ties."""
+        """[items] in [0, 1): popularity order in 14 days, then of all time; used to break ties."""
         ever = self.engaged.pairs.item
         score = self.buyers(14) + np.bincount(ever, minlength=self.items) / (len(ever) + 1)
         return (score / (score.max(initial=0) + 1)).astype(np.float32)
@@ -66,11 +66,11 @@ class Known:
 
     @cached_property
     def binary(self) -> sparse.csr_matrix:
-        """[users, core] 1 where a user turned to an item."""
+        """[users, core] 1 where a user engaged with an item."""
         return self.engaged.matrix()[:, self.core].tocsr()
 
     def whole(self, scores: np.ndarray) -> np.ndarray:
-        """[rows, items] of [rows, core]; popularity orders what the scores do not."""
+        """[rows, items] from [rows, core]; popularity orders items without a score."""
         found = np.tile(TIE * self.popular, (len(scores), 1))
         found[:, self.core] += np.maximum(scores, 0)
         return found

@@ -10,7 +10,7 @@ from training.evaluation.baselines.known import LISTS, Known
 from training.ranking.item_item import cosine, dense
 
 SHRINK = 3.0
-SMOOTHING = 5.0  # transitions that the cosine counts for
+SMOOTHING = 5.0  # the cosine weighs like this many transitions
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Markov:
 
 
 def fit(known: Known) -> Markov:
-    """Transitions lead from all items of one moment of a user to those of its next one."""
+    """Transitions lead from all items of one moment of a user to all items of the user's next moment."""
     row, moments = _moments(known)
     share = _unit_sums(moments)
     follows = np.flatnonzero(row[1:] == row[:-1])
@@ -52,12 +52,12 @@ def _moments(known: Known) -> tuple[np.ndarray, sparse.csr_matrix]:
     where = (moment, column[past.item[kept]])
     shape = (len(first), len(known.core))
     items = sparse.csr_matrix((np.ones(len(kept), np.float32), where), shape)
-    items.data[:] = 1  # an item counts once in a moment
+    items.data[:] = 1  # an item counts once per moment
     return past.rows[kept][first], items
 
 
 def _moment(past: Sequences) -> np.ndarray:
-    """A number of each event that grows where time passes or the next user begins."""
+    """A number for each event that grows when time passes or the next user begins."""
     starts = np.zeros(len(past.item), dtype=bool)
     starts[past.offsets[:-1][np.diff(past.offsets) > 0]] = True
     return np.cumsum(starts | (past.gap > 0))

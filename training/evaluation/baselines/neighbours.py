@@ -18,7 +18,7 @@ OWN_HALF_LIFE, SHARE = 180.0, 1.0  # of the mix with own repeats
 
 @dataclass(frozen=True)
 class ItemItem:
-    """[core, core] weights, and what they are times (1 where nothing)."""
+    """[core, core] weights, and a factor per item (1 by default)."""
 
     known: Known
     weights: np.ndarray
@@ -48,7 +48,7 @@ class WithRepeats:
 
 
 def item_knn(known: Known) -> ItemItem:
-    """Cosine between items, each item's nearest neighbours only."""
+    """Cosine between items, only each item's nearest neighbours."""
     similar = dense(cosine(known.binary, SHRINK))
     if len(similar) > NEIGHBOURS:
         floor = np.partition(similar, -NEIGHBOURS, axis=0)[-NEIGHBOURS]
@@ -62,7 +62,7 @@ def plain_ease(known: Known) -> ItemItem:
 
 
 def with_trend(fitted: ItemItem) -> ItemItem:
-    """Times each item's users of late over its users ever: what the user may like, if it rises."""
+    """Multiplies scores by the share of an item's users who are recent: what the user may like, if it is rising."""
     known = fitted.known
     late, ever = (known.buyers(days)[known.core] for days in (TREND_DAYS, 10_000))
     lift = ((late + 0.5) / (ever + 5.0)).astype(np.float32)
@@ -70,5 +70,5 @@ def with_trend(fitted: ItemItem) -> ItemItem:
 
 
 def with_repeats(fitted: ItemItem) -> WithRepeats:
-    """The mix that is hard to beat where people buy the same things again."""
+    """The mix that is hard to beat when people buy the same things again."""
     return WithRepeats(fitted, decayed_days(fitted.known.engaged, OWN_HALF_LIFE))

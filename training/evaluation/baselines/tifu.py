@@ -1,4 +1,4 @@
-"""TIFU-kNN (Hu et al. 2020): decayed item frequencies of the user and of the users like it."""
+"""TIFU-kNN (Hu et al. 2020): decayed item frequencies of the user and of similar users."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from training.evaluation.baselines.known import LISTS, TIE, Known
 from training.ranking.engagements import OLDEST, Engagements
 
 GROUPS = 7
-WITHIN, ACROSS = 0.9, 1.0  # decay from one day of a group to the one before; from group to group
+WITHIN, ACROSS = 0.9, 1.0  # decay from one day of a group to the previous day; from group to group
 NEIGHBOURS, OWN = 900, 0.7
 POOL = 20_000  # users that may be neighbours
 CELLS = 4_000_000  # users x users held at once

@@ -1,1 +1,1 @@
-"""Why a score is what it is: the own events and features that moved it most."""
+"""Why a score is what it is: the user's events and features that moved it most."""

@@ -17,17 +17,17 @@ from training.scoring.reasons.own_items import effects
 
 ENTRIES = 10  # of a list that are explained
 ITEMS = 3  # own items per entry
-# A week's reasons are hardly other than those of four weeks, and trees take time to explain.
+# Reasons for one week hardly differ from those for four weeks, and trees take time to explain.
 EXPLAINED = [HEADS.index(head) for head in HEADS if head.endswith("_28d")]
 FEATURES, EVENTS = 3, 2  # per head
 
-LEAST = 0.005  # log-odds: less is no reason
-NEAR = 2.0**-14  # log-odds: effects no further apart are equal, kernels tell them apart by 2^-17
+LEAST = 0.005  # log-odds: less is not a reason
+NEAR = 2.0**-14  # log-odds: effects closer than this are equal, since kernels differ by as much by 2^-17
 NOISE = 5e-6  # of LEAST itself
 
 
 def because(predictor: Predictor, asked: Asked, ranked: Lists, name: str) -> pa.Array:
-    """Per user, for the first entries of the list: the own items that moved each of them most."""
+    """Per user, for the first entries of the list: the user's own items that moved each entry most."""
     top = np.flatnonzero(ranked.place < ENTRIES)
     entry, item, effect = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]
     for number, part in enumerate(asked.every):
@@ -51,7 +51,7 @@ def because(predictor: Predictor, asked: Asked, ranked: Lists, name: str) -> pa.
 
 
 def propensity_reasons(predictor: Predictor, history: pa.Table, states: UserStates, users: Tensor) -> pa.Array:
-    """Per user and explained head: the features, then the events, that moved it most."""
+    """Per user and explained head: the features and then the events that moved it most."""
     inputs = stack_inputs(states, np.arange(len(states)))
     as_of = int(states.as_of[0]) if len(states) else 0
     tried = occlusion(predictor, history, as_of, users, EXPLAINED)
@@ -82,7 +82,7 @@ def propensity_reasons(predictor: Predictor, history: pa.Table, states: UserStat
 
 
 def _event_names(kind: np.ndarray, day: np.ndarray) -> list[str]:
-    """`purchase 2011-11-02`: what happened, and the day on which it landed."""
+    """`purchase 2011-11-02`: the event type, and the day on which it landed."""
     dates = day.astype("datetime64[D]").astype(str)
     return [f"{EVENT_TYPES[k]} {date}" for k, date in zip(kind, dates, strict=True)]
 

@@ -1,10 +1,10 @@
-"""What each feature adds to a head's log-odds, beside a user who is average in everything.
+"""What each feature adds to a head's log-odds, compared with a user who is average in everything.
 
 A head is a weighted sum of three sources, so its reasons are the weighted sums of theirs:
 - logistic regression: weight times distance from the mean, exact;
 - boosted trees: TreeSHAP (Lundberg et al. 2020), exact for the trees, by LightGBM;
 - the transformer's head: integrated gradients (Sundararajan et al. 2017), by captum, from the
-  average counts and a user without an event; all that its events tell is one entry, `embedding`.
+  average counts and a user without an event; everything from its events is one entry, `embedding`.
 """
 
 import re
@@ -27,12 +27,12 @@ SINGLE = {name: f"{name}_days" for name in ("recency", "tenure", "purchase_recen
 
 
 def feature_names() -> list[str]:
-    """Of the columns of `feature_effects`, as a reader would say them."""
+    """Names of the columns of `feature_effects`, in a reader's words."""
     return [*map(readable, INPUTS), "embedding"]
 
 
 def readable(name: str) -> str:
-    """Counts as the columns of `user_features` say them; visits instead of active days."""
+    """Counts as named in `user_features`; visits instead of active days."""
     counted = re.fullmatch(r"(impression|view|search|cart|favorite|purchase|return|review)(_\d+d)", name)
     if counted:
         kind, window = counted.groups()
@@ -51,7 +51,7 @@ def feature_effects(predictor: Predictor, head: int, users: Tensor, inputs: np.n
     assert fitted is not None, "a finished model is calibrated"
     one, found = fitted.heads[head], np.zeros((len(inputs), len(INPUTS) + 1))
     if one.mix is None or not len(inputs):
-        return found  # a rate: nothing moves it
+        return found  # a constant rate: nothing moves it
     found[:, :-1] = _of_plain_models(one, inputs, fitted.scale.apply(inputs))
     weight = one.mix.weights[0]
     if weight:
@@ -73,7 +73,7 @@ def _of_plain_models(head: Head, inputs: np.ndarray, scaled: np.ndarray) -> np.n
 def _of_transformer(
     predictor: Predictor, head: int, users: Tensor, inputs: np.ndarray, average: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """[rows, FEATURES] of the counts, and [rows] of all events together."""
+    """[rows, FEATURES] effects of the counts, and [rows] effect of all events together."""
     from captum.attr import IntegratedGradients
 
     device = users.device

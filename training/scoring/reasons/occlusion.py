@@ -1,8 +1,8 @@
-"""What a user's newest events add to a head's log-odds: the head is asked again without them.
+"""What a user's newest events add to a head's log-odds: the head predicts again without them.
 
-Events of one kind that landed on one day are taken out together, as the daily counts hold them
-(occlusion, Zeiler and Fergus 2014). Nothing is approximated, but what several of them tell together
-is not split: a second visit of the same week can make the first one worth nothing.
+Events of one kind that landed on one day are removed together, as in the daily counts (occlusion, Zeiler and Fergus
+2014). Nothing is approximated, but information that several of them share is not split: a second visit in the same week
+can make the first one worth nothing.
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from training.model.predictor import Predictor
 from training.propensity.plain_models import stack_inputs
 from training.propensity.stack import SOURCES, sources
 
-NEWEST = 6  # kinds and days of a user that are tried
-# Weight from which on a head's transformer reads the history again; below, its share is left out.
+NEWEST = 6  # (kind, day) pairs of a user that are tried
+# From this weight on, a head's transformer reads the history again; below it, its share is left out.
 LEAST_WEIGHT = 0.2
 KINDS, DAYS = 16, 100_000  # more than there are
 
 
 @dataclass(frozen=True)
 class Occluded:
-    """What is tried, newest first within a user."""
+    """What is removed in turn, newest first within a user."""
 
     row: np.ndarray
     kind: np.ndarray  # index of EVENT_TYPES
@@ -62,7 +62,7 @@ def occlusion(predictor: Predictor, history: pa.Table, as_of: int, users: Tensor
 
 
 def without(history: pa.Table, row: np.ndarray, kind: np.ndarray, day: np.ndarray, events: bool = True) -> pa.Table:
-    """Those rows, each without what landed of one kind on one day; also without its `events`."""
+    """The rows, each without what landed of one kind on one day; also without its `events`."""
     found = history.select(["user_id", "events", "daily"]).take(pa.array(row))
     gone = (np.arange(len(row)) * DAYS + (DAYS - 1 - day)) * KINDS + kind
     for name in ("daily", "events") if events else ("daily",):
@@ -73,7 +73,7 @@ def without(history: pa.Table, row: np.ndarray, kind: np.ndarray, day: np.ndarra
 
 
 def _codes(lists: Column) -> np.ndarray:
-    """Of each element: its row, then the newest day first, then the kind."""
+    """A sort key of each element: its row, then the newest day first, then the kind."""
     lists = plain(lists)
     rows, flat = np.repeat(np.arange(len(lists)), lengths(lists)), lists.flatten()
     day = day_numbers(pc.struct_field(flat, "arrival_ds")).astype(np.int64)
@@ -96,7 +96,7 @@ def _logits(
     users: Tensor | None,
     deep: bool,
 ) -> np.ndarray:
-    """[rows, heads asked about] log-odds, up to what does not depend on the events."""
+    """[rows, heads asked about] log-odds, except for terms that do not depend on the events."""
     fitted, trained = predictor.trained.fitted_propensities, predictor.trained
     assert fitted is not None, "a finished model is calibrated"
     rows = np.arange(history.num_rows)

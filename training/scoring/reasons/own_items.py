@@ -1,13 +1,13 @@
 """Which of a user's own items moved an entry of a published list, by the blend.
 
-An item that the user turned to reaches an entry in two ways:
+An item that the user engaged with affects an entry in two ways:
 - through item-item scores, which are sums over own items: what each adds is known exactly, and the
   change of the blend follows from its gradient (input times gradient, Shrikumar et al. 2017, with
   the change of the input in place of the input);
-- as the entry itself, a repeat: then the blend is asked once more without the features of own use.
+- as the entry itself, a repeat: then the blend scores it again without the features of own use.
 
-Held fixed are the user's best candidate, tempo and basket, the other entries, and the transformer:
-its share of the order is small (docs/notebook/ranking.md), and attributing it costs more than scoring.
+The user's best candidate, tempo and basket, the other entries, and the transformer are held fixed: its share of the
+order is small (docs/notebook/ranking.md), and attributing it costs more than scoring.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Effects:
 
 
 def effects(part: Part, market: Market, fitted: Fitted, at: np.ndarray) -> Iterator[Effects]:
-    """Of the candidates `at` of a part, every own item of their users; in chunks of entries."""
+    """For the candidates `at` of a part: every own item of their users, in chunks of entries."""
     moment, pairs = part.moment, part.own.pairs
     row = moment.found.row[at]
     first, last = np.searchsorted(pairs.row, row), np.searchsorted(pairs.row, row, side="right")
@@ -75,7 +75,7 @@ class Slope:
 
 
 def _slopes(blend: Blend, moment: Moment, at: np.ndarray) -> dict[str, Slope]:
-    """By item-item ranker that the blend reads."""
+    """Slopes by item-item ranker that the blend reads."""
     x = torch.from_numpy(moment.x[at]).requires_grad_()
     gradient = torch.autograd.grad(blend(x).sum(), x)[0].numpy() if len(at) else moment.x[at]
     place = {name: k for k, name in enumerate(moment.names)}
@@ -111,7 +111,7 @@ def _strength(reading: Reading, row: np.ndarray, column: np.ndarray) -> np.ndarr
 
 
 def _weights(reading: Reading, own: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """[pairs] from one place of the core to another, 0 where the weights know one of them not."""
+    """[pairs] weights from one place of the core to another, 0 where one of them is outside the weights."""
     if reading.places is not None:
         place = np.full(reading.rows.shape[1] + 1, -1)  # the last is read by -1
         place[reading.places] = np.arange(len(reading.places))
@@ -143,7 +143,7 @@ def _columns(market: Market, item: np.ndarray) -> np.ndarray:
 
 
 def _chunks(size: np.ndarray) -> Iterator[np.ndarray]:
-    """Places of entries, cut where their pairs would be too many to hold."""
+    """Places of entries, split where their pairs would be too many to hold."""
     number = np.cumsum(size) // PAIRS
     for chunk in np.unique(number):
         yield np.flatnonzero(number == chunk)
