@@ -2,9 +2,8 @@
 
     spark-submit spark_jobs/accumulate_history.py --ds 2011-11-09
 
-Reads `user_history` of the day before and the day's `events`, or, where that day is absent, the
-`events` of the whole window. Writes staged partitions of `user_history`: of a range, its last
-`TIDEMARK_SNAPSHOT_DAYS` days.
+Reads `user_history` of the day before and the day's `events`, or, where that day is absent, the `events` of the whole
+window. Writes staged partitions of `user_history`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS` days.
 """
 
 from pipeline.runtime.days import shift

@@ -2,9 +2,9 @@
 
     spark-submit spark_jobs/build_catalogue.py --ds 2011-11-09
 
-Reads `items` of the day before, and what `events`, `raw_events` and the catalogue drops of the days
-since say about items; where the day before is absent, everything up to `--to`. Writes staged
-partitions of `items`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS` days.
+Reads `items` of the day before, and what `events`, `raw_events` and the catalogue drops of the days since say about
+items; where the day before is absent, everything up to `--to`. Writes staged partitions of `items`: of a range, its
+last `TIDEMARK_SNAPSHOT_DAYS` days.
 """
 
 from functools import partial

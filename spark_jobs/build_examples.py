@@ -2,8 +2,8 @@
 
     spark-submit spark_jobs/build_examples.py --ds 2011-11-09
 
-Reads `events`, writes one staged partition of `training_examples`: users as known at cut-offs of
-up to 126 days ago, with what they did in the 28 days after. Of a range, the last day only.
+Reads `events`, writes one staged partition of `training_examples`: users as known at cut-offs of up to 126 days ago,
+with what they did in the 28 days after. Of a range, the last day only.
 """
 
 from pipeline.runtime.days import shift

@@ -2,8 +2,8 @@
 
     spark-submit spark_jobs/build_sessions.py --from 2011-11-07 --to 2011-11-09
 
-Reads `events` of [from - 3 days, to], writes staged partitions of `sessions`.
-A session closes after 30 min of silence or 24 h and belongs to the day on which it closes.
+Reads `events` of [from - 3 days, to], writes staged partitions of `sessions`. A session closes after 30 min of silence
+or 24 h and belongs to the day on which it closes.
 """
 
 from datetime import timedelta

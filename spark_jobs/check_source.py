@@ -2,8 +2,8 @@
 
     python -m spark_jobs.check_source my_shop.toml --ds 2011-11-07
 
-Reads the day's landed files and prints what they become: mapped rows, counts by event type, rejects
-by reason with examples. Writes nothing.
+Reads the day's landed files and prints what they become: mapped rows, counts by event type, rejects by reason with
+examples. Writes nothing.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Archive the Java classes that Spark jobs load: each job is then done three seconds sooner.
+"""Archive the Java classes that Spark jobs load: each job then finishes three seconds sooner.
 
     python -m spark_jobs.class_archive
 
-`make setup` runs it after Spark is installed, and again when Java has changed. Java does without
-the archive when it was made by another Java.
+`make setup` runs it after Spark is installed, and again when Java has changed. Java ignores an archive that another
+Java version made.
 """
 
 import os
@@ -23,7 +23,7 @@ PROGRAM = step_commands.PROJECT / "spark_jobs" / "load_classes.py"
 def make(settings: Settings, archive: Path) -> None:
     """Runs a small Spark program and keeps its classes. Raises OrchestrationError."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-        unfinished = Path(folder) / archive.name  # Java dies of half an archive
+        unfinished = Path(folder) / archive.name  # Java crashes on a partial archive
         options = f'{settings.spark_java_options} "-XX:ArchiveClassesAtExit={unfinished}"'
         command = [*step_commands.spark_submit(settings, options), str(PROGRAM)]
         # With .venv/bin on the path: spark-submit looks for Spark with the `python3` that it finds.

@@ -3,10 +3,9 @@
     spark-submit spark_jobs/clean_events.py --from 2010-12-01 --to 2011-11-06
     spark-submit spark_jobs/clean_events.py --ds 2011-11-07
 
-Reads `raw_events` of [from - dedup_days + 1, to] (of its own days as staged, where the same process
-ingests them), writes staged partitions of `events`,
-`quarantine` and `accounting`. Every raw row becomes an event, a duplicate, or a quarantined row
-with a reason.
+Reads `raw_events` of [from - dedup_days + 1, to] (of its own days as staged, where the same process ingests them),
+writes staged partitions of `events`, `quarantine` and `accounting`. Every raw row becomes an event, a duplicate, or a
+quarantined row with a reason.
 """
 
 from pyspark.sql import DataFrame

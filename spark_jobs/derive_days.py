@@ -3,8 +3,8 @@
     spark-submit spark_jobs/derive_days.py --from 2010-12-01 --to 2011-11-06
     spark-submit spark_jobs/derive_days.py --ds 2011-11-07 [--until sessionize]
 
-Does what `build_sessions.py`, `build_catalogue.py` and `accumulate_history.py` do, and stages
-`sessions`, `items` and `user_history`.
+Does the work of `build_sessions.py`, `build_catalogue.py` and `accumulate_history.py`: stages `sessions`, `items` and
+`user_history`.
 """
 
 from spark_jobs.accumulate_history import accumulate_days

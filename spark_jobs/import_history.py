@@ -2,8 +2,8 @@
 
     python -m spark_jobs.import_history retail_rocket events.parquet
 
-Reads one-off files in the format of a source's delivery and writes landing/<platform>/…, one file
-per local day of the platform, which then load like any delivery.
+Reads one-off files in the format of a source's delivery and writes landing/<platform>/…, one file per local day of the
+platform, which then load like any delivery.
 """
 
 import argparse

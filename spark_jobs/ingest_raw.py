@@ -3,9 +3,9 @@
     spark-submit spark_jobs/ingest_raw.py --from 2010-12-01 --to 2011-11-06
     spark-submit spark_jobs/ingest_raw.py --ds 2011-11-07
 
-Reads `landing/` of [from, to] for every active source, writes staged partitions of `raw_events`.
-Every record that landed becomes one row: an event, or a row with a reason why it is none. A day
-whose files are missing, damaged or change meanwhile is refused as a whole.
+Reads `landing/` of [from, to] for every active source, writes staged partitions of `raw_events`. Every landed record
+becomes one row: an event, or a row with the reason why it is not one. A day whose files are missing, damaged or change
+in the meantime is refused as a whole.
 """
 
 from functools import partial

@@ -2,9 +2,8 @@
 
     spark-submit spark_jobs/profile_users.py --ds 2011-11-09
 
-Reads `user_history`, `items`, `item_topics` and `review_sentiments` of the day, writes staged
-partitions of `user_interests`, `migrations`, `migration_patterns` and `user_signals`. Of a range,
-the last day only.
+Reads `user_history`, `items`, `item_topics` and `review_sentiments` of the day, writes staged partitions of
+`user_interests`, `migrations`, `migration_patterns` and `user_signals`. Of a range, the last day only.
 """
 
 from pipeline.runtime.errors import NotPublishedError

@@ -1,10 +1,10 @@
-"""Refresh the users of whom something has landed since the base night.
+"""Refresh the users with records that landed since the base night.
 
     spark-submit spark_jobs/refresh_users.py --hour 2011-11-09T14 --run R
 
-Reads the landed files of the open days, `raw_events` that duplicates are sought in, and the base
-night's `user_history`. Stages the hour's day of `user_history_intraday`; and for the scoring that
-follows, never to be published, `user_interests` and `user_signals` of the users it touched.
+Reads the landed files of the open days, `raw_events` that duplicates are sought in, and the base night's
+`user_history`. Stages the hour's day of `user_history_intraday`; and for the scoring that follows, never to be
+published, `user_interests` and `user_signals` of the users it touched.
 """
 
 from datetime import UTC, datetime

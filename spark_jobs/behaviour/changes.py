@@ -9,7 +9,7 @@ CHANGES = ("new_topics", "new_hours", "new_prices", "new_pace", "new_quantities"
 RECENT_DAYS = 7
 FEWEST = 6  # events on both sides, to compare them
 VISIT_SECONDS = 1800
-HOURS = 4  # hours of the day are compared in parts of so many
+HOURS = 4  # hours of the day are compared in parts of this many hours
 
 
 def timed(chunk: Unpacked) -> pl.DataFrame:
@@ -24,7 +24,7 @@ def timed(chunk: Unpacked) -> pl.DataFrame:
 
 
 def changes(chunk: Unpacked) -> dict[str, np.ndarray]:
-    """The last RECENT_DAYS against all before; a user's own spread is the measure."""
+    """The last RECENT_DAYS compared with everything before, measured by the user's own spread."""
     is_recent = pl.col("ago") < RECENT_DAYS
     acts = timed(chunk).with_columns(recent=is_recent, part=pl.col("hour") // HOURS)
     acts = acts.filter(_can_compare(chunk.size, acts["row"].to_numpy(), acts["recent"].to_numpy()))
@@ -42,15 +42,15 @@ def changes(chunk: Unpacked) -> dict[str, np.ndarray]:
 
 
 def _can_compare(size: int, row: np.ndarray, recent: np.ndarray) -> pl.Series:
-    """[events] whether their user has FEWEST of them on both sides; most users have not."""
+    """[events] whether their user has at least FEWEST on both sides; most users do not."""
     new = np.bincount(row, recent, size)
     old = np.bincount(row, minlength=size) - new
     return pl.Series(((new >= FEWEST) & (old >= FEWEST))[row], dtype=pl.Boolean)
 
 
 def _surprise(chunk: Unpacked, acts: pl.DataFrame, what: str) -> np.ndarray:
-    """[users] G statistic (Sokal & Rohlf 1981) of `what`, recent against before; as a normal score
-    per degree of freedom (Fisher), so that users of many topics are not more surprising."""
+    """[users] G statistic (Sokal & Rohlf 1981) of `what`, recent against before; as a normal score per degree of
+    freedom (Fisher), so that users of many topics are not more surprising."""
     both = pl.col("row").cast(pl.UInt64) * 2**24 + pl.col(what).cast(pl.UInt64)
     counts = acts.group_by(both.alias("cell")).agg(
         pl.first("row"),

@@ -1,8 +1,8 @@
 """What is bought again and again, and when it is due.
 
-A chain is one user's purchases of one item, by days. Whether goods of a kind (a topic) are used up
-and bought again is told by the chains of all users; how fast, by the gaps of the kind, pulled
-towards the user's own. Buying again is no cycle yet: the gaps must be less spread than by chance.
+A chain is one user's purchases of one item, by days. Whether goods of a kind (a topic) are used up and bought again is
+learned from the chains of all users; how fast, from the gaps of the kind, pulled towards the user's own. Buying again
+is no cycle yet: the gaps must be less spread than by chance.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from spark_jobs.behaviour.unpacked import Unpacked
 KIND_GAPS = 1.0  # own gaps that the kind's usual one counts for
 KIND_CHAINS = 20.0  # chains of the kind that the mean of all kinds counts for
 LIKELY = 0.25  # chance of one more purchase from which on a kind is said to be bought in cycles
-OWN_GAPS = 2  # so many own gaps of an item need no kind
+OWN_GAPS = 2  # with this many own gaps, an item needs no kind
 BY_CHANCE = np.pi / 6**0.5  # standard deviation of the log of gaps that come at random
 WIDEST = BY_CHANCE / 2  # of what is called a cycle
-OVERDUE = 0.5  # cycles after which nobody waits any more
+OVERDUE = 0.5  # cycles after which a purchase is no longer expected
 MOST = 10  # entries per user
 DAYS = 2**12  # more than any window holds
 SHORTEST = 2  # days: two orders within two days are one errand
@@ -27,8 +27,8 @@ LIST = pl.List(pl.Struct({"topic_id": pl.String, "item_id": pl.String, "due_ds":
 
 @dataclass(frozen=True)
 class Cycles:
-    """`kinds`: per `topic` the `again` (chance of one more purchase), `kind_gap` (log days) and
-    `kind_spread` (of the log); the others are those of all kinds together."""
+    """`kinds`: per `topic` the `again` (chance of one more purchase), `kind_gap` (log days) and `kind_spread` (of the
+    log); the others are those of all kinds together."""
 
     kinds: pl.DataFrame
     again: float
@@ -39,8 +39,8 @@ class Cycles:
 def learn_cycles(chunk: Unpacked) -> Cycles:
     """From the chains of a sample of users.
 
-    A chain's last purchase tells whether there was one more only once a usual gap has passed since,
-    so that fresh purchases do not count as never repeated.
+    A chain's last purchase says whether another one followed only once a usual gap has passed since, so that fresh
+    purchases do not count as never repeated.
     """
     bought = _purchases(chunk)
     gap = bought["gap"].drop_nulls().log().to_numpy()
@@ -73,7 +73,7 @@ def learn_cycles(chunk: Unpacked) -> Cycles:
 
 
 def due_again(chunk: Unpacked, cycles: Cycles, ds: str) -> pl.DataFrame:
-    """`row`, `due_again`: of the users with something due, the soonest due first."""
+    """`row`, `due_again`: for users with something due, the soonest due first."""
     log = pl.col("gap").log()
     chains = (
         _purchases(chunk)
@@ -121,8 +121,8 @@ def _spread(logs: np.ndarray, middle: float) -> float:
 
 
 def _purchases(chunk: Unpacked) -> pl.DataFrame:
-    """One row per user, item and errand, in order; `gap` since the one before, `gap_after` until
-    the next. Sorted by one whole number of user, item and day."""
+    """One row per user, item and errand, in order; `gap` since the one before, `gap_after` until the next. Sorted by
+    one whole number of user, item and day."""
     bought = chunk.acts.filter(pl.col("kind") == "purchase", pl.col("item").is_not_null())
     chain = pl.col("row").cast(pl.UInt64) * 2**28 + pl.col("item")
     key = chain * DAYS + (DAYS - 1 - pl.col("ago").clip(0, DAYS - 1).cast(pl.UInt64))

@@ -1,4 +1,4 @@
-"""What a user searched of late, and what it was about."""
+"""What a user searched for recently, and what it was about."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ LIST = pl.List(pl.Struct({"query": pl.String, "topic_id": pl.String, "weight": p
 
 @dataclass(frozen=True)
 class Words:
-    """What words tell of topics: `word`, `topic_id`, `score`, the best topic of each word."""
+    """What words say about topics: `word`, `topic_id`, `score`, the best topic of each word."""
 
     topics: pl.DataFrame
 
 
 def learn_words(items: pl.DataFrame) -> Words:
-    """From titles of items (item_id, topic_id, title): of the MOST_WORDS words of most items, the
-    topic with most of its items, scored by the share and by how few items have the word."""
+    """From titles of items (item_id, topic_id, title): of the MOST_WORDS words of most items, the topic with most of
+    its items, scored by the share and by how few items have the word."""
     words = _words(items.drop_nulls(["title", "topic_id"]), "title", "item_id", "topic_id")
     counts = words.group_by("word", "topic_id").agg(pl.len().alias("items"))
     total = pl.col("items").sum().over("word")
@@ -53,7 +53,7 @@ def search_intents(chunk: Unpacked, words: Words) -> pl.DataFrame:
 
 
 def _followed(chunk: Unpacked) -> pl.DataFrame:
-    """The events; `found` is the topic of the item that the same user turned to next."""
+    """The events; `found` is the topic of the item that the same user engaged with next."""
     after = pl.col("topic_id").fill_null(strategy="backward").over("row")
     when = pl.when(pl.col("topic_id").is_not_null()).then("time")
     soon = when.fill_null(strategy="backward").over("row") - pl.col("time")
@@ -62,7 +62,7 @@ def _followed(chunk: Unpacked) -> pl.DataFrame:
 
 
 def _meant(queries: pl.DataFrame, words: Words) -> pl.DataFrame:
-    """`query`, `meant`: the topic that the words of a query tell, of equal ones the first."""
+    """`query`, `meant`: the topic that the words of a query point to; the first in case of ties."""
     told = _words(queries, "query", "query").join(words.topics, on="word")
     scores = told.group_by("query", "topic_id").agg(pl.col("score").sum().round(9))
     ordered = scores.sort("query", "score", "topic_id", descending=[False, True, False])

@@ -7,7 +7,7 @@ import polars as pl
 
 from spark_jobs.behaviour.unpacked import Unpacked
 
-FEWEST_PURCHASES = 5  # of users that tell how return rates differ
+FEWEST_PURCHASES = 5  # of users who show how return rates differ
 FEWEST_LOOKED, FEWEST_BOUGHT = 3, 2  # priced events that a sensitivity needs
 PSEUDO = (1.0, 100.0)  # least and most purchases that the mean of all users counts for
 
@@ -34,8 +34,8 @@ class UsualReturns:
 
 
 def counted_returns(chunk: Unpacked) -> tuple[np.ndarray, np.ndarray]:
-    """[users] events returned, and bought; a return of what was bought before the window, or is
-    not known to have been bought, counts as bought too, so that no share exceeds 1."""
+    """[users] events returned, and bought; a return of what was bought before the window, or is not known to have been
+    bought, counts as bought too, so that no share exceeds 1."""
     kind, number = pl.col("kind"), pl.col("events")
     found = chunk.days.group_by("row").agg(
         returned=number.filter(kind == "return").sum(),
@@ -52,15 +52,15 @@ def return_rate(chunk: Unpacked, usual: UsualReturns) -> np.ndarray:
 
 
 def price_level(chunk: Unpacked, weight: float) -> np.ndarray:
-    """[users] mean log of the price paid over the usual one of its topic, where `weight` purchases
-    at the usual price are added; NaN without priced purchases."""
+    """[users] mean log of the price paid over the usual one of its topic, where `weight` purchases at the usual price
+    are added; NaN without priced purchases."""
     number, mean = _relative(chunk, ["purchase"])
     return mean * number / (number + weight)
 
 
 def price_weight(chunk: Unpacked) -> float:
-    """How many purchases at the usual price tell as much as what is known of all users: the
-    variance within users over that between them (one-way random effects, by moments)."""
+    """How many purchases at the usual price say as much as what is known about all users: the variance within users
+    over that between them (one-way random effects, by moments)."""
     acts = _priced(chunk, ["purchase"])
     users = (
         acts.group_by("row")
@@ -76,8 +76,8 @@ def price_weight(chunk: Unpacked) -> float:
 
 
 def price_sensitivity(chunk: Unpacked) -> np.ndarray:
-    """[users] mean log price looked at minus mean log price bought, each over the usual one of its
-    topic: above 0 for users who look at dear things and buy cheap ones. NaN with too few."""
+    """[users] mean log price looked at minus mean log price bought, each over the usual one of its topic: above 0 for
+    users who look at dear things and buy cheap ones. NaN with too few."""
     looked, dear = _relative(chunk, ["view", "favorite"])
     bought, paid = _relative(chunk, ["purchase"])
     enough = (looked >= FEWEST_LOOKED) & (bought >= FEWEST_BOUGHT)
@@ -85,9 +85,9 @@ def price_sensitivity(chunk: Unpacked) -> np.ndarray:
 
 
 def usual_prices(items: pl.DataFrame) -> pl.DataFrame:
-    """`items` (item_id, platform, topic_id, price) with `usual_price`: the median log price of
-    what the platform sells of the topic, since platforms may have different currencies (items
-    without a topic have none); and the numbers of item and topic."""
+    """`items` (item_id, platform, topic_id, price) with `usual_price`: the median log price of what the platform sells
+    of the topic, since platforms may have different currencies (items without a topic have none); and the numbers of
+    item and topic."""
     log = pl.col("price").log()
     priced = pl.when(pl.col("price") > 0, pl.col("topic_id").is_not_null()).then(log)
     return items.with_row_index("item").select(

@@ -1,10 +1,9 @@
 """When a user comes: usual gap, whether an absence would be noticed, and the stage of life.
 
-Days on which a user is active come at the user's own rate, which is only known as well as its gaps
-tell it: a gamma distribution that starts at PRIOR_GAPS gaps of the usual length of all users. How
-long a silence or how thin a time may be is read from the predictive distributions that follow:
-Lomax for the next gap, negative binomial for the number of active days of a window (Fader & Hardie
-2005 use the same mixture for whether a customer is still alive).
+Days on which a user is active come at the user's own rate, which is only known as precisely as its gaps show it: a
+gamma distribution that starts at PRIOR_GAPS gaps of the usual length of all users. How long a silence or how thin a
+time may be is read from the predictive distributions that follow: Lomax for the next gap, negative binomial for the
+number of active days of a window (Fader & Hardie 2005 use the same mixture for whether a customer is still alive).
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ FEWEST_GAPS = 4  # of a regular
 SHORTEST_SPAN = 28  # days between the first and the last active day of a regular
 UNUSUAL = 0.05  # a silence that long comes once in twenty gaps
 MISSED_WITHIN = 90  # days: sooner than that the silence of a regular is unusual
-GAPS_BACK, DAYS_BACK = 3, 14  # the recent past: so many usual gaps or days, and any silence
+GAPS_BACK, DAYS_BACK = 3, 14  # the recent past: this many usual gaps or days, and any silence
 WARNED = 0.9  # `fading` of the stage of that name
 NEW_DAYS = 28
 LAPSED_DAYS, LAPSED_CHANCE = 56, 0.2  # silent that long, and so unlikely to be within rhythm
@@ -80,7 +79,7 @@ def rhythm(chunk: Unpacked, usual_gap: float) -> Rhythm:
 def _more_than(
     seen: np.ndarray, days: np.ndarray, past: np.ndarray, past_days: np.ndarray, usual_gap: float
 ) -> np.ndarray:
-    """Chance that `days` have more than `seen` active days, told by `past` of them in `past_days`.
+    """Chance that `days` have more than `seen` active days, predicted from `past` of them in `past_days`.
 
     The tail of the negative binomial is a regularised incomplete beta function.
     """

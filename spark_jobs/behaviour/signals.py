@@ -33,9 +33,9 @@ def signals(
 ) -> DataFrame:
     """`user_signals` of day `ds`: one row per row of `histories`, the `user_history` of that day.
 
-    `items` and `item_topics` are held in memory by the driver and by every worker; histories
-    stream. What is usual is learned from the histories themselves, of a sample of their users, or
-    from `everyone`, where `histories` holds some users only.
+    `items` and `item_topics` are held in memory by the driver and by every worker; histories stream. What is usual is
+    learned from the histories themselves, of a sample of their users, or from `everyone`, where `histories` holds some
+    users only.
     """
     known = _known_items(items, item_topics)
     states = histories.select("user_id", "events", "daily")
@@ -48,8 +48,7 @@ def signals(
 
 
 def _sample(states: DataFrame) -> DataFrame:
-    """About SAMPLE_USERS users, always the same ones: ids are hashes, so a share of them is a
-    share of the users."""
+    """About SAMPLE_USERS users, always the same ones: ids are hashes, so a share of them is a share of the users."""
     users = states.count()
     if users <= SAMPLE_USERS:
         return states
@@ -58,8 +57,8 @@ def _sample(states: DataFrame) -> DataFrame:
 
 
 def _of_reviews(sentiments: DataFrame) -> DataFrame:
-    """`user_id`, `sentiment`, `reviews`, of the users with a review; the sum is of whole numbers,
-    so that it does not depend on the order of rows."""
+    """`user_id`, `sentiment`, `reviews`, of the users with a review; the sum is of whole numbers, so that it does not
+    depend on the order of rows."""
     micros: Column = F.round(F.col("sentiment").cast("double") * MICROS).cast("long")
     mean = F.round(F.sum(micros) / F.count("*") / MICROS, 6)
     reviews = F.count("*").cast("int").alias("reviews")

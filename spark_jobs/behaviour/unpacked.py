@@ -14,8 +14,8 @@ ENGAGED = ("view", "cart", "favorite", "purchase")
 class Unpacked:
     """`days`: row, ago, platform, kind, events, quantity, value, one per day, platform and type.
 
-    `acts`: row, item_id, kind, time, ago, quantity, price, text and the columns of the items, one
-    per event of the (capped) list, in its order. `ago` counts days back from the day of the state.
+    `acts`: row, item_id, kind, time, ago, quantity, price, text and the columns of the items, one per event of the
+    (capped) list, in its order. `ago` counts days back from the day of the state.
     """
 
     size: int
@@ -33,8 +33,8 @@ class Unpacked:
 def unpack(histories: pl.DataFrame, items: pl.DataFrame, ds: str) -> Unpacked:
     """Rows of `user_history` of day `ds`; `items` as `prices.usual_prices` makes them.
 
-    What is counted by item or topic goes by the numbers `item` and `topic`, which cost less than
-    names: an item that is not in `items` is not counted.
+    What is counted by item or topic goes by the numbers `item` and `topic`, which cost less than names: an item that is
+    not in `items` is not counted.
     """
     as_of = days_since_1970(ds)
     rows = histories.select("events", "daily").with_row_index("row")

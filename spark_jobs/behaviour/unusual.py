@@ -1,9 +1,9 @@
-"""How unlike all others a user behaves: a robust distance, its rarity, and what stands out most.
+"""How unusual a user's behaviour is: a robust distance, its rarity, and what stands out most.
 
-Every feature is measured from the median of a sample of users, in robust standard deviations of the
-side above it; the distance is the length of what is above. The rarity of a distance is that of the
-sample, beyond its 90% by an exponential tail (Pickands 1975: peaks over threshold).
-Nothing here names a limit for any behaviour: what is usual is told by the users.
+Every feature is measured from the median of a sample of users, in robust standard deviations of the side above it; the
+distance is the length of what is above. The rarity of a distance is that of the sample, beyond its 90% by an
+exponential tail (Pickands 1975: peaks over threshold). Nothing here sets a limit for any behaviour: the users show what
+is usual.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from spark_jobs.behaviour.unpacked import Unpacked
 SIDE, SIDE_NORMAL = 0.95, 1.645  # the quantile that gives the spread, and a normal's there
 FAR, FAR_NORMAL = 0.99, 2.326  # where more than SIDE of the users are at the median
 NARROWEST = 0.1  # of the features' scales: a spread of 0 would make any difference infinite
-BULK, TAIL = 0.9, 0.975  # the tail is told by what lies between: a fortieth may be anything
+BULK, TAIL = 0.9, 0.975  # the tail is fitted to what lies between: the outermost fortieth may be anything
 NOTED = 3.0  # orders of magnitude: as rare as one user of a thousand has score 0.5 and a reason
 FEWEST_USERS = 50
 
@@ -68,7 +68,7 @@ class Usual:
 
 
 def learn_usual(features: np.ndarray) -> Usual:
-    """Fits a sample [users, FEATURES]; of fewer than FEWEST_USERS nobody can be told apart."""
+    """Fits a sample [users, FEATURES]; with fewer than FEWEST_USERS nobody stands out."""
     width = features.shape[1]
     if len(features) < FEWEST_USERS:
         return Usual(np.zeros(width), np.ones(width), np.empty(0), 0.0, 1.0)

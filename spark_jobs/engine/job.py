@@ -73,9 +73,9 @@ class SparkJob:
     def read(self, table: Table, lookback_days: int = 0) -> DataFrame:
         """The published rows of the job's days and of `lookback_days` before them.
 
-        Where this process has staged the table itself, the job's own days are what it staged: they
-        are published after the job. Raises NotPublishedError when one of them is missing. Days
-        before may be missing: the log begins somewhere, and the DAG waits for those under way.
+        Where this process has staged the table itself, the job's own days are what it staged: they are published after
+        the job. Raises NotPublishedError when one of them is missing. Days before may be missing: the log begins
+        somewhere, and the DAG waits for those under way.
         """
         first = shift(self.first, -lookback_days)
         if own := self.staged.get(table.name):
@@ -126,8 +126,8 @@ class SparkJob:
     ) -> staging.Manifest:
         """Writes `rows` (with a `ds` column) as one whole staged attempt of `days`.
 
-        `before_complete` may raise once the rows are written: then the attempt counts for nothing.
-        `gather` brings the rows of each day together first (see `write_days`).
+        `before_complete` may raise once the rows are written: then the attempt counts for nothing. `gather` brings the
+        rows of each day together first (see `write_days`).
         """
         days = days or self.days
         attempt = staging.begin(self.settings, table.name, self.run)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-# Arrow bytes handed to a kernel at once. A group that is larger comes whole.
+# Arrow bytes handed to a kernel at once. A larger group is handed over whole.
 GROUP_BYTES = 64 << 20
 CHUNK_BYTES = 32 << 20
 Kernel = Callable[[pl.DataFrame], pl.DataFrame]
@@ -63,8 +63,7 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 def map_chunks(rows: DataFrame, kernel: Kernel, schema: pa.Schema) -> DataFrame:
     """`kernel` over chunks of `rows`, in the columns and types of `schema`.
 
-    Chunks are larger than Spark's batches: a kernel that looks items up pays for the table of all
-    items once per chunk.
+    Chunks are larger than Spark's batches: a kernel that looks items up pays for the table of all items once per chunk.
     """
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -12,9 +12,8 @@ from pipeline.runtime.settings import Settings
 def open_session(settings: Settings, name: str) -> SparkSession:
     """A session with UTC timestamps, Arrow and adaptive plans.
 
-    Master, memory and Java options given by spark-submit win over the settings. ANSI mode is off: a
-    source's expression that cannot be evaluated gives NULL, which ends in quarantine instead of
-    ending the night.
+    Master, memory and Java options given by spark-submit win over the settings. ANSI mode is off: a source's expression
+    that cannot be evaluated gives NULL, which ends in quarantine instead of ending the night.
     """
     # Workers of a local session run this interpreter; a cluster's own setting wins.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -24,7 +23,7 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.sql.ansi.enabled", "false")
         .config("spark.sql.mapKeyDedupPolicy", "LAST_WIN")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-        # Rows of whole histories are large: 10,000 of them would not fit beside the heap.
+        # Rows of whole histories are large: 10,000 of them would not fit next to the heap.
         .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 << 20)
         .config("spark.sql.adaptive.enabled", "true")
         .config("spark.sql.shuffle.partitions", settings.spark_partitions)

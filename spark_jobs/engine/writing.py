@@ -1,8 +1,8 @@
 """Stage a DataFrame as one set of data files per day.
 
-Executors write the files themselves, through Arrow: so they carry Iceberg field ids (also of
-nested columns, which Spark's writer cannot set) and page checksums, no rename is needed, and a task
-that runs twice leaves only files that no manifest names.
+Executors write the files themselves, through Arrow: so they carry Iceberg field ids (also of nested columns, which
+Spark's writer cannot set) and page checksums, no rename is needed, and a task that runs twice only leaves files that no
+manifest lists.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ WRITTEN = "ds string, path string, rows long"
 def write_days(rows: DataFrame, folder: Path, schema: pa.Schema, days: list[str], gather: bool = True) -> pa.Table:
     """Writes `rows` below `folder/<ds>/`; returns one row per file: ds, path, rows.
 
-    One day is written by every task that holds rows of it; a range is first brought together by
-    day, so that a year of days does not become a year times tasks of small files. A few days whose
-    rows are large, and come day by day, need no `gather`: each task keeps a file of each day open.
+    One day is written by every task that holds rows of it; a range is first brought together by day, so that a year of
+    days does not become a year times tasks of small files. A few days whose rows are large, and come day by day, need
+    no `gather`: each task keeps a file of each day open.
     """
     gather &= len(days) > 1
     if gather:

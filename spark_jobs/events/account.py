@@ -1,7 +1,7 @@
 """The accounting identity: rows landed = events + duplicates + quarantined, per platform and day.
 
-Every count comes from a place of its own (landed rows from `raw_events`, events and quarantine from
-the files that were staged, duplicates from the verdicts), so that the identity is a real check.
+Every count comes from a place of its own (landed rows from `raw_events`, events and quarantine from the files that were
+staged, duplicates from the verdicts), so that the identity is a real check.
 """
 
 from functools import reduce

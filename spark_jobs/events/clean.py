@@ -1,7 +1,7 @@
-"""Raw events → what becomes of each row: event, duplicate or quarantine.
+"""Raw events → the fate of each row: event, duplicate or quarantine.
 
-A row is judged in this order: rejected at ingest, duplicate, bot. Windows run over the few columns
-that they need; the verdicts, which are few, then join the rows by their place in the data files.
+A row is judged in this order: rejected at ingest, duplicate, bot. Windows run over the few columns that they need; the
+verdicts, which are few, then join the rows by their place in the data files.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -77,9 +77,9 @@ def find_bots(rows: DataFrame, per_day: int, per_minute: int) -> DataFrame:
 def find_duplicates(rows: DataFrame, dedup_days: int, near_seconds: dict[str, float]) -> DataFrame:
     """Adds `is_duplicate`. `near_seconds` gives the span of near duplicates by platform.
 
-    Exact: the same event_id. Near: the same user, platform, item, type, quantity, price and query
-    at most `near_seconds` from the row before it, by arrival day, then time. Rows that are equal in
-    all of this are ordered by PLACE: were the two windows to differ, each would take another copy.
+    Exact: the same event_id. Near: the same user, platform, item, type, quantity, price and query at most
+    `near_seconds` from the row before it, by arrival day, then time. Rows that are equal in all of this are ordered by
+    PLACE: were the two windows to differ, each would take another copy.
     """
     by_user = rows.repartition("user_id")  # every window below is within a user: one shuffle
     same = Window.partitionBy("user_id", "event_id").orderBy("ds", *PLACE)

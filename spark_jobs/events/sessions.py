@@ -1,15 +1,15 @@
 """Events to sessions: one pass over each user's events in order of time.
 
-A session ends after `gap` of silence, or `longest` after the first event of its chain: unbroken
-activity is cut every `longest`, counted from the chain's first event. Both ends are exclusive: an
-event exactly `gap` after the last one opens the next session.
+A session ends after `gap` of silence, or `longest` after the first event of its chain: unbroken activity is cut every
+`longest`, counted from the chain's first event. Both ends are exclusive: an event exactly `gap` after the last one
+opens the next session.
 
-It belongs to the platform's local day on which it closes, `gap` after its last event. An event is
-late when it arrived after its own local day. The session it would have joined may be out already,
-so late events form sessions among those of the same arrival day, which own them.
+It belongs to the platform's local day on which it closes, `gap` after its last event. An event is late when it arrived
+after its own local day. The session it would have joined may be out already, so late events form sessions among those
+of the same arrival day, which own them.
 
-Limit: a range looks `LOOKBACK_DAYS` back, so unbroken activity longer than 48 h is cut at another
-hour in different ranges. Cleaning takes out the bots that are awake that long.
+Limit: a range looks `LOOKBACK_DAYS` back, so unbroken activity longer than 48 h is cut at another hour in different
+ranges. Cleaning takes out the bots that are awake that long.
 """
 
 from datetime import timedelta

@@ -1,7 +1,7 @@
 """How much evidence of a change tonight's users need, so that chance alone seldom gives it.
 
-The days of each user are shuffled: what is liked stays, every change is gone. Where that still
-gives more alarms than ALARM per user and year, more evidence is asked for.
+The days of each user are shuffled: what is liked stays, every change is gone. Where that still gives more alarms than
+ALARM per user and year, more evidence is asked for.
 """
 
 from dataclasses import replace
@@ -39,7 +39,7 @@ def user_years(touches: Touches) -> float:
 
 
 def shuffle_days(touches: Touches, seed: int) -> Touches:
-    """The same days of the same users with their dates dealt out anew."""
+    """The same days of the same users, with their dates shuffled."""
     new = (np.diff(touches.user, prepend=-1) != 0) | (np.diff(touches.day, prepend=-1) != 0)
     number = np.cumsum(new) - 1
     user, day = touches.user[new], touches.day[new]

@@ -13,10 +13,10 @@ from spark_jobs.interests.touches import Touches
 class DayPaths:
     """Users by number of active days, most first: those with a n-th day come first, n by n.
 
-    `user` is the position in the touches and `days` the number of active days of each. A pair is a
-    user and a topic that the user ever touched: `owner` and `topic` of each pair, those of one user
-    side by side from `first[user]` to `first[user + 1]`. Rows are touches, in order of step (which
-    active day of the user it is): those of step n from `step_first[n]` to `step_first[n + 1]`.
+    `user` is the position in the touches and `days` the number of active days of each. A pair is a user and a topic
+    that the user ever touched: `owner` and `topic` of each pair, those of one user side by side from `first[user]` to
+    `first[user + 1]`. Rows are touches, in order of step (which active day of the user it is): those of step n from
+    `step_first[n]` to `step_first[n + 1]`.
     """
 
     user: np.ndarray

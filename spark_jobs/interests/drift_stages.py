@@ -6,10 +6,10 @@ from spark_jobs.interests.touches import Touches
 from spark_jobs.interests.watch import NEVER, Changes
 
 STABLE, SHIFTING, SHIFTED, REVIVING, FADING = ("stable", "shifting", "shifted", "reviving", "fading")
-REMEMBERED = 90  # days after it was found that a change is told; then it is the new usual
+REMEMBERED = 90  # days after it was found that a change is reported; after that it is the new normal
 NEW = 28  # days after it was found that a change counts as under way
 AWAY = 28  # days without much of an interest before it can revive
-SPANS = 14  # of AWAY days that are told apart: the year that histories cover
+SPANS = 14  # of AWAY days each: the year that histories cover
 # What it was in a span before, at least (share, and days); how much of that was left, at most.
 REVIVED_SHARE, REVIVED_DAYS, AWAY_SHARE = 0.2, 2.0, 1 / 3
 

@@ -24,7 +24,7 @@ def migrations(interests: DataFrame, ds: str) -> DataFrame:
 
 
 def migration_patterns(interests: DataFrame, ds: str) -> DataFrame:
-    """`migration_patterns` of `ds`: every name, also those that nobody follows."""
+    """`migration_patterns` of `ds`: every pattern, including those that nobody follows."""
     declared = "pattern string, meaning string"
     names = interests.sparkSession.createDataFrame(list(MEANINGS.items()), declared)
     path = F.col("weekly_topics")

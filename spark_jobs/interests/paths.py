@@ -11,7 +11,7 @@ MANY_SWITCHES = 4  # as many changes of the main topic, or more, count alike
 
 LEAST_WEEKS = 4  # paths shorter than this have no pattern
 ROUNDS = 10
-PULL = 0.5  # weight of an archetype, beside the paths of a cluster of mean size
+PULL = 0.5  # weight of an archetype, relative to the paths of a cluster of mean size
 # name: meaning; archetype in `path_traits`: switches, further topics, returns, breadth
 ARCHETYPES = {
     "settled": ("stay with one topic", (0.0, 0.0, 0.0, 0.0)),
@@ -28,8 +28,8 @@ MEANINGS = {name: meaning for name, (meaning, _) in ARCHETYPES.items()}
 class WeeklyPaths:
     """One element per user and week with active days, by user and week: the newest WEEKS each.
 
-    `week` counts weeks from Monday to Sunday, `topic` is its main topic, by days; the first of
-    equals. `start` and `length` tell where each user's weeks are.
+    `week` counts weeks from Monday to Sunday, `topic` is its main topic, by days; the first of equals. `start` and
+    `length` say where each user's weeks are.
     """
 
     user: np.ndarray
@@ -64,8 +64,8 @@ def monday_weeks(day: np.ndarray) -> np.ndarray:
 
 
 def path_traits(paths: WeeklyPaths) -> np.ndarray:
-    """Per user: switches (of MANY_SWITCHES), further topics per further week, share of switches
-    that go back to an earlier topic, topics of the later half beside the earlier (-1 to 1).
+    """Per user: switches (of MANY_SWITCHES), further topics per further week, share of switches that go back to an
+    earlier topic, topics of the later half compared with the earlier (-1 to 1).
     """
     padded = np.full((len(paths.length), WEEKS), -1)
     column = np.arange(len(paths.user)) - paths.start[paths.user]
@@ -115,7 +115,7 @@ def fit_centres(paths: WeeklyPaths) -> np.ndarray:
 
 
 def name_patterns(paths: WeeklyPaths, centres: np.ndarray) -> list[str | None]:
-    """The pattern of each user; None with too few weeks to tell."""
+    """The pattern of each user; None if there are too few weeks to judge."""
     names = list(ARCHETYPES)
     nearest = _nearest(path_traits(paths), centres)
     told = paths.length >= LEAST_WEEKS

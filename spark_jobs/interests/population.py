@@ -1,7 +1,7 @@
 """What holds for all users together: which topics are liked how much, and how unlike users are.
 
-Learned from the users of a hash share, so it costs the same however many there are, and gives the
-same for the same histories.
+Learned from the users of a hash share, so it costs the same however many there are, and gives the same for the same
+histories.
 """
 
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ TOUCH = pa.schema(
 class Population:
     """`topics`: ids in order of position. `share`: mean of the users' shares, by topic.
 
-    `concentration`: how many active days of evidence weigh as much as knowing what all users like
-    (the Dirichlet-multinomial's, by maximum likelihood): small where each user likes few topics.
-    `caution`: how much more evidence of a change these users need than those of the sample.
+    `concentration`: how many active days of evidence weigh as much as knowing what all users like (the
+    Dirichlet-multinomial's, by maximum likelihood): small where each user likes few topics. `caution`: how much more
+    evidence of a change these users need than those of the sample.
     """
 
     topics: list[str]

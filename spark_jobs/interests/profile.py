@@ -18,7 +18,7 @@ from spark_jobs.interests.shares import find_interests, share_lists, split_lists
 from spark_jobs.interests.touches import Touches, find_touches, history_lists
 from spark_jobs.interests.watch import find_changes
 
-CELLS = 2_000_000  # users times topics that are looked at together
+CELLS = 2_000_000  # users times topics that are processed together
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Model:
 def user_interests(
     histories: DataFrame, item_topics: pa.Table, ds: str, everyone: DataFrame | None = None
 ) -> DataFrame:
-    """`user_interests` of `ds` from its `user_history`; `item_topics` has item_id and topic_id.
-    `everyone`: what is learned from, where `histories` holds some users only."""
+    """`user_interests` of `ds` from its `user_history`; `item_topics` has item_id and topic_id. `everyone`: what is
+    learned from, where `histories` holds some users only."""
     everyone = histories if everyone is None else everyone
     topics = sorted(set(item_topics["topic_id"].to_pylist()))
     known = histories.sparkSession.sparkContext.broadcast(numbered(item_topics, topics))

@@ -1,11 +1,10 @@
 """Short- and long-term interests as shares of topics, and how far apart they are.
 
-Every active day counts for half as much each half-life. Short: two weeks, about one shopping
-project. Long: half a year, so that a season is not forgotten within the year that histories cover.
-Few days say little: long-term shares are pulled towards what all users like (as strongly as
-unlikeness among the users tells, see `fit_population`), short-term ones towards the user's own
-long-term shares. So a user without days has no interests, a new one has those of the new days in
-both, and does not drift.
+Every active day counts for half as much each half-life. Short: two weeks, about one shopping project. Long: half a
+year, so that a season is not forgotten within the year that histories cover. Few days say little: long-term shares are
+pulled towards what all users like (the more alike the users are, the more strongly; see `fit_population`), short-term
+ones towards the user's own long-term shares. So a user without days has no interests, a new one has those of the new
+days in both, and does not drift.
 """
 
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ LISTED = 20  # topics of a list at most; the listed shares sum to 1
 
 @dataclass(frozen=True)
 class Interests:
-    """Shares are (users, topics), all else one element per user; `told`: whether any day tells."""
+    """Shares are (users, topics), everything else is one element per user; `told`: whether the user has any
+    evidence."""
 
     told: np.ndarray
     long: np.ndarray
@@ -70,10 +70,9 @@ def _beyond_noise(
 ) -> np.ndarray:
     """Total variation between short- and long-term shares, less what chance alone gives.
 
-    Their difference is a sum over active days, weighted by w = short - long weight. Were the days
-    x draws from the same shares q, its variance in topic k would be the mean of w^2 (x_k - q_k)^2:
-    chance alone gives half the sum of its mean absolute value. What exceeds that is scaled to 1 at
-    most.
+    Their difference is a sum over active days, weighted by w = short - long weight. Were the days x draws from the same
+    shares q, its variance in topic k would be the mean of w^2 (x_k - q_k)^2: chance alone gives half the sum of its
+    mean absolute value. What exceeds that is scaled to 1 at most.
     """
     safe = [np.maximum(each, 1e-12) for each in days]
     distance = np.abs(sums[1] / safe[1] - sums[0] / safe[0]).sum(axis=1) / 2

@@ -1,9 +1,8 @@
-"""From histories to touches: which topics each user turned to on which day.
+"""From histories to touches: which topics each user engaged with on which day.
 
-The unit of evidence is the active day: what happens within a visit hangs together, so thirty views
-of one evening tell little more than one. A day is shared out among its topics and counts for 1, or
-less when it holds nothing but weak signs. Days are arrival days: what is known then stays known,
-so a longer history only appends to a shorter one.
+The unit of evidence is the active day: what happens within a visit is correlated, so thirty views in one evening say
+little more than one. A day is divided among its topics and counts for 1, or less if it has only weak signals. Days are
+arrival days: what is known then stays known, so a longer history only appends to a shorter one.
 """
 
 from collections.abc import Iterator
@@ -14,9 +13,9 @@ import polars as pl
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-# What an event tells of an interest, beside a view. A purchase is a decision, a view a glance; a
-# review repeats a purchase that was counted; a return says that the item was wrong, not that the
-# interest is gone. Searches name no item, impressions are not listed.
+# What an event says about an interest, relative to a view. A purchase is a decision, a view a glance; a review repeats
+# a purchase that was counted; a return says that the item was wrong, not that the interest is gone. Searches name no
+# item, impressions are not listed.
 WEIGHTS = {"view": 1.0, "favorite": 2.0, "cart": 2.0, "purchase": 3.0, "review": 0.25}
 LISTS = {"items": "item_id", "kinds": "event_type", "days": "arrival_ds"}
 
@@ -30,9 +29,8 @@ def history_lists() -> list[Column]:
 class Touches:
     """One element per user, day and topic, sorted by them.
 
-    `user` and `topic` are positions (among `users`, in the list of topics), `day` counts from
-    1970-01-01, `part` is the topic's part of the day (a day's sum is at most 1), `events` how many
-    events tell of it.
+    `user` and `topic` are positions (among `users`, in the list of topics), `day` counts from 1970-01-01, `part` is the
+    topic's part of the day (a day's sum is at most 1), `events` how many events are evidence of it.
     """
 
     users: int
@@ -76,7 +74,7 @@ class Touches:
 def find_touches(histories: pl.DataFrame, item_topics: pl.DataFrame) -> pl.DataFrame:
     """Rows of Touches of the users in `histories` (`history_lists`), in no order.
 
-    `item_topics` has `item_id` and `topic`, a position; items without a topic tell nothing.
+    `item_topics` has `item_id` and `topic`, a position; items without a topic are ignored.
     """
     events = histories.with_row_index("user").select("user", *LISTS)
     events = events.filter(pl.col("items").list.len() > 0).explode(*LISTS)

@@ -12,10 +12,9 @@ from spark_jobs.interests.touches import Touches
 MOVED = 0.4  # share of the days that go to the new topic
 STICKY = 0.1  # share of the days that repeat the last one's topics
 YEAR = 365.0
-# Evidence of BOUND is ALARM for certain (Doob), but only users with some 30 active days in a long
-# history come near it. For others the evidence that counts as ALARM was measured on samples with
-# seeds 1 to 4 (docs/reference/interests.md): LEAST + (active days / SCALE)^2, times the years that were
-# watched. `calibrate` raises it for users who need more.
+# Evidence of BOUND is ALARM for certain (Doob), but only users with some 30 active days in a long history come near it.
+# For others the evidence that counts as ALARM was measured on samples with seeds 1 to 4 (docs/reference/interests.md):
+# LEAST + (active days / SCALE)^2, times the years that were watched. `calibrate` raises it for users who need more.
 BOUND, LEAST, SCALE, LEAST_DAYS = 1 / ALARM, 4.0, 7.5, 75.0
 
 NEVER = -1
@@ -34,7 +33,7 @@ class Watch:
         self.past_days, self.steps = np.zeros(users), np.zeros(users)
         self.past, self.prior = np.zeros(pairs), self.share.copy()
         self.yesterday, self.evidence = np.zeros(pairs), np.zeros(pairs)
-        self.touched = np.zeros(pairs, dtype=bool)  # so far: topics to come tell nothing yet
+        self.touched = np.zeros(pairs, dtype=bool)  # so far: topics to come say nothing yet
         # CUSUM of each topic (Page 1954), for when the change began
         self.peak, self.start = np.zeros(pairs), np.zeros(pairs, dtype=np.int64)
 
@@ -115,8 +114,7 @@ class Watch:
 class Changes:
     """The last change of each user: days since 1970-01-01 (NEVER: none), topics, p-values.
 
-    `p_value` is that of the last change when it was found, `p_now` that of today's evidence of
-    another one.
+    `p_value` is that of the last change when it was found, `p_now` that of today's evidence of another one.
     """
 
     since: np.ndarray

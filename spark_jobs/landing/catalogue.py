@@ -1,7 +1,7 @@
-"""Landed catalogue drops → rows of items. A row that cannot be read refuses the day.
+"""Landed catalogue drops → rows of items. One unreadable row and the day is refused.
 
-An event that cannot be read is one event less, and is kept with its reason. An item that cannot be
-read would keep its old title and price without anyone noticing.
+An unreadable event is one event less, and is kept with its reason. An unreadable item would keep its old title and
+price without anyone noticing.
 """
 
 from functools import reduce
@@ -21,14 +21,14 @@ def read_catalogue(
 ) -> DataFrame:
     """One row per line of `files`: ds, platform, item_id, attributes, source_file, line.
 
-    Raises LandingError naming file and line of the first row that is no item, SourceError for an
-    expression that cannot be evaluated.
+    Raises LandingError naming file and line of the first row that is no item, SourceError for an expression that cannot
+    be evaluated.
     """
     frames = read_landing(spark, items, files, max_bytes)
     for key, sql in items.expressions.items():
         checked_type(frames[0], source, f"items.{key}", sql)
     rows = reduce(DataFrame.unionByName, [_mapped(rows, source, items) for rows in frames])
-    rows = rows.persist()  # looked at twice: for what cannot be read, then for what can
+    rows = rows.persist()  # used twice: for what cannot be read, then for what can
     _refuse(rows.where("problem is not null"))
     return rows.drop("problem")
 
@@ -48,7 +48,7 @@ def _mapped(rows: DataFrame, source: Source, items: Items) -> DataFrame:
 
 
 def _attribute(items: Items, name: str) -> Column:
-    """An attribute; an empty text, or a price that is no number from 0, tells nothing."""
+    """An attribute; an empty text, or a price that is not a number of at least 0, is null."""
     found = F.expr(items.expressions.get(name, "NULL"))
     if name == "price":
         price = found.cast("double")

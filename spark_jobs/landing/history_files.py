@@ -129,9 +129,9 @@ def _written(ds: str, path: Path, rows: int) -> pa.RecordBatch:
 def split_days(spark: SparkSession, source: Source, files: list[LandedFile], max_record_bytes: int) -> DataFrame:
     """The files' records as they are (`text`, or Parquet's columns) with their local day as `_ds`.
 
-    A record without a time lands on the first day and one beyond the delivery's bounds on the
-    nearest: there it is quarantined with a reason, instead of lost here.
-    Raises LandingError for lines that hold no text, which could not be written again.
+    A record without a time lands on the first day and one beyond the delivery's bounds on the nearest: there it is
+    quarantined with a reason, instead of lost here. Raises LandingError for lines that hold no text, which could not be
+    written again.
     """
     frames = read_landing(spark, source.delivery, files, max_record_bytes)
     rows = reduce(DataFrame.unionByName, [_timed(frame, source) for frame in frames]).persist()

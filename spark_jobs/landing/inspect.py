@@ -1,4 +1,4 @@
-"""The landed files of a job's days, each looked at before it is read."""
+"""The landed files of a job's days, each inspected before it is read."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ def inspect_so_far(settings: Settings, sources: list[Source], days: list[str]) -
 
 
 def records_by_day(landed: Landed, days: list[str]) -> dict[str, int]:
-    """Landed records per day, as counted when the files were looked at."""
+    """Landed records per day, as counted when the files were inspected."""
     counts = Counter(dict.fromkeys(days, 0))
     for _, source_files in landed:
         for file in source_files:
@@ -43,7 +43,7 @@ def records_by_day(landed: Landed, days: list[str]) -> dict[str, int]:
 
 
 def check_unchanged(landed: Landed) -> None:
-    """Raises LandingError naming the first file that changed since it was looked at."""
+    """Raises LandingError naming the first file that changed since it was inspected."""
     for _, source_files in landed:
         for file in source_files:
             file.check_unchanged()

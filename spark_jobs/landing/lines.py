@@ -1,7 +1,7 @@
 """Read landed text files as lines, in Python workers, through Arrow.
 
-Spark's own readers drop what they cannot read or stop at it. Here every line that is not empty
-becomes a row, with a `problem` where its bytes are no text that a record could be in.
+Spark's own readers drop what they cannot read or stop at it. Here every line that is not empty becomes a row, with a
+`problem` where its bytes are no text that a record could be in.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ PART_BYTES = 8 << 20  # a file of more bytes is read by several tasks
 def read_lines(spark: SparkSession, files: list[LandedFile], reading: Reading) -> DataFrame:
     """One row per line that is not empty: its place, its text, or a problem and a hash.
 
-    A task that shares a file decompresses all of it and keeps every n-th block: for gzip this is
-    cheaper than a shuffle of the lines.
+    A task that shares a file decompresses all of it and keeps every n-th block: for gzip this is cheaper than a shuffle
+    of the lines.
     """
     cores = spark.sparkContext.defaultParallelism
     parts = [
@@ -60,7 +60,7 @@ def _read_part(path: str, name: str, ds: str, part: int, parts: int, reading: Re
 
 
 def records(rows: DataFrame, problem: Column, fields: dict[str, Column], unknown: Column) -> DataFrame:
-    """The fields with their place. Of a record with a problem nothing is taken for a field."""
+    """The fields with their place. A record with a problem gives no fields."""
     whole = F.col("_problem").isNull()
     sha256 = F.coalesce("sha256", F.when(~whole, F.sha2("text", 256)))
     landed = F.struct(
@@ -82,5 +82,5 @@ def as_map(fields: dict[str, Column]) -> Column:
 
 
 def erased_line() -> Column:
-    """The mark that erasing a person leaves in the place of a line."""
+    """The mark that replaces a line when a person is erased."""
     return F.when(F.col("text") == ERASED, ERASED)

@@ -34,8 +34,8 @@ def event_time(rows: DataFrame, source: Source) -> Column:
 def map_source(rows: DataFrame, source: Source) -> DataFrame:
     """One row per row: its place, the canonical columns (raw ids), and `problem`.
 
-    `problem` is why the row could not be read, else the first [reject] condition that holds.
-    Raises SourceError naming the key, the SQL and Spark's reason when one cannot be evaluated.
+    `problem` is why the row could not be read, else the first [reject] condition that holds. Raises SourceError naming
+    the key, the SQL and Spark's reason when one cannot be evaluated.
     """
     types = {key: checked_type(rows, source, f"event.{key}", sql) for key, sql in source.event.items()}
     for reason, sql in source.reject.items():

@@ -35,9 +35,9 @@ COLUMNS = ("platform", "raw_id", "person_id")
 def pseudonymise(rows: DataFrame, people: DataFrame, home: Path) -> DataFrame:
     """`user_id` replaced by its pseudonym.
 
-    `people` (platform, raw_id, person_id) joins the ids that one person has on several platforms;
-    a pair (platform, raw_id) may occur once. An erased person's is `erased`, also where the
-    identity map has since put another person's name on the id.
+    `people` (platform, raw_id, person_id) joins the ids that one person has on several platforms; a pair (platform,
+    raw_id) may occur once. An erased person's is `erased`, also where the identity map has since put another person's
+    name on the id.
     """
     folder = str(home)
 
@@ -62,7 +62,7 @@ def pseudonymise(rows: DataFrame, people: DataFrame, home: Path) -> DataFrame:
 
 
 def forget_erased(rows: DataFrame) -> DataFrame:
-    """Of a row of an erased person stays that it landed: day, platform, file and reason."""
+    """Of an erased person's row only the fact that it landed remains: day, platform, file and reason."""
     erased = F.coalesce(F.col("user_id") == ERASED, F.col("reject_reason") == ERASED, F.lit(False))
     kept = {"ds", "platform", "source_file"}
     emptied = {n: F.when(~erased, F.col(n)) for n in rows.columns if n not in kept}

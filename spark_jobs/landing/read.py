@@ -1,7 +1,7 @@
 """Landed files of a source → one row per record, with the source's own columns.
 
-Beside those columns every row carries `_landed` (ds, source_file, line, text, problem, sha256) and
-`_unknown`, a map of the fields that the source does not declare.
+Besides those columns every row carries `_landed` (ds, source_file, line, text, problem, sha256) and `_unknown`, a map
+of the fields that the source does not declare.
 """
 
 from functools import reduce

@@ -50,6 +50,6 @@ def _of_users(spark: SparkSession, settings: Settings, rows: DataFrame, users: l
     people = read_people(spark, settings.landing / IDENTITY)
     joined = pseudonymise(identified, people, settings.home)
     alone = pseudonymise(identified, people.limit(0), settings.home)
-    # Of persons erased before, nothing new may stay either.
+    # Nothing new may remain of persons erased earlier either.
     either = joined.unionByName(alone).where(F.col("user_id").isin(*users, ERASED))
     return either.drop("user_id").withColumnRenamed("own_id", "raw_id").distinct()

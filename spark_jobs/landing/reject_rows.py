@@ -1,7 +1,7 @@
-"""Which mapped rows are no valid event, and why.
+"""Which mapped rows are not valid events, and why.
 
-A rejected row keeps its place, its user and a reason. Its canonical columns are null, because what
-is in them is not to be trusted; `record` tells what was understood of it.
+A rejected row keeps its place, its user and a reason. Its canonical columns are null, because their content cannot be
+trusted; `record` shows what was understood of it.
 """
 
 from pyspark.sql import Column, DataFrame

@@ -1,1 +1,1 @@
-"""Transforms of the intraday refresh: the night's own, for the users whom it touches."""
+"""Transforms of the intraday refresh: those of the night, for the users it touches."""

@@ -95,13 +95,13 @@ class Refresh:
         return rows.where(stays), rows.where(~stays)
 
     def _ingested(self, unsettled: DataFrame) -> DataFrame:
-        """All that has landed since the base, unless nobody is touched."""
+        """Everything that has landed since the base, unless nobody is touched."""
         if not self.plan.files and unsettled.isEmpty():
             return self.job.no_rows(RAW_EVENTS)
         return ingest(self.job.spark, self.landed, self.job.settings)
 
     def _judge(self, own: DataFrame, touched: DataFrame) -> DataFrame:
-        """Verdicts on the touched users' rows, beside what landed of them before."""
+        """Verdicts on the touched users' rows, judged together with what landed of them before."""
         settings, first = self.job.settings, self.job.first
         earliest = shift(first, 1 - settings.dedup_days)
         before = placed(self.job.read_range(RAW_EVENTS, earliest, self.base.ds))

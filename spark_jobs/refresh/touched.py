@@ -1,4 +1,5 @@
-"""Whom a refresh touches: users with a row in a file that it takes. All else costs by them."""
+"""Whom a refresh touches: users with a row in a file that it takes. The cost of everything else grows with their
+number."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -27,14 +28,14 @@ def hold(raw: DataFrame, files: list[str]) -> DataFrame:
 def touched_users(raw: DataFrame, files: list[str], unsettled: DataFrame) -> DataFrame:
     """`user_id` of the users with a valid row of `files`, and of those in `unsettled`.
 
-    Duplicates and bots are judged within a user, so nobody else's history can change.
+    Duplicates and bots are judged within a user, so no other user's history can change.
     """
     valid = raw.where(F.col("reject_reason").isNull() & F.col("source_file").isin(files))
     return valid.select("user_id").union(unsettled.select("user_id")).distinct()
 
 
 def of_users(rows: DataFrame, users: DataFrame) -> DataFrame:
-    """The rows of some users, few beside all."""
+    """The rows of some users, few compared with all."""
     return rows.join(F.broadcast(users), "user_id", "left_semi")
 
 
@@ -51,7 +52,7 @@ def expected_rows(past: DataFrame, events: DataFrame, others: DataFrame, ds: str
 def tally(raw: DataFrame, verdicts: DataFrame, files: list[str], records: int) -> dict[str, int]:
     """What became of the `records` that landed in `files`.
 
-    Raises StagingError when they are not as many as there are rows: then some got lost.
+    Raises StagingError when their number differs from that of the rows: then some were lost.
     """
     taken = raw.where(F.col("source_file").isin(files))
     judged = taken.join(verdicts.select(*PLACE, "verdict"), list(PLACE), "left")

@@ -1,8 +1,8 @@
-"""What is known of a user as of a day: newest events and daily counts.
+"""What is known about a user as of a day: newest events and daily counts.
 
-Which events are kept is decided by order of arrival, which is also what moves the window: so an
-event that the cap dropped could never come back, and yesterday's state plus today's events gives
-the same rows as a rebuild. The list itself is in order of event time.
+Which events are kept is decided by order of arrival, which is also what moves the window: so an event that the cap
+dropped could never come back, and yesterday's state plus today's events gives the same rows as a rebuild. The list
+itself is in order of event time.
 """
 
 from functools import partial
@@ -86,8 +86,8 @@ def with_list(users: pl.DataFrame, events: pl.DataFrame, name: str) -> pl.DataFr
 
 
 def accumulate(past: DataFrame, events: DataFrame, days: list[str], active_days: int, history_events: int) -> DataFrame:
-    """`user_history` of each of `days`, merged from `past` (one earlier day of it, or no rows) and
-    the `events` that arrived since; without `past`, events of the whole window are needed.
+    """`user_history` of each of `days`, merged from `past` (one earlier day of it, or no rows) and the `events` that
+    arrived since; without `past`, events of the whole window are needed.
     """
     state = [F.col(name).alias(f"past_{name}") for name in STATE]
     packed = past.select("user_id", *state)

@@ -1,8 +1,8 @@
-"""What each day tells about items, to the catalogue of each day.
+"""From what each day says about items to the catalogue of each day.
 
-The newest value that is known wins, attribute by attribute. Within a day the catalogue drop wins
-over event rows; of several event rows the most frequent text (of equals the first by text) and
-the latest price; of several rows of a drop the last.
+The newest value that is known wins, attribute by attribute. Within a day the catalogue drop wins over event rows; of
+several event rows the most frequent text (of equals the first by text) and the latest price; of several rows of a drop
+the last.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ KEY = ("item_id", "ds")
 
 
 def merge_items(past: DataFrame, seen: DataFrame, drops: list[DataFrame], days: list[str]) -> DataFrame:
-    """`items` of each of `days`: `past` (an earlier day, or no rows) and what was told since."""
+    """`items` of each of `days`: `past` (an earlier day, or no rows) and what was said since."""
     rows = past.withColumn("origin", F.lit(PAST))
     for told, origin in [(seen, EVENT_ROWS), *[(drop, DROP) for drop in drops]]:
         rows = rows.unionByName(told.withColumn("origin", F.lit(origin)), allowMissingColumns=True)
@@ -29,7 +29,7 @@ def merge_items(past: DataFrame, seen: DataFrame, drops: list[DataFrame], days: 
 
 
 def seen_items(events: DataFrame, raw_events: DataFrame) -> DataFrame:
-    """What event rows tell, by item and day. Only items of valid events count as seen."""
+    """What event rows say, by item and day. Only items of valid events count as seen."""
     latest = F.when(F.col("price").isNotNull(), F.struct("event_time", "event_id"))
     named = events.where("item_id is not null").groupBy("platform", *KEY)
     seen = named.agg(F.max_by("price", latest).alias("price"))
@@ -48,7 +48,7 @@ def last_of_day(drop: DataFrame) -> DataFrame:
 
 
 def catalogue(rows: pl.DataFrame, days: list[str]) -> pl.DataFrame:
-    """The catalogue as of each of `days`, from what `rows` tell of items, by day and item."""
+    """The catalogue as of each of `days`, from what `rows` say about items, by day and item."""
     told = rows.sort(*KEY, "origin")
     known = told.with_columns(pl.col(*ATTRIBUTES).forward_fill().over("item_id"))
     ends = known.unique(KEY, keep="last", maintain_order=True)
