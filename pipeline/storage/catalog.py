@@ -34,7 +34,7 @@ TABLE_PROPERTIES = {
 def open_catalog(settings: Settings) -> SqlCatalog:
     """The catalogue, with its tables and namespace created where missing.
 
-    Two processes that both find a fresh home race to create them: the loser looks again.
+    Two processes that both find a fresh home race to create them; the loser retries.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     uri = settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db"
@@ -51,7 +51,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
 
 
 def load_table(settings: Settings, table: Table) -> IcebergTable | None:
-    """The Iceberg table, or None when nothing of it was ever published."""
+    """The Iceberg table, or None if nothing of it was ever published."""
     try:
         return open_catalog(settings).load_table((NAMESPACE, table.name))
     except NoSuchTableError:
@@ -59,7 +59,7 @@ def load_table(settings: Settings, table: Table) -> IcebergTable | None:
 
 
 def own_table(settings: Settings, table: Table) -> IcebergTable | None:
-    """The same, to be changed. Raises SettingsError when its files are those of another home."""
+    """The same, for writing. Raises SettingsError if its files are those of another home."""
     iceberg = load_table(settings, table)
     if iceberg:
         _check_own(settings, iceberg)
@@ -88,16 +88,16 @@ def ensure_table(settings: Settings, table: Table) -> IcebergTable:
 def file_schema(settings: Settings, table: Table) -> pa.Schema:
     """The Arrow schema that data files are written with: the table's, with Iceberg field ids.
 
-    Iceberg appends columns that were declared later, and as optional ones; files have all in the
-    declared order, and required where they are declared so.
+    Iceberg appends columns that were declared later, and as optional ones; files have all in the declared order, and
+    required where they are declared so.
     """
     found = schema_to_pyarrow(ensure_table(settings, table).schema())
     return pa.schema([found.field(it.name).with_nullable(it.nullable) for it in table.schema])
 
 
 def _check_own(settings: Settings, iceberg: IcebergTable) -> None:
-    """Raises SettingsError in a copied home: its catalogue names the other's files, so that a
-    publish here would write there.
+    """Raises SettingsError in a copied home: its catalogue names the other's files, so that a publish here would write
+    there.
     """
     expected, found = settings.warehouse.as_uri(), iceberg.location()
     if not found.startswith(f"{expected}/"):

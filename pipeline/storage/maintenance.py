@@ -1,10 +1,10 @@
-"""Expire old snapshots, then remove the files that nothing refers to any more.
+"""Expire old snapshots, then remove the files that nothing refers to any longer.
 
     python -m pipeline maintenance
 
-Iceberg forgets a snapshot but leaves its files; a job that died leaves an attempt. Both stay for
-`retention_days`, which spares whatever is being written or read now, and then go. A rollback
-reaches back as far. Tables that every hour publishes anew keep two days.
+Iceberg forgets a snapshot but leaves its files; a job that died leaves an attempt. Both are kept for `retention_days`,
+which protects whatever is being written or read now, and are then removed. A rollback can go back that far. Tables that
+are published again every hour keep two days.
 """
 
 import time
@@ -18,12 +18,12 @@ from pipeline.storage.catalog import load_table, own_table
 from pipeline.tables.intraday import INTRADAY_TABLES
 from pipeline.tables.registry import TABLES
 
-# What an hour has replaced is of use within the day; a month of hours makes commits take seconds.
+# What an hour replaced is useful within the day; keeping a month of hours makes commits take seconds.
 HOURLY_DAYS = 2
 
 
 def maintain(settings: Settings) -> dict[str, tuple[int, int]]:
-    """Snapshots expired and files removed, per table that was ever published or staged."""
+    """Expires snapshots and removes files; returns the counts per table that was ever published or staged."""
     done = {}
     for table in TABLES.values():
         iceberg = own_table(settings, table)
@@ -37,7 +37,7 @@ def maintain(settings: Settings) -> dict[str, tuple[int, int]]:
 
 
 def _expire(iceberg: IcebergTable, days: int) -> int:
-    """Forgets snapshots older than `days`; the current one always stays."""
+    """Expires snapshots older than `days`; the current one is always kept."""
     before = len(iceberg.snapshots())
     limit = datetime.now(UTC) - timedelta(days=days)
     if any(it.timestamp_ms < limit.timestamp() * 1000 for it in iceberg.snapshots()):

@@ -2,8 +2,8 @@
 
     python -m pipeline.storage.publish --table events --run R
 
-Either all days of the run become visible, or none. The same content again is a no-op. An attempt
-that began before the published one (a zombie, or a run that was overtaken) is refused.
+Either all days of the run become visible, or none. Publishing the same content again is a no-op. An attempt that began
+before the published one (a zombie, or a run that was overtaken) is refused.
 """
 
 import json
@@ -31,8 +31,8 @@ CONFLICTS = 20  # each time somebody else won; far more than publishers of one d
 class Publication:
     """Who published a day, and what: the table property `pub.<ds>`.
 
-    `fence` is the time (ns) at which the newest staged attempt began. `published` is the time (ns)
-    at which these rows became visible, `first_published` that of the day's first rows; 0: unknown.
+    `fence` is the time (ns) at which the newest staged attempt began. `published` is the time (ns) at which these rows
+    became visible, `first_published` that of the day's first rows; 0: unknown.
     """
 
     run: str
@@ -86,8 +86,8 @@ def commit(
 ) -> dict[str, Publication]:
     """One transaction that replaces the days of `wanted` by `files`.
 
-    Raises FencedError when a newer attempt has published one of the days. After a conflict the
-    fence is looked at again: a blind retry could bury a newer publication.
+    Raises FencedError when a newer attempt has published one of the days. After a conflict the fence is checked again:
+    a blind retry could overwrite a newer publication.
     """
     for _ in range(CONFLICTS):
         iceberg = ensure_table(settings, table)
@@ -138,7 +138,7 @@ def _replace(
     days = ", ".join(f"'{ds}'" for ds in changed)
     with warnings.catch_warnings(), iceberg.transaction() as transaction:
         warnings.filterwarnings("ignore", "Delete operation did not match")
-        # Also when nothing is there yet: the filter turns a concurrent publish into a conflict.
+        # Needed even if nothing is there yet: the filter turns a concurrent publish into a conflict.
         transaction.delete(f"ds in ({days})", snapshot_properties=summary)
         # Also without files: a day without rows is a publication too, and has its snapshot.
         transaction.add_files(paths, snapshot_properties=summary)

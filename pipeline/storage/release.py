@@ -2,10 +2,9 @@
 
     python -m pipeline release --table events --table quarantine --table accounting --run R
 
-Every table is audited before the first is published, so that a table that fails keeps back those of
-the same step. Each has its own receipt and its own transaction, in the order of the command line.
-Exit code 4: an audit failed. The rows will not improve, so nothing tries it again. Any other failure
-may be tried again; what is published already is a no-op.
+Every table is audited before the first is published, so a table that fails holds back the others of the same step. Each
+has its own receipt and its own transaction, in the order of the command line. Exit code 4: an audit failed. The rows
+will not improve, so it is not retried. Any other failure may be retried; what is published already is a no-op.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from pipeline.tables.schema import Table
 
 
 def release(settings: Settings, tables: Sequence[Table], run: str) -> None:
-    """Audits, then publishes. Raises AuditError, and then nothing of `tables` is published."""
+    """Audits, then publishes. If it raises AuditError, none of `tables` is published."""
     for table in tables:
         receipt = audit(settings, table, run)
         rows = sum(int(str(day["rows"])) for day in receipt.days.values())

@@ -1,4 +1,4 @@
-"""Where the nightly reports and the pages of experiments lie. Light: Airflow's UI imports it."""
+"""Where the nightly reports and the pages of experiments are. Light: Airflow's UI imports it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def nightly_folder(settings: Settings) -> Path:
 
 
 def nightly_page(settings: Settings, ds: str) -> Path:
-    """Where the page of a night lies."""
+    """The path of a night's page."""
     return nightly_folder(settings) / f"{ds}.html"
 
 

@@ -17,11 +17,11 @@ from pipeline.tables.schema import Table
 
 
 def rollback(settings: Settings, table: Table, ds: str) -> Publication:
-    """Publishes the rows that `ds` held before; each further call goes one publication back.
+    """Publishes the rows that `ds` had before; each further call goes one publication further back.
 
-    The files are copied, because Iceberg must not see a data file again that was deleted once; the
-    copies are as old as the copying, or maintenance would take them for orphans until they are in.
-    Raises NotPublishedError when there is no earlier publication.
+    The files are copied, because Iceberg must not see a data file again that was deleted once; the copies are as old as
+    the copying, or maintenance would take them for orphans until they are in. Raises NotPublishedError when there is no
+    earlier publication.
     """
     iceberg = load_table(settings, table)
     now = publications(iceberg).get(ds)

@@ -1,4 +1,4 @@
-"""Staged partitions: what a job has written and nobody can read yet.
+"""Staged partitions: what a job has written and readers cannot see yet.
 
     staging/<table>/<run>/<part>/<attempt>/<ds>/*.parquet   data
     staging/<table>/<run>/<part>/<attempt>/manifest.json    what the attempt wrote
@@ -6,9 +6,8 @@
     staging/<table>/<run>/audit.json                        the receipt of a passed audit
     staging/<step>/<run>/times.json                         when a step without tables worked
 
-A job that dies leaves an attempt without a manifest, which nobody looks at. Published data files
-stay where they were staged: the table refers to them. Folder names are not `key=value`, because
-readers would take such names for columns.
+A job that dies leaves an attempt without a manifest, which is ignored. Published data files stay where they were
+staged: the table refers to them. Folder names are not `key=value`, because readers would take such names for columns.
 """
 
 import json
@@ -40,7 +39,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an attempt wrote. `days` holds every day it covers, also those without any row."""
+    """What an attempt wrote. `days` holds every day it covers, including days without rows."""
 
     table: str
     run: str
@@ -49,7 +48,7 @@ class Manifest:
     started: int
     days: dict[str, list[str]]  # ds -> absolute paths of its data files
     inputs: dict[str, int] = field(default_factory=dict)  # table -> snapshot id read, or SAME_RUN
-    facts: dict[str, object] = field(default_factory=dict)  # what the audit holds the rows against
+    facts: dict[str, object] = field(default_factory=dict)  # what the audit compares the rows with
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def complete(
     inputs: dict[str, int] | None = None,
     facts: dict[str, object] | None = None,
 ) -> Manifest:
-    """Declares the attempt whole: writes its manifest, then points the part at it, atomically.
+    """Declares the attempt complete: writes its manifest, then points the part at it, atomically.
 
     `files` maps a day to the absolute paths of its data files; a day without rows needs no entry.
     """
@@ -112,7 +111,7 @@ def current(settings: Settings, table: str, run: str) -> list[Manifest]:
 
 
 def write_receipt(settings: Settings, receipt: Receipt) -> None:
-    """Keeps the receipt of a passed audit, which publishing asks for."""
+    """Writes the receipt of a passed audit, which publishing requires."""
     folder = run_folder(settings, receipt.table, receipt.run)
     write_json(folder / "audit.json", asdict(receipt))
 
@@ -133,7 +132,7 @@ def audited(settings: Settings, table: str, run: str) -> tuple[list[Manifest], R
 
 
 def keep_times(settings: Settings, step: str, run: str, began: float) -> None:
-    """Notes when a step without tables worked until now; of several tries the first that did."""
+    """Records when a step without tables ran, until now; of several attempts the first that succeeded."""
     path = run_folder(settings, step, run) / "times.json"
     if not path.exists():
         write_json(path, {"began": began, "ended": time.time()})
@@ -151,7 +150,7 @@ def times_of(settings: Settings, step: str, run: str) -> tuple[float, float] | N
 def run_folder(settings: Settings, table: str, run: str) -> Path:
     """Folder of everything that one run staged for one table.
 
-    Raises StagingError for what is no id: an empty one would name the folder of all runs.
+    Raises StagingError for an invalid id: an empty one would name the folder of all runs.
     """
     if run in ("", ".", "..") or "/" in run:
         raise StagingError(f"{table}: run: expected an id without '/', found {run!r}")
@@ -159,7 +158,7 @@ def run_folder(settings: Settings, table: str, run: str) -> Path:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes it at once: a reader sees all of it or nothing."""
+    """Writes it atomically: a reader sees all of it or nothing."""
     replace_text(path, json.dumps(content, indent=1, sort_keys=True))
 
 

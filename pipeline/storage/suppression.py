@@ -2,9 +2,9 @@
 
     erasures/suppressed.txt     SHA-256 of each erased `user_id`, one per line
 
-The list keeps an erased person out for good: ingest rejects their rows, and what a job staged from
-rows that it had read before is refused at publishing. It holds hashes of pseudonyms, so that it
-says nothing about anybody who is not looked up in it.
+The list keeps an erased person out for good: ingest rejects their rows, and what a job staged from rows that it had
+read before is refused at publishing. It holds hashes of pseudonyms, so it reveals nothing except about ids that are
+looked up in it.
 """
 
 import fcntl
@@ -38,7 +38,7 @@ def suppressed(home: Path) -> frozenset[str]:
 
 
 def suppress(settings: Settings, users: Iterable[str]) -> None:
-    """Adds users to the list. Whoever publishes from here on is held against it."""
+    """Adds users to the list. Everything published from now on is checked against it."""
     with erasing(settings):
         known = suppressed(settings.home) | {fingerprint(user) for user in users}
         replace_text(erasures(settings) / "suppressed.txt", "".join(f"{one}\n" for one in sorted(known)))
@@ -46,14 +46,14 @@ def suppress(settings: Settings, users: Iterable[str]) -> None:
 
 @contextmanager
 def erasing(settings: Settings) -> Iterator[None]:
-    """Nobody publishes meanwhile."""
+    """Keeps others from publishing in the meantime."""
     with _gate(settings, fcntl.LOCK_EX):
         yield
 
 
 @contextmanager
 def one_erasure(settings: Settings) -> Iterator[None]:
-    """One erasure at a time: each would find files of the other half-way."""
+    """One erasure at a time: each would find the other's files half-done."""
     from filelock import FileLock
 
     erasures(settings).mkdir(parents=True, exist_ok=True)
@@ -65,8 +65,8 @@ def one_erasure(settings: Settings) -> Iterator[None]:
 def publishing(settings: Settings, table: Table, files: Iterable[str]) -> Iterator[None]:
     """Nobody erases meanwhile, and `files` hold no erased person.
 
-    Raises FencedError when they do, and removes those files: they were staged from rows that were
-    read before the person was erased.
+    Raises FencedError when they do, and removes those files: they were staged from rows that were read before the
+    person was erased.
     """
     with _gate(settings, fcntl.LOCK_SH):
         held = _erased_files(settings, table, list(files))
@@ -99,7 +99,7 @@ def _erased_files(settings: Settings, table: Table, files: list[str]) -> list[st
 
 @contextmanager
 def _gate(settings: Settings, mode: int) -> Iterator[None]:
-    """Held by one that erases or by many that publish, which a FileLock cannot be."""
+    """Held by one eraser or by many publishers, which FileLock does not support."""
     erasures(settings).mkdir(parents=True, exist_ok=True)
     with (erasures(settings) / "gate.lock").open("a") as file:
         fcntl.flock(file, mode)

@@ -20,7 +20,7 @@ from pipeline.tables.schema import Table
 
 NO_ROWS: dict[str, object] = {"rows": 0, "digest": "0"}
 FAILURES_NAMED = 3
-# Tables that are held against others of the same run.
+# Tables that are compared with others of the same run.
 BESIDE_OTHERS = {"accounting": check_accounting, "item_topics": check_item_topics}
 
 
@@ -37,7 +37,7 @@ def audit(settings: Settings, table: Table, run: str) -> Receipt:
     if table.name in BESIDE_OTHERS:
         BESIDE_OTHERS[table.name](settings, run, manifests)
     days = dict.fromkeys(rows, NO_ROWS)
-    if data_files(manifests):  # with no row there is nothing to expect of one
+    if data_files(manifests):  # without rows there is nothing to check
         days |= _audit_rows(settings, table, run, manifests)
     receipt = Receipt(
         table=table.name,
@@ -71,7 +71,7 @@ def _audit_rows(settings: Settings, table: Table, run: str, manifests: list[Mani
 
 def _describe(rule: Rule, rows: StagedRows, error: str) -> str:
     if error:
-        return f"expected {rule.says} ({rule.expectation}), could not tell: {error}"
+        return f"expected {rule.says} ({rule.expectation}), could not check: {error}"
     days = rows.failing_days(rule)
     where = ", ".join(f"ds={ds}" for ds in sorted(days)[:FAILURES_NAMED])
     if len(days) > FAILURES_NAMED:

@@ -1,7 +1,7 @@
-"""Where Data Docs lie: a page per table and run, and the index. Light: DAG links import it.
+"""Where Data Docs are: a page per table and run, and the index. Light: DAG links import it.
 
-The validation results under `great_expectations/` are the record; the site under
-`reports/data_docs/` is made from them. Of each table the newest `KEPT` results stay.
+The validation results under `great_expectations/` are the record; the site under `reports/data_docs/` is made from
+them. The newest `KEPT` results of each table are kept.
 """
 
 import re
@@ -27,7 +27,7 @@ REDIRECT = """<!doctype html><meta charset="utf-8"><title>{title}</title>
 
 
 def data_docs_page(settings: Settings, table: str, run: str) -> Path:
-    """The page of the newest audit of a table in a run; it leads to the page that GX named."""
+    """The page of the newest audit of a table in a run; it redirects to the page that GX named."""
     return site_folder(settings) / "runs" / table / f"{run}.html"
 
 
@@ -50,7 +50,7 @@ def suites_folder(settings: Settings) -> Path:
 
 
 def link_page(settings: Settings, table: str, run: str, page: Path, outcome: str) -> None:
-    """Lets the stable address of (table, run) lead to the page that was just built."""
+    """Makes the stable address of (table, run) redirect to the page that was just built."""
     link = data_docs_page(settings, table, run)
     link.parent.mkdir(parents=True, exist_ok=True)
     target = "../../" + page.relative_to(site_folder(settings)).as_posix()
@@ -101,7 +101,7 @@ def prune(settings: Settings, table: str) -> None:
 
 
 def silence(*pages: Path) -> None:
-    """Cuts the pictures that would tell GX's server of every view of a page."""
+    """Removes the pictures that would report every page view to GX's server."""
     for page in pages:
         page.write_text(re.sub(BEACON, "data:,", page.read_text(encoding="utf-8")), encoding="utf-8")
 

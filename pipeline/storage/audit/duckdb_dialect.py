@@ -1,9 +1,9 @@
 """DuckDB as a SQLAlchemy engine for Great Expectations, which knows no DuckDB of its own.
 
-GX picks its SQL by the dialect's name, and DuckDB speaks PostgreSQL's (regex is `~`), so this is
-PostgreSQL over DuckDB's DB-API. Two things differ. GX reads a result after giving its connection
-back, which ends DuckDB's result, so rows are fetched at once (they are metrics: few). And columns
-are described by DuckDB, not by PostgreSQL's system tables.
+GX picks its SQL by the dialect's name, and DuckDB speaks PostgreSQL's (regex is `~`), so this is PostgreSQL over
+DuckDB's DB-API. Two things differ. GX reads a result after giving its connection back, which ends DuckDB's result, so
+rows are fetched at once (they are metrics: few). And columns are described by DuckDB, not by PostgreSQL's system
+tables.
 """
 
 from types import ModuleType

@@ -1,8 +1,8 @@
 """What the audit expects of each table: its declared columns, and the rules across columns.
 
-A `Rule` names the Great Expectations class that checks it and the SQL condition of a row that
-breaks it, so that a failure can show the rows. Rules across columns are checked as a computed
-Boolean column, because GX then counts all of them in the same scan as the column rules.
+A `Rule` names the Great Expectations class that checks it and the SQL condition of a row that breaks it, so that a
+failure can show the rows. Rules across columns are checked as a computed Boolean column, because GX then counts all of
+them in the same scan as the column rules.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Rule:
     expectation: str  # class in great_expectations.expectations
     arguments: dict[str, object]
     breaks: str
-    shows: tuple[str, ...]  # columns that tell why a row breaks it
+    shows: tuple[str, ...]  # columns that show why a row breaks it
     computed: str = ""  # SQL of arguments["column"], where that is no column of the table
 
 

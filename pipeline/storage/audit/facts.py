@@ -1,4 +1,4 @@
-"""Row counts held against what the jobs counted another way, and against neighbouring tables."""
+"""Row counts compared with what the jobs counted another way, and with neighbouring tables."""
 
 import duckdb
 import pyarrow.parquet as pq
@@ -55,7 +55,7 @@ def check_accounting(settings: Settings, run: str, manifests: list[Manifest]) ->
 
 
 def check_item_topics(settings: Settings, run: str, manifests: list[Manifest]) -> None:
-    """Items belong to the topics of the same run that are alive, to each as many as it says."""
+    """Items belong to the topics of the same run that are alive, and each topic has the number it declares."""
     topics = staging.current(settings, "topics", run)
     said = _counts(topics, "items", "ended_ds IS NULL")
     found = _counts(manifests, "count(*)", "true GROUP BY ds, topic_id")

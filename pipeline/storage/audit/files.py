@@ -1,7 +1,7 @@
-"""Checks of staged Parquet files: whole, of one day, of the declared columns.
+"""Checks of staged Parquet files: complete, of one day, with the declared columns.
 
-The footers tell rows, columns and the bounds of `ds`; then every page is decoded once with its
-checksum verified, so that a flipped byte stops the night here and not in a reader.
+The footers give rows, columns and the bounds of `ds`; then every page is decoded once with its checksum verified, so
+that a flipped byte stops the night here and not in a reader.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ AGAIN = "run the job again"
 
 
 def check_files(table: Table, manifests: list[Manifest]) -> dict[str, int]:
-    """Rows of each staged day. Raises AuditError for the first file that is not as it must be."""
+    """Rows of each staged day. Raises AuditError for the first file that fails a check."""
     rows = {ds: 0 for manifest in manifests for ds in manifest.days}
     for manifest in manifests:
         for ds, paths in manifest.days.items():
@@ -101,7 +101,7 @@ def _check_pages(where: str, file: pq.ParquetFile) -> None:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type without what Parquet does not keep: large offsets, names and nulls of elements."""
+    """The type without what Parquet does not store: large offsets, names and nulls of elements."""
     if pa.types.is_large_string(kind):
         return pa.string()
     if pa.types.is_map(kind):

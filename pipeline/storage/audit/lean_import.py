@@ -1,7 +1,7 @@
-"""Import Great Expectations without what it brings and an audit never calls.
+"""Import Great Expectations without the dependencies that an audit never calls.
 
-It imports Spark when that is installed, and scipy's statistics for expectations that no rule of
-ours uses: a third of its 2 s.
+It imports Spark when that is installed, and scipy's statistics for expectations that no rule of ours uses: a third of
+its 2 s.
 """
 
 import sys
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import LazyLoader, find_spec, module_from_spec
 
 UNUSED = "pyspark"  # GX does without it
-ON_DEMAND = "scipy.stats"  # GX does not: it is loaded when it is first looked into
+ON_DEMAND = "scipy.stats"  # GX does not: it is loaded on first use
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def lean() -> Iterator[None]:
 
 
 def _put_off(name: str) -> None:
-    """The recipe of Python's manual for a module that is imported lazily."""
+    """The recipe for lazy imports from Python's manual."""
     if name in sys.modules:
         return
     parent, _, child = name.rpartition(".")

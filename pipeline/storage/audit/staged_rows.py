@@ -29,10 +29,10 @@ class StagedRows:
     def content(self) -> dict[str, dict[str, object]]:
         """Rows and digest per day. The digest is the sum over rows of a 64-bit hash of all values.
 
-        So equal rows in another order, or cut into other files, have an equal digest. Doubles
-        hash by value and instants as UTC microseconds; lists and maps hash in their order, so a
-        job must write both in a fixed order. DuckDB's hash may change with its version: the next
-        rerun of a day is then published once more instead of being a no-op.
+        So equal rows in another order, or cut into other files, have an equal digest. Doubles hash by value and
+        instants as UTC microseconds; lists and maps hash in their order, so a job must write both in a fixed order.
+        DuckDB's hash may change with its version: the next rerun of a day is then published once more instead of being
+        a no-op.
         """
         columns = ", ".join(quoted(name) for name in self.table.schema.names)
         digest = f"sum(hash({columns})::HUGEINT)"
