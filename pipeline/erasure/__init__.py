@@ -1,1 +1,1 @@
-"""Erasing persons: everything below the home that tells of them, proved by a search."""
+"""Erasing persons: everything below the home about them, proved by a search."""

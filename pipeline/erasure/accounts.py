@@ -1,7 +1,7 @@
 """Quarantine and accounting after the erasure of rows of `raw_events`.
 
-Both are made to follow from what the tables hold now, not from what was erased just now, so that an
-erasure that was cut off is finished by the next one.
+Both are derived from what the tables hold now, not from what was just erased, so an interrupted erasure is finished by
+the next one.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ Place = tuple[str, str, str]  # ds, platform, landing file
 
 
 def renew_quarantine(work: Erasing) -> dict[str, int]:
-    """Days whose quarantine lacks an erased row, or holds one of the users, are published anew.
+    """Days whose quarantine lacks an erased row, or holds one of the users, are published again.
 
     Returns the erased rows of those days.
     """
@@ -44,7 +44,7 @@ def renew_quarantine(work: Erasing) -> dict[str, int]:
 
 
 def renew_accounting(work: Erasing) -> dict[str, int]:
-    """Days whose counts are not those of the tables are published anew; returns erased rows."""
+    """Days whose counts are not those of the tables are published again; returns erased rows."""
     told_by = [live_files(work.settings, table) for table in (RAW_EVENTS, EVENTS, QUARANTINE)]
     erased = Counter(ds for ds, *_ in _erased_rows(told_by[0], "reject_reason").elements())
 
@@ -73,13 +73,13 @@ def _quarantine_day(work: Erasing, attempt: Attempt, ds: str, paths: list[str], 
 
 
 def _of_others(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
-    """Rows that are neither the users' nor marks, which are written anew."""
+    """Rows that are neither the users' nor marks; marks are written again."""
     marks = pc.equal(rows["reason"], ERASED).to_numpy(zero_copy_only=False)
     return without_rows(rows, theirs | marks)
 
 
 def _erased_rows(days: Days, column: str) -> Counter[Place]:
-    """How many rows of which landing file are erased."""
+    """How many rows of each landing file are erased."""
     files = [path for paths in days.values() for path in paths]
     if not files:
         return Counter()

@@ -1,4 +1,4 @@
-"""Parquet files without a person's rows: which hold them, and the same file without them."""
+"""Parquet files without a person's rows: which files hold them, and the same file without them."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ Change = Callable[[pa.Table, np.ndarray], pa.Table]  # rows, which are the perso
 
 
 def table_files(settings: Settings, table: Table) -> list[str]:
-    """Every data file that was ever staged and is still there: published, old, or of no use."""
+    """Every data file that was ever staged and still exists: published, old or unused."""
     return sorted(str(path) for path in (settings.staging / table.name).rglob("*.parquet"))
 
 

@@ -1,7 +1,7 @@
-"""Erasing persons, in an order that can be cut off anywhere and gone on with.
+"""Erasing persons, in an order that can be interrupted anywhere and resumed.
 
-First the list that keeps them out, last the search. Landing files come before the tables that say
-which files to look at, the identity map after everything that is found through it.
+First the list that keeps them out, last the search. Landing files come before the tables that say which files to look
+at, the identity map after everything that is found through it.
 """
 
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def _check_known(
 
 
 def _note_models(settings: Settings, record: Record, held: Held) -> None:
-    """Lists the models before the snapshots go that tell of them."""
+    """Lists the models before the snapshots that identify them are removed."""
     snapshots = {table.name: snapshots_holding(settings, table, set(held[table.name])) for table in USER_TABLES}
     known = {model["run_id"]: model for model in record.models if model["evidence"] == "certain"}
     found = {model["run_id"]: model for model in models_trained_on(settings, snapshots)}
@@ -128,14 +128,14 @@ def _erase_tables(work: Erasing, record: Record, tell: Callable[[str], None]) ->
             record.staged_files += len(gone)
             keep(work.settings, record)
     tell(f"staging: {record.staged_files} data files removed")
-    tell(f"snapshots: {sum(record.snapshots.values())} expired; no rollback leads back to them")
+    tell(f"snapshots: {sum(record.snapshots.values())} expired; no rollback can reach them")
 
 
 def _note(record: Record, table: Table, days: dict[str, int], tell: Callable[[str], None]) -> None:
     record.add("rows", table.name, sum(days.values()))
     record.add("days", table.name, len(days))
     if days:
-        tell(f"{table.name}: {sum(days.values())} rows of {len(days)} days, published anew")
+        tell(f"{table.name}: {sum(days.values())} rows of {len(days)} days, published again")
 
 
 def _erase_other(settings: Settings, record: Record, names: Names, tell: Callable[[str], None]) -> None:
@@ -159,7 +159,7 @@ def _prove(
     touched: set[str],
     tell: Callable[[str], None],
 ) -> None:
-    """Searches everything once more. Raises ErasureError naming what still tells of the person."""
+    """Searches everything once more. Raises ErasureError naming what still mentions the person."""
     record.files_searched, found = search(settings, Names(persons.tokens))
     places = [str(path.relative_to(settings.home)) for path in found]
     again = landed_search.find_records(settings, persons.users, touched)

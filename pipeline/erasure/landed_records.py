@@ -1,7 +1,7 @@
 """Landing files without a person: each of their records becomes a mark that still counts as one.
 
-A text record becomes the line `erased`, a Parquet record one of nulls: so line numbers stay, the
-rows that landed still add up, and ingest rejects the record as `erased`.
+A text record becomes the line `erased`, a Parquet record one of nulls: so line numbers stay, the rows that landed still
+add up, and ingest rejects the record as `erased`.
 """
 
 import csv

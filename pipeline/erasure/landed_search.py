@@ -1,4 +1,4 @@
-"""Which landed records are a person's: asked of the Spark job that reads them as ingest does."""
+"""Which landed records are a person's: found by a Spark job that reads them as ingest does."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class LandedRecord:
 
 
 def unread_files(settings: Settings) -> set[str]:
-    """Landed files, by name below landing/, of days that no published `raw_events` tells of."""
+    """Landed files, by name below landing/, of days without published `raw_events`."""
     known = set(published(RAW_EVENTS.name, settings))
     return {
         path.relative_to(settings.landing).as_posix()

@@ -1,7 +1,7 @@
 """The names of persons in bytes: pseudonyms anywhere, other ids as whole words.
 
-`u12` is not in `u123`. A pseudonym is long enough to need no edges, which a database does not give:
-there the length of a text stands before it, and may look like a letter.
+`u12` is not in `u123`. A pseudonym is long enough to need no edges, which a database does not give: there the length of
+a text stands before it, and may look like a letter.
 """
 
 import re
@@ -13,7 +13,7 @@ WORD = "[0-9A-Za-z_]"
 
 
 class Names:
-    """The words that name the persons. Most blocks hold none: a plain search goes first."""
+    """The words that name the persons. Most blocks contain none, so a plain search comes first."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self.tokens = tuple(sorted(tokens))

@@ -1,7 +1,7 @@
-"""What tells of a person besides tables: lists, logs, pages, kept vectors of what they typed.
+"""What mentions a person outside tables: lists, logs, pages, kept vectors of what they typed.
 
-In text files names are overwritten in place, letter for letter, so that a log may be written on
-meanwhile and a page keeps its form.
+In text files names are overwritten in place, letter for letter, so that a log can still be written to and a page keeps
+its layout.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def typed_texts(held: dict[str, list[str]], users: frozenset[str]) -> set[str]:
 
 
 def forget_texts(settings: Settings, texts: set[str]) -> int:
-    """Removes kept vectors of texts; they are made again for whoever else typed the same."""
+    """Removes kept vectors of texts; they are computed again for anyone else who typed the same."""
     file = settings.home / "encoders" / "texts.db"
     if not texts or not file.exists():
         return 0
@@ -59,7 +59,7 @@ def forget_texts(settings: Settings, texts: set[str]) -> int:
 def strike_from_lists(settings: Settings, files: Iterable[Path], names: Names) -> int:
     """Takes the names out of the lists of users of campaigns; returns in how many lists.
 
-    Overwritten ones would be no pseudonyms, and such a list ends the job that reads it.
+    Overwritten ones would not be pseudonyms, and such a list would stop the job that reads it.
     """
     lists = [it for it in files if it.parent == folder_of(settings) and it.suffix != ".toml"]
     for path in lists:
@@ -72,7 +72,7 @@ def strike_from_lists(settings: Settings, files: Iterable[Path], names: Names) -
 
 
 def overwrite_names(files: Iterable[Path], names: Names) -> int:
-    """Puts asterisks in the place of the names in text files; returns in how many files."""
+    """Replaces the names in text files by asterisks; returns the number of files changed."""
     done = 0
     for path in files:
         if path.suffix in TEXT and path.stat().st_size:

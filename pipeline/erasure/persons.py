@@ -75,6 +75,6 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _telling(raw: str) -> bool:
-    """Whether nothing else is likely to look like this id."""
+    """Whether this id is unlikely to be confused with anything else."""
     digits = any(letter.isdigit() for letter in raw)
     return len(raw) >= (DIGITS if raw.isdigit() else SHORTEST) and digits

@@ -1,8 +1,7 @@
-"""Published days without a person, each published anew by one transaction per table.
+"""Published days without a person, each published again by one transaction per table.
 
-The log keeps its accounts: a row of `raw_events` stays as a row that is `erased` and says nothing;
-`quarantine` and `accounting` follow from there. What an ingest and a clean of the same day would
-publish now is the same, row for row.
+The log's accounts still add up: a row of `raw_events` stays as an `erased` row without content; `quarantine` and
+`accounting` follow from there. What an ingest and a clean of the same day would publish now is the same, row for row.
 """
 
 import time
@@ -33,7 +32,7 @@ Days = dict[str, list[str]]  # ds -> data files
 
 @dataclass(frozen=True)
 class Erasing:
-    """One erasure at work: whose rows, under which run."""
+    """One erasure in progress: whose rows, under which run."""
 
     settings: Settings
     users: frozenset[str]

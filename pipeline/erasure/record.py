@@ -13,14 +13,14 @@ from pipeline.storage.suppression import erasures, fingerprint
 
 @dataclass
 class Record:
-    """Counts of what was removed. `finished` is empty as long as the search found no proof."""
+    """Counts of what was removed. `finished` is empty until the search has proved the erasure."""
 
     id: str
     began: str
     reason: str
     fingerprints: list[str]
     rows: dict[str, int] = field(default_factory=dict)  # of published days, by table
-    days: dict[str, int] = field(default_factory=dict)  # published anew, by table
+    days: dict[str, int] = field(default_factory=dict)  # published again, by table
     staged_files: int = 0
     snapshots: dict[str, int] = field(default_factory=dict)  # expired, by table
     landed_records: int = 0
@@ -33,14 +33,14 @@ class Record:
     finished: str = ""
 
     def add(self, counter: str, table: str, count: int) -> None:
-        """Adds to a count by table; what an earlier try has done stays counted."""
+        """Adds to a count by table; counts of an earlier attempt are kept."""
         counts = getattr(self, counter)
         if count:
             counts[table] = counts.get(table, 0) + count
 
 
 def open_record(settings: Settings, persons: Persons, began: str, reason: str) -> Record:
-    """The record of these persons; one that an earlier try began is gone on with."""
+    """The record of these persons; one that an earlier attempt began is resumed."""
     prints = sorted(fingerprint(user) for user in persons.users)
     for path in sorted(erasures(settings).glob("*.json")):
         found = Record(**json.loads(path.read_text()))

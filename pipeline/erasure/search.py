@@ -1,7 +1,7 @@
 """The proof: a search of every file below the home for the names of erased persons.
 
-Parquet files are searched by column, gzip files unpacked, all others byte by byte, databases
-included. The search knows nothing of how the home is laid out: it finds what erasing forgot.
+Parquet files are searched by column, gzip files unpacked, all others byte by byte, databases included. The search does
+not know how the home is laid out, so it finds what erasing missed.
 """
 
 import gzip

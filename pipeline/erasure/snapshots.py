@@ -28,8 +28,8 @@ def snapshots_holding(settings: Settings, table: Table, files: set[str]) -> dict
 def forget_snapshots(settings: Settings, table: Table, files: set[str]) -> int:
     """Expires the snapshots that name `files`, also as deleted, and removes their manifests.
 
-    A manifest keeps the least and the greatest user of each file. Returns snapshots expired.
-    Raises FencedError when the current snapshot holds one of the files.
+    A manifest keeps the least and the greatest user of each file. Returns snapshots expired. Raises FencedError when
+    the current snapshot holds one of the files.
     """
     iceberg = own_table(settings, table)
     if iceberg is None:
