@@ -1,4 +1,4 @@
-"""The night that a refresh goes on from, and whether a later one has made it needless."""
+"""The night that a refresh starts from, and whether a later night has made the refresh unnecessary."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,12 +25,12 @@ class Base:
     published_at: datetime
 
     def open_days(self, day: str) -> list[str]:
-        """The days up to `day` that the night knows nothing of."""
+        """The days up to `day` that the night does not cover."""
         return day_range(shift(self.ds, 1), day)
 
 
 def find_base(settings: Settings, day: str) -> Base:
-    """The newest night before `day` of which all is published. Raises NotPublishedError."""
+    """The newest completely published night before `day`. Raises NotPublishedError."""
     days = [set(published(table.name, settings)) for table in NEEDED]
     nights = sorted(ds for ds in set.intersection(*days) if ds < day)
     if not nights:
@@ -54,7 +54,7 @@ def instant(nanoseconds: int) -> datetime:
 
 
 def print_base(settings: Settings, asked: str) -> int:
-    """Prints the night that the refresh of an hour goes on from; returns the exit code."""
+    """Prints the night that the refresh of an hour starts from; returns the exit code."""
     hour = parse_hour(asked, settings.business_tz)
     if night := superseded_by(settings, day_of(hour)):
         print(f"{hour}: nothing to do, user_features ds={night} is published and knows more")

@@ -1,7 +1,7 @@
 """Hours as `YYYY-MM-DDTHH` strings on the clock of TIDEMARK_BUSINESS_TZ: keys of refreshes.
 
-An hour names a refresh and its day, no interval of time: what a refresh takes is what has landed.
-So an hour that comes twice in autumn is one key, and one that spring leaves out does no harm.
+An hour names a refresh and its day, not an interval of time: a refresh takes what has landed. So an hour that occurs
+twice in autumn is one key, and one that spring skips does no harm.
 """
 
 import argparse

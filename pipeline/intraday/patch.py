@@ -2,9 +2,9 @@
 
     python -m pipeline online patch --hour 2026-04-01T10 --run R
 
-Reads `user_features_intraday` of the hour's day; writes its rows of the hour into the version of
-the store that serves, all rows where the refresh before wrote into another version. Then writes the
-staged partition of `intraday_refreshes`: once that is published, the files count as taken.
+Reads `user_features_intraday` of the hour's day; writes its rows of the hour into the version of the store that serves,
+all rows where the refresh before wrote into another version. Then writes the staged partition of `intraday_refreshes`:
+once that is published, the files count as taken.
 """
 
 from datetime import UTC, datetime

@@ -18,11 +18,11 @@ from pipeline.tables.intraday import (
 )
 from pipeline.tables.schema import Table
 
-NO_RUN = ""  # none is called so: all refreshes of a day
+NO_RUN = ""  # no refresh has this name: all refreshes of a day
 
 
 def stage(settings: Settings, row: Row, before: list[Row]) -> None:
-    """Stages the day of a refresh: its row, beside those of `before`."""
+    """Stages the day of a refresh: its row, next to those of `before`."""
     ds, run = str(row["ds"]), str(row["run"])
     rows = pa.Table.from_pylist([*before, row], schema=INTRADAY_REFRESHES.schema)
     attempt = staging.begin(settings, INTRADAY_REFRESHES.name, run)
@@ -37,8 +37,8 @@ def scored_by(settings: Settings, run: str) -> object:
 
 
 def step_seconds(settings: Settings, row: Row) -> list[dict[str, object]]:
-    """What each step of a refresh that is readable took, from the end of the step before on, so
-    that starting a process and waiting for one are in it.
+    """What each step of a refresh that is readable took, from the end of the step before on, so that starting a process
+    and waiting for one are in it.
     """
     (manifest,) = staging.current(settings, USER_HISTORY_INTRADAY.name, str(row["run"]))
     ends = {
@@ -55,7 +55,7 @@ def step_seconds(settings: Settings, row: Row) -> list[dict[str, object]]:
 
 
 def newest(settings: Settings) -> Row | None:
-    """The refresh that was finished last; None when there never was one."""
+    """The refresh that finished last; None if there never was one."""
     days = published(INTRADAY_REFRESHES.name, settings)
     rows = finished(settings, max(days), NO_RUN) if days else []
     return rows[-1] if rows else None
@@ -75,8 +75,8 @@ def describe(row: Row) -> str:
 
 
 def _visible(settings: Settings, table: Table, row: Row) -> datetime:
-    """When the run's rows of a table were readable: at their publish, or, where that changed
-    nothing, after their audit.
+    """When the run's rows of a table were readable: at their publish, or, where that changed nothing, after their
+    audit.
     """
     ds, run = str(row["ds"]), str(row["run"])
     publication = published(table.name, settings)[ds]

@@ -1,7 +1,7 @@
 """Which landed files a refresh takes: those that no finished refresh of its base has taken.
 
-A file counts as taken once its refresh is finished (its row is in `intraday_refreshes`), so after
-any failure the next refresh takes it again.
+A file counts as taken once its refresh is finished (its row is in `intraday_refreshes`), so after any failure the next
+refresh takes it again.
 """
 
 import json
@@ -28,10 +28,10 @@ TIMES = ("base_published_at", "first_landed_at", "last_landed_at")
 
 @dataclass(frozen=True)
 class Plan:
-    """`files` are taken. `anew`: they are all there are.
+    """`files` are taken. `anew`: the refresh starts from scratch, so these are all of them.
 
-    `continues`: the rows of refreshes before are of the same base; those written in one of the
-    `settled` hours may stay as they are.
+    `continues`: the rows of refreshes before are of the same base; those written in one of the `settled` hours may stay
+    as they are.
     """
 
     files: list[LandedFile]
@@ -69,8 +69,8 @@ def publisher(settings: Settings, day: str) -> str:
 def plan_refresh(landed: list[LandedFile], before: list[Row], base: Base, hour: str, published_by: str) -> Plan:
     """What a refresh in `hour` takes of the files `landed`; `before`: the finished refreshes.
 
-    A file that changed or vanished since it was taken may have told of anybody: all begins anew.
-    Nor is any row settled where the run that published them, `published_by`, was never finished.
+    A file that changed or vanished since it was taken may have concerned anybody: everything starts from scratch. Nor
+    is any row settled where the run that published them, `published_by`, was never finished.
     """
     current = _since_anew(before)
     if not current or _base_of(current[-1]) != (base.ds, base.published_at):
@@ -112,8 +112,8 @@ def as_facts(row: Row) -> Row:
 def staged_row(settings: Settings, run: str) -> Row:
     """What the run's `user_history_intraday` says for the row of `intraday_refreshes`.
 
-    To be added when the refresh is finished: readable_at, model_version, store_version, seconds.
-    Raises StagingError when the run staged none.
+    To be added when the refresh is finished: readable_at, model_version, store_version, seconds. Raises StagingError
+    when the run staged none.
     """
     (manifest,) = staging.current(settings, USER_HISTORY_INTRADAY.name, run)
     kept = manifest.facts["refresh"]
@@ -124,7 +124,7 @@ def staged_row(settings: Settings, run: str) -> Row:
 
 
 def _since_anew(rows: list[Row]) -> list[Row]:
-    """The last rows: those of before tell of files that were taken anew."""
+    """The rows since the last start from scratch; files of earlier rows have been taken again."""
     starts = [number for number, row in enumerate(rows) if row["anew"]]
     return rows[starts[-1] :] if starts else []
 
