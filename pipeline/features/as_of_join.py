@@ -3,8 +3,8 @@
     home = pipeline.open()
     home.as_of(labels, columns=["recency_days", "p_purchase_7d"])    # Arrow
 
-`labels` is a pandas, Polars or Arrow frame with `user_id`, `event_timestamp` (with a time zone) and
-whatever else; its rows and their order stay. docs/guides/read-features.md tells what "known then" means.
+`labels` is a pandas, Polars or Arrow frame with `user_id`, `event_timestamp` (with a time zone) and whatever else; its
+rows and their order do not change. docs/guides/read-features.md says what "known then" means.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,16 +36,15 @@ def as_of(
     table: str = "user_features",
     settings: Settings | None = None,
 ) -> pa.Table:
-    """The entity frame with `feature_ds` and the features (all, or `columns`) of the newest day
-    that was known at each row's time; null where none was, or the user had no row.
+    """The entity frame with `feature_ds` and the features (all, or `columns`) of the newest day that was known at each
+    row's time; null where none was, or the user had no row.
 
-    known: "day" takes a day as known `delay` after its end, as it is published now; "publication"
-    takes what had been published by then, as it was published then.
-    max_age: from the end of the feature day to the row's time; older features are null.
-    hindsight: allow features of a model that was trained for a later day than they are of.
+    known: "day" takes a day as known `delay` after its end, as it is published now; "publication" takes what had been
+    published by then, as it was published then. max_age: from the end of the feature day to the row's time; older
+    features are null. hindsight: allow features of a model that was trained for a later day than they are of.
 
-    Raises UsageError for a frame or columns that do not fit, LeakError for hindsight that was not
-    asked for, NotPublishedError when nothing was published, or a snapshot needed has expired.
+    Raises UsageError for a frame or columns that do not fit, LeakError for hindsight that was not asked for,
+    NotPublishedError when nothing was published, or a snapshot needed has expired.
     """
     settings = settings or load_settings()
     declared = table_named(table)
@@ -71,7 +70,7 @@ def _entities(entity_df: Any, time: str) -> pa.Table:
     if not pa.types.is_timestamp(kind) or kind.tz is None:
         raise UsageError(
             f"entity_df: expected {time} as timestamps with a time zone, found {kind}; without a "
-            "zone nobody can tell which day was over"
+            "zone it is unknown which day was over"
         )
     return entities.replace_schema_metadata(None)
 

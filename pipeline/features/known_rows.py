@@ -55,7 +55,7 @@ class KnownRows:
     is_checked: bool
 
     def states(self, times: pa.ChunkedArray, max_age: timedelta | None) -> np.ndarray:
-        """[rows] index of the state known at each time; -1 where there is none young enough."""
+        """[rows] index of the state known at each time; -1 where none is recent enough."""
         instants = times.cast(INSTANT, safe=False).cast(pa.int64())
         present = instants.is_valid().to_numpy()
         moments = instants.fill_null(0).to_numpy()

@@ -52,8 +52,8 @@ def zones(settings: Settings) -> set[str]:
 
 
 def day_end(ds: str, names: Iterable[str]) -> int:
-    """The instant at which `ds` is over in all zones. A midnight that a clock change skips or
-    repeats counts when it is first reached."""
+    """The instant at which `ds` is over in all zones. A midnight that a clock change skips or repeats counts when it is
+    first reached."""
     midnight = datetime.combine(date.fromisoformat(shift(ds, 1)), time())
     return max(microseconds(midnight.replace(tzinfo=ZoneInfo(name))) for name in names)
 
@@ -70,8 +70,7 @@ def by_day(iceberg: IcebergTable, names: set[str], delay: timedelta) -> Timeline
 
 
 def by_publication(iceberg: IcebergTable) -> Timeline:
-    """What a reader would have read at each instant: the newest day published by then, as it was
-    published then."""
+    """What a reader would have read at each instant: the newest day published by then, as it was published then."""
     seen: dict[str, State] = {}
     since, states = [], []
     for instant, state in _history(iceberg):

@@ -1,8 +1,7 @@
 """Columns of `user_features` as Feast features.
 
-Feast has no reliable list of structs, so such a column becomes one list per field, of the same
-order: `next_items` is `next_items_item_id` and `next_items_score`. Every other column is a feature
-of the same name.
+Feast has no reliable list of structs, so such a column becomes one list per field, of the same order: `next_items` is
+`next_items_item_id` and `next_items_score`. Every other column is a feature of the same name.
 """
 
 from collections.abc import Mapping

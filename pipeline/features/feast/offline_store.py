@@ -69,7 +69,7 @@ class TidemarkOfflineStore(OfflineStore):
         raise UsageError(LOADED)
 
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
-        """Nothing to look at: the table says itself when it is not there."""
+        """Nothing to check: reading a missing table raises its own error."""
 
 
 class HistoryJob(RetrievalJob):

@@ -78,7 +78,7 @@ def open_feature_store(settings: Settings | None = None) -> "FeatureStore":
 
 
 def bring_up_to_date(settings: Settings) -> None:
-    """Writes and applies the repository where the schema has changed since; else does nothing."""
+    """Writes and applies the repository if the schema has changed since; otherwise does nothing."""
     folder, texts = settings.home / FOLDER, repository(settings)
     written = (folder / "registry.db").exists() and all(
         (folder / name).exists() and (folder / name).read_text() == text for name, text in texts.items()
@@ -123,7 +123,7 @@ def _quoted(text: str) -> str:
 
 
 def _apply(folder: Path, texts: dict[str, str]) -> None:
-    """The registry is made anew, and last: where applying fails, the next time tries again."""
+    """The registry is rebuilt last: if applying fails, the next call tries again."""
     from feast import Entity, FeatureStore, FeatureView
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,8 @@
     from pipeline.runtime.settings import load_settings
     open_store(load_settings()).get(["0123456789abcdef0123456789abcdef"])
 
-Every night is kept under a version of its own; one pointer says which one serves, so that a reader
-sees all of a night or nothing of it.
+Every night has a version of its own; one pointer says which one serves, so a reader sees all of a night or nothing of
+it.
 """
 
 from pipeline.features.online.backends import open_backend

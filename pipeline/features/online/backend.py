@@ -24,13 +24,13 @@ class Backend(Protocol):
         """
 
     def writing(self, wait_seconds: float = 0) -> AbstractContextManager[None]:
-        """One writer at a time; a writer that died holds nothing for long. Raises OnlineError."""
+        """One writer at a time; a writer that died does not hold the lock for long. Raises OnlineError."""
 
     def write(self, version: str, rows: Rows) -> None:
         """Writes a version that nobody reads yet."""
 
     def upsert(self, version: str, rows: Rows) -> None:
-        """Writes rows into a version, also the one that serves: new users, and others anew.
+        """Writes rows into a version, even the serving one: new users are added, others replaced.
 
         A reader finds a user's row whole, before or after; cut off, some rows are the new ones.
         """
@@ -42,7 +42,7 @@ class Backend(Protocol):
         """Moves the pointer, in one step. Raises OnlineError when the lock was lost."""
 
     def versions(self) -> set[str]:
-        """Every version of which there is anything."""
+        """Every version with any data."""
 
     def remove(self, version: str) -> None:
         """Removes a version that does not serve."""

@@ -1,4 +1,4 @@
-"""Loading a night beside the one that serves, then moving the pointer."""
+"""Loading a night next to the serving one, then moving the pointer."""
 
 import time
 
@@ -20,9 +20,9 @@ FEATURES = table_named("user_features")
 def load_night(settings: Settings, backend: Backend, ds: str, force: bool = False, wait_seconds: float = 0) -> str:
     """Loads the published day, lets it serve, removes what is older than the night before.
 
-    Returns what was done. A day that serves already, was rolled back, or is older than the one that
-    serves is left alone unless `force` is given. Another writer is waited for as long as said.
-    Raises NotPublishedError and OnlineError.
+    Returns what was done. A day that serves already, was rolled back, or is older than the one that serves is left
+    alone unless `force` is given. Waits for another writer for the given time. Raises NotPublishedError and
+    OnlineError.
     """
     with backend.writing(wait_seconds):
         nights = backend.nights()
@@ -84,6 +84,6 @@ def _columns(scan: DataScan) -> pa.Schema:
 
 
 def _sweep(backend: Backend, nights: Nights) -> None:
-    """Removes every version that the pointer does not name: old ones and half-loaded ones."""
+    """Removes every version that the pointer does not name: old and half-loaded ones."""
     for version in sorted(backend.versions() - nights.versions):
         backend.remove(version)

@@ -3,9 +3,9 @@
     python -m pipeline online load --ds 2011-11-09
     python -m pipeline online rollback
 
-Reads `user_features` of the day, writes a version of its own to the store that TIDEMARK_ONLINE_URI
-names, counts it, and then moves one pointer. The night before stays: `online rollback` lets it serve
-again at once. Feast's definitions of what serves are renewed where the schema has changed.
+Reads `user_features` of the day, writes a version of its own to the store that TIDEMARK_ONLINE_URI names, counts it,
+and then moves one pointer. The previous night is kept: `online rollback` makes it serve again at once. Feast's
+definitions are renewed if the schema has changed.
 """
 
 import time

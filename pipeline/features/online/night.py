@@ -1,4 +1,4 @@
-"""The nights of an online store: which one serves, and which one it can go back to."""
+"""The nights of an online store: which one serves, and which one a rollback returns to."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -44,7 +44,7 @@ class Nights:
         return ""
 
     def forward(self, night: Night) -> "Nights":
-        """`night` serves, and the one before can be gone back to."""
+        """`night` serves, and a rollback can return to the previous one."""
         return Nights(night, previous=self.current)
 
     def back(self) -> "Nights":
@@ -57,7 +57,7 @@ class Nights:
         return Nights(self.previous, left=self.current)
 
     def without(self, removed: dict[str, int]) -> "Nights":
-        """The same nights with so many rows less, by version."""
+        """The same nights with that many rows fewer, by version."""
 
         def less(night: Night | None) -> Night | None:
             return night and replace(night, rows=night.rows - removed.get(night.version, 0))

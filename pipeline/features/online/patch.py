@@ -1,7 +1,7 @@
 """Rows of an intraday refresh, written into the night that serves.
 
-The night before stays as it was: a rollback leads back to it, and the next refresh then writes all
-rows of its day. A night of the same day or a later one is left alone: it has superseded them.
+The previous night is not changed: after a rollback to it, the next refresh writes all rows of its day. A night of the
+same day or a later one is not changed either: it has superseded these rows.
 """
 
 from dataclasses import replace
@@ -20,9 +20,8 @@ WAIT_SECONDS = 600  # for a night that is being loaded
 def patch_night(settings: Settings, backend: Backend, hour: str, patched: str) -> Night | None:
     """Writes rows of the hour's day into the night that serves; returns that night.
 
-    Those of the hour alone where `patched` is its version, into which the refreshes before have
-    written theirs; else all. None, and nothing is done, where no night serves or it is of that day
-    or later. Raises OnlineError.
+    Those of the hour alone where `patched` is its version, into which the refreshes before have written theirs; else
+    all. None, and nothing is done, where no night serves or it is of that day or later. Raises OnlineError.
     """
     ds = hour[:10]
     with backend.writing(WAIT_SECONDS):

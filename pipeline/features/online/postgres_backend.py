@@ -1,7 +1,7 @@
-"""Postgres: a table per night, `tidemark_online_<version>`, and a row that is the pointer.
+"""Postgres: a table per night, `tidemark_online_<version>`, and one row as the pointer.
 
-A read is one statement: pointer and values come from one snapshot of the database. The lock is an
-advisory one of the writer's connection, so it ends with it.
+A read is one statement: pointer and values come from one snapshot of the database. The lock is an advisory one of the
+writer's connection, so it ends with it.
 """
 
 import threading
@@ -19,7 +19,7 @@ from pipeline.runtime.errors import OnlineError
 
 POINTER = sql.Identifier("tidemark_online")
 PREFIX = "tidemark_online_"
-LOCK = 7_446_361_201  # any number that no other program takes for its own
+LOCK = 7_446_361_201  # any number that no other program uses
 READ = """SELECT p.nights, f.user_id, f.value FROM {} p
     LEFT JOIN {} f ON f.user_id = ANY(%s)"""
 UPSERT = """INSERT INTO {} VALUES (%s, %s)
@@ -68,7 +68,7 @@ class PostgresBackend:
         table = _table(version)
         with self._told() as connection, connection.transaction():
             connection.execute(sql.SQL("CREATE TABLE {} (user_id text, value bytea)").format(table))
-            # Values are compressed already: trying once more would cost and gain nothing.
+            # Values are compressed already: trying again would cost time and gain nothing.
             plain = sql.SQL("ALTER TABLE {} ALTER COLUMN value SET STORAGE EXTERNAL")
             connection.execute(plain.format(table))
             into = sql.SQL("COPY {} (user_id, value) FROM STDIN (FORMAT BINARY)").format(table)
@@ -101,7 +101,7 @@ class PostgresBackend:
         self._run(sql.SQL("DROP TABLE IF EXISTS {}").format(_table(version)))
 
     def erase(self, version: str, users: list[str]) -> int:
-        """VACUUM FULL writes the table anew: a deleted row would stay on disk until then."""
+        """VACUUM FULL rewrites the table: a deleted row would stay on disk until then."""
         gone = sql.SQL("DELETE FROM {} WHERE user_id = ANY(%s) RETURNING 1").format(_table(version))
         removed = len(self._run(gone, [users]))
         if removed:

@@ -1,7 +1,7 @@
 """Redis: one hash per night, `tidemark:night:<version>`, with a field per user.
 
-A hash is removed by one UNLINK, counted by one HLEN and needs no object per user. The pointer is a
-key of its own; a read asks for it and for the values in one MULTI, which is one round trip.
+A hash is removed by one UNLINK, counted by one HLEN and needs no object per user. The pointer is a key of its own; a
+read asks for it and for the values in one MULTI, which is one round trip.
 """
 
 from collections.abc import Iterable, Iterator
@@ -103,7 +103,7 @@ class RedisBackend:
 
     @contextmanager
     def _owning(self) -> Iterator[Pipeline]:
-        """Commands that are done together, unless another process has the lock by now."""
+        """Commands that run together, unless another process has the lock by now."""
         with _told(), self._client.pipeline() as both:
             both.watch(LOCK)
             if self._lock is None or both.get(LOCK) != self._lock.local.token:

@@ -1,8 +1,7 @@
 """A user's features as bytes: one Arrow record batch, compressed by zstd.
 
-Arrow keeps every type exactly and needs no schema per row: that of a night is kept with the night,
-so a night with more columns lies beside one with fewer. Its metadata is mostly zeros, which zstd
-takes away. Measured in docs/decisions.md.
+Arrow keeps every type exactly and needs no schema per row: that of a night is kept with the night, so nights with more
+columns and with fewer can coexist. Its metadata is mostly zeros, which zstd takes away. Measured in docs/decisions.md.
 """
 
 import base64

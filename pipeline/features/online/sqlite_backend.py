@@ -4,8 +4,8 @@
     features.json              the pointer, replaced by a rename
     features.lock              held by the one that writes, and let go when it dies
 
-A night's file is whole and on disk before the pointer names it, and is removed by one unlink; a
-reader that still has it open keeps reading it.
+A night's file is whole and on disk before the pointer names it, and is removed by one unlink; a reader that still has
+it open keeps reading it.
 """
 
 import sqlite3
@@ -109,7 +109,7 @@ class SqliteBackend:
             path.unlink()
 
     def erase(self, version: str, users: list[str]) -> int:
-        """What is freed is overwritten with zeros, so that the file does not hold it any more."""
+        """Freed space is overwritten with zeros, so the file no longer holds the rows."""
         if not self._path(version).exists():
             return 0
         with closing(sqlite3.connect(self._path(version), timeout=WAIT_SECONDS)) as night, night:

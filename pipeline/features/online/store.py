@@ -24,8 +24,8 @@ class OnlineStore:
     def get(self, user_ids: list[str]) -> list[dict[str, object] | None]:
         """Feature values by column name, in the order of `user_ids`; None for unknown users.
 
-        A list holds each user's row of the same night, also while a night is being switched.
-        Raises OnlineError when no night is loaded.
+        A list holds each user's row of the same night, also while a night is being switched. Raises OnlineError when no
+        night is loaded.
         """
         for _ in range(TRIES):
             night, schema = self._serving or self._look()
