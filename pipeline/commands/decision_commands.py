@@ -36,7 +36,7 @@ def policy(ds: Day, run: Run) -> None:
 
 @command(ads, "interventions", "ads interventions --ds 2026-03-31 --run R")
 def interventions(ds: Day, run: Run) -> None:
-    """List whom to turn to tomorrow, why, and what to do.
+    """List whom to address tomorrow, why, and what to do.
 
     Reads `$TIDEMARK_HOME/interventions.toml`, `user_features` of the day, `events`, `items` and earlier
     `interventions`; stages `interventions`, empty without the file. A file that is wrong ends it:

@@ -1,7 +1,7 @@
 """Who may be contacted: consent and exclusion lists first, and nothing after them can add one.
 
-Lists are files below `$TIDEMARK_HOME/campaigns/`, one pseudonym (`user_id`) per line. The list
-`never.csv`, where there is one, holds for every campaign and for interventions.
+Lists are files below `$TIDEMARK_HOME/campaigns/`, one pseudonym (`user_id`) per line. The list `never.csv`, where there
+is one, holds for every campaign and for interventions.
 """
 
 from dataclasses import dataclass

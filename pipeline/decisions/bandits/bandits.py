@@ -66,8 +66,8 @@ def thompson_beta(policy: Policy, statistics: ArmStatistics) -> np.ndarray:
 def thompson_gaussian(policy: Policy, statistics: ArmStatistics) -> np.ndarray:
     """The chance of being best under normal posteriors. Agrawal and Goyal 2013.
 
-    The noise is that of all arms of the stratum together; the prior is one impression's worth of
-    the stratum's mean, or of N(0, 1) where nothing was shown.
+    The noise is that of all arms of the stratum together; the prior is one impression's worth of the stratum's mean, or
+    of N(0, 1) where nothing was shown.
     """
     together = statistics.shown.sum(axis=1, keepdims=True)
     whole = np.where(together > 0, together, 1)

@@ -1,7 +1,7 @@
 """How likely each arm is the best one, exactly: what Thompson sampling shows it with.
 
-P(arm a is best) is the integral over u in (0, 1) of the product over the other arms b of
-F_b(F_a^-1(u)). Gauss-Legendre quadrature needs no seed and no draws.
+P(arm a is best) is the integral over u in (0, 1) of the product over the other arms b of F_b(F_a^-1(u)). Gauss-Legendre
+quadrature needs no seed and no draws.
 """
 
 from collections.abc import Callable

@@ -3,8 +3,8 @@
     model = LinearArms.of(arms, features).add(context, action, reward, weights)
     model.probabilities(Policy("lints"), context, seed=7)
 
-Memory is arms x features squared, whatever the log. Rows are scored independently: a row's
-probabilities do not depend on which other rows are scored with it.
+Memory is arms x features squared, whatever the log. Rows are scored independently: a row's probabilities do not depend
+on which other rows are scored with it.
 """
 
 from dataclasses import dataclass, replace
@@ -73,8 +73,8 @@ class LinearArms:
     def _lints(self, policy: Policy, rows: np.ndarray, means: np.ndarray, inverse: np.ndarray, seed: int) -> np.ndarray:
         """How often each arm is best over draws of all coefficients. Agrawal and Goyal 2013 (b).
 
-        The draws are shared by all rows: each row's own probabilities are as good, and rows that
-        are scored in chunks get what they would get together.
+        The draws are shared by all rows: each row's own probabilities are as good, and rows that are scored in chunks
+        get what they would get together.
         """
         rng = np.random.default_rng(seed)
         roots = np.linalg.cholesky(inverse) * self.deviation

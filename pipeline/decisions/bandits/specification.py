@@ -12,9 +12,9 @@ POLICIES = (UNIFORM, CHAMPION, *BANDITS, *CONTEXTUAL)
 class Policy:
     """A policy by name. `champion` repeats what is published today.
 
-    What was seen `age` days ago counts `discount ** age`, and nothing at all once it is
-    `window_days` old: interests drift (Garivier and Moulines 2011). `epsilon` is of
-    epsilon_greedy, `confidence` of ucb1 and linucb, `draws` of lints.
+    What was seen `age` days ago counts `discount ** age`, and nothing at all once it is `window_days` old: interests
+    drift (Garivier and Moulines 2011). `epsilon` is of epsilon_greedy, `confidence` of ucb1 and linucb, `draws` of
+    lints.
     """
 
     name: str

@@ -11,8 +11,8 @@ from pipeline.decisions.bandits.specification import Policy
 class ArmStatistics:
     """Strata x arms: how often shown, rewards, squared rewards.
 
-    An impression at a place that a share `examined` of people look at counts as that share of an
-    impression (the position-based model; Lagree, Vernade and Cappe 2016).
+    An impression at a place that a share `examined` of people look at counts as that share of an impression (the
+    position-based model; Lagree, Vernade and Cappe 2016).
     """
 
     shown: np.ndarray

@@ -1,7 +1,7 @@
 """Who may see a campaign: who may be contacted at all, and of those the declared groups.
 
-A group is an exported segment of the day, or `uplift:<trial>:top<n>`: the first n tenths of users
-by the uplift of a trial, as the night before published them.
+A group is an exported segment of the day, or `uplift:<trial>:top<n>`: the first n tenths of users by the uplift of a
+trial, as the night before published them.
 """
 
 import re
@@ -22,8 +22,8 @@ BY_UPLIFT = re.compile(r"uplift:((?:experiment|campaign):[a-z][a-z0-9_]*):top([1
 def audience_of(campaign: Campaign, settings: Settings, ds: str) -> Audience:
     """The people of a campaign on a day.
 
-    Raises CampaignError for a list that is missing or holds what is no pseudonym, for a segment
-    that is not exported, and for a trial whose users are not scored.
+    Raises CampaignError for a list that is missing or holds what is no pseudonym, for a segment that is not exported,
+    and for a trial whose users are not scored.
     """
     audience = audience_of_lists(campaign.people, settings)
     if not campaign.audience:

@@ -2,9 +2,9 @@
 
     python -m pipeline ads policy --ds 2026-03-31 --run R
 
-Reads the campaigns of `$TIDEMARK_HOME/campaigns/`, `user_features` of the day, `events` of each
-campaign's feedback days and the policy in place; writes staged partitions of `ad_policy` and
-`policy_judgements`. A campaign file that is wrong ends it: yesterday's policies stay in place.
+Reads the campaigns of `$TIDEMARK_HOME/campaigns/`, `user_features` of the day, `events` of each campaign's feedback
+days and the policy in place; writes staged partitions of `ad_policy` and `policy_judgements`. A campaign file that is
+wrong ends it: yesterday's policies stay in place.
 """
 
 import pyarrow as pa

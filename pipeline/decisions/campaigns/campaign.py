@@ -1,7 +1,7 @@
 """Campaign files: one TOML per campaign in `$TIDEMARK_HOME/campaigns/`.
 
-`docs/reference/campaigns.md` explains every key. A misspelt key, an unknown policy or a floor that does not fit
-is refused with the file and the key; then nothing is published and yesterday's policy serves.
+`docs/reference/campaigns.md` explains every key. A misspelt key, an unknown policy or a floor that does not fit is
+refused with the file and the key; then nothing is published and yesterday's policy serves.
 """
 
 import re

@@ -1,8 +1,7 @@
 """What a policy knows of a user: a segment and features, as `user_features` has them.
 
-For a logged impression it is the newest day that was over when it was shown, so that no policy
-learns from what came after; what a later model said of that day does not count. A user who was not
-published yet is "unknown".
+For a logged impression it is the newest day that was over when it was shown, so that no policy learns from what came
+after; what a later model said of that day does not count. A user who was not published yet is "unknown".
 """
 
 from dataclasses import dataclass

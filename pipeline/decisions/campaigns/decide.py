@@ -1,9 +1,8 @@
 """Whether the challenger takes over: judged on impressions that neither policy has learned from.
 
-Both policies learn from the feedback up to `judge_days` before its end and are judged, doubly
-robust, on the rest (what is published and repeated has learned from that too, which favours
-leaving it in place). The challenger takes over when the lower bounds of both its 95% intervals
-(normal, bootstrap) are above zero and the log can tell at all.
+Both policies learn from the feedback up to `judge_days` before its end and are judged, doubly robust, on the rest (what
+is published and repeated has learned from that too, which favours leaving it in place). The challenger takes over when
+the lower bounds of both its 95% intervals (normal, bootstrap) are above zero and the log is sufficient.
 """
 
 from collections.abc import Callable
@@ -83,7 +82,7 @@ def decide(
 
 
 def _as_known_then(lesson: Lesson, days: int) -> Lesson:
-    """The lesson as policies would have learned it so many days ago."""
+    """The lesson as policies would have learned it that many days ago."""
     return replace(lesson, age_days=lesson.age_days - days)
 
 

@@ -1,8 +1,7 @@
 """Logged feedback of a campaign: its impressions in `events`, and what each one earned.
 
-A row that cannot be right is refused and named; where more than `most_refused` are, all of the
-feedback is. An impression counts once its time to be answered is over, so that young ones
-do not look like failures.
+A row that cannot be right is refused and named; where more than `most_refused` are, all of the feedback is. An
+impression counts once its time to be answered is over, so that young ones do not look like failures.
 """
 
 from dataclasses import dataclass, field
@@ -43,9 +42,9 @@ OF_CONVERSIONS = ("early", "duplicate")  # reasons
 
 @dataclass(frozen=True)
 class Feedback:
-    """`rows`: one per impression that counts, oldest first: ds, event_id, event_time, user_id, arm
-    (number), propensity, reward, examined. `seen`: ds and user_id of every impression, refused ones
-    too: they were shown. `refused`: reason -> event ids."""
+    """`rows`: one per impression that counts, oldest first: ds, event_id, event_time, user_id, arm (number),
+    propensity, reward, examined. `seen`: ds and user_id of every impression, refused ones too: they were shown.
+    `refused`: reason -> event ids."""
 
     rows: pl.DataFrame
     seen: pl.DataFrame

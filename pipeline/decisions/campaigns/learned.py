@@ -54,7 +54,7 @@ class BySegment:
 
 @dataclass(frozen=True)
 class ByFeatures:
-    """A linear policy; people are told apart by their features."""
+    """A linear policy; people are distinguished by their features."""
 
     policy: Policy
     model: LinearArms

@@ -54,7 +54,7 @@ def check_arms(campaign: Campaign, settings: Settings, at: InPlace) -> None:
 def probabilities_in_place(campaign: Campaign, settings: Settings, at: InPlace) -> AsPublished:
     """The probabilities that are published, for the arms that are active now.
 
-    They are as many as users times arms, so they lie in a file without a name, not in memory.
+    There are users times arms of them, so they are in an unnamed file, not in memory.
     """
     arms, folder = len(campaign.active), settings.home / "tmp"
     users, total = [np.empty(0, f"S{DIGITS}")], np.zeros(arms)

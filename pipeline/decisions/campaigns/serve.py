@@ -40,8 +40,8 @@ class Limits:
 def limits_of(campaign: Campaign, seen: pl.DataFrame, spent: int, ds: str, shares: dict[str, float]) -> Limits:
     """The budget is spread over as many occasions as there were a day in the last week.
 
-    `spent` are the impressions since the first day of a budget in total. `shares` are those of the
-    occasions of a day that were used: an impression of a day that used half of them stands for two.
+    `spent` are the impressions since the first day of a budget in total. `shares` are those of the occasions of a day
+    that were used: an impression of a day that used half of them stands for two.
     """
     before = seen.filter(pl.col("ds") > shift(ds, -WEEK))["ds"].to_list()
     expected = sum(1 / shares.get(day, 1.0) for day in before) / max(len(set(before)), 1)

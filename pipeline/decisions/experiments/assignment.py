@@ -2,8 +2,8 @@
 
     assign(users, salt="spring", shares=(0.5, 0.5))
 
-SHA-256 of `<salt>:<user id>`, its first 52 bits as a number in [0, 1). Experiments of different
-salts are independent of one another. A share that grows keeps the users that it has.
+SHA-256 of `<salt>:<user id>`, its first 52 bits as a number in [0, 1). Experiments of different salts are independent
+of one another. A share that grows keeps the users that it has.
 """
 
 from collections.abc import Iterable

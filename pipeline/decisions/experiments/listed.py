@@ -1,7 +1,6 @@
 """Users who enter an experiment by being listed in `interventions`, contacted or held out.
 
-They are the same users whether they come back or not: entry by an event would leave out those who
-stay away.
+They are the same users whether they come back or not: entry by an event would leave out those who stay away.
 """
 
 import polars as pl

@@ -15,9 +15,9 @@ COLUMNS = ["ds", "user_id", "event_type", "quantity", "price"]
 
 
 def read_outcomes(experiment: Experiment, settings: Settings, ds: str) -> pl.DataFrame:
-    """Users as known at `ds`: user_id, entry, done (days), arm, and per metric its value and,
-    as `<metric>_before`, the same over as many days before entry. Ordered by the day of being
-    done. Raises ExperimentError when nobody has entered.
+    """Users as known at `ds`: user_id, entry, done (days), arm, and per metric its value and, as `<metric>_before`, the
+    same over as many days before entry. Ordered by the day of being done. Raises ExperimentError when nobody has
+    entered.
     """
     first = shift(experiment.first_day, -experiment.window_days)
     _, files = pinned_files("events", first, ds, settings)

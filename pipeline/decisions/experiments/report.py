@@ -3,9 +3,8 @@
     python -m pipeline experiment report --name banner --ds 2026-03-31    # one
     python -m pipeline experiment report --ds 2026-03-31                  # all that are declared
 
-Reads `$TIDEMARK_HOME/experiments/NAME.toml` and `events`; writes
-`$TIDEMARK_HOME/reports/experiments/NAME.html` and prints the answer. It may be run every day:
-p-values and intervals hold at every look.
+Reads `$TIDEMARK_HOME/experiments/NAME.toml` and `events`; writes `$TIDEMARK_HOME/reports/experiments/NAME.html` and
+prints the answer. It may be run every day: p-values and intervals hold at every look.
 """
 
 from pathlib import Path

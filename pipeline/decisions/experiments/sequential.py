@@ -1,12 +1,12 @@
 """P-values and intervals that hold at every look: the mixture sequential probability ratio test.
 
-A difference with standard error s is compared with no difference, mixed over N(0, t^2) effects:
-L = sqrt(s^2 / (s^2 + t^2)) exp(t^2 d^2 / (2 s^2 (s^2 + t^2))). Under no effect L is a martingale as
-users arrive, so the chance that 1/L is ever below alpha is at most alpha, however often and
-whenever one looks. Robbins 1970; Johari, Koomen, Pekelis and Walsh 2022.
+A difference with standard error s is compared with no difference, mixed over N(0, t^2) effects: L = sqrt(s^2 / (s^2 +
+t^2)) exp(t^2 d^2 / (2 s^2 (s^2 + t^2))). Under no effect L is a martingale as users arrive, so the chance that 1/L is
+ever below alpha is at most alpha, however often and whenever one looks. Robbins 1970; Johari, Koomen, Pekelis and Walsh
+2022.
 
-It asks for users who come one after the other and count once. So a user's metric is taken over a
-fixed number of days after entry, and the user counts when these are over.
+It asks for users who come one after the other and count once. So a user's metric is taken over a fixed number of days
+after entry, and the user counts when these are over.
 """
 
 from itertools import accumulate

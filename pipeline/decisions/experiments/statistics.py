@@ -55,8 +55,8 @@ def difference(arm: np.ndarray, metric: np.ndarray) -> Difference:
 def cuped(metric: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, float]:
     """The metric less what the time before predicts, and the share of variance that is gone.
 
-    y - theta (x - mean x) with theta = cov(x, y) / var(x), over both arms. Deng, Xu, Kohavi and
-    Walker 2013. What happened before cannot be an effect, so the difference stays unbiased.
+    y - theta (x - mean x) with theta = cov(x, y) / var(x), over both arms. Deng, Xu, Kohavi and Walker 2013. What
+    happened before cannot be an effect, so the difference stays unbiased.
     """
     if len(metric) < 3 or not before.var() or not metric.var():
         return metric, 0.0
@@ -104,6 +104,6 @@ def gain_seen(
     level: float = 0.95,
     power: float = 0.8,
 ) -> float:
-    """The smallest absolute gain that so many users show with that power."""
+    """The smallest absolute gain that this many users show with that power."""
     reach = NORMAL.inv_cdf((1 + level) / 2) + NORMAL.inv_cdf(power)
     return reach * deviation * sqrt(sum(1 / share for share in shares) / max(users, 1))

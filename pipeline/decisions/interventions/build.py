@@ -1,10 +1,10 @@
-"""List whom to turn to tomorrow, why, and what to do.
+"""List whom to address tomorrow, why, and what to do.
 
     python -m pipeline ads interventions --ds 2026-03-31 --run R
 
-Reads `$TIDEMARK_HOME/interventions.toml`, `user_features` of the day, `events`, `items` and earlier
-`interventions`; writes a staged partition of `interventions`, empty without the file. A file that
-is wrong ends it: yesterday's list stays in place.
+Reads `$TIDEMARK_HOME/interventions.toml`, `user_features` of the day, `events`, `items` and earlier `interventions`;
+writes a staged partition of `interventions`, empty without the file. A file that is wrong ends it: yesterday's list
+stays in place.
 """
 
 import pyarrow as pa

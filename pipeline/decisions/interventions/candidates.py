@@ -1,8 +1,8 @@
 """Who is meant by each kind of intervention, as DuckDB's SQL over the tables of the night.
 
-The views are those of `pipeline/decisions/interventions/views.py`; `$after` and `$until` are the days to
-which the days of a kind reach back or ahead. A query gives one row per user: `score`, the item
-where one is meant, and what was seen. Accounts unlike a person's stay out, as they do of segments.
+The views are those of `pipeline/decisions/interventions/views.py`; `$after` and `$until` are the days to which the days
+of a kind reach back or ahead. A query gives one row per user: `score`, the item where one is meant, and what was seen.
+Accounts unlike a person's stay out, as they do of segments.
 """
 
 from pipeline.decisions.segments.segments import UNUSUAL
@@ -34,9 +34,9 @@ FROM kept JOIN features USING (user_id)
 WHERE p_return_28d >= $least_chance AND {USUAL}
 """
 
-# A drop is real when tonight's price is below the lowest of the nights before (a price that was
-# raised first, or that an event brought in late, makes none) and was not paid for several pieces at
-# once. Prices of one item are of one platform, so of one currency.
+# A drop is real when tonight's price is below the lowest of the nights before (a price that was raised first, or that
+# an event brought in late, makes none) and was not paid for several pieces at once. Prices of one item are of one
+# platform, so of one currency.
 PRICE_DROP = f"""
 WITH before AS (
     SELECT item_id, min(price) AS price_before FROM prices

@@ -1,7 +1,7 @@
 """Tonight's list: of the candidates of each kind the best who may be contacted.
 
-Caps, cool-down and budget do not look at who is held out: a held-out user takes a place like any
-other, so that those who are contacted and those who are not differ in nothing else.
+Caps, cool-down and budget do not look at who is held out: a held-out user takes a place like any other, so that those
+who are contacted and those who are not differ in nothing else.
 """
 
 import pyarrow as pa
@@ -43,7 +43,7 @@ def choose(declaration: Declaration, audience: Audience, views: Views, ds: str) 
 
 
 def _best(kind: Kind, declaration: Declaration, audience: Audience, views: Views, ds: str) -> pa.Table:
-    """As many candidates as the budget allows, of those whom people's lists admit."""
+    """The number of candidates that the budget allows, out of those whom people's lists admit."""
     query = MAY_BE_CONTACTED.format(query=QUERIES[kind.name])
     known = {
         "ds": ds,

@@ -50,8 +50,8 @@ class Kind:
 
 @dataclass(frozen=True)
 class Declaration:
-    """`kinds` are those that are on, in the order of the file: a user who may be contacted once
-    is named by the first one. Caps of 0 are none."""
+    """`kinds` are those that are on, in the order of the file: a user who may be contacted once is named by the first
+    one. Caps of 0 are none."""
 
     kinds: tuple[Kind, ...]
     people: People

@@ -1,1 +1,1 @@
-"""Off-policy evaluation: what a policy would have earned, told from the log of another."""
+"""Off-policy evaluation: what a policy would have earned, estimated from the log of another."""

@@ -2,9 +2,9 @@
 
     log, strata = log_of(table, arms=("red", "blue"))
 
-`segment` and `position`, where the table has them, make the strata; `user_id` the clusters. With
-`impression_id`, one that stands there twice is refused (a second conversion was joined to it),
-with `shown_at` and `rewarded_at` a reward that came before its impression.
+`segment` and `position`, where the table has them, make the strata; `user_id` the clusters. With `impression_id`, one
+that stands there twice is refused (a second conversion was joined to it), with `shown_at` and `rewarded_at` a reward
+that came before its impression.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Sums by block of rows: all that estimates, their intervals and the bootstrap need of a log.
 
-A log of any length becomes BLOCKS rows of sums, in one pass and in bounded memory. Rows of one
-cluster share a block, so that intervals know that they are not independent. With fewer rows
-than blocks every row is its own block, and figures are those of the textbook.
+A log of any length becomes BLOCKS rows of sums, in one pass and in bounded memory. Rows of one cluster share a block,
+so that intervals know that they are not independent. With fewer rows than blocks every row is its own block, and
+figures are those of the textbook.
 """
 
 from functools import lru_cache
@@ -31,8 +31,8 @@ def block_sums(block: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
 def ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, np.ndarray]:
     """sum(top) / sum(bottom), and what each block adds to its error.
 
-    The standard error is `spread` of the latter: the delta method, with the blocks as the sample
-    (Cochran 1977, 6.5). Contributions of two estimates on the same rows may be subtracted.
+    The standard error is `spread` of the latter: the delta method, with the blocks as the sample (Cochran 1977, 6.5).
+    Contributions of two estimates on the same rows may be subtracted.
     """
     whole = bottom.sum()
     if whole == 0:
@@ -42,7 +42,7 @@ def ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def spread(contributions: np.ndarray) -> float:
-    """Standard error of an estimate whose blocks contribute these; one block tells nothing."""
+    """Standard error of an estimate whose blocks contribute these; one block says nothing."""
     blocks = len(contributions)
     if blocks < 2:
         return float("inf")

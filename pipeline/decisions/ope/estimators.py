@@ -1,7 +1,7 @@
 """The estimators: what a policy would have earned per impression.
 
-Each is a ratio of two sums over a log (`pipeline/decisions/ope/tally.py`). With w = probability under the
-evaluated policy / logged propensity, r the reward and q the reward model:
+Each is a ratio of two sums over a log (`pipeline/decisions/ope/tally.py`). With w = probability under the evaluated
+policy / logged propensity, r the reward and q the reward model:
 
 - ips: mean of w r. Horvitz and Thompson 1952. Unbiased; the largest weights rule its variance.
 - snips: sum of w r / sum of w. Swaminathan and Joachims 2015. Within the range of rewards.

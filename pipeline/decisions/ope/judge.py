@@ -1,7 +1,6 @@
 """Judges policies on a log of another: estimates with intervals, or a refusal that says why.
 
-verdict = evaluate(log, policy)
-verdict = compare(log, challenger, champion)
+verdict = evaluate(log, policy) verdict = compare(log, challenger, champion)
 """
 
 from collections.abc import Iterable
@@ -53,7 +52,7 @@ class Diagnostics:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`refusal` is empty where the log can tell; else it says why not."""
+    """`refusal` is empty if the log is sufficient; else it says why not."""
 
     estimates: dict[str, Estimate]
     diagnostics: Diagnostics
@@ -74,8 +73,8 @@ def evaluate(
 ) -> Verdict:
     """Value of a policy by every estimator.
 
-    `log` may be anything that can be gone through twice in chunks. Raises FeedbackError for bad
-    rows; a log that is sound but tells too little gives a verdict with a refusal.
+    `log` may be anything that can be gone through twice in chunks. Raises FeedbackError for bad rows; a log that is
+    sound but too small gives a verdict with a refusal.
     """
     chunks = in_chunks(log) if isinstance(log, Log) else log
     model = model or _means(chunks, policy)

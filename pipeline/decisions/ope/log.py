@@ -2,9 +2,9 @@
 
     log = Log.checked(arms, action, reward, propensity)
 
-One row per impression. `propensity` is the probability with which the logging policy chose the
-action, as it was when it chose. `stratum` numbers what a policy tells apart (a segment, a user, a
-position): policies are tables of strata x arms. Rows of one `cluster` (a user) are not independent.
+One row per impression. `propensity` is the probability with which the logging policy chose the action, as it was when
+it chose. `stratum` numbers what a policy distinguishes (a segment, a user, a position): policies are tables of strata x
+arms. Rows of one `cluster` (a user) are not independent.
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ SUM_TOLERANCE = 1e-6
 class Log:
     """Arrays of equal length; `action` indexes `arms`. Made by `Log.checked`.
 
-    `logging`, strata x arms, is the whole policy that logged, where it is known. `first_row` is
-    the number of the first row in a log that is read in chunks.
+    `logging`, strata x arms, is the whole policy that logged, where it is known. `first_row` is the number of the first
+    row in a log that is read in chunks.
     """
 
     arms: tuple[str, ...]
@@ -75,8 +75,7 @@ def check_probabilities(name: str, table: np.ndarray, arms: tuple[str, ...]) -> 
     if bad.any():
         row, arm = np.argwhere(bad)[0]
         raise FeedbackError(
-            f"{name}, stratum {row}, arm {arms[arm]!r}: expected a probability, "
-            f"found {table[row, arm]}; mend the policy"
+            f"{name}, stratum {row}, arm {arms[arm]!r}: expected a probability, found {table[row, arm]}; mend the policy"
         )
     sums = table.sum(axis=1, dtype=float)
     off = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE * table.shape[1])
@@ -87,7 +86,7 @@ def check_probabilities(name: str, table: np.ndarray, arms: tuple[str, ...]) -> 
 
 
 def check_strata(log: Log, strata: int) -> None:
-    """Refuses a log with a stratum that a table of so many does not have."""
+    """Refuses a log with a stratum that a table of this size does not have."""
     if len(log) and log.stratum.max() >= strata:
         raise FeedbackError(
             f"policy: expected a row for stratum {log.stratum.max()}, found {strata} strata; "

@@ -1,7 +1,7 @@
 """What an arm earns in a stratum, learned from the log: the model behind the direct method.
 
-Two models are learned, each from one half of the clusters, and each half is predicted by the model
-of the other (cross-fitting, Chernozhukov et al. 2018): a model must not praise the rows it learned.
+Two models are learned, each from one half of the clusters, and each half is predicted by the model of the other
+(cross-fitting, Chernozhukov et al. 2018): a model must not praise the rows it learned.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from pipeline.decisions.ope.blocks import MIXING, block_of
 from pipeline.decisions.ope.log import Log, check_strata
 
 FOLDS = 2
-PRIOR_ROWS = 20.0  # an arm's mean in a stratum counts as much as its mean elsewhere with so many
+PRIOR_ROWS = 20.0  # rows after which an arm's mean in a stratum counts as much as its mean elsewhere
 
 
 class RewardModel(Protocol):

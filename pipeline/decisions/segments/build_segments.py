@@ -2,9 +2,9 @@
 
     python -m pipeline segments build --ds 2026-03-31 --run R
 
-Reads `user_features` and `topics` of the day; writes staged partitions of `segments` and
-`segment_members`. Segments that would tell of fewer than TIDEMARK_SEGMENT_FLOOR users are named
-without a size, and none of their members is written.
+Reads `user_features` and `topics` of the day; writes staged partitions of `segments` and `segment_members`. Segments
+that would reveal fewer than TIDEMARK_SEGMENT_FLOOR users are named without a size, and none of their members is
+written.
 """
 
 import duckdb

@@ -1,8 +1,8 @@
 """Who belongs to which segment, and which segments are large enough to leave the house.
 
-No exported list tells of fewer users than the floor, alone or by a difference: not by leaving a
-list out of all users, not by leaving it out of a list that holds it whole, and not by leaving the
-exported parts of a segment out of that segment.
+No exported list reveals fewer users than the floor, alone or by a difference: not by leaving a list out of all users,
+not by leaving it out of a list that holds it whole, and not by leaving the exported parts of a segment out of that
+segment.
 """
 
 import duckdb
@@ -56,8 +56,8 @@ def _withhold_parts(
     shown: dict[str, int],
     floor: int,
 ) -> None:
-    """Withholds the smallest exported parts until what is left of the whole tells of nobody or of
-    enough users: a single withheld part would be what is left."""
+    """Withholds the smallest exported parts until what is left of the whole reveals nobody or enough users: a single
+    withheld part would be what is left."""
     while exported_parts := sorted((shown[p], p) for p in parts if p in shown):
         query = """SELECT count(*) FROM (SELECT user_id FROM members WHERE segment = ? EXCEPT
             SELECT user_id FROM members WHERE list_contains(?, segment))"""

@@ -1,7 +1,7 @@
 """Campaign segments: named conditions over the columns of `user_features`, as DuckDB's SQL.
 
-A condition that is null is not met. Users whose behaviour is unlike that of a person that buys for
-itself belong to `unusual` alone. docs/reference/signals.md tells what may be done with the members.
+A condition that is null is not met. Users whose behaviour is unlike that of a person that buys for itself belong to
+`unusual` alone. docs/reference/signals.md says what may be done with the members.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Lets a policy play in the worlds of several seeds, and counts what it lost.
 
-Regret of an impression: click rate of the best arm for that kind of people that day, less that of
-the policy on average, where the ad is looked at. The oracle's is 0. It is computed from the
-truth and the probabilities, so it has no noise of its own.
+Regret of an impression: click rate of the best arm for that kind of people that day, less that of the policy on
+average, where the ad is looked at. The oracle's is 0. It is computed from the truth and the probabilities, so it has no
+noise of its own.
 """
 
 from collections.abc import Callable

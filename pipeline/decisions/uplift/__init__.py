@@ -1,1 +1,1 @@
-"""Uplift: who changes behaviour because of an ad, where randomisation lets one tell."""
+"""Uplift: who changes behaviour because of an ad, where randomisation can show it."""

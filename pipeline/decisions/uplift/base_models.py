@@ -41,7 +41,7 @@ def ridge(features: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> Pred
     seen = np.maximum(weight @ known, 1e-12)
     centre = (weight @ filled) / seen
     spread = np.sqrt(np.maximum((weight @ filled**2) / seen - centre**2, 0.0))
-    scale = np.where(spread > 1e-9, spread, np.inf)  # a constant column tells nothing
+    scale = np.where(spread > 1e-9, spread, np.inf)  # a constant column says nothing
 
     def columns(rows: np.ndarray) -> np.ndarray:
         return np.nan_to_num((rows - centre) / scale)
@@ -56,7 +56,7 @@ def ridge(features: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> Pred
 
 def _slopes(features: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Of centred columns; `weight` sums to one."""
-    rows = 1 / (weight**2).sum()  # as many as the weights are worth
+    rows = 1 / (weight**2).sum()  # the effective sample size of the weights
     weighted = features * weight[:, None]
     values, axes = np.linalg.eigh(features.T @ weighted)
     values = np.maximum(values, 0.0)

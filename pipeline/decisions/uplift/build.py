@@ -1,11 +1,11 @@
-"""Tell whom an ad changes, where an experiment or a randomised log lets one tell.
+"""Find whom an ad changes, where an experiment or a randomised log can show it.
 
     python -m pipeline ads uplift --ds 2026-03-31 --run R
 
-Reads the experiments of `$TIDEMARK_HOME/experiments/`, the campaigns with an [uplift] section,
-`events`, and `user_features` of the day and of the nights before entry; writes staged partitions of
-`user_uplift` and `uplift_judgements`, and a page per trial in `$TIDEMARK_HOME/reports/uplift/`.
-Without an experiment both tables are empty. A file that is wrong ends it.
+Reads the experiments of `$TIDEMARK_HOME/experiments/`, the campaigns with an [uplift] section, `events`, and
+`user_features` of the day and of the nights before entry; writes staged partitions of `user_uplift` and
+`uplift_judgements`, and a page per trial in `$TIDEMARK_HOME/reports/uplift/`. Without an experiment both tables are
+empty. A file that is wrong ends it.
 """
 
 import pyarrow as pa
@@ -40,7 +40,7 @@ def build(settings: Settings, ds: str, run: str) -> None:
 
 def _judgements(settings: Settings, ds: str, file: DayFile) -> list[dict[str, object]]:
     if not any(settings.home.glob("experiments/*.toml")) and not any(settings.home.glob("campaigns/*.toml")):
-        print(f"uplift ds={ds}: no experiment is declared: nothing tells whom an ad changes")
+        print(f"uplift ds={ds}: no experiment is declared: nothing shows whom an ad changes")
         return []
     from pipeline.decisions.uplift.night import judge_trials  # learners take seconds to import
 

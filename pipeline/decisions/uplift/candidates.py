@@ -1,7 +1,7 @@
 """The candidates, what each of them says of users it did not see, and how wrong that is.
 
-The criterion is the doubly robust risk, mean of (score - effect)^2: up to a constant it is the
-squared error of the effects (Kennedy 2023; Mahajan, Mitliagkas, Neal and Syrgkanis 2024).
+The criterion is the doubly robust risk, mean of (score - effect)^2: up to a constant it is the squared error of the
+effects (Kennedy 2023; Mahajan, Mitliagkas, Neal and Syrgkanis 2024).
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Learned:
         return self.fitted[base].effects[learner](judged.features)
 
     def scores(self, judged: Trial) -> np.ndarray:
-        """Doubly robust; outcomes are foretold by the mean of the base models."""
+        """Doubly robust; outcomes are predicted by the mean of the base models."""
         models = self.fitted.values()
         control = np.mean([it.control(judged.features) for it in models], axis=0)
         treated = np.mean([it.treated(judged.features) for it in models], axis=0)

@@ -35,7 +35,7 @@ def difference_in_means(trial: Trial) -> Effect:
 
 
 def mean_score(trial: Trial, score: np.ndarray) -> Effect:
-    """Mean of doubly robust scores: the effect, less what the features foretold of outcomes."""
+    """Mean of doubly robust scores: the effect, minus what the features predicted of outcomes."""
     value, parts = ratio(trial.weight * score, trial.weight)
     return Effect(value, spread(parts), len(trial))
 
@@ -53,17 +53,17 @@ def decile_of(rank: np.ndarray) -> np.ndarray:
 
 
 def difference_p_value(trial: Trial, score: np.ndarray, uplift: np.ndarray, fold: np.ndarray) -> float:
-    """Chance of scores that follow the foretold uplift as well, were all effects the same.
+    """Probability of scores that follow the predicted uplift as well, if all effects were the same.
 
-    One-sided, of the slope of scores on uplift (best linear predictor, Chernozhukov et al. 2018),
-    both less their means of the fold, uplift at unit variance. For folds judged in sequence.
+    One-sided, of the slope of scores on uplift (best linear predictor, Chernozhukov et al. 2018), both less their means
+    of the fold, uplift at unit variance. For folds judged in sequence.
     """
     parts, weight = np.zeros(len(trial)), trial.weight
     for number in np.unique(fold):
         mine = fold == number
         centred = uplift[mine] - np.average(uplift[mine], weights=weight[mine])
         scale = np.sqrt(np.average(centred**2, weights=weight[mine]))
-        if scale > 1e-12:  # else nobody is foretold more than another
+        if scale > 1e-12:  # else all predictions are equal
             left = score[mine] - np.average(score[mine], weights=weight[mine])
             parts[mine] = weight[mine] * centred / scale * left
     slope, error = parts.mean(), parts.std() / np.sqrt(len(trial))

@@ -1,7 +1,7 @@
 """What learners know of a user: every number of `user_features`, as known before entry.
 
-Numbers stay numbers (counts and money as log(1 + x)), a text of a declared set becomes a column per
-value. Vectors, lists and free texts are left out. NaN is what is null, or a user not known then.
+Numbers stay numbers (counts and money as log(1 + x)), a text of a declared set becomes a column per value. Vectors,
+lists and free texts are left out. NaN is what is null, or a user not known then.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Effects of a treatment on users, by features: the T-, the X- and the DR-learner.
 
-Künzel, Sekhon, Bickel and Yu 2019 (T, X); Kennedy 2023 (DR). Rows carry weights under which the
-two arms are alike in size (`Trial.weight`), so propensities enter nowhere else.
+Künzel, Sekhon, Bickel and Yu 2019 (T, X); Kennedy 2023 (DR). Rows carry weights under which the two arms are alike in
+size (`Trial.weight`), so propensities enter nowhere else.
 """
 
 from dataclasses import dataclass
@@ -52,8 +52,8 @@ def fit_outcomes(trial: Trial, base: Fit) -> tuple[Predict, Predict]:
 def doubly_robust(trial: Trial, control: np.ndarray, treated: np.ndarray) -> np.ndarray:
     """[users] scores whose weighted mean, of any users, is the effect on these users.
 
-    `control`, `treated`: predictions of models that did not see the user (Robins, Rotnitzky and
-    Zhao 1994). They may be wrong: what makes the scores right is the randomisation.
+    `control`, `treated`: predictions of models that did not see the user (Robins, Rotnitzky and Zhao 1994). They may be
+    wrong: what makes the scores right is the randomisation.
     """
     missed = trial.outcome - np.where(trial.treated, treated, control)
     return treated - control + np.where(trial.treated, 2.0, -2.0) * missed

@@ -1,9 +1,9 @@
 """Rankings that are judged: each fold is ranked by models of the folds before it.
 
-Ordinary cross-fitting judges fold A by models of B and B by models of A, which is one piece of
-evidence counted twice: without any effect its tests cry wolf far too often (docs/notebook/uplift.md). In
-sequence every pair of folds counts once and errors add up as in a martingale, so that normal and
-bootstrap intervals hold (Dawid 1984; Luedtke and van der Laan 2016; Wager 2024).
+Ordinary cross-fitting judges fold A by models of B and B by models of A, which is one piece of evidence counted twice:
+without any effect its tests cry wolf far too often (docs/notebook/uplift.md). In sequence every pair of folds counts
+once and errors add up as in a martingale, so that normal and bootstrap intervals hold (Dawid 1984; Luedtke and van der
+Laan 2016; Wager 2024).
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,10 @@ from pipeline.runtime.near_ties import DOUBLE, best
 
 @dataclass(frozen=True)
 class Judged:
-    """The users of all folds but the first: `uplift` foretold, doubly robust `score`.
+    """The users of all folds but the first: predicted `uplift`, doubly robust `score`.
 
-    `chosen`: the candidate of each fold from the second on, the one with the least risk on the
-    folds before it (for the second fold, of which nothing is known: the first candidate).
-    `risk`: [fold, candidate], sums over its users.
+    `chosen`: the candidate of each fold from the second on, the one with the least risk on the folds before it (for the
+    second fold, of which nothing is known: the first candidate). `risk`: [fold, candidate], sums over its users.
     """
 
     trial: Trial

@@ -1,9 +1,9 @@
 """What a ranking of users by uplift is worth: the Qini curve, its area, and their bootstrap.
 
-gain(u) = u x (mean outcome of the treated - of the control) among the share u of users ranked
-best: the outcome gained per user of all when just these are treated (Radcliffe 2007, in the form of
-Gutierrez and Gérardy 2017). AUUC is the area below the curve; the Qini coefficient is the area
-between the curve and the straight line that a random ranking draws. All in units of the outcome.
+gain(u) = u x (mean outcome of the treated - of the control) among the share u of users ranked best: the outcome gained
+per user of all when just these are treated (Radcliffe 2007, in the form of Gutierrez and Gérardy 2017). AUUC is the
+area below the curve; the Qini coefficient is the area between the curve and the straight line that a random ranking
+draws. All in units of the outcome.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def ranked(uplift: np.ndarray, fold: np.ndarray, place: np.ndarray) -> np.ndarra
 
 
 def qini(trial: Trial, rank: np.ndarray, points: int = POINTS, seed: int = 0) -> Qini:
-    """The curve at up to `points` shares of users, and what drawing the users anew makes of it."""
+    """The curve at up to `points` shares of users, and its interval from resampling the users."""
     points = min(points, len(trial))
     sums = _sums(trial, rank, points)
     shares, gains = _curve(sums.sum(axis=0))

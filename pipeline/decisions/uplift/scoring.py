@@ -26,8 +26,8 @@ def score_night(
     admits: Callable[[pa.Array], pa.Array] | None,
     file: DayFile,
 ) -> tuple[int, int]:
-    """Writes the rows of the users of `ds` whom `admits` admits; returns how many, and how many
-    were left out as unlike any user of the trial."""
+    """Writes the rows of the users of `ds` whom `admits` admits; returns how many, and how many were left out as unlike
+    any user of the trial."""
     users = left_out = 0
     frame = read_users(settings, ds, ["user_id", *READ])
     ranges = _ranges(found.trial.features)

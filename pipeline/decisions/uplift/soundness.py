@@ -1,4 +1,4 @@
-"""Whether a trial is one: propensities, sizes, and arms that features cannot tell apart.
+"""Whether a trial is sound: propensities, sizes, and arms that features cannot distinguish.
 
 Every check raises UpliftError with what was expected and found.
 """
@@ -13,7 +13,7 @@ from pipeline.decisions.uplift.effects import NORMAL, difference_in_means
 from pipeline.decisions.uplift.trial import FOLDS, Trial, fold_of, places
 from pipeline.runtime.errors import UpliftError
 
-LEAST_USERS = 200  # of each arm, as many as the weights are worth
+LEAST_USERS = 200  # of each arm, the effective sample size of the weights
 LEAST_OUTCOMES = 10  # users of each arm whose outcome is not 0
 MOST_ERRORS_OFF = 4.0  # of mean weights
 
@@ -66,11 +66,11 @@ def check_weights(trial: Trial) -> None:
 
 
 def check_balance(trial: Trial) -> None:
-    """Features must not foretell the arm: p-value below RATIO_ALARM and the trial is refused.
+    """Features must not predict the arm: p-value below RATIO_ALARM and the trial is refused.
 
-    A model of the arm, fitted under the weights on the folds before, is asked about each fold; its
-    mean over the treated is held against that over the control, one-sided, and the p-value
-    multiplied by the number of base models that try.
+    A model of the arm, fitted under the weights on the folds before, is asked about each fold; its mean over the
+    treated is compared with that over the control, one-sided, and the p-value multiplied by the number of base models
+    that try.
     """
     fold = fold_of(places(trial.users, trial.name))
     found = {name: _foretold(trial, fold, base) * len(BASES) for name, base in BASES.items()}

@@ -7,13 +7,13 @@ import numpy as np
 from pipeline.decisions.experiments.assignment import position
 
 FOLDS = 5
-MOST_USERS = 1_000_000  # of a larger trial so many are drawn, so that memory is bounded
+MOST_USERS = 1_000_000  # a larger trial is sampled down to this, so that memory is bounded
 
 
 @dataclass(frozen=True)
 class Trial:
-    """`propensity`: the probability of the arm that the user got. `features`: users x columns,
-    as known before entry, NaN where nothing was.
+    """`propensity`: the probability of the arm that the user got. `features`: users x columns, as known before entry,
+    NaN where nothing was.
 
     `population`: the users who were drawn for, those who got a third arm included.
     """
@@ -34,8 +34,8 @@ class Trial:
     def weight(self) -> np.ndarray:
         """Weights under which both arms are half of all users, whatever the propensities were.
 
-        With 1 / (2 propensity) every log is a trial that tossed a fair coin (Horvitz and Thompson
-        1952): also one of several arms, of which only the propensity of the one shown is known.
+        With 1 / (2 propensity) every log is a trial that tossed a fair coin (Horvitz and Thompson 1952): also one of
+        several arms, of which only the propensity of the one shown is known.
         """
         return 0.5 / self.propensity
 

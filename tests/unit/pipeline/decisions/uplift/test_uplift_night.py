@@ -216,7 +216,7 @@ def test_without_trials_the_day_is_empty_and_files_that_are_wrong_end_it(home, c
     assert [staging.current(home, table, "r1")[0].days for table in TABLES] == [{LAST: []}] * 2
     (home.home / "campaigns" / "spring.toml").unlink()
     build(home, LAST, "r2")
-    assert "nothing tells whom an ad changes" in capsys.readouterr().out
+    assert "nothing shows whom an ad changes" in capsys.readouterr().out
     declare(home, TOML.replace("window_days", "windw_days"))
     with pytest.raises(ExperimentError, match="windw_days"):
         build(home, LAST, "r3")
