@@ -1,7 +1,7 @@
 """One landed file: whether it is whole, what it promises, how many records it holds.
 
-Lines end with a line feed; a carriage return before it belongs to the line end. Empty lines are no
-records. The count made here is the one that the audit holds `raw_events` against.
+Lines end with a line feed; a carriage return before it belongs to the line end. Empty lines are no records. The count
+made here is the one that the audit holds `raw_events` against.
 """
 
 import csv

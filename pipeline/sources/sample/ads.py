@@ -1,8 +1,8 @@
 """Sponsored impressions: a logging policy with known propensities, fit for off-policy evaluation.
 
-Each platform runs CAMPAIGNS campaigns, one per third topic, each for one item. The policy mixes
-the uniform choice (share EXPLORE) with a softmax of how much the person likes the campaign's
-topic; the probability of the choice is logged. A click depends on the topic of the visit alone.
+Each platform runs CAMPAIGNS campaigns, one per third topic, each for one item. The policy mixes the uniform choice
+(share EXPLORE) with a softmax of how much the person likes the campaign's topic; the probability of the choice is
+logged. A click depends on the topic of the visit alone.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """From visits to rows: what a person sees, opens, likes and buys, step by step.
 
-A step lasts at least a minute: search, a page of up to three impressions, view, favorite, cart,
-purchase. Rows of one person thus never share item, type and second, nor come close to the bot rule.
+A step lasts at least a minute: search, a page of up to three impressions, view, favorite, cart, purchase. Rows of one
+person thus never share item, type and second, nor come close to the bot rule.
 """
 
 from dataclasses import dataclass

@@ -20,8 +20,8 @@ def generate(
 ) -> None:
     """Write about `events` rows of two platforms under `out` (= landing/), equal for equal seeds.
 
-    Covers the `days` days up to `last_day` (2026-03-31 unless given). `pictures` also draws those
-    of the web shop's items; all other bytes but the shop's item files stay the same.
+    Covers the `days` days up to `last_day` (2026-03-31 unless given). `pictures` also draws those of the web shop's
+    items; all other bytes but the shop's item files stay the same.
     """
     if events < 1 or days < 1:
         raise ValueError(f"sample: expected events >= 1 and days >= 1, found {events} and {days}")

@@ -1,7 +1,7 @@
 """Pictures of the web shop's items: small PNGs that show what an item is, not what it is called.
 
-The ground has the topic's colour, the shape and its colour stand for the words of the title, and
-every picture has its own noise. The marketplace has none.
+The ground has the topic's colour, the shape and its colour stand for the words of the title, and every picture has its
+own noise. The marketplace has none.
 """
 
 import colorsys

@@ -19,8 +19,8 @@ VARIANTS = {
     "marks": "Mk I, Mk II, Mk III, Kit, Travel, Pro, Mini, Plus",
 }
 
-# name | category | median price | return rate | days between repurchases (0: none) | variants,
-# then brands, styles and things.
+# name | category | median price | return rate | days between repurchases (0: none) | variants, then brands, styles and
+# things.
 VOCABULARY = """
 coffee | Food > Coffee | 14 | 0.01 | 21 | packs
   Brunello, Kaldiva, Morrow & Pine, Tostaro, Halden, Ostra

@@ -1,4 +1,4 @@
-"""The ground truth, written to `_truth/` beside the logs; the pipeline never reads it."""
+"""The ground truth, written to `_truth/` next to the logs; the pipeline never reads it."""
 
 from pathlib import Path
 

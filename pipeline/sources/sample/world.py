@@ -33,7 +33,7 @@ ROWS_PER_PERSON_DAY = 0.55
 ITEMS_PER_ROOT = 4.5  # items = this times the square root of the events
 CHUNK_VISITS = 20_000
 ROUNDS = 2  # the second makes up for visits that fell too close together
-FIRST_GUESS = 7.4  # rows per visit, until the days tell
+FIRST_GUESS = 7.4  # rows per visit, until the first days show it
 
 
 @dataclass
