@@ -75,7 +75,8 @@ def check_probabilities(name: str, table: np.ndarray, arms: tuple[str, ...]) -> 
     if bad.any():
         row, arm = np.argwhere(bad)[0]
         raise FeedbackError(
-            f"{name}, stratum {row}, arm {arms[arm]!r}: expected a probability, found {table[row, arm]}; mend the policy"
+            f"{name}, stratum {row}, arm {arms[arm]!r}: expected a probability, found {table[row, arm]}; "
+            "correct the policy"
         )
     sums = table.sum(axis=1, dtype=float)
     off = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE * table.shape[1])
