@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -49,9 +50,14 @@ def airflow_graph(browser: Browser, settings: Settings) -> None:
     root = f"http://127.0.0.1:{settings.airflow_port}"
     browser.open(root, WIDE)
     browser.value("localStorage.setItem('default_dag_view', JSON.stringify('graph'))")
-    browser.open(f"{root}/dags/{DAG}", WIDE)
+    newest = f"fetch('/api/v2/dags/{DAG}/dagRuns?limit=1&order_by=-run_after').then(it => it.json())"
+    runs = (browser.value(newest) or {}).get("dag_runs", [])
+    browser.open(f"{root}/dags/{DAG}{''.join('/runs/' + quote(run['dag_run_id']) for run in runs)}", WIDE)
     wait_for(browser, "document.querySelectorAll('.react-flow__node').length > 3")
-    time.sleep(5)  # the drawing settles
+    browser.value("document.querySelector(\"[aria-label='Collapse Details Panel']\")?.click()")
+    time.sleep(3)
+    browser.value("document.querySelector('.react-flow__controls-fitview')?.click()")
+    time.sleep(3)  # the drawing settles
     keep(browser, "airflow-graph", 900, WIDE)
 
 
