@@ -229,4 +229,5 @@ def names() -> list[str]:
 
 def step_named(name: str) -> Step | Part:
     """The step or part of a night with that name; StopIteration when there is none."""
-    return next(one for step in NIGHT for one in (step, *step.parts) if one.name == name)
+    declared: list[Step | Part] = [one for step in NIGHT for one in (step, *step.parts)]
+    return next(one for one in declared if one.name == name)
