@@ -201,7 +201,7 @@ def first_time(settings: Settings, line: Line, hour: str) -> tuple[Row, dict[str
         try:
             folder = champion.load(settings, line.base)
             row["next_candidate"] = learn(line, found, row, versions, record.run_id, folder)
-        except ModelError as error:  # of an hour that cannot be learned from: the serving version stays
+        except ModelError as error:  # of an hour that cannot be learned from: what serves stays
             row["reason"] = f"{row['reason']}; nothing was learned: {error}"
     return row, found.inputs
 

@@ -76,7 +76,7 @@ def candidate(trained: TrainedModel, hour: Rows, older: Rows, catalogue: Catalog
     for step in range(plan.steps):
         loss = learner.loss(hour, step) + plan.replay * learner.loss(older, step)
         if not torch.isfinite(loss):
-            raise ModelError(f"step {step}: expected a finite loss, found {loss.item()}; the serving version stays")
+            raise ModelError(f"step {step}: expected a finite loss, found {loss.item()}; what serves stays")
         if not loss.requires_grad:
             break
         for optimizer in optimizers:
