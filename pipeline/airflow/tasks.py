@@ -105,7 +105,7 @@ def night_groups(settings: Settings, outlets: Mapping[str, Sequence[Any]]) -> di
     for step in NIGHT:
         for earlier in before(step, NIGHT):
             drawn[earlier.name] >> entry.get(step.name, drawn[step.name])
-    drawn[first_champion.group_id] = first_champion
+    drawn["first_champion"] = first_champion
     return drawn
 
 

@@ -28,19 +28,21 @@ MaybeRun = Annotated[str, typer.Option("--run", metavar="R", help="id shared by 
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="take a missing landing file for an empty one")]
 
 
-def _usage(command: Any, context: Any, formatter: Any) -> None:
+def _write_usage(command: Any, context: Any, formatter: Any) -> None:
     pieces = " ".join(command.collect_usage_pieces(context)).replace("{", "").replace("}", "")
     formatter.write_usage(context.command_path, pieces, prefix="usage: ")
 
 
 class Command(TyperCommand):
-    format_usage = _usage
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        _write_usage(self, ctx, formatter)
 
 
 class Group(TyperGroup):
     """A group that knows the commands of its subgroups too, when a name is mistyped."""
 
-    format_usage = _usage
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        _write_usage(self, ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
@@ -74,7 +76,7 @@ def shown(example: str) -> str:
 
 def paths(command: Any, before: str = "") -> dict[str, Any]:
     """Every command below a group by the words that call it."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, child in getattr(command, "commands", {}).items():
         path = f"{before} {name}".strip()
         found |= paths(child, path) if hasattr(child, "commands") else {path: child}

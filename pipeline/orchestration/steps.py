@@ -229,5 +229,6 @@ def names() -> list[str]:
 
 def step_named(name: str) -> Step | Part:
     """The step or part of a night with that name; StopIteration when there is none."""
-    declared: list[Step | Part] = [one for step in NIGHT for one in (step, *step.parts)]
+    parts = [part for step in NIGHT for part in step.parts]
+    declared: list[Step | Part] = [*NIGHT, *parts]
     return next(one for one in declared if one.name == name)

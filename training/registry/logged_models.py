@@ -27,7 +27,9 @@ def log_model(client: "MlflowClient", run_id: str, folder: Path) -> str:
     if found is not None:
         return found
     source = {name: value for name, value in run.data.tags.items() if name.startswith("mlflow.source.")}
-    params = {name: run.data.params[name] for name in ("preset.name", "data.ds") if name in run.data.params}
+    params: dict[str, str] = {
+        name: run.data.params[name] for name in ("preset.name", "data.ds") if name in run.data.params
+    }
     model = client.create_logged_model(
         run.info.experiment_id,
         NAME,
