@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from pipeline.airflow.report_pages import PREFIX
+from pipeline.airflow import PREFIX
 from pipeline.runtime.settings import load_settings
 
 EXPERIMENT = 1  # MLflow numbers experiments from 0 (its default one)

@@ -11,10 +11,11 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline.airflow import PREFIX
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-PREFIX = "/tidemark"
 # A report is one file: it may load nothing, run nothing, and be framed by Airflow alone.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 # The start page has one script of its own, which opens links outside of its frame.
