@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.airflow import servers
 from pipeline.airflow.start import begin, pid_folder, wait
-from pipeline.orchestration.steps import NIGHT
+from pipeline.orchestration.steps import DECISION_STEPS, NIGHT
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.sources.landing import landed_days
@@ -120,8 +120,9 @@ def test_a_day_done_before_was_not_published_again(
     last: str, night: object, after_backfill: dict[str, dict[str, Publication]]
 ) -> None:
     by = {name: days[shift(last, -1)].run for name, days in after_backfill.items() if shift(last, -1) in days}
-    assert set(by) == {table for step in NIGHT for table in step.writes}
-    assert all(run.startswith("nightly_features.manual__") for run in by.values()), by
+    dags = {table: "nightly_features" for step in NIGHT for table in step.writes}
+    dags |= {table: "ad_policy" for step in DECISION_STEPS for table in step.writes}
+    assert {name: run.partition(".manual__")[0] for name, run in by.items()} == dags
 
 
 def test_the_range_load_gives_the_rows_of_the_backfill(
@@ -135,7 +136,8 @@ def test_the_range_load_gives_the_rows_of_the_backfill(
 def test_downstream_dags_are_told_the_partition(airflow: SimpleNamespace, last: str, after_backfill: object) -> None:
     events = airflow.client.get("assets/events?order_by=timestamp")["asset_events"]
     keys = [(event["name"], event["partition_key"]) for event in events]
-    assert set(keys) == {("user_features", shift(last, -1)), ("user_features", last)}
+    decided = {("ad_policy", shift(last, -1)), ("interventions", shift(last, -1))}  # by the night alone
+    assert set(keys) == {("user_features", shift(last, -1)), ("user_features", last)} | decided
 
 
 def publications(settings: Settings) -> dict[str, dict[str, Publication]]:
