@@ -38,7 +38,7 @@ def because(predictor: Predictor, asked: Asked, ranked: Lists, name: str) -> pa.
             best = strongest(found.entry, found.item, found.effect, ITEMS)
             entry.append(mine[found.entry[best]])
             item.append(found.item[best])
-            effect.append(found.effect[best])
+            effect.append(levelled(found.entry, found.effect)[best])
     entries = np.concatenate(entry)
     order = np.argsort(entries, kind="stable")
     entries, ids = entries[order], predictor.catalogue.item_ids
@@ -66,12 +66,12 @@ def propensity_reasons(predictor: Predictor, history: pa.Table, states: UserStat
         best = strongest(group, what, of_features.ravel(), FEATURES)
         row.append(group[best])
         name += names.take(pa.array(what[best])).to_pylist()
-        effect.append(of_features.ravel()[best])
+        effect.append(levelled(group, of_features.ravel())[best])
         kind += ["feature"] * len(best)
         best = strongest(tried.row, -tried.day, tried.effect[:, place], EVENTS)
         row.append(tried.row[best])
         name += _event_names(tried.kind[best], tried.day[best])
-        effect.append(tried.effect[best, place])
+        effect.append(levelled(tried.row, tried.effect[:, place])[best])
         kind += ["event"] * len(best)
         head += [HEADS[number]] * (len(kind) - len(head))
     rows = np.concatenate(row)
@@ -92,6 +92,11 @@ def _listed(rows: np.ndarray, users: int, columns: list[pa.Array], kind: pa.List
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=users))])
     entries = pa.StructArray.from_arrays(columns, fields=list(kind.value_type))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries)
+
+
+def levelled(group: np.ndarray, effect: np.ndarray) -> np.ndarray:
+    """The effects, with sizes that count as equal made equal: reasons are published in order of size."""
+    return np.copysign(settled(np.abs(effect), NEAR, group), effect)
 
 
 def strongest(group: np.ndarray, tie: np.ndarray, effect: np.ndarray, most: int) -> np.ndarray:
