@@ -99,8 +99,8 @@ def test_modes_are_compared_in_one_run(
         assert f"| {mode} |" in printed
         assert run.data.metrics[f"trials/cpu_seconds/{mode}"] > 0
         assert 0 <= run.data.metrics[f"trials/ndcg_10/{mode}"] <= 1
-    assert run.data.metrics["frozen/trainable"] < run.data.metrics["lora/trainable"]
-    assert run.data.metrics["lora/trainable"] < run.data.metrics["full/trainable"]
+    assert run.data.metrics["trials/trainable/frozen"] < run.data.metrics["trials/trainable/lora"]
+    assert run.data.metrics["trials/trainable/lora"] < run.data.metrics["trials/trainable/full"]
     kept = local_folder(f"{run.info.artifact_uri}/comparison")
     assert (kept / "table.md").read_text().strip() in printed
     assert json.loads((kept / "table.json").read_text())["full"]["epochs"] == 1
