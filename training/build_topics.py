@@ -13,7 +13,8 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
-from pipeline.storage.reading import open_day, open_staged
+from pipeline.storage.reading import open_day, open_manifests
+from pipeline.storage.staging import Manifest
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
 from training.topics.co_engagement import co_engagement
@@ -30,25 +31,26 @@ def main() -> None:
     build(load_settings(), given.ds, given.run)
 
 
-def build(settings: Settings, ds: str, run: str, vectors_staged: bool = False) -> None:
+def build(settings: Settings, ds: str, run: str, vectors: Manifest | None = None) -> None:
     """Stages both tables of one day; a day without items has no topics.
 
-    `vectors_staged`: use the item vectors that this run has staged; they must be published first.
+    `vectors`: item vectors that this run has staged, to be used in place of published ones; they are published first.
     """
-    inputs, read = {}, {}
-    for table in (ITEMS, USER_HISTORY) if vectors_staged else (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):
+    inputs: dict[str, int | str] = {}
+    read = {}
+    for table in (ITEMS, USER_HISTORY) if vectors else (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):
         inputs[table.name], read[table] = open_day(settings, table, ds)
-    if vectors_staged:
-        inputs[ITEM_EMBEDDINGS.name] = staging.SAME_RUN
-        read[ITEM_EMBEDDINGS] = open_staged(settings, ITEM_EMBEDDINGS, ds, run)
+    if vectors:
+        inputs[ITEM_EMBEDDINGS.name] = vectors.attempt
+        read[ITEM_EMBEDDINGS] = open_manifests(ITEM_EMBEDDINGS, ds, [vectors])
     items = read_items(read[ITEM_EMBEDDINGS], read[ITEMS])
     tables, reason = (TOPICS.schema.empty_table(), ITEM_TOPICS.schema.empty_table()), "no items"
     if len(items):
         past, earlier = read_earlier(settings, ds, items)
         inputs |= earlier
-        vectors = item_vectors(items.text, co_engagement(read[USER_HISTORY], ds, items.ids))
-        placed = place_items(items, vectors, past, ds, settings.topics)
-        tables = both_tables(items, vectors, past, placed, ds)
+        whole = item_vectors(items.text, co_engagement(read[USER_HISTORY], ds, items.ids))
+        placed = place_items(items, whole, past, ds, settings.topics)
+        tables = both_tables(items, whole, past, placed, ds)
         reason = placed.reason or "items assigned only"
     for table, rows in zip((TOPICS, ITEM_TOPICS), tables, strict=True):
         attempt, schema = staging.begin(settings, table.name, run), file_schema(settings, table)

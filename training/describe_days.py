@@ -25,11 +25,11 @@ def main() -> None:
     given = parser.parse_args()
     settings, days = load_settings(), wanted_days(given)
     parts = PARTS[: PARTS.index(given.until) + 1]
-    encode(settings, days, given.run)
+    vectors = encode(settings, days, given.run)
     if "reviews" in parts:
         score_reviews(settings, days[-1], given.run)
     if "topics" in parts:
-        build(settings, days[-1], given.run, vectors_staged=True)
+        build(settings, days[-1], given.run, vectors=vectors)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
 from pipeline.storage.reading import open_day, published
+from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
 from training.texts.encoders import open_encoder
 from training.texts.item_texts import embed_items, known_vectors, texts_of
@@ -28,7 +29,7 @@ def main() -> None:
     encode(load_settings(), wanted_days(given), given.run)
 
 
-def encode(settings: Settings, wanted: list[str], run: str) -> None:
+def encode(settings: Settings, wanted: list[str], run: str) -> Manifest:
     """Stages the days of `wanted` whose `items` are published."""
     days = [ds for ds in wanted if ds in published(ITEMS.name, settings)]
     if not days:
@@ -43,7 +44,7 @@ def encode(settings: Settings, wanted: list[str], run: str) -> None:
         files[ds] = [write_day(attempt.day(ds), table, schema)] if table.num_rows else []
         facts[ds] = items.count_rows()
         print(f"item_embeddings ds={ds}: {facts[ds]} items, {fresh} texts encoded")
-    staging.complete(attempt, days, files, inputs, {"rows": facts})
+    return staging.complete(attempt, days, files, inputs, {"rows": facts})
 
 
 def _latest_before(settings: Settings, ds: str) -> pa.Table:

@@ -8,15 +8,11 @@ already published do not change.
 """
 
 import argparse
-from typing import TYPE_CHECKING
 
 from pipeline.runtime import program
 from pipeline.runtime.settings import load_settings
 from training.registry.runs import open_client
 from training.registry.versions import MODEL, day_of, roll_back
-
-if TYPE_CHECKING:
-    pass
 
 
 def main() -> None:

@@ -96,8 +96,8 @@ def failures(client: AirflowClient, run_path: str, tasks: Tasks) -> str:
 def _day(asked: str | None, settings: Settings) -> str:
     if not landed_days(settings):
         print(f"nothing has landed: making {SAMPLE_EVENTS:,} sample events", flush=True)
+        declare(settings.home)  # first: once a day has landed, nothing is declared any more
         generate(settings.landing, events=SAMPLE_EVENTS, days=SAMPLE_DAYS, seed=SAMPLE_SEED)
-        declare(settings.home)
     days = landed_days(settings)
     if not days:
         raise LandingError(f"{settings.landing}: expected landed files, found none")

@@ -65,15 +65,30 @@ def publish(settings: Settings, table: Table, run: str) -> dict[str, Publication
         ds: Publication(run, fence, int(str(day["rows"])), str(day["digest"])) for ds, day in receipt.days.items()
     }
     files = {ds: [path for m in manifests for path in m.days.get(ds, [])] for ds in wanted}
-    inputs = {name: snapshot or _newest(settings, name) for m in manifests for name, snapshot in m.inputs.items()}
+    staging.check_inputs(settings, manifests)
+    inputs = {name: _snapshot(settings, name, run, read) for m in manifests for name, read in m.inputs.items()}
     paths = [path for day in files.values() for path in day]
     with publishing(settings, table, paths):
         return commit(settings, table, wanted, files, {"tidemark.inputs": json.dumps(inputs)})
 
 
-def _newest(settings: Settings, name: str) -> int | None:
-    """The snapshot of a table that the same run has published just before."""
+def _snapshot(settings: Settings, name: str, run: str, read: int | str) -> int | None:
+    """The snapshot that was read; of rows staged by the same run, one in which exactly they are published.
+
+    Raises FencedError when they are not.
+    """
+    if isinstance(read, int):
+        return read
+    _, receipt = staging.audited(settings, name, run)
     iceberg = load_table(settings, table_named(name))
+    days = publications(iceberg)
+    for ds, day in receipt.days.items():
+        if ds not in days or days[ds].digest != str(day["digest"]):
+            found = f"those of run {days[ds].run!r}" if ds in days else "none"
+            raise FencedError(
+                f"{name} ds={ds}: expected the rows of run {run!r} to be published first, found {found}; "
+                "run the day again"
+            )
     return iceberg.metadata.current_snapshot_id if iceberg else None
 
 

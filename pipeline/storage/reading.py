@@ -8,7 +8,7 @@
 A read sees one snapshot: a publish that happens meanwhile is not seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
@@ -19,6 +19,7 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
 from pipeline.storage.publish import Publication, publications
+from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table
 
@@ -111,6 +112,10 @@ def open_day(
 
 def open_staged(settings: Settings, table: Table, ds: str, run: str) -> arrow_dataset.Dataset:
     """The rows that a run has staged of one day. Raises StagingError when it has staged nothing."""
-    parts = staging.current(settings, table.name, run)
-    paths = [path for part in parts for path in part.days.get(ds, [])]
+    return open_manifests(table, ds, staging.current(settings, table.name, run))
+
+
+def open_manifests(table: Table, ds: str, manifests: Sequence[Manifest]) -> arrow_dataset.Dataset:
+    """The rows of one day that these attempts have staged."""
+    paths = [path for manifest in manifests for path in manifest.days.get(ds, [])]
     return arrow_dataset.dataset(paths, schema=table.schema, format="parquet")

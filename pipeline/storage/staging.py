@@ -13,14 +13,13 @@ staged: the table refers to them. Folder names are not `key=value`, because read
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.errors import StagingError
 from pipeline.runtime.settings import Settings
-
-SAME_RUN = 0  # instead of a snapshot that was read: what the run itself staged, to be published before
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class Manifest:
     attempt: str
     started: int
     days: dict[str, list[str]]  # ds -> absolute paths of its data files
-    inputs: dict[str, int] = field(default_factory=dict)  # table -> snapshot id read, or SAME_RUN
+    # table -> snapshot id that was read, or the attempt of the same run, which is published before
+    inputs: dict[str, int | str] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)  # what the audit compares the rows with
 
 
@@ -73,7 +73,7 @@ def complete(
     attempt: Attempt,
     days: list[str],
     files: dict[str, list[str]],
-    inputs: dict[str, int] | None = None,
+    inputs: Mapping[str, int | str] | None = None,
     facts: dict[str, object] | None = None,
 ) -> Manifest:
     """Declares the attempt complete: writes its manifest, then points the part at it, atomically.
@@ -93,7 +93,7 @@ def complete(
         attempt.path.name,
         attempt.started,
         {ds: sorted(files.get(ds, [])) for ds in days},
-        inputs or {},
+        dict(inputs or {}),
         facts or {},
     )
     write_json(attempt.path / "manifest.json", asdict(manifest))
@@ -108,6 +108,23 @@ def current(settings: Settings, table: str, run: str) -> list[Manifest]:
     if not parts:
         raise StagingError(f"{table}: run {run!r} staged nothing; run the job that writes it first")
     return [_manifest(part, table, run) for part in parts]
+
+
+def check_inputs(settings: Settings, manifests: list[Manifest]) -> None:
+    """Raises StagingError when rows were made from an attempt of the same run that has been replaced since.
+
+    Two attempts of a job may overlap: the retry of a task begins while the first try still runs. Each table then shows
+    the newest whole attempt, and those of two tables may be of different tries.
+    """
+    for manifest in manifests:
+        for name, read in manifest.inputs.items():
+            if isinstance(read, str):
+                now = {other.attempt for other in current(settings, name, manifest.run)}
+                if read not in now:
+                    raise StagingError(
+                        f"{manifest.table}: run {manifest.run!r} made it from attempt {read} of {name}, staged is now "
+                        f"{', '.join(sorted(now))}; run the job again"
+                    )
 
 
 def write_receipt(settings: Settings, receipt: Receipt) -> None:

@@ -33,7 +33,7 @@ class SparkJob:
     spark: SparkSession
     days: list[str]
     run: str
-    inputs: dict[str, int] = field(default_factory=dict)
+    inputs: dict[str, int | str] = field(default_factory=dict)
     staged: dict[str, staging.Manifest] = field(default_factory=dict)
     until: str = ""
 
@@ -80,7 +80,7 @@ class SparkJob:
         first = shift(self.first, -lookback_days)
         if own := self.staged.get(table.name):
             earlier = self._pinned(table, first, shift(self.first, -1)) if lookback_days else []
-            self.inputs[table.name] = staging.SAME_RUN
+            self.inputs[table.name] = own.attempt
             return self._parquet(table, [*earlier, *(file for files in own.days.values() for file in files)])
         self.require(table)
         return self.read_range(table, first, self.last)
@@ -146,7 +146,9 @@ class SparkJob:
         return replace(self, inputs={})
 
     def _pinned(self, table: Table, first: str, last: str) -> list[str]:
-        snapshot, files = pinned_files(table.name, first, last, self.settings, self.inputs.get(table.name))
+        known = self.inputs.get(table.name)
+        pinned = known if isinstance(known, int) else None
+        snapshot, files = pinned_files(table.name, first, last, self.settings, pinned)
         if snapshot is not None:
             self.inputs[table.name] = snapshot
         return files

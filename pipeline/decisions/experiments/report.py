@@ -13,6 +13,7 @@ from pipeline.decisions.experiments.analysis import Result, analyse
 from pipeline.decisions.experiments.experiment import load_experiment
 from pipeline.decisions.experiments.outcomes import read_outcomes
 from pipeline.decisions.experiments.page import answer, page
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
 
@@ -34,6 +35,5 @@ def report(settings: Settings, name: str, ds: str) -> tuple[Result, Path]:
     experiment = load_experiment(settings, name)
     result = analyse(experiment, read_outcomes(experiment, settings, ds), ds)
     path = settings.reports / "experiments" / f"{name}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(result), encoding="utf-8")
+    replace_text(path, page(result))
     return result, path

@@ -14,6 +14,7 @@ from pipeline.decisions.uplift.judge import Findings, judge
 from pipeline.decisions.uplift.page import page, refused_page
 from pipeline.decisions.uplift.scoring import score_night
 from pipeline.decisions.uplift.trial import Trial
+from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.errors import UpliftError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.files import DayFile
@@ -119,5 +120,4 @@ def _bounds(name: str, value: float, interval: tuple[float, float]) -> dict[str,
 
 def _write(settings: Settings, name: str, text: str) -> None:
     path = settings.reports / "uplift" / f"{name.replace(':', '-')}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    replace_text(path, text)

@@ -3,9 +3,10 @@
 They name the creatives and days of the generated logs, so a first night has something to decide and judge.
 """
 
-import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
+
+from pipeline.runtime.atomic import replace_text
 
 
 def declare(home: Path) -> list[Path]:
@@ -15,7 +16,6 @@ def declare(home: Path) -> list[Path]:
         for source in sorted(shipped.rglob("*.toml")):
             target = home / source.relative_to(shipped)
             if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+                replace_text(target, source.read_text(encoding="utf-8"))
                 written.append(target)
     return written

@@ -32,6 +32,7 @@ def audit(settings: Settings, table: Table, run: str) -> Receipt:
     began = time.monotonic()
     (staging.run_folder(settings, table.name, run) / "audit.json").unlink(missing_ok=True)
     manifests = staging.current(settings, table.name, run)
+    staging.check_inputs(settings, manifests)
     rows = check_files(table, manifests)
     check_row_facts(table.name, manifests, rows)
     if table.name in BESIDE_OTHERS:

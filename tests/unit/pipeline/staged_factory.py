@@ -398,6 +398,7 @@ def stage(
     part: str = "all",
     facts: dict[str, object] | None = None,
     files_per_day: int = 1,
+    inputs: dict[str, int | str] | None = None,
 ) -> Manifest:
     """Stages rows per day; a day without rows has no file."""
     attempt = staging.begin(settings, table, run, part)
@@ -405,7 +406,7 @@ def stage(
     for ds, rows in days.items():
         cut = [rows[n::files_per_day] for n in range(files_per_day)]
         files[ds] = [write(attempt.day(ds) / f"{n}.parquet", arrow(table, some)) for n, some in enumerate(cut) if some]
-    return staging.complete(attempt, list(days), files, facts=facts)
+    return staging.complete(attempt, list(days), files, inputs, facts)
 
 
 def pass_audit(settings: Settings, manifest: Manifest, digest: str = "") -> None:

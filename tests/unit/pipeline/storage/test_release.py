@@ -3,15 +3,20 @@
 import sys
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.commands import cli
 from pipeline.orchestration.step_commands import AUDIT_FAILED
 from pipeline.runtime import program
-from pipeline.runtime.errors import AuditError
+from pipeline.runtime.errors import AuditError, FencedError, StagingError
 from pipeline.runtime.settings import Settings
+from pipeline.storage import staging
 from pipeline.storage.audit import data_docs
+from pipeline.storage.publish import publish
 from pipeline.storage.reading import published
 from pipeline.storage.release import release
+from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline import staged_factory as factory
 from tests.unit.pipeline.staged_factory import DAY, event, stage
@@ -74,6 +79,62 @@ def test_a_release_that_was_cut_short_goes_on_and_a_third_is_a_no_op(home: Setti
     stage_landed(home, run="r2")
     release(home, RELEASED, "r2")
     assert {name: published(name, home) for name in TABLES} == done
+
+
+def stage_events(settings: Settings, raw: Manifest) -> None:
+    """What cleaning makes of an attempt of `raw_events`: an event of every row."""
+    rows = [event(n) for n in range(len(raw.days[DAY]))]
+    stage(settings, "events", {DAY: rows}, run=raw.run, inputs={"raw_events": raw.attempt})
+
+
+def stage_raw(settings: Settings, rows: int, run: str = "r1") -> Manifest:
+    """An attempt of `raw_events`, a file for each row."""
+    raw = [{**factory.SOUND["raw_events"], "source_file": f"{n}.csv"} for n in range(rows)]
+    return stage(settings, "raw_events", {DAY: raw}, run=run, files_per_day=rows)
+
+
+def test_events_of_an_attempt_that_was_replaced_are_refused(home: Settings) -> None:
+    """A file is corrected while a first try still runs: the retry has staged newer rows, the first try ends last."""
+    old = stage_raw(home, 1)
+    new = stage_raw(home, 2)
+    stage_events(home, old)
+    with pytest.raises(
+        StagingError, match=rf"events: run 'r1' made it from attempt {old.attempt} of raw_events, staged"
+    ):
+        release(home, RELEASED[:2], "r1")
+    assert runs(home) == {}
+    stage_events(home, new)
+    release(home, RELEASED[:2], "r1")
+    assert {name: published(name, home)[DAY].rows for name in TABLES[:2]} == {"raw_events": 2, "events": 2}
+
+
+# Of two runs: which stages raw rows, cleans one of its attempts (the first may end last), publishes a table.
+ACTIONS = st.tuples(
+    st.sampled_from(["stage", "clean", "raw_events", "events"]), st.sampled_from(["r1", "r2"]), st.integers(0, 3)
+)
+
+
+@given(st.lists(ACTIONS, max_size=14))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_overlaps_events_are_published_next_to_the_raw_rows_they_were_made_of(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, str, int]]
+) -> None:
+    home = Settings(home=tmp_path_factory.mktemp("home"))
+    tries: dict[str, list[Manifest]] = {"r1": [], "r2": []}
+    for action, run, choice in history:
+        if action == "stage":
+            tries[run].append(stage_raw(home, choice + 1, run))
+        elif action == "clean" and tries[run]:
+            stage_events(home, tries[run][choice % len(tries[run])])
+        elif action in TABLES:
+            try:
+                (manifest,) = staging.current(home, action, run)
+                factory.pass_audit(home, manifest, digest=f"{len(manifest.days[DAY])} rows")
+                publish(home, table_named(action), run)
+            except (StagingError, FencedError):
+                continue
+            if action == "events":
+                assert published("raw_events", home)[DAY].rows == published("events", home)[DAY].rows
 
 
 def ends_with(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
