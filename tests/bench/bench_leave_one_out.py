@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.runtime.settings import load_settings
 from pipeline.tables.registry import EVENT_TYPES
-from tests.bench.real_data import real_data
+from tests.real_data import real_data
 from training.data.sequences import Sequences
 from training.evaluation.baselines import als, markov
 from training.evaluation.baselines.counts import Popular

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
 from pipeline.tables.registry import USER_HISTORY
-from tests.bench.real_data import real_data
+from tests.real_data import real_data
 from training.topics.clusters import assign, fit
 from training.topics.co_engagement import co_engagement
 from training.topics.day_items import HALF, item_vectors

@@ -25,7 +25,7 @@ from pipeline.decisions.uplift.scorers import cross_fit
 from pipeline.decisions.uplift.soundness import check_balance
 from pipeline.decisions.uplift.trial import Trial, places
 from pipeline.runtime.errors import UpliftError
-from tests.bench.real_data import real_data
+from tests.real_data import real_data
 
 FEATURES = 20
 WORLDS = ("even", "fifth", "policy")  # half treated, a fifth, or by a policy that prefers users
