@@ -100,8 +100,8 @@ def night_groups(settings: Settings, outlets: Mapping[str, Sequence[Any]]) -> di
         entry[first.name] = gate
     for step in NIGHT:
         if not step.training:
-            tasks = score_group(settings, outlets.get(step.name, ())) if step is SCORE else None
-            drawn[step.name] = tasks or step_tasks(settings, step, outlets.get(step.name, ()))
+            assets = outlets.get(step.name, ())
+            drawn[step.name] = score_group(settings, assets) if step is SCORE else step_tasks(settings, step, assets)
     for step in NIGHT:
         for earlier in before(step, NIGHT):
             drawn[earlier.name] >> entry.get(step.name, drawn[step.name])
