@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import Settings
+from pipeline.runtime.state_database import database_uri
 from pipeline.tables.schema import Table
 
 NAMESPACE = "tidemark"
@@ -37,7 +38,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     Two processes that both find a fresh home race to create them; the loser retries.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    uri = settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db"
+    uri = database_uri(settings)
     for tries_left in reversed(range(CREATORS)):
         try:
             catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=settings.warehouse.as_uri())

@@ -1,0 +1,52 @@
+"""The database beside the tables: what is known about publications that is no property of one table.
+
+It is the catalogue's own database, so that a backup of one is a backup of both. A package that keeps something there
+declares its SQL tables with `metadata`; they are created on first use.
+"""
+
+import time
+from functools import cache
+
+from sqlalchemy import Engine, MetaData, NullPool, create_engine
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from pipeline.runtime.settings import Settings
+
+metadata = MetaData()
+CREATORS = 10  # processes that may create the tables at once
+CREATION_SECONDS = 0.2
+LOCK_SECONDS = 60  # how long a writer waits for another one on SQLite
+
+
+def database_uri(settings: Settings) -> str:
+    """SQLAlchemy URI of the catalogue's database."""
+    return settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db"
+
+
+def engine(settings: Settings) -> Engine:
+    """An engine on the database, with every declared table created; one per process and set of tables."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    file = settings.home / "catalog.db"
+    # A file that was restored from a backup is another file, and may lack tables.
+    inode = file.stat().st_ino if file.exists() else 0
+    return _engine(database_uri(settings), inode, frozenset(metadata.tables))
+
+
+@cache
+def _engine(uri: str, _inode: int, tables: frozenset[str]) -> Engine:
+    is_sqlite = uri.startswith("sqlite")
+    # A pooled connection would go on with a file that was replaced.
+    made = (
+        create_engine(uri, poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS})
+        if is_sqlite
+        else (create_engine(uri))
+    )
+    for tries_left in reversed(range(CREATORS)):
+        try:
+            metadata.create_all(made, tables=[metadata.tables[name] for name in sorted(tables)])
+            break
+        except (IntegrityError, OperationalError, ProgrammingError):  # another process creates them too
+            if not tries_left:
+                raise
+            time.sleep(CREATION_SECONDS)
+    return made
