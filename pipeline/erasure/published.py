@@ -19,7 +19,8 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.audit.staged_rows import parquet_sql, staged_rows
 from pipeline.storage.catalog import own_table
-from pipeline.storage.publish import Publication, commit
+from pipeline.storage.publications import Publication
+from pipeline.storage.publish import commit
 from pipeline.storage.reading import published
 from pipeline.storage.staging import Attempt, Manifest
 from pipeline.storage.suppression import ERASED
@@ -85,7 +86,7 @@ def replace_days(
         # What is left was known since it was first visible, not since today.
         since = {ds: it.published for ds, it in published(table.name, work.settings).items()}
         wanted = {
-            ds: Publication(attempt.run, attempt.started, rows, digest, published=since.get(ds, 0))
+            ds: Publication(attempt.run, attempt.fence, rows, digest, published=since.get(ds, 0))
             for ds, (rows, digest) in _contents(work.settings, table, attempt, days).items()
         }
         commit(work.settings, table, wanted, days, {"tidemark.erasure": work.run})

@@ -12,7 +12,7 @@ from pyiceberg.table.snapshots import Snapshot
 from pipeline.runtime.errors import FencedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import own_table
-from pipeline.storage.publish import published_by
+from pipeline.storage.publications import published_by
 from pipeline.tables.schema import Table
 
 

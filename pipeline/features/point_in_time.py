@@ -16,7 +16,7 @@ from pyiceberg.table.snapshots import Snapshot
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources
-from pipeline.storage.publish import publications, published_by
+from pipeline.storage.publications import publications, published_by
 
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

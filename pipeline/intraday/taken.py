@@ -16,7 +16,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import publications
+from pipeline.storage.publications import publications
 from pipeline.storage.reading import published, read
 from pipeline.tables.interests import USER_INTERESTS, USER_SIGNALS
 from pipeline.tables.intraday import INTRADAY_REFRESHES, USER_HISTORY_INTRADAY

@@ -14,12 +14,20 @@ class Part:
 
     `program` is a file for spark-submit or a module for `python -m`. `reads` holds every published
     table, of the day or of days before. A part may read what an earlier part of its step has staged.
+
+    What was published before is stale once one of these differs: `version`, to be raised with every change of the code
+    that changes rows; the `settings` that rows depend on; the keys of source files in `sources`. The tables of a
+    `record` say what was decided or served at the time, so they are never stale.
     """
 
     name: str
     program: str
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    version: int = 1
+    settings: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    record: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,11 +50,23 @@ class Step:
     parts: tuple[Part, ...] = ()
     command: str = ""  # of `python -m pipeline`, where a step is one of its commands
     until: str = ""  # the last part of a step that is cut short
+    version: int = 1  # this and the next two: of the one part of a step without others
+    settings: tuple[str, ...] = ()
+    record: bool = False
 
     def __post_init__(self) -> None:
         """Tables of a step with parts are those of its parts, in their order."""
         if not self.parts:
-            object.__setattr__(self, "parts", (Part(self.name, self.program, self.reads, self.writes),))
+            part = Part(
+                self.name,
+                self.program,
+                self.reads,
+                self.writes,
+                version=self.version,
+                settings=self.settings,
+                record=self.record,
+            )
+            object.__setattr__(self, "parts", (part,))
         for kind in ("reads", "writes"):
             tables = [table for part in self.parts for table in getattr(part, kind)]
             object.__setattr__(self, kind, tuple(dict.fromkeys(tables)))

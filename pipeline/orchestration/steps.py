@@ -7,24 +7,72 @@ step is one entry here, after the steps whose tables it reads; its program lives
 from pipeline.orchestration.graph import Part, Step
 
 # Parts of steps, which share one process.
-INGEST = Part("ingest", "spark_jobs/ingest_raw.py", writes=("raw_events",))
-CLEAN = Part(
-    "clean", "spark_jobs/clean_events.py", reads=("raw_events",), writes=("events", "quarantine", "accounting")
+INGEST = Part(
+    "ingest",
+    "spark_jobs/ingest_raw.py",
+    writes=("raw_events", "landed_files"),
+    settings=("max_record_bytes", "max_price"),
+    sources=(
+        "timezone",
+        "event",
+        "reject",
+        "max_late_days",
+        "delivery.format",
+        "delivery.columns",
+        "delivery.encoding",
+    ),
 )
-SESSIONIZE = Part("sessionize", "spark_jobs/build_sessions.py", reads=("events",), writes=("sessions",))
+CLEAN = Part(
+    "clean",
+    "spark_jobs/clean_events.py",
+    reads=("raw_events",),
+    writes=("events", "quarantine", "accounting"),
+    settings=("dedup_days", "bot_events_per_day", "bot_events_per_minute"),
+    sources=("near_duplicate_seconds",),
+)
+SESSIONIZE = Part(
+    "sessionize",
+    "spark_jobs/build_sessions.py",
+    reads=("events",),
+    writes=("sessions",),
+    settings=("session_gap_minutes", "session_max_hours"),
+    sources=("timezone",),
+)
 CATALOGUE = Part(
-    "catalogue", "spark_jobs/build_catalogue.py", reads=("events", "raw_events", "items"), writes=("items",)
+    "catalogue",
+    "spark_jobs/build_catalogue.py",
+    reads=("events", "raw_events", "items"),
+    writes=("items",),
+    settings=("max_record_bytes",),
+    sources=("items",),
 )
 ACCUMULATE = Part(
-    "accumulate", "spark_jobs/accumulate_history.py", reads=("events", "user_history"), writes=("user_history",)
+    "accumulate",
+    "spark_jobs/accumulate_history.py",
+    reads=("events", "user_history"),
+    writes=("user_history",),
+    settings=("active_days", "history_events"),
 )
-ENCODE = Part("encode", "training.encode_items", reads=("items", "item_embeddings"), writes=("item_embeddings",))
-REVIEWS = Part("reviews", "training.score_reviews", reads=("events",), writes=("review_sentiments",))
+ENCODE = Part(
+    "encode",
+    "training.encode_items",
+    reads=("items", "item_embeddings"),
+    writes=("item_embeddings",),
+    settings=("text_encoder", "image_encoder"),
+)
+REVIEWS = Part(
+    "reviews",
+    "training.score_reviews",
+    reads=("events",),
+    writes=("review_sentiments",),
+    settings=("active_days",),
+)
 TOPICS = Part(
     "topics",
     "training.build_topics",
     reads=("items", "item_embeddings", "user_history", "topics", "item_topics"),
     writes=("topics", "item_topics"),
+    settings=("topics",),
 )
 
 LAND = Step(
@@ -65,6 +113,7 @@ EXAMPLES = Step(
     reads=("events",),
     writes=("training_examples",),
     training=True,
+    settings=("active_days", "history_events"),
 )
 TRAIN = Step(
     "train",
@@ -102,6 +151,7 @@ SEGMENT = Step(
     "Lists the users of each campaign segment; small segments are not exported.",
     reads=("user_features", "topics"),
     writes=("segments", "segment_members"),
+    settings=("segment_floor",),
     command="segments build",
 )
 SERVE = Step(
@@ -139,6 +189,7 @@ AD_POLICY = Step(
     "Judges each campaign's challenger on the log; decides who is shown what.",
     reads=("user_features", "events", "segment_members", "ad_policy", "policy_judgements"),
     writes=("ad_policy", "policy_judgements"),
+    record=True,
     command="ads policy",
 )
 INTERVENE = Step(
@@ -147,6 +198,7 @@ INTERVENE = Step(
     "Lists whom to contact tomorrow, with reason and suggested action.",
     reads=("user_features", "events", "interventions"),
     writes=("interventions",),
+    record=True,
     command="ads interventions",
 )
 UPLIFT = Step(
@@ -155,6 +207,7 @@ UPLIFT = Step(
     "Estimates whom an ad changes, where an experiment allows it; otherwise says why not.",
     reads=("user_features", "events"),
     writes=("user_uplift", "uplift_judgements"),
+    record=True,
     command="ads uplift",
 )
 
@@ -173,6 +226,7 @@ REFRESH = Step(
     "Histories, interests and signals of the users of newly landed files.",
     reads=("raw_events", "user_history", "items", "item_topics", "review_sentiments"),
     writes=("user_history_intraday",),
+    record=True,
     key="hour",
 )
 RESCORE = Step(
@@ -181,6 +235,7 @@ RESCORE = Step(
     "Scores those users with the champion.",
     reads=("user_history_intraday", "user_history", "item_embeddings", "items"),
     writes=("user_features_intraday",),
+    record=True,
     key="hour",
 )
 PATCH = Step(
@@ -189,6 +244,7 @@ PATCH = Step(
     "Writes their rows into the night that serves online; records the files as taken.",
     reads=("user_features_intraday", "user_history_intraday", "intraday_refreshes"),
     writes=("intraday_refreshes",),
+    record=True,
     key="hour",
     command="online patch",
 )
@@ -199,6 +255,7 @@ LEARN = Step(
     "Judges on the hour's events what was learned before it; learns from them for the next.",
     reads=("intraday_refreshes", "user_history_intraday", "user_history", "item_embeddings", "items"),
     writes=("hourly_judgements",),
+    record=True,
     key="hour",
 )
 
@@ -220,6 +277,19 @@ TRAINING_STEPS = tuple(step for step in NIGHT if step.training)
 DECISION_STEPS = (AD_POLICY, INTERVENE, UPLIFT, EXPERIMENTS)
 INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
 STEPS = (*NIGHT, *DECISION_STEPS, *INTRADAY_STEPS, LEARN)
+
+
+_PART_WRITING = {table: part for step in STEPS for part in step.parts for table in part.writes}
+
+
+def part_writing(table: str) -> Part | None:
+    """The part that writes a table; None when no step does."""
+    return _PART_WRITING.get(table)
+
+
+def step_writing(table: str) -> Step:
+    """The step that writes a table; StopIteration when none does."""
+    return next(step for step in STEPS if table in step.writes)
 
 
 def names() -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from pipeline.runtime.settings import Settings
-from pipeline.storage.publish import Publication
+from pipeline.storage.publications import Publication
 from pipeline.storage.reading import pinned_files, published
 from pipeline.tables.registry import table_named
 

@@ -15,7 +15,7 @@ from pipeline.runtime.errors import StagingError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import Publication, published_by
+from pipeline.storage.publications import Publication, published_by
 from pipeline.tables.registry import table_named
 
 NANOSECONDS = 1e9

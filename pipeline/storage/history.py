@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import Publication, published_by
+from pipeline.storage.publications import Publication, published_by
 from pipeline.tables.schema import Table
 
 

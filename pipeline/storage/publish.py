@@ -9,87 +9,37 @@ before the published one (a zombie, or a run that was overtaken) is refused.
 import json
 import time
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table.snapshots import Snapshot
 
 from pipeline.runtime.errors import FencedError
 from pipeline.runtime.settings import Settings
-from pipeline.storage import staging
-from pipeline.storage.catalog import ensure_table, load_table
+from pipeline.storage import provenance, staging
+from pipeline.storage.catalog import ensure_table
+from pipeline.storage.publications import SUMMARY, Publication, publications
 from pipeline.storage.suppression import publishing
-from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table
 
-SUMMARY = "tidemark.published"  # snapshot summary: the days published, as JSON
 CONFLICTS = 20  # each time somebody else won; far more than publishers of one day
-
-
-@dataclass(frozen=True)
-class Publication:
-    """Who published a day, and what: the table property `pub.<ds>`.
-
-    `fence` is the time (ns) at which the newest staged attempt began. `published` is the time (ns) at which these rows
-    became visible, `first_published` that of the day's first rows; 0: unknown.
-    """
-
-    run: str
-    fence: int
-    rows: int
-    digest: str
-    restored: int = 0  # snapshot that a rollback brought back
-    published: int = 0
-    first_published: int = 0
-
-
-def publications(iceberg: IcebergTable | None) -> dict[str, Publication]:
-    """The published days of a table, oldest first."""
-    properties = iceberg.properties if iceberg else {}
-    days = sorted(key.removeprefix("pub.") for key in properties if key.startswith("pub."))
-    return {ds: Publication(**json.loads(properties[f"pub.{ds}"])) for ds in days}
-
-
-def published_by(snapshot: Snapshot) -> dict[str, Publication]:
-    """The days that a snapshot published; empty for snapshots of other origin."""
-    summary = snapshot.summary.additional_properties if snapshot.summary else {}
-    return {ds: Publication(**it) for ds, it in json.loads(summary.get(SUMMARY, "{}")).items()}
 
 
 def publish(settings: Settings, table: Table, run: str) -> dict[str, Publication]:
     """Publishes what `run` staged and audited; returns the days that changed."""
     manifests, receipt = staging.audited(settings, table.name, run)
-    fence = max(manifest.started for manifest in manifests)
+    fence = max(manifest.fence for manifest in manifests)
     wanted = {
         ds: Publication(run, fence, int(str(day["rows"])), str(day["digest"])) for ds, day in receipt.days.items()
     }
     files = {ds: [path for m in manifests for path in m.days.get(ds, [])] for ds in wanted}
     staging.check_inputs(settings, manifests)
-    inputs = {name: _snapshot(settings, name, run, read) for m in manifests for name, read in m.inputs.items()}
+    made = provenance.of_staged(settings, table.name, wanted, manifests)
+    snapshots = provenance.check_unmoved(settings, made, manifests)
     paths = [path for day in files.values() for path in day]
     with publishing(settings, table, paths):
-        return commit(settings, table, wanted, files, {"tidemark.inputs": json.dumps(inputs)})
-
-
-def _snapshot(settings: Settings, name: str, run: str, read: int | str) -> int | None:
-    """The snapshot that was read; of rows staged by the same run, one in which exactly they are published.
-
-    Raises FencedError when they are not.
-    """
-    if isinstance(read, int):
-        return read
-    _, receipt = staging.audited(settings, name, run)
-    iceberg = load_table(settings, table_named(name))
-    days = publications(iceberg)
-    for ds, day in receipt.days.items():
-        if ds not in days or days[ds].digest != str(day["digest"]):
-            found = f"those of run {days[ds].run!r}" if ds in days else "none"
-            raise FencedError(
-                f"{name} ds={ds}: expected the rows of run {run!r} to be published first, found {found}; "
-                "run the day again"
-            )
-    return iceberg.metadata.current_snapshot_id if iceberg else None
+        provenance.keep(settings, made)
+        return commit(settings, table, wanted, files, {"tidemark.inputs": json.dumps(snapshots)})
 
 
 def commit(
@@ -106,7 +56,9 @@ def commit(
     """
     for _ in range(CONFLICTS):
         iceberg = ensure_table(settings, table)
-        changed = _changed(table, publications(iceberg), wanted)
+        days = publications(iceberg)
+        fences = provenance.fences(settings, table.name, {ds: days[ds].digest for ds in wanted if ds in days})
+        changed = _changed(table, days, wanted, fences)
         if not changed:
             return {}
         try:
@@ -117,16 +69,20 @@ def commit(
     raise FencedError(f"{table.name}: {CONFLICTS} conflicting publishers in a row; try again later")
 
 
-def _changed(table: Table, published: dict[str, Publication], wanted: dict[str, Publication]) -> dict[str, Publication]:
+def _changed(
+    table: Table, published: dict[str, Publication], wanted: dict[str, Publication], fences: dict[str, int]
+) -> dict[str, Publication]:
+    """The days whose content is new. `fences`: of attempts that found the published content again."""
     changed = {}
     for ds, new in wanted.items():
         old = published.get(ds)
         if old and (old.rows, old.digest) == (new.rows, new.digest):
             continue
-        if old and old.fence >= new.fence:
+        fence = max(old.fence, fences.get(ds, 0)) if old else 0
+        if old and fence >= new.fence:
             raise FencedError(
                 f"{table.name} ds={ds}: run {old.run!r} published it from an attempt that began "
-                f"later (fence {old.fence}) than this one (run {new.run!r}, fence {new.fence}); "
+                f"later (fence {fence}) than this one (run {new.run!r}, fence {new.fence}); "
                 "run the day again to publish newer rows"
             )
         now = new.published or time.time_ns()

@@ -18,7 +18,7 @@ from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import Publication, publications
+from pipeline.storage.publications import Publication, publications
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table

@@ -11,7 +11,8 @@ from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import Publication, commit, publications, published_by
+from pipeline.storage.publications import Publication, publications, published_by
+from pipeline.storage.publish import commit
 from pipeline.storage.suppression import publishing
 from pipeline.tables.schema import Table
 
@@ -34,7 +35,7 @@ def rollback(settings: Settings, table: Table, ds: str) -> Publication:
         shutil.copy(_path(task.file.file_path), attempt.day(ds))
         for task in iceberg.scan(f"ds = '{ds}'", snapshot_id=snapshot.snapshot_id).plan_files()
     ]
-    back = Publication(attempt.run, attempt.started, before.rows, before.digest, restored=snapshot.snapshot_id)
+    back = Publication(attempt.run, attempt.fence, before.rows, before.digest, restored=snapshot.snapshot_id)
     summary = {"tidemark.restored": str(snapshot.snapshot_id)}
     paths = [str(file) for file in files]
     with publishing(settings, table, paths):

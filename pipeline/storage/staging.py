@@ -2,7 +2,7 @@
 
     staging/<table>/<run>/<part>/<attempt>/<ds>/*.parquet   data
     staging/<table>/<run>/<part>/<attempt>/manifest.json    what the attempt wrote
-    staging/<table>/<run>/<part>/current.json               the newest whole attempt
+    staging/<table>/<run>/<part>/current.json               the whole attempt that began last
     staging/<table>/<run>/audit.json                        the receipt of a passed audit
     staging/<step>/<run>/times.json                         when a step without tables worked
 
@@ -17,23 +17,60 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from filelock import FileLock
+
 from pipeline.runtime.atomic import replace_text
+from pipeline.runtime.days import shift
 from pipeline.runtime.errors import StagingError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.fences import next_fence
+from pipeline.storage.recipe import recipe_of
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try of one part of a table's staging. `started` orders attempts (ns since 1970)."""
+    """One try of one part of a table's staging. `fence` orders attempts; `started` is a time (ns since 1970).
+
+    `recipe`: what decides the rows besides the inputs, see `recipe_of`.
+    """
 
     table: str
     run: str
     part: str
     path: Path
     started: int
+    fence: int
+    recipe: dict[str, object]
 
     def day(self, ds: str) -> Path:
         return self.path / ds
+
+
+@dataclass
+class Input:
+    """What was read of one table.
+
+    `windows`: [first, last, lookback]. A partition D depends on the days [first, last] up to D, or, with a lookback, on
+    [D - lookback, D]. `days`: content digest of each day that was published within the windows; that others were not is
+    noted by that. `attempt`: the same run's staged attempt of the table, which is published before.
+    """
+
+    snapshot: int | None = None
+    windows: list[tuple[str, str, int | None]] = field(default_factory=list)
+    days: dict[str, str] = field(default_factory=dict)
+    attempt: str = ""
+
+    def windows_of(self, ds: str) -> list[list[str]]:
+        """The spans of days that partition `ds` depends on."""
+        spans = [
+            [max(first, shift(ds, -lookback)) if lookback is not None else first, min(last, ds)]
+            for first, last, lookback in self.windows
+        ]
+        return [span for span in spans if span[0] <= span[1]]
+
+    def covers(self, ds: str, day: str) -> bool:
+        """Whether partition `ds` depends on `day` of the table."""
+        return any(first <= day <= last for first, last in self.windows_of(ds))
 
 
 @dataclass(frozen=True)
@@ -46,9 +83,24 @@ class Manifest:
     attempt: str
     started: int
     days: dict[str, list[str]]  # ds -> absolute paths of its data files
-    # table -> snapshot id that was read, or the attempt of the same run, which is published before
-    inputs: dict[str, int | str] = field(default_factory=dict)
+    # table -> an `Input`; or a bare snapshot id, or attempt of the same run, of which the same days were read
+    inputs: dict[str, int | str | dict] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)  # what the audit compares the rows with
+    fence: int = 0
+    recipe: dict[str, object] = field(default_factory=dict)
+    files: list[dict] = field(default_factory=list)  # the landed files that rows were made of
+
+    def read(self) -> dict[str, Input]:
+        """Every table that was read, its own earlier days included where they were noted."""
+        found = {}
+        for name, it in self.inputs.items():
+            if isinstance(it, dict):
+                found[name] = Input(**{**it, "windows": [tuple(window) for window in it["windows"]]})
+            elif name != self.table:
+                own = Input(attempt=it) if isinstance(it, str) else Input(snapshot=it)
+                own.windows.append((min(self.days), max(self.days), 0))
+                found[name] = own
+        return found
 
 
 @dataclass(frozen=True)
@@ -62,23 +114,32 @@ class Receipt:
     seconds: float
 
 
-def begin(settings: Settings, table: str, run: str, part: str = "all") -> Attempt:
-    """A fresh, empty folder to write to."""
-    path = _part_folder(settings, table, run, part) / uuid.uuid4().hex
+def begin(settings: Settings, table: str, run: str, part: str = "all", fence: int = 0) -> Attempt:
+    """A fresh, empty folder to write to.
+
+    `fence`: that of the computation, taken before its inputs were looked up; by default one is taken now.
+    """
+    folder = _part_folder(settings, table, run, part)
+    path = folder / uuid.uuid4().hex
     path.mkdir(parents=True)
-    return Attempt(table, run, part, path, time.time_ns())
+    # Where the catalogue is a backup, its counter may be behind what this run staged before.
+    fence = fence or next_fence(settings, _staged_fence(folder))
+    return Attempt(table, run, part, path, time.time_ns(), fence, recipe_of(settings, table))
 
 
 def complete(
     attempt: Attempt,
     days: list[str],
     files: dict[str, list[str]],
-    inputs: Mapping[str, int | str] | None = None,
+    inputs: Mapping[str, int | str | dict] | None = None,
     facts: dict[str, object] | None = None,
+    landed: list[dict] | None = None,
 ) -> Manifest:
     """Declares the attempt complete: writes its manifest, then points the part at it, atomically.
 
-    `files` maps a day to the absolute paths of its data files; a day without rows needs no entry.
+    `files` maps a day to the absolute paths of its data files; a day without rows needs no entry. `landed`: the landed
+    files that rows were made of. Raises StagingError when an attempt that began later is complete: this one is a
+    zombie's, and the pointer only moves forward.
     """
     stray = sorted(set(files) - set(days))
     if stray:
@@ -95,9 +156,20 @@ def complete(
         {ds: sorted(files.get(ds, [])) for ds in days},
         dict(inputs or {}),
         facts or {},
+        attempt.fence,
+        attempt.recipe,
+        landed or [],
     )
     write_json(attempt.path / "manifest.json", asdict(manifest))
-    write_json(attempt.path.parent / "current.json", {"attempt": attempt.path.name})
+    folder = attempt.path.parent
+    with FileLock(folder / "current.lock"):
+        newest = _staged_fence(folder)
+        if newest > attempt.fence:
+            raise StagingError(
+                f"{attempt.table}: run {attempt.run!r} has staged an attempt that began later (fence {newest}) than "
+                f"this one (fence {attempt.fence}), which is left out; nothing is to be done"
+            )
+        write_json(folder / "current.json", {"attempt": attempt.path.name, "fence": attempt.fence})
     return manifest
 
 
@@ -117,13 +189,13 @@ def check_inputs(settings: Settings, manifests: list[Manifest]) -> None:
     the newest whole attempt, and those of two tables may be of different tries.
     """
     for manifest in manifests:
-        for name, read in manifest.inputs.items():
-            if isinstance(read, str):
+        for name, read in manifest.read().items():
+            if read.attempt:
                 now = {other.attempt for other in current(settings, name, manifest.run)}
-                if read not in now:
+                if read.attempt not in now:
                     raise StagingError(
-                        f"{manifest.table}: run {manifest.run!r} made it from attempt {read} of {name}, staged is now "
-                        f"{', '.join(sorted(now))}; run the job again"
+                        f"{manifest.table}: run {manifest.run!r} made it from attempt {read.attempt} of {name}, staged "
+                        f"is now {', '.join(sorted(now))}; run the job again"
                     )
 
 
@@ -177,6 +249,12 @@ def run_folder(settings: Settings, table: str, run: str) -> Path:
 def write_json(path: Path, content: object) -> None:
     """Writes it atomically: a reader sees all of it or nothing."""
     replace_text(path, json.dumps(content, indent=1, sort_keys=True))
+
+
+def _staged_fence(folder: Path) -> int:
+    """The fence of the attempt that a part points at; 0 when there is none."""
+    pointer = folder / "current.json"
+    return json.loads(pointer.read_text()).get("fence", 0) if pointer.exists() else 0
 
 
 def _part_folder(settings: Settings, table: str, run: str, part: str) -> Path:

@@ -23,7 +23,7 @@ from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.sources.landing import landed_days
 from pipeline.sources.sample import generate
-from pipeline.storage.publish import Publication
+from pipeline.storage.publications import Publication
 from pipeline.storage.reading import published, read
 from pipeline.tables.registry import TABLES
 

@@ -14,7 +14,7 @@ import pyarrow.dataset as arrow_dataset
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import published_by
+from pipeline.storage.publications import published_by
 from pipeline.storage.reading import open_day, pinned_files, published
 from pipeline.tables.intraday import USER_HISTORY_INTRADAY
 from pipeline.tables.registry import TRAINING_EXAMPLES

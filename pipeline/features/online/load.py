@@ -11,7 +11,7 @@ from pipeline.features.online.row_codec import encode, to_text, value_schema
 from pipeline.runtime.errors import NotPublishedError, OnlineError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publish import Publication, publications
+from pipeline.storage.publications import Publication, publications
 from pipeline.tables.registry import table_named
 
 FEATURES = table_named("user_features")

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from pipeline.runtime.errors import OnlineError
-from pipeline.storage.publish import Publication
+from pipeline.storage.publications import Publication
 
 
 @dataclass(frozen=True)

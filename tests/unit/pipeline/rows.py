@@ -6,7 +6,8 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
-from pipeline.storage.publish import Publication, publish
+from pipeline.storage.publications import Publication
+from pipeline.storage.publish import publish
 from pipeline.tables.registry import ACCOUNTING
 
 

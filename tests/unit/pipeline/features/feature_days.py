@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from pipeline.runtime.settings import Settings
-from pipeline.storage.publish import Publication, publish
+from pipeline.storage.publications import Publication
+from pipeline.storage.publish import publish
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline.staged_factory import SOUND, pass_audit, stage
 

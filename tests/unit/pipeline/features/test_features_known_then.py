@@ -22,7 +22,8 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema, load_table
 from pipeline.storage.files import write_day
-from pipeline.storage.publish import Publication, publish
+from pipeline.storage.publications import Publication
+from pipeline.storage.publish import publish
 from pipeline.storage.rollback import rollback
 from pipeline.tables.registry import EVENTS, USER_FEATURES, USER_HISTORY
 from spark_jobs.states.history import EVENT_FIELDS, histories

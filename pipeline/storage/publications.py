@@ -1,0 +1,54 @@
+"""Who published which day of a table, now and in earlier snapshots."""
+
+import json
+from dataclasses import dataclass
+
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
+
+SUMMARY = "tidemark.published"  # snapshot summary: the days published, as JSON
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Who published a day, and what: the table property `pub.<ds>`.
+
+    `fence` is that of the newest staged attempt; of earlier versions the time (ns) at which it began. `published` is
+    the time (ns) at which these rows became visible, `first_published` that of the day's first rows; 0: unknown.
+    """
+
+    run: str
+    fence: int
+    rows: int
+    digest: str
+    restored: int = 0  # snapshot that a rollback brought back
+    published: int = 0
+    first_published: int = 0
+
+
+def publications(iceberg: IcebergTable | None) -> dict[str, Publication]:
+    """The published days of a table, oldest first."""
+    properties = iceberg.properties if iceberg else {}
+    days = sorted(key.removeprefix("pub.") for key in properties if key.startswith("pub."))
+    return {ds: Publication(**json.loads(properties[f"pub.{ds}"])) for ds in days}
+
+
+def publications_at(iceberg: IcebergTable, snapshot_id: int) -> dict[str, Publication]:
+    """The published days as they were in a snapshot; without those that only forgotten snapshots know."""
+    chosen = iceberg.snapshot_by_id(snapshot_id)
+    order = chosen.sequence_number or 0 if chosen else 0
+    days = publications(iceberg)
+    newest_first = sorted(iceberg.snapshots(), key=lambda it: -(it.sequence_number or 0))
+    for snapshot in newest_first:
+        if (snapshot.sequence_number or 0) > order:
+            for ds in published_by(snapshot):
+                days.pop(ds, None)
+        else:
+            days = published_by(snapshot) | days
+    return days
+
+
+def published_by(snapshot: Snapshot) -> dict[str, Publication]:
+    """The days that a snapshot published; empty for snapshots of other origin."""
+    summary = snapshot.summary.additional_properties if snapshot.summary else {}
+    return {ds: Publication(**it) for ds, it in json.loads(summary.get(SUMMARY, "{}")).items()}
