@@ -7,6 +7,7 @@ window. Writes staged partitions of `user_history`: of a range, its last `TIDEMA
 """
 
 from pipeline.runtime.days import shift
+from pipeline.storage.lineage import Lineage
 from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.states.history import accumulate
@@ -23,8 +24,11 @@ def accumulate_days(job: SparkJob) -> None:
     days = job.snapshot_days
     before = shift(days[0], -1)
     incremental = job.has_day(USER_HISTORY, before)
-    past = job.read_range(USER_HISTORY, before, before)
-    first = days[0] if incremental else shift(days[0], 1 - settings.active_days)
+    if incremental:
+        Lineage(settings, [USER_HISTORY.name]).require_fresh(USER_HISTORY.name, before)
+        past, first = job.read_range(USER_HISTORY, before, before), days[0]
+    else:
+        past, first = job.no_rows(USER_HISTORY), shift(days[0], 1 - settings.active_days)
     events = job.read_range(EVENTS, first, job.last)
     histories = accumulate(past, events, days, settings.active_days, settings.history_events)
     job.stage(USER_HISTORY, histories, days, gather=False)

@@ -13,13 +13,14 @@ from pyspark.sql import DataFrame
 
 from pipeline.runtime.days import shift
 from pipeline.sources.landing import active_sources
+from pipeline.sources.ledger import entry
+from pipeline.storage.inputs import LOG_BEGINS
+from pipeline.storage.lineage import Lineage
 from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.landing.catalogue import read_catalogue
 from spark_jobs.landing.inspect import Landed, check_unchanged, inspect_catalogues
 from spark_jobs.states.items import last_of_day, merge_items, seen_items
-
-LOG_BEGINS = "0001-01-01"
 
 
 def main() -> None:
@@ -35,10 +36,15 @@ def catalogue_days(job: SparkJob) -> None:
     first = days[0] if job.has_day(ITEMS, before) else LOG_BEGINS
     landed = inspect_catalogues(job.settings, active_sources(job.settings), first, job.last)
     events, raw = (job.read_range(table, first, job.last) for table in (EVENTS, RAW_EVENTS))
-    past, seen = job.read_range(ITEMS, before, before), seen_items(events, raw)
+    past = job.no_rows(ITEMS)
+    if first != LOG_BEGINS:
+        Lineage(job.settings, [ITEMS.name]).require_fresh(ITEMS.name, before)
+        past = job.read_range(ITEMS, before, before)
+    seen = seen_items(events, raw)
     items = merge_items(past, seen, _drops(job, landed), days)
     unchanged = partial(check_unchanged, landed)
-    job.stage(ITEMS, items, days, before_complete=unchanged, gather=False)
+    read = [entry(source, file) for source, files in landed for file in files]
+    job.stage(ITEMS, items, days, before_complete=unchanged, gather=False, landed=read)
 
 
 def _drops(job: SparkJob, landed: Landed) -> list[DataFrame]:

@@ -3,9 +3,10 @@
     spark-submit spark_jobs/ingest_raw.py --from 2010-12-01 --to 2011-11-06
     spark-submit spark_jobs/ingest_raw.py --ds 2011-11-07
 
-Reads `landing/` of [from, to] for every active source, writes staged partitions of `raw_events`. Every landed record
-becomes one row: an event, or a row with the reason why it is not one. A day whose files are missing, damaged or change
-in the meantime is refused as a whole.
+Reads `landing/` of [from, to] for every active source, writes staged partitions of `raw_events` and `landed_files`.
+Every landed record becomes one row: an event, or a row with the reason why it is not one. A day whose files are
+missing, damaged or change in the meantime is refused as a whole. The rows of a file that was read before and is not
+there any more stay: landing may be purged.
 """
 
 from functools import partial
@@ -15,6 +16,7 @@ from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day
+from spark_jobs.landing.ledger import entries, kept_rows, known_files, stage_ledger, vanished
 
 
 def main() -> None:
@@ -22,16 +24,25 @@ def main() -> None:
 
 
 def ingest_days(job: SparkJob) -> None:
-    """Stages `raw_events` of the job's days."""
-    landed = inspect_days(job.settings, active_sources(job.settings), job.days)
+    """Stages `raw_events` and `landed_files` of the job's days."""
+    known = known_files(job)
+    gone = vanished(job.settings, known)
+    landed = inspect_days(job.settings, active_sources(job.settings), job.days, gone)
     unchanged = partial(check_unchanged, landed)
-    facts: dict[str, object] = {"rows": records_by_day(landed, job.days)}
+    records = records_by_day(landed, job.days)
+    for row in gone:
+        records[row["ds"]] += row["records"]
+    read = entries(landed, gone)
     try:
         rows = ingest(job.spark, landed, job.settings)
-        job.stage(RAW_EVENTS, rows, facts=facts, before_complete=unchanged)
+        if gone:
+            rows = rows.unionByName(kept_rows(job, gone))
+        facts: dict[str, object] = {"rows": records}
+        raw = job.stage(RAW_EVENTS, rows, facts=facts, before_complete=unchanged, landed=read)
     except Exception:
         unchanged()  # names the file when that is why it could not be read
         raise
+    stage_ledger(job, raw, read, known)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,21 @@ def rollback(table: Table, ds: Day) -> None:
     print(f"{declared.name} ds={day}: {back.rows} rows of snapshot {back.restored} are back")
 
 
+@command(app, "unpublish", "unpublish user_features --ds 2026-03-31")
+def unpublish(table: Table, ds: Day) -> None:
+    """Take a published day away from readers.
+
+    What was made from it is stale from then on; `repair` makes it again.
+    """
+    from pipeline.runtime.days import parse_day
+    from pipeline.storage.unpublish import unpublish
+    from pipeline.tables.registry import table_named
+
+    declared, day = table_named(table), parse_day(ds)
+    gone = unpublish(environment(), declared, day)
+    print(f"{declared.name} ds={day}: {gone.rows} rows of run {gone.run} are not published any more")
+
+
 @command(app, "status", "status")
 def status() -> None:
     """Show what has landed, is published and serves."""

@@ -82,10 +82,11 @@ def release(table: Tables, run: Run) -> None:
     """Audit what a run has staged, then publish it.
 
     Every table is audited before the first is published; each has its own receipt and transaction.
-    Exit code 4 when an audit fails: the same rows will not pass another time.
+    Exit code 4 when an audit fails: the same rows will not pass another time. Exit code 5 when what they
+    were made from was published anew in the meantime: run the job again.
     """
-    from pipeline.orchestration.step_commands import AUDIT_FAILED
-    from pipeline.runtime.errors import AuditError
+    from pipeline.orchestration.step_commands import AUDIT_FAILED, OVERTAKEN
+    from pipeline.runtime.errors import AuditError, FencedError
     from pipeline.storage.release import release
     from pipeline.tables.registry import table_named
 
@@ -94,6 +95,41 @@ def release(table: Tables, run: Run) -> None:
     except AuditError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(AUDIT_FAILED) from None
+    except FencedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(OVERTAKEN) from None
+
+
+@command(app, "stale", "stale")
+def stale() -> None:
+    """List what is not made from what is there now.
+
+    Partitions whose inputs, landed files, settings or code have changed since, with the reason; those
+    that stand on them; landed days that were never loaded.
+    """
+    from pipeline.commands.repair import print_stale
+
+    print_stale(environment())
+
+
+@command(app, "repair", "repair --from 2026-03-01 --to 2026-03-31 --dry-run")
+def repair(
+    first: Annotated[str | None, typer.Option("--from", metavar="D1", help="first day; by default all")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="D2", help="last day; by default all")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be done, and about how long")] = False,
+    vanished: Annotated[bool, typer.Option("--vanished", help="drop the rows of landed files that are gone")] = False,
+) -> None:
+    """Make again exactly what is stale.
+
+    Says first what, why, and about how long. Goes in order; where something comes out as it was, nothing
+    behind it is touched. The online store and the reports follow.
+    """
+    from pipeline.commands.repair import repair
+    from pipeline.commands.run import show
+    from pipeline.runtime.days import parse_day
+
+    days = [parse_day(ds) if ds else None for ds in (first, last)]
+    repair(environment(), days[0], days[1], dry_run, vanished, show)
 
 
 @command(app, "audit", "audit --table events --table quarantine --table accounting --run R")

@@ -17,7 +17,8 @@ class Part:
 
     What was published before is stale once one of these differs: `version`, to be raised with every change of the code
     that changes rows; the `settings` that rows depend on; the keys of source files in `sources`. The tables of a
-    `record` say what was decided or served at the time, so they are never stale.
+    `record` say what was decided or served at the time, so they are never stale. An `every_day` part writes each day
+    that landed, others the newest only.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Part:
     settings: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     record: bool = False
+    every_day: bool = False
 
 
 @dataclass(frozen=True)

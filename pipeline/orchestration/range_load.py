@@ -77,7 +77,7 @@ def load_range(
     left out when there is one.
     """
     run = f"range-{first}-{last}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
-    load = Load(settings, first, last, run, report, Processes(_environment(settings)))
+    load = Load(settings, first, last, run, report, Processes(environment(settings)))
     steps = through(NIGHT, until.name)
     trains = any(step.training for step in steps)
     load.run_stage(stages(steps)[0], *([load.find_champion] if trains else []))
@@ -96,19 +96,20 @@ def run_steps(
     report: Callable[[str, str, Usage], None],
 ) -> None:
     """Runs steps of one partition key, one after the other. Raises OrchestrationError."""
-    load = Load(settings, key, key, run, report, Processes(_environment(settings)))
+    load = Load(settings, key, key, run, report, Processes(environment(settings)))
     for step in steps:
         load.run_step(step)
 
 
 def champion(settings: Settings) -> str:
     """Version of the model that scores; empty when there is none."""
-    done = subprocess.run(step_commands.champion(), env=_environment(settings), capture_output=True, text=True)
+    done = subprocess.run(step_commands.champion(), env=environment(settings), capture_output=True, text=True)
     if done.returncode not in (0, step_commands.NO_CHAMPION):
         said = error_line(done.stderr.splitlines()).removeprefix("error: ")
         raise OrchestrationError(f"champion: {said}")
     return "" if done.returncode else done.stdout.split()[-1]
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of a step's process."""
     return {**os.environ, **step_commands.environment(settings)}

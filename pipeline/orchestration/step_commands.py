@@ -11,6 +11,7 @@ from pipeline.runtime.settings import Settings
 PROJECT = Path(__file__).resolve().parents[2]
 BINARIES = Path(sys.executable).parent
 AUDIT_FAILED = 4  # exit code of a release that refused what was staged: trying again is of no use
+OVERTAKEN = 5  # exit code of a release whose inputs were published anew meanwhile: run the job again
 NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
 SUPERSEDED = 3  # exit code of `python -m pipeline base-night --hour H`
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
@@ -97,6 +98,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONUNBUFFERED": "1",
         "TIDEMARK_ALLOW_EMPTY": str(settings.allow_empty).lower(),
+        "TIDEMARK_FORGET_VANISHED": str(settings.forget_vanished).lower(),
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
     }
 

@@ -21,6 +21,7 @@ INGEST = Part(
         "delivery.columns",
         "delivery.encoding",
     ),
+    every_day=True,
 )
 CLEAN = Part(
     "clean",
@@ -29,6 +30,7 @@ CLEAN = Part(
     writes=("events", "quarantine", "accounting"),
     settings=("dedup_days", "bot_events_per_day", "bot_events_per_minute"),
     sources=("near_duplicate_seconds",),
+    every_day=True,
 )
 SESSIONIZE = Part(
     "sessionize",
@@ -37,6 +39,7 @@ SESSIONIZE = Part(
     writes=("sessions",),
     settings=("session_gap_minutes", "session_max_hours"),
     sources=("timezone",),
+    every_day=True,
 )
 CATALOGUE = Part(
     "catalogue",

@@ -25,6 +25,10 @@ class NotPublishedError(TidemarkError):
     """A partition that is needed has not been published."""
 
 
+class StaleError(TidemarkError):
+    """A published partition is not what it would be if it were made now; nothing may be built on it."""
+
+
 class StagingError(TidemarkError):
     """A staged partition is missing or incomplete."""
 
@@ -66,7 +70,12 @@ class ErasureError(TidemarkError):
 
 
 class OrchestrationError(TidemarkError):
-    """Airflow could not be started, reached, or its run failed."""
+    """Airflow could not be started, reached, or its run failed; or a program that was run did.
+
+    `exit_code`: that of the program; 0 where none failed.
+    """
+
+    exit_code = 0
 
 
 class ContractError(TidemarkError):

@@ -60,7 +60,9 @@ class Processes:
             failure = Stopped if self.stop() else OrchestrationError
             said = error_line(log.read_text(errors="replace").splitlines())
             said = said.removeprefix("error: ")
-            raise failure(f"{title} (exit code {code}): {said}; log: {log}")
+            error = failure(f"{title} (exit code {code}): {said}; log: {log}")
+            error.exit_code = code
+            raise error
         return Usage(time.monotonic() - began, usage.ru_maxrss // 1024)
 
     def stop(self) -> bool:

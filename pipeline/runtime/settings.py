@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     max_price: float = Field(1_000_000.0, gt=0, description="highest believable unit price")
     allow_empty: bool = Field(False, description="take a missing landing file for an empty one")
 
+    forget_vanished: bool = Field(False, description="drop rows of landed files that have vanished since")
+
     # sessions and history
     session_gap_minutes: int = Field(30, ge=1, description="silence that ends a session")
     session_max_hours: int = Field(24, ge=1, description="longest session")

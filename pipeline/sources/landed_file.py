@@ -6,6 +6,7 @@ made here is the one that the audit holds `raw_events` against.
 
 import csv
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class LandedFile:
     header: tuple[str, ...]
     size: int
     modified: int
+    sha256: str = ""
 
     def check_unchanged(self) -> None:
         """Raises LandingError when the file is not what it was: what was read may be half."""
@@ -72,8 +74,10 @@ def inspect(path: Path, name: str, ds: str, drop: Drop, allow_empty: bool) -> La
             f"{', '.join(lacking)} (found {', '.join(_names(header))}); deliver the file again or "
             "correct `columns` of the source"
         )
-    file = LandedFile(str(path), name, ds, records, header, before.st_size, before.st_mtime_ns)
-    file.check_unchanged()
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    file = LandedFile(str(path), name, ds, records, header, before.st_size, before.st_mtime_ns, sha256)
+    file.check_unchanged()  # also when it grew while it was hashed
     return file
 
 

@@ -1,7 +1,7 @@
 """What has landed and what should have: active sources, their files, days and missing files."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import date
 from functools import cache
 from importlib.resources import files as package_files
@@ -54,9 +54,22 @@ def source_days(settings: Settings, source: Source) -> list[str]:
 
 def drop_days(settings: Settings, drop: Drop) -> list[str]:
     """The days with at least one file of the drop, in order."""
+    found = (path.relative_to(settings.landing) for path in settings.landing.glob(drop_glob(drop)))
+    return sorted({ds for ds, _ in days_of(drop, found)})
+
+
+def drop_glob(drop: Drop) -> str:
+    """A pattern, relative to landing/, that the drop's files of every day match."""
+    return drop.path.replace("{ds}", "*").replace("**", "*")
+
+
+def days_of(drop: Drop, paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """The day of each path (relative to landing/); paths of other drops are left out."""
     pattern = _day_pattern(drop.path)
-    found = settings.landing.glob(drop.path.replace("{ds}", "*").replace("**", "*"))
-    return sorted(set(_days(pattern, (path.relative_to(settings.landing) for path in found))))
+    for path in paths:
+        match = pattern.fullmatch(path.as_posix())
+        if match and _is_day(match[1]):
+            yield match[1], path
 
 
 def landed_days(settings: Settings) -> list[str]:
@@ -76,14 +89,17 @@ def expected(settings: Settings, source: Source, ds: str) -> bool:
     return delivers(settings, source, ds) and not source.delivery.closed(ds)
 
 
-def missing(settings: Settings, ds: str) -> list[str]:
-    """One message per expected source without a file of `ds`; none with `allow_empty`."""
+def missing(settings: Settings, ds: str, delivered: Container[str] = ()) -> list[str]:
+    """One message per expected source without a file of `ds`; none with `allow_empty`.
+
+    `delivered`: platforms whose files were read before and have been purged since.
+    """
     if settings.allow_empty:
         return []
     return [
         f"{source.platform}: no file matches landing/{source.delivery.path.replace('{ds}', ds)}"
         for source in active_sources(settings)
-        if expected(settings, source, ds) and not files(settings, source, ds)
+        if source.platform not in delivered and expected(settings, source, ds) and not files(settings, source, ds)
     ]
 
 
@@ -100,13 +116,6 @@ def _day_pattern(path: str) -> re.Pattern[str]:
     parts = re.split(r"(\{ds\}|\*|\?)", path)
     known = {"{ds}": r"(\d{4}-\d{2}-\d{2})", "*": "[^/]*", "?": "[^/]"}
     return re.compile("".join(known.get(part, re.escape(part)) for part in parts))
-
-
-def _days(pattern: re.Pattern[str], paths: Iterator[Path]) -> Iterator[str]:
-    for path in paths:
-        match = pattern.fullmatch(path.as_posix())
-        if match and _is_day(match[1]):
-            yield match[1]
 
 
 def _is_day(text: str) -> bool:

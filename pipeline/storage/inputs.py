@@ -7,6 +7,7 @@ whose inputs have been replaced since, and `stale` finds published ones.
 
 from dataclasses import asdict
 
+import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 from pyiceberg.table import Table as IcebergTable
 
@@ -37,6 +38,16 @@ class Pins:
     def days(self, name: str) -> dict[str, Publication]:
         """The published days, oldest first."""
         return publications(self.table(name))
+
+    def files(self, name: str, first: str, last: str) -> list[str]:
+        """Data files of the published days of [first, last]."""
+        return planned_files(self.table(name), first, last)
+
+    def read(self, name: str, first: str, last: str) -> pa.Table:
+        """The published rows of [first, last], of a table that is small."""
+        schema = table_named(name).schema
+        paths = [path.removeprefix("file://") for path in self.files(name, first, last)]
+        return arrow_dataset.dataset(paths, schema=schema, format="parquet").to_table()
 
 
 class Inputs:
@@ -70,7 +81,7 @@ class Inputs:
     def files(self, name: str, first: str, last: str, lookback: int | None = None) -> list[str]:
         """Data files of the published days of [first, last], which are noted."""
         self.note(name, first, last, lookback)
-        return planned_files(self.pins.table(name), first, last)
+        return self.pins.files(name, first, last)
 
     def open_day(self, table: Table, ds: str) -> arrow_dataset.Dataset:
         """The rows of one published day, which is noted. Raises NotPublishedError when it is not there."""

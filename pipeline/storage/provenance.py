@@ -20,7 +20,7 @@ from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
 from pipeline.storage.publications import Publication, publications, publications_at
 from pipeline.storage.staging import Input, Manifest
-from pipeline.tables.registry import table_named
+from pipeline.tables.registry import RAW_EVENTS, table_named
 
 PROVENANCE = SqlTable(
     "provenance",
@@ -51,7 +51,7 @@ class Provenance:
     """What one partition was made from.
 
     `recipe`: see `recipe_of`. `files`: the landed files, for what is read from landing. `seconds`: from the beginning
-    of the attempt until it was staged.
+    of the attempt until it was staged, shared among the days of the attempt.
     """
 
     table: str
@@ -62,6 +62,7 @@ class Provenance:
     inputs: dict[str, Days] = field(default_factory=dict)
     recipe: dict[str, object] = field(default_factory=dict)
     files: list[dict] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def of_staged(
@@ -74,6 +75,7 @@ def of_staged(
     read = [(name, _with_digests(settings, m, name, it)) for m in manifests for name, it in m.read().items()]
     files = [file for manifest in manifests for file in manifest.files]
     recipe = manifests[0].recipe if manifests else {}
+    seconds = max((manifest.seconds for manifest in manifests), default=0.0) / max(len(wanted), 1)
     return [
         Provenance(
             table,
@@ -83,7 +85,8 @@ def of_staged(
             it.run,
             _inputs_of(table, ds, read),
             recipe,
-            [file for file in files if file["ds"] <= ds],
+            [file for file in files if file["ds"] == ds or (table != RAW_EVENTS.name and file["ds"] <= ds)],
+            seconds,
         )
         for ds, it in wanted.items()
     ]
@@ -155,6 +158,15 @@ def entries(settings: Settings, tables: Iterable[str]) -> dict[tuple[str, str, s
         return {(row.table_name, row.ds, row.digest): _decoded(row) for row in connection.execute(query)}
 
 
+def seconds_taken(settings: Settings) -> dict[tuple[str, str], float]:
+    """How long each partition (table, ds) took to be made; (table, "") is the newest one's."""
+    found: dict[tuple[str, str], float] = {}
+    with engine(settings).connect() as connection:
+        for row in connection.execute(select(PROVENANCE).order_by(PROVENANCE.c.fence)):
+            found[row.table_name, row.ds] = found[row.table_name, ""] = json.loads(row.content)["seconds"]
+    return found
+
+
 def forget(settings: Settings, table: str, kept: set[tuple[str, str]]) -> int:
     """Removes the entries of a table but those of `kept` (ds, digest); returns how many."""
     query = select(PROVENANCE.c.ds, PROVENANCE.c.digest).where(PROVENANCE.c.table_name == table)
@@ -209,7 +221,12 @@ def _keep_all(settings: Settings, made: list[Provenance]) -> None:
 def _keep(connection: Connection, one: Provenance) -> None:
     key = (PROVENANCE.c.table_name == one.table) & (PROVENANCE.c.ds == one.ds) & (PROVENANCE.c.digest == one.digest)
     content = json.dumps(
-        {"inputs": {name: asdict(it) for name, it in one.inputs.items()}, "recipe": one.recipe, "files": one.files}
+        {
+            "inputs": {name: asdict(it) for name, it in one.inputs.items()},
+            "recipe": one.recipe,
+            "files": one.files,
+            "seconds": one.seconds,
+        }
     )
     values = {"fence": one.fence, "run": one.run, "content": content}
     if connection.execute(update(PROVENANCE).where(key, PROVENANCE.c.fence <= one.fence).values(**values)).rowcount:
@@ -223,4 +240,4 @@ def _decoded(row: object) -> Provenance:
     content = json.loads(row.content)  # type: ignore[attr-defined]
     inputs = {name: Days(**it) for name, it in content["inputs"].items()}
     identity = (row.table_name, row.ds, row.digest, row.fence, row.run)  # type: ignore[attr-defined]
-    return Provenance(*identity, inputs, content["recipe"], content["files"])
+    return Provenance(*identity, inputs, content["recipe"], content["files"], content["seconds"])

@@ -89,6 +89,7 @@ class Manifest:
     fence: int = 0
     recipe: dict[str, object] = field(default_factory=dict)
     files: list[dict] = field(default_factory=list)  # the landed files that rows were made of
+    seconds: float = 0.0  # from the beginning of the attempt on
 
     def read(self) -> dict[str, Input]:
         """Every table that was read, its own earlier days included where they were noted."""
@@ -159,6 +160,7 @@ def complete(
         attempt.fence,
         attempt.recipe,
         landed or [],
+        round((time.time_ns() - attempt.started) / 1e9, 3),
     )
     write_json(attempt.path / "manifest.json", asdict(manifest))
     folder = attempt.path.parent

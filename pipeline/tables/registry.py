@@ -15,6 +15,7 @@ from pipeline.tables.features import USER_FEATURES
 from pipeline.tables.interests import INTEREST_TABLES
 from pipeline.tables.interventions import INTERVENTION_TABLES
 from pipeline.tables.intraday import HOURLY_TABLES, INTRADAY_TABLES
+from pipeline.tables.landed import LANDED_FILES
 from pipeline.tables.policies import POLICY_TABLES
 from pipeline.tables.schema import Table
 from pipeline.tables.state import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES, USER_HISTORY
@@ -30,6 +31,7 @@ __all__ = [
     "ITEMLESS_EVENT_TYPES",
     "ITEMS",
     "ITEM_EMBEDDINGS",
+    "LANDED_FILES",
     "NEXT_ITEMS",
     "QUARANTINE",
     "RAW_EVENTS",
@@ -46,6 +48,7 @@ TABLES = {
     table.name: table
     for table in (
         RAW_EVENTS,
+        LANDED_FILES,
         EVENTS,
         QUARANTINE,
         ACCOUNTING,

@@ -16,7 +16,8 @@ from pipeline.runtime.errors import NotPublishedError, TidemarkError, UsageError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
-from pipeline.storage.reading import pinned_files, published
+from pipeline.storage.fences import next_fence
+from pipeline.storage.inputs import Inputs
 from pipeline.tables.schema import Table
 from spark_jobs.engine.session import open_session
 from spark_jobs.engine.writing import write_days
@@ -24,18 +25,24 @@ from spark_jobs.engine.writing import write_days
 
 @dataclass
 class SparkJob:
-    """One run of one job over `days`. Snapshots that it read are kept with what it stages.
+    """One run of one job over `days`. What it reads is pinned, and kept with what it stages.
 
-    `until` names the last part to run of a job that has several; empty: all.
+    `until` names the last part to run of a job that has several; empty: all. The fence is taken before anything is
+    looked up.
     """
 
     settings: Settings
     spark: SparkSession
     days: list[str]
     run: str
-    inputs: dict[str, int | str] = field(default_factory=dict)
     staged: dict[str, staging.Manifest] = field(default_factory=dict)
     until: str = ""
+    fence: int = 0
+    inputs: Inputs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fence = self.fence or next_fence(self.settings)
+        self.inputs = Inputs.of(self.settings)
 
     @classmethod
     def from_args(cls, doc: str | None, argv: list[str] | None = None, parts: Collection[str] = ()) -> "SparkJob":
@@ -79,24 +86,32 @@ class SparkJob:
         """
         first = shift(self.first, -lookback_days)
         if own := self.staged.get(table.name):
-            earlier = self._pinned(table, first, shift(self.first, -1)) if lookback_days else []
-            self.inputs[table.name] = own.attempt
+            before = shift(self.first, -1)
+            earlier = self.inputs.files(table.name, first, before, lookback_days) if lookback_days else []
+            self.inputs.note_staged(table.name, own.attempt, self.first, self.last, lookback_days)
             return self._parquet(table, [*earlier, *(file for files in own.days.values() for file in files)])
         self.require(table)
-        return self.read_range(table, first, self.last)
+        return self.read_range(table, first, self.last, lookback_days)
 
     def require(self, table: Table) -> None:
         """Raises NotPublishedError unless every day of the job is published."""
-        missing = sorted(set(self.days) - set(published(table.name, self.settings)))
+        missing = sorted(set(self.days) - set(self.inputs.pins.days(table.name)))
         if missing:
             raise NotPublishedError(
                 f"{table.name}: expected every day of {self.first}..{self.last}, missing are "
                 f"{len(missing)}, the first ds={missing[0]}; run the steps that write it first"
             )
 
-    def read_range(self, table: Table, first: str, last: str) -> DataFrame:
-        """The published rows of [first, last], from one pinned snapshot; maybe none."""
-        return self._parquet(table, self._pinned(table, first, last))
+    def read_range(self, table: Table, first: str, last: str, lookback: int | None = None) -> DataFrame:
+        """The published rows of [first, last], from one pinned snapshot; maybe none.
+
+        `lookback`: a day of the job depends on that many days before it only; by default on all from `first` on.
+        """
+        return self._parquet(table, self.inputs.files(table.name, first, last, lookback))
+
+    def read_published(self, table: Table, first: str, last: str) -> DataFrame:
+        """The published rows of [first, last], where they are no input: the job's own earlier rows."""
+        return self._parquet(table, self.inputs.pins.files(table.name, first, last))
 
     def read_staged(self, table: Table, ds: str) -> DataFrame:
         """What this run has staged of `ds`, as it will be published."""
@@ -113,7 +128,7 @@ class SparkJob:
 
     def has_day(self, table: Table, ds: str) -> bool:
         """Whether `ds` of `table` is published."""
-        return ds in published(table.name, self.settings)
+        return ds in self.inputs.pins.days(table.name)
 
     def stage(
         self,
@@ -123,14 +138,15 @@ class SparkJob:
         facts: dict[str, object] | None = None,
         before_complete: Callable[[], None] = lambda: None,
         gather: bool = True,
+        landed: list[dict] | None = None,
     ) -> staging.Manifest:
         """Writes `rows` (with a `ds` column) as one whole staged attempt of `days`.
 
         `before_complete` may raise once the rows are written: then the attempt counts for nothing. `gather` brings the
-        rows of each day together first (see `write_days`).
+        rows of each day together first (see `write_days`). `landed`: the landed files that rows are made of.
         """
         days = days or self.days
-        attempt = staging.begin(self.settings, table.name, self.run)
+        attempt = staging.begin(self.settings, table.name, self.run, fence=self.fence)
         schema = file_schema(self.settings, table)
         written = write_days(rows, attempt.path, schema, days, gather)
         before_complete()
@@ -138,20 +154,14 @@ class SparkJob:
         for row in written.to_pylist():
             files.setdefault(row["ds"], []).append(row["path"])
         print(f"{table.name}: staged {sum(written['rows'].to_pylist())} rows of {len(days)} days")
-        self.staged[table.name] = staging.complete(attempt, days, files, self.inputs, facts)
+        self.staged[table.name] = staging.complete(attempt, days, files, self.inputs.as_json(), facts, landed)
         return self.staged[table.name]
 
     def part(self) -> "SparkJob":
-        """The same job with inputs of its own, so that each part records only what it read."""
-        return replace(self, inputs={})
-
-    def _pinned(self, table: Table, first: str, last: str) -> list[str]:
-        known = self.inputs.get(table.name)
-        pinned = known if isinstance(known, int) else None
-        snapshot, files = pinned_files(table.name, first, last, self.settings, pinned)
-        if snapshot is not None:
-            self.inputs[table.name] = snapshot
-        return files
+        """The same job, which notes only what this part reads; tables stay as the job has pinned them."""
+        part = replace(self)
+        part.inputs = Inputs(self.inputs.pins)
+        return part
 
     def _parquet(self, table: Table, files: list[str]) -> DataFrame:
         if not files:

@@ -1,6 +1,7 @@
 """The landed files of a job's days, each inspected before it is read."""
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.runtime.errors import LandingError
@@ -12,14 +13,18 @@ from pipeline.sources.source import Drop, Source
 Landed = list[tuple[Source, list[LandedFile]]]
 
 
-def inspect_days(settings: Settings, sources: list[Source], days: list[str]) -> Landed:
-    """The files of every source. Raises LandingError when one is missing or damaged."""
+def inspect_days(settings: Settings, sources: list[Source], days: list[str], gone: Sequence[dict] = ()) -> Landed:
+    """The files of every source. Raises LandingError when one is missing or damaged.
+
+    `gone`: ledger rows of files that were read before and have vanished, so that their source did deliver.
+    """
     if not sources:
         raise LandingError(
             f"{settings.landing}: expected a folder per platform, found none; let files land, or "
             "make some with `python -m pipeline sample`"
         )
-    absent = [message for ds in days for message in missing(settings, ds)]
+    delivered = {(row["ds"], row["platform"]) for row in gone}
+    absent = [message for ds in days for message in missing(settings, ds, {p for day, p in delivered if day == ds})]
     if absent:
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
         raise LandingError(

@@ -9,6 +9,7 @@ from pipeline.storage.audit.expectations import Rule, rules_of
 from pipeline.storage.audit.facts import (
     check_accounting,
     check_item_topics,
+    check_landed_files,
     check_row_facts,
     list_lengths,
 )
@@ -21,7 +22,11 @@ from pipeline.tables.schema import Table
 NO_ROWS: dict[str, object] = {"rows": 0, "digest": "0"}
 FAILURES_NAMED = 3
 # Tables that are compared with others of the same run.
-BESIDE_OTHERS = {"accounting": check_accounting, "item_topics": check_item_topics}
+BESIDE_OTHERS = {
+    "accounting": check_accounting,
+    "item_topics": check_item_topics,
+    "landed_files": check_landed_files,
+}
 
 
 def audit(settings: Settings, table: Table, run: str) -> Receipt:

@@ -54,6 +54,25 @@ def check_accounting(settings: Settings, run: str, manifests: list[Manifest]) ->
     _compare_landed(settings, run, days, accounting)
 
 
+def check_landed_files(settings: Settings, run: str, manifests: list[Manifest]) -> None:
+    """The records of the landed files of a day are the rows of its `raw_events`, per platform."""
+    days = sorted({ds for manifest in manifests for ds in manifest.days})
+    found = _rows_by_platform(staging.current(settings, "raw_events", run), days)
+    files = data_files(manifests)
+    query = (
+        f"SELECT ds, platform, sum(records)::BIGINT FROM {parquet_sql(files)} GROUP BY ds, platform" if files else ""
+    )
+    with duckdb.connect() as connection:
+        rows = connection.execute(query).fetchall() if query else []
+    said = {(ds, platform): records for ds, platform, records in rows}
+    for ds, platform in sorted(said.keys() | found.keys()):
+        if said.get((ds, platform), 0) != found.get((ds, platform), 0):
+            raise AuditError(
+                f"landed_files ds={ds} platform={platform}: expected {found.get((ds, platform), 0)} records (rows of "
+                f"raw_events), found {said.get((ds, platform), 0)}; run ingest again"
+            )
+
+
 def check_item_topics(settings: Settings, run: str, manifests: list[Manifest]) -> None:
     """Items belong to the topics of the same run that are alive, and each topic has the number it declares."""
     topics = staging.current(settings, "topics", run)

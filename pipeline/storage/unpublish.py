@@ -1,0 +1,33 @@
+"""Take a published day away from readers."""
+
+import warnings
+
+from pyiceberg.exceptions import CommitFailedException, ValidationException
+
+from pipeline.runtime.errors import FencedError, NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.storage.catalog import own_table
+from pipeline.storage.publications import Publication, publications
+from pipeline.storage.publish import CONFLICTS
+from pipeline.tables.schema import Table
+
+
+def unpublish(settings: Settings, table: Table, ds: str) -> Publication:
+    """Removes a day's rows in one transaction; what was made from them is stale from then on.
+
+    Returns what was published. Raises NotPublishedError when nothing is.
+    """
+    for _ in range(CONFLICTS):
+        iceberg = own_table(settings, table)
+        published = publications(iceberg).get(ds)
+        if iceberg is None or published is None:
+            raise NotPublishedError(f"{table.name} ds={ds}: not published, so nothing to take away")
+        try:
+            with warnings.catch_warnings(), iceberg.transaction() as transaction:
+                warnings.filterwarnings("ignore", "Delete operation did not match")
+                transaction.delete(f"ds = '{ds}'", snapshot_properties={"tidemark.unpublished": ds})
+                transaction.remove_properties(f"pub.{ds}")
+        except (CommitFailedException, ValidationException):
+            continue
+        return published
+    raise FencedError(f"{table.name}: {CONFLICTS} conflicting publishers in a row; try again later")

@@ -1,0 +1,78 @@
+"""The ledger of a job's days: files that were read before and are gone, and rows of `landed_files`."""
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from pipeline.runtime.settings import Settings
+from pipeline.sources.ledger import Entry, entry
+from pipeline.storage import staging
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.files import write_day
+from pipeline.storage.staging import Manifest
+from pipeline.tables.registry import LANDED_FILES, RAW_EVENTS
+from spark_jobs.engine.job import SparkJob
+from spark_jobs.landing.inspect import Landed
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+NANOSECONDS = 1000  # in a microsecond
+
+
+def known_files(job: SparkJob) -> list[dict]:
+    """The published rows of `landed_files` of the job's days."""
+    rows = job.inputs.pins.read(LANDED_FILES.name, job.first, job.last)
+    return rows.to_pylist()
+
+
+def vanished(settings: Settings, known: list[dict]) -> list[dict]:
+    """Rows of files that are not there any more. Their records stay, unless TIDEMARK_FORGET_VANISHED says otherwise."""
+    if settings.forget_vanished:
+        return []
+    return [row for row in known if not (settings.landing / row["path"]).exists()]
+
+
+def kept_rows(job: SparkJob, gone: list[dict]) -> DataFrame:
+    """The published raw rows of files that have vanished: they are the only record of them from then on."""
+    files = [str(row["path"]) for row in gone]
+    rows = job.read_published(RAW_EVENTS, job.first, job.last)
+    return rows.where(rows["source_file"].isin(files))
+
+
+def entries(landed: Landed, gone: list[dict]) -> list[Entry]:
+    """Every file that the raw rows are made of, as it was read."""
+    present = [entry(source, file) for source, files in landed for file in files]
+    return present + [
+        {
+            **{name: row[name] for name in ("ds", "platform", "path", "size", "sha256", "records")},
+            "modified": (row["modified"] - EPOCH) // MICROSECOND * NANOSECONDS,
+        }
+        for row in gone
+    ]
+
+
+def stage_ledger(job: SparkJob, raw: Manifest, read: list[Entry], known: list[dict]) -> None:
+    """Stages `landed_files`. The row of a file that was read before with the same bytes stays as it is."""
+    before = {(row["ds"], row["path"], row["sha256"]): row for row in known}
+    now = datetime.now(UTC)
+    seen = {(row["ds"], row["path"]): row["first_seen"] for row in known}
+    days: dict[str, list[dict]] = {}
+    for it in read:
+        row = before.get((it["ds"], it["path"], it["sha256"])) or {
+            **it,
+            "modified": EPOCH + int(str(it["modified"])) // NANOSECONDS * MICROSECOND,
+            "first_seen": seen.get((it["ds"], it["path"]), now),
+            "run": job.run,
+            "attempt": raw.attempt,
+        }
+        days.setdefault(str(it["ds"]), []).append(row)
+    attempt = staging.begin(job.settings, LANDED_FILES.name, job.run, fence=job.fence)
+    schema = file_schema(job.settings, LANDED_FILES)
+    files = {}
+    for ds, rows in days.items():
+        rows.sort(key=lambda row: row["path"])
+        table = pa.Table.from_pylist(rows, schema=LANDED_FILES.schema)
+        files[ds] = [write_day(attempt.day(ds), table, schema)]
+    facts: dict[str, object] = {"rows": {ds: len(days.get(ds, [])) for ds in job.days}}
+    staging.complete(attempt, job.days, files, {RAW_EVENTS.name: raw.attempt}, facts)
