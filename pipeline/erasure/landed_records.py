@@ -20,6 +20,8 @@ from pipeline.erasure.names import Names
 from pipeline.erasure.persons import Persons, identity_file, read_identities
 from pipeline.runtime.atomic import replacing
 from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import sha256_of
+from pipeline.storage.provenance import exchange_files
 from pipeline.storage.suppression import ERASED
 
 ASIDE = "_erasing"  # below landing/: no source reads a folder of such a name
@@ -110,10 +112,13 @@ def _open(path: Path, mode: str, gzipped: bool | None = None) -> IO[bytes]:
 
 @contextmanager
 def _replacing(settings: Settings, path: Path) -> Iterator[Path]:
-    """A file to write, which then takes the place of `path` at once."""
-    folder = settings.landing / ASIDE
+    """A file to write, which then takes the place of `path` at once; the ledger knows it from then on."""
+    folder, before = settings.landing / ASIDE, sha256_of(path)
     try:
         with replacing(path, within=folder, durable=True) as aside:
             yield aside
     finally:
         folder.rmdir()
+    now = path.stat()
+    after = {"size": now.st_size, "modified": now.st_mtime_ns, "sha256": sha256_of(path)}
+    exchange_files(settings, {path.relative_to(settings.landing).as_posix(): (before, after)})

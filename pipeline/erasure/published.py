@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.erasure.data_files import holding, rewritten, same_file, table_files, without_rows
 from pipeline.runtime.settings import Settings
-from pipeline.storage import staging
+from pipeline.storage import provenance, staging
 from pipeline.storage.audit.staged_rows import parquet_sql, staged_rows
 from pipeline.storage.catalog import own_table
 from pipeline.storage.publications import Publication
@@ -84,12 +84,16 @@ def replace_days(
     days, counts = make(attempt, live_files(work.settings, table))
     if days:
         # What is left was known since it was first visible, not since today.
-        since = {ds: it.published for ds, it in published(table.name, work.settings).items()}
+        before = published(table.name, work.settings)
         wanted = {
-            ds: Publication(attempt.run, attempt.fence, rows, digest, published=since.get(ds, 0))
+            ds: Publication(attempt.run, attempt.fence, rows, digest, published=before[ds].published)
             for ds, (rows, digest) in _contents(work.settings, table, attempt, days).items()
         }
+        exchange = {ds: (before[ds].digest, it.digest) for ds, it in wanted.items()}
+        provenance.copy(work.settings, table.name, exchange)
         commit(work.settings, table, wanted, days, {"tidemark.erasure": work.run})
+        # What was made from these rows loses the person's rows too: nothing is to be made again.
+        provenance.exchange_digests(work.settings, table.name, exchange)
         staging.complete(attempt, sorted(days), days)
     else:
         attempt.path.rmdir()

@@ -74,11 +74,15 @@ def inspect(path: Path, name: str, ds: str, drop: Drop, allow_empty: bool) -> La
             f"{', '.join(lacking)} (found {', '.join(_names(header))}); deliver the file again or "
             "correct `columns` of the source"
         )
-    with path.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    file = LandedFile(str(path), name, ds, records, header, before.st_size, before.st_mtime_ns, sha256)
+    file = LandedFile(str(path), name, ds, records, header, before.st_size, before.st_mtime_ns, sha256_of(path))
     file.check_unchanged()  # also when it grew while it was hashed
     return file
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def line_blocks(path: Path, name: str) -> Iterator[bytes]:

@@ -1,12 +1,10 @@
 """What lies in landing/, held against what was read before: files that landed since, changed, or vanished."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.runtime.settings import Settings
-from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.landed_file import LandedFile, sha256_of
 from pipeline.sources.landing import active_sources, days_of, drop_glob
 from pipeline.sources.source import Drop, Source
 
@@ -94,9 +92,4 @@ def _differs(settings: Settings, path: str, before: Mapping, now: Seen) -> bool:
         return True
     if now.modified == before["modified"]:
         return False
-    return _sha256(settings.landing / path) != before["sha256"]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return sha256_of(settings.landing / path) != before["sha256"]

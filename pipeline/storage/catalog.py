@@ -69,8 +69,7 @@ def own_table(settings: Settings, table: Table) -> IcebergTable | None:
 
 def ensure_table(settings: Settings, table: Table) -> IcebergTable:
     """The Iceberg table, created on first use; columns declared since then are added."""
-    catalog = open_catalog(settings)
-    iceberg = catalog.create_table_if_not_exists(
+    iceberg = load_table(settings, table) or open_catalog(settings).create_table_if_not_exists(
         (NAMESPACE, table.name),
         schema=_iceberg_schema(table),
         partition_spec=PartitionSpec(PartitionField(DS_FIELD_ID, PARTITION_FIELD_ID_START, IdentityTransform(), "ds")),

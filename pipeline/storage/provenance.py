@@ -6,8 +6,8 @@ this record published.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from sqlalchemy import BigInteger, Column, Connection, String, Text, delete, insert, select, tuple_, update
 from sqlalchemy import Table as SqlTable
@@ -165,6 +165,62 @@ def seconds_taken(settings: Settings) -> dict[tuple[str, str], float]:
         for row in connection.execute(select(PROVENANCE).order_by(PROVENANCE.c.fence)):
             found[row.table_name, row.ds] = found[row.table_name, ""] = json.loads(row.content)["seconds"]
     return found
+
+
+Exchange = Mapping[str, tuple[str, str]]  # ds -> digest before, digest after
+
+
+def copy(settings: Settings, table: str, digests: Exchange) -> None:
+    """Content that replaces other content of the same origin gets the entries of that."""
+    with engine(settings).connect() as connection:
+        query = select(PROVENANCE).where(PROVENANCE.c.table_name == table)
+        known = {(row.ds, row.digest): _decoded(row) for row in connection.execute(query)}
+    found = [(known.get((ds, old)), new) for ds, (old, new) in digests.items()]
+    keep(settings, [replace(entry, digest=new) for entry, new in found if entry])
+
+
+def exchange_digests(settings: Settings, table: str, digests: Exchange) -> None:
+    """Notes that what was made from the content before stands on the content after, without being made again.
+
+    For a change that was made to both alike, such as an erasure.
+    """
+
+    def change(content: dict) -> bool:
+        read = content["inputs"].get(table, {}).get("days", {})
+        same = {ds: new for ds, (old, new) in digests.items() if read.get(ds) == old}
+        read.update(same)
+        return bool(same)
+
+    _rewrite(settings, change)
+
+
+def exchange_files(settings: Settings, files: Mapping[str, tuple[str, Mapping[str, object]]]) -> None:
+    """Notes what landed files look like since records of them were blanked.
+
+    `files`: path -> SHA-256 before, what is changed of the entry. A file that was changed by others too stays as it was
+    read: its day is stale.
+    """
+
+    def change(content: dict) -> bool:
+        mine = [it for it in content["files"] if it["path"] in files and it["sha256"] == files[it["path"]][0]]
+        for it in mine:
+            it.update(files[it["path"]][1])
+        return bool(mine)
+
+    _rewrite(settings, change)
+
+
+def _rewrite(settings: Settings, change: Callable[[dict], bool]) -> None:
+    with engine(settings).begin() as connection:
+        for row in connection.execute(select(PROVENANCE)).all():
+            content = json.loads(row.content)
+            if change(content):
+                key = (
+                    (PROVENANCE.c.table_name == row.table_name)
+                    & (PROVENANCE.c.ds == row.ds)
+                    & (PROVENANCE.c.digest == row.digest)
+                )
+                connection.execute(update(PROVENANCE).where(key).values(content=json.dumps(content)))
 
 
 def forget(settings: Settings, table: str, kept: set[tuple[str, str]]) -> int:

@@ -5,6 +5,7 @@ import time
 from pipeline.runtime.errors import AuditError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
+from pipeline.storage.audit.conservation import check_history_counts, check_sessions, check_users
 from pipeline.storage.audit.expectations import Rule, rules_of
 from pipeline.storage.audit.facts import (
     check_accounting,
@@ -26,6 +27,11 @@ BESIDE_OTHERS = {
     "accounting": check_accounting,
     "item_topics": check_item_topics,
     "landed_files": check_landed_files,
+    "sessions": check_sessions,
+    "user_history": check_history_counts,
+    "user_interests": check_users,
+    "user_signals": check_users,
+    "user_features": check_users,
 }
 
 
