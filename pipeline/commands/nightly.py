@@ -10,17 +10,19 @@ from pipeline.airflow.environment import address
 from pipeline.airflow.follow import Tasks, follow, name
 from pipeline.airflow.rest import AirflowClient
 from pipeline.airflow.start import DAG_ID, begin, idle, pid_folder, wait
+from pipeline.commands.repair import repair
 from pipeline.commands.run import show
 from pipeline.orchestration.range_load import load_range
 from pipeline.orchestration.steps import ENCODE
 from pipeline.report.summary import summarise
-from pipeline.runtime.days import parse_day
+from pipeline.runtime.days import parse_day, shift
 from pipeline.runtime.errors import LandingError, OrchestrationError
 from pipeline.runtime.processes import error_line
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import landed_days, missing
 from pipeline.sources.sample import generate
 from pipeline.sources.sample.declare import declare
+from pipeline.storage.lineage import Lineage
 from pipeline.storage.reading import published
 
 DECISIONS = "ad_policy"  # the DAG of ads, interventions, uplift and experiments
@@ -53,12 +55,15 @@ def run_night(settings: Settings, asked: str | None, allow_empty: bool) -> None:
 
 
 def load_earlier(settings: Settings, ds: str) -> None:
-    """Loads the landed days before `ds` that are not published, through history and vectors."""
+    """Loads the landed days before `ds` that are not published, through history and vectors; repairs what is stale."""
     days = set(landed_days(settings)) - set(published("events", settings))
     earlier = sorted(day for day in days if day < ds)
     if earlier:
         print(f"{earlier[0]}..{earlier[-1]}: loading {len(earlier)} earlier days", flush=True)
         load_range(settings, earlier[0], earlier[-1], ENCODE, show)
+    before = shift(ds, -1)
+    if any(it.ds <= before for it in Lineage(settings).stale):
+        repair(settings, None, before, dry_run=False, vanished=False, show=show)
 
 
 def trigger(client: AirflowClient, dag: str, ds: str, allow_empty: bool = False) -> str:

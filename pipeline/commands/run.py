@@ -11,6 +11,7 @@ from pipeline.runtime.days import day_range
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.processes import Usage
 from pipeline.runtime.settings import Settings
+from pipeline.storage.lineage import Lineage
 
 
 def run_range(settings: Settings, first: str, last: str, until: str | None, allow_empty: bool) -> None:
@@ -25,6 +26,8 @@ def run_range(settings: Settings, first: str, last: str, until: str | None, allo
     load_range(settings, days[0], days[-1], step_named(final), show)
     seconds = time.monotonic() - started
     print(f"{days[0]}..{days[-1]}: {len(days)} days through {final} in {seconds:.0f} s")
+    if stale := [it for it in Lineage(settings).stale if not it.missing]:
+        print(f"{len(stale)} partitions are stale, such as {stale[0]}; `python -m pipeline repair` makes them again")
 
 
 def show(step: str, part: str, usage: Usage) -> None:

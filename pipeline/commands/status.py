@@ -1,14 +1,18 @@
 """The state of a home: landing, published days, online store, last refresh."""
 
+from collections.abc import Iterator
+
 from pipeline.features.online import open_backend
 from pipeline.intraday.refreshes import describe, newest
 from pipeline.orchestration.steps import CLEAN, INGEST, SESSIONIZE
 from pipeline.runtime.errors import OnlineError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources, landed_days, missing
+from pipeline.storage.lineage import Lineage
 from pipeline.storage.reading import published
 from pipeline.tables.registry import TABLES
 
+STALE_SHOWN = 5
 EVERY_DAY = {*INGEST.writes, *CLEAN.writes, *SESSIONIZE.writes}
 
 
@@ -30,6 +34,20 @@ def print_status(settings: Settings) -> None:
     if landed:
         for message in missing(settings, landed[-1]):
             print(f"missing   {message}")
+    for line in _stale(Lineage(settings)):
+        print(line)
+
+
+def _stale(lineage: Lineage) -> Iterator[str]:
+    """What is not made from what is there now, in a few lines."""
+    own = [it for it in lineage.stale if not it.follows]
+    more = f", {len(own)} of them for a reason of their own; see `stale`, mend with `repair`" if own else ""
+    yield f"{'stale':18} {len(lineage.stale) or 'no'} partitions{more}"
+    for it in own[:STALE_SHOWN]:
+        yield f"  {it}"
+    vanished = [path for changes in lineage.landing_changes().values() for path in changes.vanished]
+    if vanished:
+        yield f"{'vanished':18} {len(vanished)} landed files, whose rows stay: {', '.join(vanished[:STALE_SHOWN])}"
 
 
 def _online(settings: Settings) -> str:

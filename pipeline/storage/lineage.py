@@ -12,6 +12,7 @@ from functools import cached_property
 
 from pipeline.orchestration.graph import Part
 from pipeline.orchestration.steps import NIGHT
+from pipeline.runtime.days import shift
 from pipeline.runtime.errors import StaleError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.ledger import Changes, Seen, changes, event_files, item_files
@@ -20,8 +21,9 @@ from pipeline.storage.inputs import Pins
 from pipeline.storage.provenance import Days, Provenance
 from pipeline.storage.publications import Publication
 from pipeline.storage.recipe import recipe_of
-from pipeline.tables.registry import ITEMS, RAW_EVENTS
+from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS
 
+LOOKBACK_DAYS = 3  # of sessions, see spark_jobs/events/sessions.py
 NO_FILES: dict[str, Seen] = {}
 MANY = 3  # reasons of one kind that are named one by one
 
@@ -106,6 +108,17 @@ class Lineage:
         if stale := self.of(table, ds):
             raise StaleError(f"{stale}; run `python -m pipeline repair --to {ds}` first")
 
+    def stale_before(self, ds: str, states: Sequence[str]) -> list[Stale]:
+        """Stale partitions that a night of `ds` would build on: events of the days that it looks back on, and the
+        newest earlier day of each of `states`."""
+        newest = {table: max((day for day in self.days(table) if day < ds), default="") for table in states}
+        oldest = shift(ds, -max(self.settings.dedup_days, LOOKBACK_DAYS))
+        return [
+            it
+            for it in self.stale
+            if newest.get(it.table) == it.ds or (it.table == EVENTS.name and oldest <= it.ds < ds)
+        ]
+
     def landing_changes(self) -> dict[str, Changes]:
         """By day that `raw_events` is published of: what happened to its landed files since. Days without are left
         out."""
@@ -128,10 +141,12 @@ class Lineage:
             return
         for ds in self.never_loaded():
             yield Stale(RAW_EVENTS.name, ds, ("landed, never loaded",), missing=True)
+        # The newest day is still being made, or its night says what is wrong with it.
+        loaded = set(list(self.days(RAW_EVENTS.name))[:-1])
         for part in self.parts:
             for table in part.writes if part.every_day else ():
                 gone = provenance.gone_days(self.pins.table(table))
-                for ds in sorted(self.days(RAW_EVENTS.name).keys() - self.days(table).keys() - gone):
+                for ds in sorted(loaded - self.days(table).keys() - gone):
                     yield Stale(table, ds, ("raw_events is published, this is not",), missing=True)
 
     def _of(self, table: str, ds: str) -> Stale | None:

@@ -10,6 +10,7 @@ from pipeline.runtime.days import days_between
 from pipeline.runtime.errors import OrchestrationError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.lineage import Lineage, Stale
+from pipeline.tables.registry import RAW_EVENTS
 
 TIMES_OVERTAKEN = 3  # that a batch is made again because its inputs have moved meanwhile
 LONGEST_LOAD = 31  # days that a step which carries no state reads at once
@@ -66,7 +67,11 @@ def repair_all(settings: Settings, first: str, last: str, make: Callable[[Batch]
 
 
 def batches(lineage: Lineage, first: str, last: str, done: set[tuple[str, str]]) -> Iterator[Batch]:
-    """All batches, as they look now. Those that only follow others may turn out to be needless."""
+    """All batches, as they look now. Those that only follow others may turn out to be needless.
+
+    Days after the newest loaded one are left to their night.
+    """
+    last = min(last, max(lineage.days(RAW_EVENTS.name), default=""))
     for step in NIGHT:
         mine = [it for it in lineage.stale if it.table in step.writes and first <= it.ds <= last]
         days = sorted({it.ds for it in mine if (step.name, it.ds) not in done})
