@@ -1,0 +1,260 @@
+"""A home whose jobs run in this process in milliseconds: a plain reading of what the Spark jobs do.
+
+Landed lines become raw rows; rows that were there in the days before are duplicates; histories come from the product's
+own kernel, from the day before or from the whole window. Everything about what is published, stale and made again is
+the product's.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
+
+from pipeline.orchestration.graph import Step
+from pipeline.orchestration.steps import ACCUMULATE, CLEAN, DERIVE, INGEST, LAND
+from pipeline.runtime.days import day_range, shift
+from pipeline.runtime.errors import LandingError, NotPublishedError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.landed_file import LandedFile, sha256_of
+from pipeline.sources.landing import find_source
+from pipeline.storage import staging
+from pipeline.storage.fences import next_fence
+from pipeline.storage.files import write_day
+from pipeline.storage.inputs import Inputs
+from pipeline.storage.lineage import Lineage
+from pipeline.storage.publications import Publication
+from pipeline.storage.publish import publish
+from pipeline.storage.repair_plan import Batch, repair_all
+from pipeline.storage.staging import Manifest
+from pipeline.tables.registry import EVENTS, LANDED_FILES, RAW_EVENTS, USER_HISTORY
+from pipeline.tables.schema import Table
+from spark_jobs.landing.ledger import entries, known_files, stage_ledger, vanished
+from spark_jobs.states.history import EVENT_FIELDS, STATE, histories
+from tests.unit.spark_jobs.published_rows import as_arrow
+
+# The steps of a night as far as a small home has them.
+SMALL_NIGHT = (
+    replace(LAND, parts=(INGEST, replace(CLEAN, writes=(EVENTS.name,))), reads=(), writes=()),
+    replace(DERIVE, parts=(ACCUMULATE,), reads=(), writes=()),
+)
+TABLES = {LAND.name: (RAW_EVENTS, LANDED_FILES, EVENTS), DERIVE.name: (USER_HISTORY,)}
+SOURCE = """
+platform = "shop"
+timezone = "UTC"
+[delivery]
+path = "shop/{ds}/*.csv"
+format = "csv"
+columns = ["who", "item", "hour"]
+[event]
+user_id = "who"
+item_id = "item"
+event_type = "'view'"
+event_time = "to_timestamp(hour)"
+"""
+
+
+@dataclass
+class Job:
+    """One attempt at days of a step: what the Spark jobs have, without Spark."""
+
+    settings: Settings
+    days: list[str]
+    run: str
+
+    def __post_init__(self) -> None:
+        self.fence = next_fence(self.settings)
+        self.inputs = Inputs.of(self.settings)
+
+    @property
+    def first(self) -> str:
+        return self.days[0]
+
+    @property
+    def last(self) -> str:
+        return self.days[-1]
+
+    def stage(self, table: Table, rows: list[dict] | pl.DataFrame, landed: list[dict] | None = None) -> Manifest:
+        attempt = staging.begin(self.settings, table.name, self.run, fence=self.fence)
+        whole = as_arrow(table, rows) if isinstance(rows, list) else rows.select(table.schema.names).to_arrow()
+        files = {}
+        for ds in self.days:
+            mine = whole.filter(pa.compute.equal(whole["ds"], ds))
+            if len(mine):
+                files[ds] = [write_day(attempt.day(ds), mine.cast(table.schema), table.schema)]
+        return staging.complete(attempt, self.days, files, self.inputs.as_json(), None, landed)
+
+
+class SmallHome:
+    """A home with one source, whose events are views."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.sources.mkdir(parents=True)
+        settings.landing.mkdir(parents=True)
+        (settings.sources / "shop.toml").write_text(SOURCE)
+        self.source = find_source(settings, "shop")
+        self.runs = 0
+
+    def path(self, ds: str, name: str) -> Path:
+        return self.settings.landing / "shop" / ds / name
+
+    def landed_days(self) -> list[str]:
+        return sorted(folder.name for folder in (self.settings.landing / "shop").glob("*") if any(folder.iterdir()))
+
+    def night(self, first: str, last: str = "") -> None:
+        """Lands and derives days."""
+        days = list(day_range(first, last or first))
+        for step in (LAND, DERIVE):
+            self.release(step, self.stage(step, days))
+
+    def repair(self) -> None:
+        def make(batch: Batch) -> None:
+            self.release(batch.step, self.stage(batch.step, batch.days))
+
+        repair_all(self.settings, "0001-01-01", "9999-12-31", make)
+
+    def stage(self, step: Step, days: list[str]) -> str:
+        """Runs the job of a step; returns the run."""
+        self.runs += 1
+        job = Job(self.settings, days, f"run-{self.runs}")
+        JOBS[step.name](self, job)
+        return job.run
+
+    def release(self, step: Step, run: str) -> None:
+        for table in TABLES[step.name]:
+            self._receive(table, run)
+            publish(self.settings, table, run)
+
+    def stale(self) -> list[str]:
+        return [str(it) for it in Lineage(self.settings).stale]
+
+    def days(self, table: str) -> dict[str, Publication]:
+        """The published days of a table."""
+        return Inputs.of(self.settings).pins.days(table)
+
+    def contents(self) -> dict[tuple[str, str], str]:
+        """The digest of every published partition but those of the ledger, which tell runs apart."""
+        pins = Inputs.of(self.settings).pins
+        tables = [table.name for some in TABLES.values() for table in some if table is not LANDED_FILES]
+        return {(table, ds): it.digest for table in tables for ds, it in pins.days(table).items()}
+
+    def land(self, job: Job) -> None:
+        known = known_files(job)
+        gone = vanished(self.settings, known)
+        landed = [self._inspected(path, ds) for ds in job.days for path in sorted(self.path(ds, "").glob("*.csv"))]
+        if missing := set(job.days) - {file.ds for file in landed} - {row["ds"] for row in gone}:
+            raise LandingError(f"nothing landed on {min(missing)}")
+        read = entries([(self.source, landed)], gone)
+        kept = job.inputs.pins.read(RAW_EVENTS.name, job.first, job.last).to_pylist() if gone else []
+        rows = [row for row in kept if row["source_file"] in {it["path"] for it in gone}]
+        rows += [row for file in landed for row in _raw_rows(file)]
+        raw = job.stage(RAW_EVENTS, rows, read)
+        ledger = Job(self.settings, job.days, job.run)
+        stage_ledger(ledger, raw, read, known)
+        self._clean(job, raw)
+
+    def derive(self, job: Job) -> None:
+        """Histories of the job's days, on from the day before where that is published."""
+        before = shift(job.first, -1)
+        events = job.inputs.pins.days(EVENTS.name)
+        if absent := sorted(set(job.days) - events.keys()):
+            raise NotPublishedError(f"events ds={absent[0]}: not published")
+        packed = pl.DataFrame(schema={"user_id": pl.String})
+        first = shift(job.first, 1 - self.settings.active_days)
+        lookback: int | None = self.settings.active_days - 1
+        if before in job.inputs.pins.days(USER_HISTORY.name):
+            Lineage(self.settings, [USER_HISTORY.name]).require_fresh(USER_HISTORY.name, before)
+            past = _frame(job, USER_HISTORY, before, before)
+            packed = past.select("user_id", pl.col(STATE).name.prefix("past_"))
+            first, lookback = job.first, None
+        told = _frame(job, EVENTS, first, job.last, lookback)
+        fields = [name for name in EVENT_FIELDS if name != "text"]
+        listed = told.select("user_id", "platform", *fields, text=pl.lit(None, pl.String))
+        empty = pl.DataFrame(schema=_packed_schema(listed))
+        rows = pl.concat([empty, packed, listed], how="diagonal")
+        found = histories(rows, job.days, self.settings.active_days, self.settings.history_events)
+        job.stage(USER_HISTORY, found)
+
+    def _clean(self, job: Job, raw: Manifest) -> None:
+        """Events: of equal rows within `dedup_days` the first by day, file and line."""
+        inputs, first = Inputs(job.inputs.pins), shift(job.first, 1 - self.settings.dedup_days)
+        files = inputs.files(RAW_EVENTS.name, first, shift(job.first, -1), self.settings.dedup_days - 1)
+        inputs.note_staged(RAW_EVENTS.name, raw.attempt, job.first, job.last, self.settings.dedup_days - 1)
+        own = [path for paths in raw.days.values() for path in paths]
+        table = arrow_dataset.dataset([*files, *own], schema=RAW_EVENTS.schema, format="parquet").to_table()
+        last_seen: dict[str, str] = {}
+        events = []
+        for row in sorted(table.to_pylist(), key=lambda row: (row["ds"], row["source_file"], row["event_time"])):
+            seen = last_seen.get(row["event_id"])
+            last_seen[row["event_id"]] = row["ds"]
+            recent = seen is not None and shift(seen, self.settings.dedup_days) > row["ds"]
+            if row["ds"] >= job.first and not recent:
+                events.append({name: row[name] for name in EVENTS.schema.names})
+        job.inputs = inputs
+        job.stage(EVENTS, events)
+
+    def _inspected(self, path: Path, ds: str) -> LandedFile:
+        state = path.stat()
+        name = path.relative_to(self.settings.landing).as_posix()
+        records = len(path.read_text().splitlines()) - 1
+        return LandedFile(str(path), name, ds, records, (), state.st_size, state.st_mtime_ns, sha256_of(path))
+
+    def _receive(self, table: Table, run: str) -> None:
+        """A receipt with the digest of the rows, whatever their order."""
+        manifests = staging.current(self.settings, table.name, run)
+        days: dict[str, dict[str, object]] = {}
+        for manifest in manifests:
+            for ds, paths in manifest.days.items():
+                rows = arrow_dataset.dataset(paths, schema=table.schema, format="parquet").to_table().to_pylist()
+                content = "\n".join(sorted(map(repr, rows)))
+                digest = hashlib.sha256(content.encode()).hexdigest()[:32] if rows else "0"
+                days[ds] = {"rows": len(rows), "digest": digest}
+        seen = {manifest.part: manifest.attempt for manifest in manifests}
+        staging.write_receipt(self.settings, staging.Receipt(table.name, run, seen, days, 0.0))
+
+
+JOBS: dict[str, Callable[[SmallHome, Job], None]] = {LAND.name: SmallHome.land, DERIVE.name: SmallHome.derive}
+
+
+def _raw_rows(file: LandedFile) -> list[dict]:
+    """A row per line: who, item, hour of the day on which the line says that it happened (`ds`T`hour`)."""
+    rows = []
+    for line in Path(file.path).read_text().splitlines()[1:]:
+        who, item, at = line.split(",")
+        rows.append(
+            {
+                "ds": file.ds,
+                "platform": "shop",
+                "event_id": hashlib.sha256(line.encode()).hexdigest()[:32],
+                "user_id": hashlib.sha256(who.encode()).hexdigest()[:32],
+                "item_id": f"shop:{item}",
+                "event_type": "view",
+                "event_time": datetime.fromisoformat(at).replace(tzinfo=UTC),
+                "arrival_ds": file.ds,
+                "source_file": file.name,
+            }
+        )
+    return rows
+
+
+def _frame(job: Job, table: Table, first: str, last: str, lookback: int | None = None) -> pl.DataFrame:
+    paths = job.inputs.files(table.name, first, last, lookback)
+    found = pl.from_arrow(arrow_dataset.dataset(paths, schema=table.schema, format="parquet").to_table())
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
+def _packed_schema(listed: pl.DataFrame) -> dict[str, pl.DataType]:
+    """Columns of past histories and of events together."""
+    state = pl.DataFrame(pl.from_arrow(USER_HISTORY.schema.empty_table())).select(STATE)
+    past = {f"past_{name}": kind for name, kind in state.schema.items()}
+    return {"user_id": pl.String(), **past, **{k: v for k, v in listed.schema.items() if k != "user_id"}}
+
+
+def lines(rows: list[tuple[str, str, str]]) -> str:
+    return "who,item,hour\n" + "".join(f"{who},{item},{at}\n" for who, item, at in rows)

@@ -1,0 +1,174 @@
+"""Whatever happens to a home, once nothing is stale it holds the rows that a fresh home makes of the same files.
+
+Histories are drawn: files land, late and in pieces, are corrected, touched, delivered again and purged; nights run in
+and out of order, over ranges, beside one another, die half-way and come back as zombies; settings change; days are
+unpublished and repaired.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from unittest.mock import patch
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from pipeline.runtime.errors import TidemarkError
+from pipeline.runtime.settings import Settings
+from pipeline.storage import lineage, repair_plan
+from tests.unit.pipeline.truth.small_home import SMALL_NIGHT, TABLES, SmallHome, lines
+from tests.unit.pipeline.truth.tables_in_memory import tables_in_memory
+
+DAYS = [f"2026-03-0{day}" for day in range(1, 6)]
+WHO, ITEMS, FILES = ("ann", "bob", "cat"), ("a", "b"), ("0.csv", "1.csv")
+MEMORY = Path("/dev/shm")  # commits of SQLite wait for the disk elsewhere
+HISTORIES = int(os.environ.get("TRUTH_HISTORIES", "200"))
+
+days = st.sampled_from(DAYS)
+rows = st.lists(
+    st.tuples(st.sampled_from(WHO), st.sampled_from(ITEMS), st.sampled_from([f"{ds}T10:00" for ds in DAYS[:3]])),
+    min_size=1,
+    max_size=4,
+)
+
+
+class Life(RuleBasedStateMachine):
+    """One home. `read` is the content of each landed file as it was last read: purged files are nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.catalogue = self.stack.enter_context(tables_in_memory())
+        for module in (lineage, repair_plan):
+            self.stack.enter_context(patch.object(module, "NIGHT", SMALL_NIGHT))
+        self.folder = Path(tempfile.mkdtemp(prefix="truth-", dir=MEMORY if MEMORY.is_dir() else None))
+        self.stack.callback(shutil.rmtree, self.folder)
+        self.home = SmallHome(self._settings("home"))
+        self.purged: dict[tuple[str, str], str] = {}
+        self.clock = 1_800_000_000
+        self.staged: list[tuple[int, str]] = []
+
+    def teardown(self) -> None:
+        try:
+            self.settle()
+            self.compare()
+        finally:
+            self.stack.close()
+
+    @initialize(content=rows)
+    def something_lands(self, content: list[tuple[str, str, str]]) -> None:
+        self._write(DAYS[0], FILES[0], lines(content))
+
+    @rule(ds=days, name=st.sampled_from(FILES), content=rows)
+    def land_or_correct(self, ds: str, name: str, content: list[tuple[str, str, str]]) -> None:
+        self._write(ds, name, lines(content))
+
+    @rule(ds=days, of=days)
+    def deliver_again(self, ds: str, of: str) -> None:
+        source = self.home.path(of, FILES[0])
+        if source.exists() and ds != of:
+            self._write(ds, FILES[1], source.read_text())
+
+    @rule(ds=days, name=st.sampled_from(FILES))
+    def touch(self, ds: str, name: str) -> None:
+        if self.home.path(ds, name).exists():
+            self._tick(self.home.path(ds, name))
+
+    @rule(ds=days, name=st.sampled_from(FILES))
+    def purge(self, ds: str, name: str) -> None:
+        """Landing is purged of files that were read, as they are."""
+        path = self.home.path(ds, name)
+        if path.exists() and not any(f"ds={ds}:" in it and "raw_events" in it for it in self.home.stale()):
+            self.purged[ds, name] = path.read_text()
+            path.unlink()
+
+    @rule(ds=days)
+    def night(self, ds: str) -> None:
+        self._try(lambda: self.home.night(ds))
+
+    @rule(first=days, last=days)
+    def load_range(self, first: str, last: str) -> None:
+        if first < last:
+            self._try(lambda: self.home.night(first, last))
+
+    @rule(ds=days, step=st.sampled_from([0, 1]))
+    def begin(self, ds: str, step: int) -> None:
+        """A job runs, and its release is yet to come: another run is faster, or it died."""
+        self._try(lambda: self.staged.append((step, self.home.stage(SMALL_NIGHT[step], [ds]))))
+
+    @precondition(lambda self: self.staged)
+    @rule(number=st.integers(0, 9))
+    def end(self, number: int) -> None:
+        step, run = self.staged.pop(number % len(self.staged))
+        self._try(lambda: self.home.release(SMALL_NIGHT[step], run))
+
+    @rule()
+    def repair(self) -> None:
+        self.home.repair()
+
+    @rule(ds=days, table=st.sampled_from([table.name for some in TABLES.values() for table in some]))
+    def unpublish(self, ds: str, table: str) -> None:
+        if ds in self.home.days(table):
+            self.catalogue.unpublish(self.home.settings, table, ds)
+
+    @rule(days=st.integers(1, 3))
+    def change_dedup(self, days: int) -> None:
+        self.home.settings = self.home.settings.model_copy(update={"dedup_days": days})
+
+    def settle(self) -> None:
+        """Repairs, and loads what has landed behind the newest day, which a repair leaves to its night."""
+        while behind := [ds for ds in self.home.landed_days() if ds not in self.home.days("raw_events")]:
+            self.home.repair()
+            if behind[-1] not in self.home.days("raw_events"):
+                self.home.night(behind[0])
+        self.home.repair()
+        assert self.home.stale() == []
+
+    def compare(self) -> None:
+        fresh = SmallHome(self._settings("fresh"))
+        fresh.settings = fresh.settings.model_copy(update={"dedup_days": self.home.settings.dedup_days})
+        for ds in DAYS:
+            for name in FILES:
+                content = self._content(ds, name)
+                if content is not None:
+                    fresh.path(ds, name).parent.mkdir(parents=True, exist_ok=True)
+                    fresh.path(ds, name).write_text(content)
+        for ds in fresh.landed_days():
+            fresh.night(ds)
+        kept, made = self.home.contents(), fresh.contents()
+        assert kept == {key: made.get(key) for key in kept}
+        assert {key for key in made if key[0] == "events"} <= kept.keys()
+
+    def _content(self, ds: str, name: str) -> str | None:
+        path = self.home.path(ds, name)
+        return path.read_text() if path.exists() else self.purged.get((ds, name))
+
+    def _settings(self, name: str) -> Settings:
+        return Settings(home=self.folder / name)
+
+    def _write(self, ds: str, name: str, content: str) -> None:
+        path = self.home.path(ds, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        self._tick(path)
+        self.purged.pop((ds, name), None)
+
+    def _tick(self, path: Path) -> None:
+        """File systems tell times apart by milliseconds only."""
+        self.clock += 1
+        os.utime(path, (self.clock, self.clock))
+
+    def _try(self, deed: Callable[[], object]) -> None:
+        """A refusal is an answer; anything else is a fault."""
+        with suppress(TidemarkError):
+            deed()
+
+
+TestTruth = Life.TestCase
+TestTruth.settings = settings(
+    max_examples=HISTORIES, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
+)
