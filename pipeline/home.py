@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.report.story.facts import Facts
     from pipeline.runtime.settings import Settings
     from pipeline.storage.history import Entry
+    from pipeline.storage.night import Night
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,22 @@ class Home:
         from pipeline.storage.reading import pinned_files
 
         return pinned_files(table, first, last, self.settings, snapshot_id)
+
+    def night(self, ds: str) -> Night:
+        """The tables of one night in the snapshots in which they belong together.
+
+            night = home.night("2026-03-31")
+            night.scan("user_features").to_polars(), night.scan("user_interests").to_polars()
+
+        Reading table by table may meet a repair half-way; a night never does: while some of its tables are
+        being made again it is the one before. `night.snapshots` names the snapshot of each table.
+
+        Raises NotPublishedError when the night is not published, StaleError when no consistent state is kept.
+        """
+        from pipeline.runtime.days import parse_day
+        from pipeline.storage.night import open_night
+
+        return open_night(self.settings, parse_day(ds))
 
     def tables(self) -> dict[str, TableState]:
         """Every declared table by name, with its published days and their rows.

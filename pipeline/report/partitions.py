@@ -11,7 +11,7 @@ import duckdb
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.publications import Publication
-from pipeline.storage.reading import pinned_files, published
+from pipeline.storage.inputs import Pins
 from pipeline.tables.registry import table_named
 
 THREADS = 2  # each reads a row group of its own
@@ -19,19 +19,17 @@ MEMORY = "1GB"  # beyond it DuckDB spills to the home
 
 
 class Partitions:
-    """What is published, as known now; days of a table become views when they are asked for."""
+    """What is published, each table as it was when it was first asked for; its days become views on demand."""
 
     def __init__(self, settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
         self.settings = settings
         self._connection = connection
-        self._published: dict[str, dict[str, Publication]] = {}
+        self._pins = Pins(settings)
         self._views: set[str] = set()
 
     def days(self, table: str) -> dict[str, Publication]:
         """The published days of a table, oldest first."""
-        if table not in self._published:
-            self._published[table] = published(table, self.settings)
-        return self._published[table]
+        return self._pins.days(table)
 
     def count(self, table: str, ds: str) -> int | None:
         """Rows of a day; None when it is not published."""
@@ -66,7 +64,7 @@ class Partitions:
         return f'"{name}"'
 
     def _files(self, table: str, days: list[str]) -> list[str]:
-        return pinned_files(table, min(days), max(days), self.settings)[1] if days else []
+        return self._pins.files(table, min(days), max(days)) if days else []
 
     def _create(self, name: str, table: str, files: list[str], days: list[str]) -> None:
         """Columns declared after the files were written are null."""

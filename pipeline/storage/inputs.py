@@ -5,6 +5,7 @@ answered from the metadata that was loaded first. What was read is kept with wha
 whose inputs have been replaced since, and `stale` finds published ones.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from pyiceberg.table import Table as IcebergTable
 from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publications import Publication, publications
+from pipeline.storage.publications import Publication, publications, publications_at
 from pipeline.storage.staging import Input
 from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table
@@ -23,10 +24,14 @@ LOG_BEGINS = "0001-01-01"
 
 
 class Pins:
-    """Tables as one attempt sees them: each is loaded at its first use, then stays as it was."""
+    """Tables as one attempt sees them: each is loaded at its first use, then stays as it was.
 
-    def __init__(self, settings: Settings) -> None:
+    `snapshots`: tables that are seen as they were in an earlier snapshot.
+    """
+
+    def __init__(self, settings: Settings, snapshots: Mapping[str, int] | None = None) -> None:
         self.settings = settings
+        self.snapshots = dict(snapshots or {})
         self._tables: dict[str, IcebergTable | None] = {}
 
     def table(self, name: str) -> IcebergTable | None:
@@ -37,11 +42,14 @@ class Pins:
 
     def days(self, name: str) -> dict[str, Publication]:
         """The published days, oldest first."""
-        return publications(self.table(name))
+        iceberg = self.table(name)
+        if iceberg is not None and name in self.snapshots:
+            return publications_at(iceberg, self.snapshots[name])
+        return publications(iceberg)
 
     def files(self, name: str, first: str, last: str) -> list[str]:
         """Data files of the published days of [first, last]."""
-        return planned_files(self.table(name), first, last)
+        return planned_files(self.table(name), first, last, self.snapshots.get(name))
 
     def read(self, name: str, first: str, last: str) -> pa.Table:
         """The published rows of [first, last], of a table that is small."""
@@ -65,7 +73,7 @@ class Inputs:
     def note(self, name: str, first: str, last: str, lookback: int | None = None) -> list[str]:
         """Notes that days of a table are read; returns those of [first, last] that are published."""
         iceberg = self.pins.table(name)
-        found = {ds: it for ds, it in publications(iceberg).items() if first <= ds <= last}
+        found = {ds: it for ds, it in self.pins.days(name).items() if first <= ds <= last}
         one = self.read.setdefault(name, Input())
         one.snapshot = iceberg.metadata.current_snapshot_id if iceberg else None
         one.windows.append((first, last, lookback))

@@ -151,9 +151,10 @@ def fences(settings: Settings, table: str, digests: Mapping[str, str]) -> dict[s
         return {row.ds: row.fence for row in connection.execute(query)}
 
 
-def entries(settings: Settings, tables: Iterable[str]) -> dict[tuple[str, str, str], Provenance]:
-    """Every entry of the tables by table, day and digest."""
+def entries(settings: Settings, tables: Iterable[str], ds: str = "") -> dict[tuple[str, str, str], Provenance]:
+    """Every entry of the tables, or those of one day, by table, day and digest."""
     query = select(PROVENANCE).where(PROVENANCE.c.table_name.in_(list(tables)))
+    query = query.where(PROVENANCE.c.ds == ds) if ds else query
     with engine(settings).connect() as connection:
         return {(row.table_name, row.ds, row.digest): _decoded(row) for row in connection.execute(query)}
 

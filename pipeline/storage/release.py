@@ -11,8 +11,11 @@ from collections.abc import Sequence
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.audit_table import audit
+from pipeline.storage.night import keep_night
 from pipeline.storage.publish import publish
 from pipeline.tables.schema import Table
+
+COMPLETE_A_NIGHT = ("user_features", "segments")  # with these, tables of a day may be consistent again
 
 
 def release(settings: Settings, tables: Sequence[Table], run: str) -> None:
@@ -21,7 +24,12 @@ def release(settings: Settings, tables: Sequence[Table], run: str) -> None:
         receipt = audit(settings, table, run)
         rows = sum(int(str(day["rows"])) for day in receipt.days.values())
         print(f"{table.name}: {len(receipt.days)} days, {rows} rows pass, {receipt.seconds:.1f} s")
+    nights: set[str] = set()
     for table in tables:
         changed = publish(settings, table, run)
+        if table.name in COMPLETE_A_NIGHT:
+            nights |= changed.keys()
         rows = sum(publication.rows for publication in changed.values())
         print(f"{table.name}: published {len(changed)} days, {rows} rows")
+    for ds in nights:
+        keep_night(settings, ds)

@@ -23,7 +23,7 @@ from pipeline.storage import lineage, repair_plan
 from tests.unit.pipeline.truth.small_home import SMALL_NIGHT, TABLES, SmallHome, lines
 from tests.unit.pipeline.truth.tables_in_memory import tables_in_memory
 
-DAYS = [f"2026-03-0{day}" for day in range(1, 6)]
+DAYS = [f"2026-03-0{day}" for day in range(1, 5)]
 WHO, ITEMS, FILES = ("ann", "bob", "cat"), ("a", "b"), ("0.csv", "1.csv")
 MEMORY = Path("/dev/shm")  # commits of SQLite wait for the disk elsewhere
 HISTORIES = int(os.environ.get("TRUTH_HISTORIES", "200"))
@@ -59,9 +59,18 @@ class Life(RuleBasedStateMachine):
         finally:
             self.stack.close()
 
-    @initialize(content=rows)
-    def something_lands(self, content: list[tuple[str, str, str]]) -> None:
-        self._write(DAYS[0], FILES[0], lines(content))
+    @initialize(landed=st.lists(st.none() | rows, min_size=len(DAYS), max_size=len(DAYS)), together=st.booleans())
+    def some_days(self, landed: list[list[tuple[str, str, str]] | None], together: bool) -> None:
+        """The first nights of a home; files of some days are late."""
+        for ds, content in zip(DAYS, landed, strict=True):
+            if content:
+                self._write(ds, FILES[0], lines(content))
+        there = self.home.landed_days()
+        if together and there == DAYS:
+            self.home.night(DAYS[0], DAYS[-1])
+        else:
+            for ds in there:
+                self._try(lambda ds=ds: self.home.night(ds))
 
     @rule(ds=days, name=st.sampled_from(FILES), content=rows)
     def land_or_correct(self, ds: str, name: str, content: list[tuple[str, str, str]]) -> None:
@@ -78,13 +87,15 @@ class Life(RuleBasedStateMachine):
         if self.home.path(ds, name).exists():
             self._tick(self.home.path(ds, name))
 
-    @rule(ds=days, name=st.sampled_from(FILES))
-    def purge(self, ds: str, name: str) -> None:
-        """Landing is purged of files that were read, as they are."""
-        path = self.home.path(ds, name)
-        if path.exists() and not any(f"ds={ds}:" in it and "raw_events" in it for it in self.home.stale()):
-            self.purged[ds, name] = path.read_text()
+    @rule(ds=days, more=st.none() | rows)
+    def purge(self, ds: str, more: list[tuple[str, str, str]] | None) -> None:
+        """Landing is purged of a file that was read, as it is; maybe another one of that day lands."""
+        path = self.home.path(ds, FILES[0])
+        if path.exists() and not any(it.startswith(f"raw_events ds={ds}:") for it in self.home.stale()):
+            self.purged[ds, FILES[0]] = path.read_text()
             path.unlink()
+            if more:
+                self._write(ds, FILES[1], lines(more))
 
     @rule(ds=days)
     def night(self, ds: str) -> None:
@@ -168,7 +179,16 @@ class Life(RuleBasedStateMachine):
             deed()
 
 
-TestTruth = Life.TestCase
-TestTruth.settings = settings(
-    max_examples=HISTORIES, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
+drawn = settings(
+    max_examples=HISTORIES // 2, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+class TestOneHalf(Life.TestCase):
+    settings = drawn
+
+
+class TestOtherHalf(Life.TestCase):
+    """So that two workers share the histories."""
+
+    settings = drawn
