@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 
 from pipeline.runtime.settings import Settings
-from pipeline.storage.publications import Publication
 from pipeline.storage.inputs import Pins
+from pipeline.storage.publications import Publication
 from pipeline.tables.registry import table_named
 
 THREADS = 2  # each reads a row group of its own

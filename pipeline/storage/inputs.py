@@ -33,6 +33,7 @@ class Pins:
         self.settings = settings
         self.snapshots = dict(snapshots or {})
         self._tables: dict[str, IcebergTable | None] = {}
+        self._days: dict[str, dict[str, Publication]] = {}
 
     def table(self, name: str) -> IcebergTable | None:
         """The Iceberg table; None when nothing of it was published then."""
@@ -42,10 +43,12 @@ class Pins:
 
     def days(self, name: str) -> dict[str, Publication]:
         """The published days, oldest first."""
-        iceberg = self.table(name)
-        if iceberg is not None and name in self.snapshots:
-            return publications_at(iceberg, self.snapshots[name])
-        return publications(iceberg)
+        if name not in self._days:
+            iceberg = self.table(name)
+            earlier = self.snapshots.get(name)
+            known = publications_at(iceberg, earlier) if iceberg and earlier else publications(iceberg)
+            self._days[name] = known
+        return self._days[name]
 
     def files(self, name: str, first: str, last: str) -> list[str]:
         """Data files of the published days of [first, last]."""
