@@ -227,7 +227,8 @@ class Home:
 
             home.user("webshop:U123").row["recency_days"]
 
-        id: a `user_id`, or `<platform>:<raw id>` as the platform knows the user.
+        id: a `user_id`, an `account_id`, or `<platform>:<raw id>` as the platform knows the user; an
+        account leads to the person it belonged to on that day.
 
         Raises NotPublishedError when the user has no row on that day, UsageError when `ds` is no day.
         """
@@ -235,14 +236,16 @@ class Home:
         from pipeline.runtime.days import parse_day
         from pipeline.runtime.errors import NotPublishedError
         from pipeline.sources.user_key import load_user_key, pseudonym
+        from pipeline.storage.persons import persons_as_of
         from pipeline.storage.reading import published
         from pipeline.tables.registry import USER
 
         days = published("user_features", self.settings)
         if not days:
             raise NotPublishedError("user_features: nothing has been published yet; run a night first")
-        user = id if re.match(USER, id) else pseudonym(load_user_key(self.settings.home), id)
-        return facts_of(self.settings, user, parse_day(ds) if ds else max(days))
+        day = parse_day(ds) if ds else max(days)
+        account = id if re.match(USER, id) else pseudonym(load_user_key(self.settings.home), id)
+        return facts_of(self.settings, persons_as_of(self.settings, day).user(account), day)
 
 
 def open_home(home: str | Path | None = None) -> Home:

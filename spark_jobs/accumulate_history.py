@@ -3,14 +3,23 @@
     spark-submit spark_jobs/accumulate_history.py --ds 2011-11-09
 
 Reads `user_history` of the day before and the day's `events`, or, where that day is absent, the `events` of the whole
-window. Writes staged partitions of `user_history`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS` days.
+window. Accounts are joined to persons by `identities` as of each day: persons whose accounts part are made again from
+the window's events. Writes staged partitions of `user_history`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS` days.
 """
+
+from functools import reduce
+
+import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from pipeline.runtime.days import shift
 from pipeline.storage.lineage import Lineage
 from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.engine.persons import joined_accounts, local_rows, with_users
 from spark_jobs.states.history import accumulate
+from spark_jobs.states.moves import Moves, moves
 
 
 def main() -> None:
@@ -19,19 +28,56 @@ def main() -> None:
 
 def accumulate_days(job: SparkJob) -> None:
     """Stages `user_history` of the job's last days."""
-    settings = job.settings
     job.require(EVENTS)
     days = job.snapshot_days
     before = shift(days[0], -1)
-    incremental = job.has_day(USER_HISTORY, before)
-    if incremental:
-        Lineage(settings, [USER_HISTORY.name]).require_fresh(USER_HISTORY.name, before)
-        past, first = job.read_range(USER_HISTORY, before, before), days[0]
-    else:
-        past, first = job.no_rows(USER_HISTORY), shift(days[0], 1 - settings.active_days)
-    events = job.read_range(EVENTS, first, job.last)
-    histories = accumulate(past, events, days, settings.active_days, settings.history_events)
-    job.stage(USER_HISTORY, histories, days, gather=False)
+    past, known = None, None
+    if job.has_day(USER_HISTORY, before):
+        Lineage(job.settings, [USER_HISTORY.name]).require_fresh(USER_HISTORY.name, before)
+        past, known = job.read_range(USER_HISTORY, before, before), joined_accounts(job, before)
+    found: list[DataFrame] = []
+    for some, persons in _runs(job, days):
+        changes = moves(known, persons) if known is not None else None
+        rows = _histories(job, some, past, persons, changes)
+        found.append(rows)
+        past, known = rows.where(F.col("ds") == some[-1]), persons
+    job.stage(USER_HISTORY, reduce(DataFrame.unionByName, found), days, gather=False)
+
+
+def _runs(job: SparkJob, days: list[str]) -> list[tuple[list[str], pl.DataFrame]]:
+    """The days in runs of one map each, with that map."""
+    runs: list[tuple[list[str], pl.DataFrame]] = []
+    for ds in days:
+        persons = joined_accounts(job, ds)
+        if runs and runs[-1][1].equals(persons):
+            runs[-1][0].append(ds)
+        else:
+            runs.append(([ds], persons))
+    return runs
+
+
+def _histories(
+    job: SparkJob, days: list[str], past: DataFrame | None, persons: pl.DataFrame, changes: Moves | None
+) -> DataFrame:
+    """`user_history` of days with one map, on from the histories of the day before them, where there are some."""
+    window = shift(days[0], 1 - job.settings.active_days)
+    events = with_users(job.read_range(EVENTS, window if past is None else days[0], days[-1]), persons)
+    past = job.no_rows(USER_HISTORY) if past is None else past
+    if changes is not None and not changes.none:
+        past = _moved(past, changes)
+    if changes is not None and not changes.rebuilt.is_empty():
+        rebuilt, accounts = (local_rows(job.spark, frame) for frame in (changes.rebuilt, changes.accounts))
+        theirs = job.read_range(EVENTS, window, days[-1]).join(accounts, "account_id", "left_semi")
+        events = events.join(rebuilt, "user_id", "left_anti").unionByName(with_users(theirs, persons))
+    return accumulate(past, events, days, job.settings.active_days, job.settings.history_events)
+
+
+def _moved(past: DataFrame, changes: Moves) -> DataFrame:
+    """The histories of before under the names of now, without those that are made again."""
+    dropped, renamed = (local_rows(past.sparkSession, frame) for frame in (changes.dropped, changes.renamed))
+    kept = past.join(dropped, "user_id", "left_anti")
+    named = kept.join(renamed, "user_id", "left").withColumn("user_id", F.coalesce("person", "user_id"))
+    return named.select(*past.columns)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     spark-submit spark_jobs/build_examples.py --ds 2011-11-09
 
 Reads `events`, writes one staged partition of `training_examples`: users as known at cut-offs of up to 126 days ago,
-with what they did in the 28 days after. Of a range, the last day only.
+with what they did in the 28 days after. Accounts are joined to persons as of the day. Of a range, the last day only.
 """
 
 from pipeline.runtime.days import shift
@@ -11,6 +11,7 @@ from pipeline.runtime.errors import NotPublishedError
 from pipeline.storage.reading import published
 from pipeline.tables.registry import EVENTS, TRAINING_EXAMPLES
 from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.engine.persons import joined_accounts, with_users
 from spark_jobs.states.examples import choose_cutoffs, make_examples
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     cutoffs = choose_cutoffs(logged[0], ds)
     oldest = min(cutoff.ds for cutoff in cutoffs)
     events = job.read_range(EVENTS, shift(oldest, 1 - settings.active_days), ds)
+    events = with_users(events, joined_accounts(job, ds))  # who is one person today was so all along
     rows = make_examples(events, ds, cutoffs, settings.active_days, settings.history_events)
     job.stage(TRAINING_EXAMPLES, rows, [ds])
 

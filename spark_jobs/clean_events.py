@@ -3,7 +3,7 @@
     spark-submit spark_jobs/clean_events.py --from 2010-12-01 --to 2011-11-06
     spark-submit spark_jobs/clean_events.py --ds 2011-11-07
 
-Reads `raw_events` of [from - dedup_days + 1, to] (of its own days as staged, where the same process ingests them),
+Reads `raw_events` of [from - dedup_days, to] (of its own days as staged, where the same process ingests them),
 writes staged partitions of `events`, `quarantine` and `accounting`. Every raw row becomes an event, a duplicate, or a
 quarantined row with a reason.
 """
@@ -16,7 +16,7 @@ from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.events.account import account, due_days, expected_rows
-from spark_jobs.events.clean import judge, keep_events, placed, quarantine
+from spark_jobs.events.clean import judge, keep_events, lookback_days, placed, quarantine
 
 
 def main() -> None:
@@ -26,10 +26,9 @@ def main() -> None:
 def clean_days(job: SparkJob) -> None:
     """Stages `events`, `quarantine` and `accounting` of the job's days."""
     sources = active_sources(job.settings)
-    raw = placed(job.read(RAW_EVENTS, lookback_days=job.settings.dedup_days - 1))
+    raw = placed(job.read(RAW_EVENTS, lookback_days=lookback_days(job.settings)))
     own = raw.where(F.col("ds") >= job.first)
-    near_seconds = {source.platform: source.near_duplicate_seconds for source in sources}
-    verdicts = judge(raw, job.first, job.settings, near_seconds).persist()
+    verdicts = judge(raw, job.days, job.settings, sources).persist()
     event_rows, quarantine_rows = expected_rows(own, verdicts, job.days)
     kept = job.stage(EVENTS, keep_events(own, verdicts), facts={"rows": event_rows})
     bad = job.stage(QUARANTINE, quarantine(own, verdicts), facts={"rows": quarantine_rows})

@@ -3,8 +3,8 @@
     spark-submit spark_jobs/find_landed.py request.json
 
 Reads {"users": [pseudonym, …], "files": [name below landing/, …]} and those files, and prints a line `found {"file": …,
-"line": …, "platform": …, "raw_id": …}` per record whose user is one of them, by its own id or by the person that the
-identity map makes of it. Raw ids are personal: they go to the caller through a pipe and nowhere else.
+"line": …, "platform": …, "raw_id": …}` per record whose account is one of them. Raw ids are personal: they go to the
+caller through a pipe and nowhere else.
 """
 
 import json

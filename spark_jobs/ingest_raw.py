@@ -6,14 +6,16 @@
 Reads `landing/` of [from, to] for every active source, writes staged partitions of `raw_events` and `landed_files`.
 Every landed record becomes one row: an event, or a row with the reason why it is not one. A day whose files are
 missing, damaged or change in the meantime is refused as a whole. The rows of a file that was read before and is not
-there any more stay: landing may be purged.
+there any more stay: landing may be purged. From `landing/identity.csv` and the `identities` of the day before it writes
+staged partitions of `identities`: which person each account belongs to, and since when.
 """
 
 from functools import partial
 
 from pipeline.sources.landing import active_sources
-from pipeline.tables.registry import RAW_EVENTS
+from pipeline.tables.registry import IDENTITIES, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.landing.identities import identities, identity_versions, rows_by_day
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day
 from spark_jobs.landing.ledger import entries, kept_rows, known_files, stage_ledger, vanished
@@ -24,7 +26,9 @@ def main() -> None:
 
 
 def ingest_days(job: SparkJob) -> None:
-    """Stages `raw_events` and `landed_files` of the job's days."""
+    """Stages `raw_events`, `landed_files` and `identities` of the job's days."""
+    of_map = job.part()  # rows of events are not made from the map, so it is no input of theirs
+    versions = identity_versions(of_map)  # first: a map that is wrong is refused before anything is read
     known = known_files(job)
     gone = vanished(job.settings, known)
     landed = inspect_days(job.settings, active_sources(job.settings), job.days, gone)
@@ -43,6 +47,8 @@ def ingest_days(job: SparkJob) -> None:
         unchanged()  # names the file when that is why it could not be read
         raise
     stage_ledger(job, raw, read, known)
+    counts: dict[str, object] = {"rows": rows_by_day(versions, job.days)}
+    of_map.stage(IDENTITIES, identities(of_map, versions), facts=counts)
 
 
 if __name__ == "__main__":

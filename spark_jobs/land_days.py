@@ -3,9 +3,9 @@
     spark-submit spark_jobs/land_days.py --from 2010-12-01 --to 2011-11-06
     spark-submit spark_jobs/land_days.py --ds 2011-11-07 [--until ingest]
 
-Does the work of `ingest_raw.py` and `clean_events.py`: stages `raw_events`, `events`, `quarantine` and `accounting`.
-Cleaning reads the raw rows that this process staged, with the published ones of the days before; the release publishes
-`raw_events` first.
+Does the work of `ingest_raw.py` and `clean_events.py`: stages `raw_events`, `identities`, `events`, `quarantine` and
+`accounting`. Cleaning reads the raw rows that this process staged, with the published ones of the days before; the
+release publishes `raw_events` first.
 """
 
 from spark_jobs.clean_events import clean_days

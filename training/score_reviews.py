@@ -18,12 +18,13 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
+from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import open_day, pinned_files
 from pipeline.tables.interests import REVIEW_SENTIMENTS
 from pipeline.tables.registry import EVENTS
 from training.texts.sentiment import cross_sentiments, later_quality, on_scale
 
-COLUMNS = ["ds", "platform", "event_id", "user_id", "item_id", "rating", "text"]
+COLUMNS = ["ds", "platform", "event_id", "account_id", "item_id", "rating", "text"]
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
 
 def score_reviews(settings: Settings, ds: str, run: str) -> None:
     """Stages the sentiments as known at the end of `ds`."""
-    snapshot, reviews = _reviews(settings, ds)
+    inputs, reviews = _reviews(settings, ds)
     rated = on_scale(reviews)
     found = cross_sentiments(reviews, rated)
     attempt = staging.begin(settings, REVIEW_SENTIMENTS.name, run)
@@ -44,14 +45,14 @@ def score_reviews(settings: Settings, ds: str, run: str) -> None:
     table = rows.select(REVIEW_SENTIMENTS.schema.names).to_arrow()
     files = {ds: [write_day(attempt.day(ds), table, schema)]} if len(rows) else {}
     facts: dict[str, object] = {"rows": {ds: len(rows)}}
-    staging.complete(attempt, [ds], files, {EVENTS.name: snapshot}, facts)
+    staging.complete(attempt, [ds], files, inputs, facts)
     quality = later_quality(rated) or "too few ratings to measure quality"
     print(f"review_sentiments ds={ds}: {len(rows)} reviews, {len(rated)} rated, {quality}")
 
 
-def _reviews(settings: Settings, ds: str) -> tuple[int, pl.DataFrame]:
-    """The reviews of the window in a total order, from one snapshot; days before `ds` may be missing, as the log starts
-    at some day."""
+def _reviews(settings: Settings, ds: str) -> tuple[dict[str, int | str], pl.DataFrame]:
+    """The snapshots that were read, and the reviews of the window in a total order, by persons as known at `ds`; days
+    before `ds` may be missing, as the log starts at some day."""
     snapshot, _ = open_day(settings, EVENTS, ds)
     first = shift(ds, 1 - settings.active_days)
     _, files = pinned_files(EVENTS.name, first, ds, settings, snapshot)
@@ -59,8 +60,11 @@ def _reviews(settings: Settings, ds: str) -> tuple[int, pl.DataFrame]:
     events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
     is_review = arrow_dataset.field("event_type") == "review"
     table: pa.Table = events.to_table(columns=COLUMNS, filter=is_review)
-    reviews = pl.DataFrame(table)
-    return snapshot, reviews.with_columns(pl.col("text").fill_null("")).sort("event_id")
+    persons = persons_as_of(settings, ds)
+    reviews = persons.of(pl.DataFrame(table))
+    return {EVENTS.name: snapshot, **persons.inputs}, reviews.with_columns(pl.col("text").fill_null("")).sort(
+        "event_id"
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Who may be contacted: consent and exclusion lists first, and nothing after them can add one.
 
 Lists are files below `$TIDEMARK_HOME/campaigns/`, one pseudonym (`user_id`) per line. The list `never.csv`, where there
-is one, holds for every campaign and for interventions.
+is one, holds for every campaign and for interventions. An account on a list stands for the person it has come to belong
+to as well: who refused before the identity map joined their accounts has still refused.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic.dataclasses import dataclass as table
@@ -14,6 +16,7 @@ from pydantic.dataclasses import dataclass as table
 from pipeline.runtime.errors import CampaignError
 from pipeline.runtime.settings import Settings
 from pipeline.runtime.toml_file import TABLE, Text, Texts
+from pipeline.storage.persons import persons_as_of
 from pipeline.tables.columns import USER
 
 EVERYONE = "everyone"
@@ -64,14 +67,24 @@ def folder_of(settings: Settings) -> Path:
     return settings.home / "campaigns"
 
 
-def audience_of_lists(people: People, settings: Settings) -> Audience:
-    """Raises CampaignError for a list that is missing or holds what is no pseudonym."""
+def audience_of_lists(people: People, settings: Settings, ds: str) -> Audience:
+    """The people of the lists, with persons as known at `ds`.
+
+    Raises CampaignError for a list that is missing or holds what is no pseudonym.
+    """
+    persons = persons_as_of(settings, ds)
+
+    def listed(key: str, name: str) -> pa.Array:
+        users = _listed(people, settings, key, name)
+        joined = persons.of(pl.DataFrame({"account_id": users}, {"account_id": pl.String}))
+        return pc.unique(pa.concat_arrays([users, joined["user_id"].to_arrow().cast(pa.string())]))
+
     allowed = None
     if people.consent != EVERYONE:
-        allowed = _listed(people, settings, "people.consent", people.consent)
-    refused = [_listed(people, settings, "people.exclude", name) for name in people.exclude]
+        allowed = listed("people.consent", people.consent)
+    refused = [listed("people.exclude", name) for name in people.exclude]
     if (folder_of(settings) / NEVER).exists():
-        refused.append(_listed(people, settings, "people", NEVER))
+        refused.append(listed("people", NEVER))
     none = pa.array([], pa.string())
     return Audience(allowed, pa.concat_arrays([none, *refused]))
 

@@ -10,7 +10,8 @@ from pipeline.orchestration.graph import Part, Step
 INGEST = Part(
     "ingest",
     "spark_jobs/ingest_raw.py",
-    writes=("raw_events", "landed_files"),
+    reads=("identities",),
+    writes=("raw_events", "landed_files", "identities"),
     settings=("max_record_bytes", "max_price"),
     sources=(
         "timezone",
@@ -29,7 +30,7 @@ CLEAN = Part(
     reads=("raw_events",),
     writes=("events", "quarantine", "accounting"),
     settings=("dedup_days", "bot_events_per_day", "bot_events_per_minute"),
-    sources=("near_duplicate_seconds",),
+    sources=("near_duplicate_seconds", "timezone"),
     every_day=True,
 )
 SESSIONIZE = Part(
@@ -52,7 +53,7 @@ CATALOGUE = Part(
 ACCUMULATE = Part(
     "accumulate",
     "spark_jobs/accumulate_history.py",
-    reads=("events", "user_history"),
+    reads=("events", "identities", "user_history"),
     writes=("user_history",),
     settings=("active_days", "history_events"),
 )
@@ -66,7 +67,7 @@ ENCODE = Part(
 REVIEWS = Part(
     "reviews",
     "training.score_reviews",
-    reads=("events",),
+    reads=("events", "identities"),
     writes=("review_sentiments",),
     settings=("active_days",),
 )
@@ -81,8 +82,8 @@ TOPICS = Part(
 LAND = Step(
     "land",
     "spark_jobs/land_days.py",
-    "Reads landed files into `raw_events`, users pseudonymised; then splits the rows into `events`, duplicates and "
-    "`quarantine`, and accounts for every one. Refuses a damaged file.",
+    "Reads landed files into `raw_events`, ids pseudonymised, and the identity map into `identities`; then splits the "
+    "rows into `events`, duplicates and `quarantine`, and accounts for every one. Refuses a damaged file.",
     daily=True,
     parts=(INGEST, CLEAN),
 )
@@ -113,7 +114,7 @@ EXAMPLES = Step(
     "examples",
     "spark_jobs/build_examples.py",
     "Builds training examples: users as known at a cut-off, and what they did next.",
-    reads=("events",),
+    reads=("events", "identities"),
     writes=("training_examples",),
     training=True,
     settings=("active_days", "history_events"),
@@ -190,7 +191,7 @@ AD_POLICY = Step(
     "ad_policy",
     "pipeline.decisions.campaigns.build",
     "Judges each campaign's challenger on the log; decides who is shown what.",
-    reads=("user_features", "events", "segment_members", "ad_policy", "policy_judgements"),
+    reads=("user_features", "events", "identities", "segment_members", "ad_policy", "policy_judgements"),
     writes=("ad_policy", "policy_judgements"),
     record=True,
     command="ads policy",
@@ -199,7 +200,7 @@ INTERVENE = Step(
     "intervene",
     "pipeline.decisions.interventions.build",
     "Lists whom to contact tomorrow, with reason and suggested action.",
-    reads=("user_features", "events", "interventions"),
+    reads=("user_features", "events", "identities", "interventions"),
     writes=("interventions",),
     record=True,
     command="ads interventions",
@@ -208,7 +209,7 @@ UPLIFT = Step(
     "uplift",
     "pipeline.decisions.uplift.build",
     "Estimates whom an ad changes, where an experiment allows it; otherwise says why not.",
-    reads=("user_features", "events"),
+    reads=("user_features", "events", "identities"),
     writes=("user_uplift", "uplift_judgements"),
     record=True,
     command="ads uplift",
@@ -218,7 +219,7 @@ EXPERIMENTS = Step(
     "experiments",
     "pipeline.decisions.experiments.report",
     "Writes a page with the result of each declared experiment.",
-    reads=("events", "interventions"),
+    reads=("events", "identities", "interventions"),
     command="experiment report",
 )
 
@@ -227,7 +228,7 @@ REFRESH = Step(
     "refresh",
     "spark_jobs/refresh_users.py",
     "Histories, interests and signals of the users of newly landed files.",
-    reads=("raw_events", "user_history", "items", "item_topics", "review_sentiments"),
+    reads=("raw_events", "identities", "user_history", "items", "item_topics", "review_sentiments"),
     writes=("user_history_intraday",),
     record=True,
     key="hour",

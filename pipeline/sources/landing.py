@@ -27,6 +27,11 @@ def find_source(settings: Settings, platform: str) -> Source:
     )
 
 
+def known_platforms(settings: Settings) -> set[str]:
+    """The platforms that have a source: the user's own files and the shipped ones."""
+    return {file.stem for folder in (settings.sources, SHIPPED) for file in folder.glob("*.toml")}
+
+
 def active_sources(settings: Settings) -> list[Source]:
     """Sources with a folder landing/<platform>/ or a TOML of the user's own, by name.
 

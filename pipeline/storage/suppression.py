@@ -1,6 +1,6 @@
 """The list of erased users, and the gate between erasing and publishing.
 
-    erasures/suppressed.txt     SHA-256 of each erased `user_id`, one per line
+    erasures/suppressed.txt     SHA-256 of each erased `user_id` and `account_id`, one per line
 
 The list keeps an erased person out for good: ingest rejects their rows, and what a job staged from rows that it had
 read before is refused at publishing. It holds hashes of pseudonyms, so it reveals nothing except about ids that are
@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.errors import FencedError
 from pipeline.runtime.settings import Settings
+from pipeline.tables.columns import id_columns
 from pipeline.tables.schema import Table
 
 ERASED = "erased"  # reject reason of a row that was an erased person's
@@ -27,7 +28,7 @@ def erasures(settings: Settings) -> Path:
 
 
 def fingerprint(user: str) -> str:
-    """SHA-256 of a `user_id`, in hex."""
+    """SHA-256 of a `user_id` or `account_id`, in hex."""
     return hashlib.sha256(user.encode()).hexdigest()
 
 
@@ -84,15 +85,16 @@ def publishing(settings: Settings, table: Table, files: Iterable[str]) -> Iterat
 def _erased_files(settings: Settings, table: Table, files: list[str]) -> list[str]:
     erased = suppressed(settings.home)
     files = [file for file in files if Path(file).exists()]
-    if not erased or not files or "user_id" not in table.schema.names:
+    names = id_columns(table)
+    if not erased or not files or not names:
         return []
     import duckdb
 
     from pipeline.storage.audit.staged_rows import parquet_sql
 
     query = f"""SELECT DISTINCT filename FROM (
-        SELECT DISTINCT filename, user_id FROM {parquet_sql(files, names=True)})
-        WHERE sha256(user_id) IN (SELECT unnest(?))"""
+        SELECT DISTINCT filename, unnest([{", ".join(names)}]) AS id FROM {parquet_sql(files, names=True)})
+        WHERE sha256(id) IN (SELECT unnest(?))"""
     with duckdb.connect() as connection:
         return [file for (file,) in connection.execute(query, [sorted(erased)]).fetchall()]
 

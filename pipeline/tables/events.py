@@ -1,16 +1,18 @@
 """The tables of what happened: one partition per arrival day."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import (
+    ACCOUNT_ID,
     DAY,
     DS,
     EVENT_TYPES,
     ITEMLESS_EVENT_TYPES,
     PLATFORM,
     USER,
-    USER_ID,
 )
 from pipeline.tables.schema import (
     BOOL,
@@ -26,6 +28,10 @@ from pipeline.tables.schema import (
     list_of,
 )
 
+# Since version 2.0 these tables hold accounts; persons are joined where histories are made, by `identities`.
+SINCE_ACCOUNTS = "2.0"
+ACCOUNT = replace(ACCOUNT_ID, since=SINCE_ACCOUNTS)
+
 # The end of a day in the westernmost zone (UTC-12), and one day for clocks that run ahead.
 LATEST_HOURS_AFTER_DAY_BEGINS = 24 + 12 + 24
 
@@ -34,7 +40,7 @@ def _what_happened(required: bool) -> tuple[Column, ...]:
     """The canonical columns of an event; raw events may still lack the required ones."""
     return (
         Column("event_id", STRING, "hash of the event's content", required, pattern=USER),
-        Column("user_id", STRING, "pseudonym of the user", required, pattern=USER),
+        replace(ACCOUNT, required=required),
         Column("item_id", STRING, "`<platform>:<raw item id>`, null for a search"),
         Column("event_type", STRING, "what the user did", required, values=EVENT_TYPES),
         Column("event_time", INSTANT, "when it happened", required, "UTC"),
@@ -55,7 +61,7 @@ def _same_day() -> RowRule:
 
 
 def _raw_events(settings: Settings) -> list[RowRule]:
-    required = ("event_id", "user_id", "event_type", "event_time")
+    required = ("event_id", "account_id", "event_type", "event_time")
     present = " AND ".join(f"{name} IS NOT NULL" for name in required)
     return [
         _same_day(),
@@ -83,6 +89,7 @@ RAW_EVENTS = Table(
         Column("record", STRING, "what was understood of a rejected row, JSON without the user"),
     ),
     key=(),
+    version=SINCE_ACCOUNTS,
     rules=_raw_events,
 )
 
@@ -123,6 +130,7 @@ EVENTS = Table(
     "valid events, each once, owned by their arrival day",
     (DS, PLATFORM, *_what_happened(required=True)),
     key=("event_id",),
+    version=SINCE_ACCOUNTS,
     rules=_events,
 )
 
@@ -139,10 +147,11 @@ QUARANTINE = Table(
         PLATFORM,
         Column("reason", STRING, "why", True),
         Column("source_file", STRING, "landing file, relative to landing/", True),
-        Column("user_id", STRING, "pseudonym, where the row had a user", pattern=USER),
+        replace(ACCOUNT, meaning="pseudonym of the account, where the row had one", required=False),
         Column("record", STRING, "what was understood of the row, as JSON, without the user"),
     ),
     key=(),
+    version=SINCE_ACCOUNTS,
     rules=_quarantine,
 )
 
@@ -211,12 +220,12 @@ def _sessions(settings: Settings) -> list[RowRule]:
 
 SESSIONS = Table(
     "sessions",
-    "unbroken activity of a user on a platform, owned by the day on which it closes",
+    "unbroken activity of an account on a platform, owned by the day on which it closes",
     (
         DS,
         PLATFORM,
-        Column("session_id", STRING, "hash of user, platform, start and lateness", True),
-        USER_ID,
+        Column("session_id", STRING, "hash of account, platform, start and lateness", True),
+        ACCOUNT,
         Column("started_at", INSTANT, "first event", True, "UTC"),
         Column("ended_at", INSTANT, "last event", True, "UTC"),
         Column("duration_seconds", DOUBLE, "last minus first event", True, "s", 0, 86_400),
@@ -232,5 +241,6 @@ SESSIONS = Table(
         Column("is_late", BOOL, "made of events that arrived after their own day", True),
     ),
     key=("session_id",),
+    version=SINCE_ACCOUNTS,
     rules=_sessions,
 )

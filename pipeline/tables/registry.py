@@ -18,7 +18,7 @@ from pipeline.tables.intraday import HOURLY_TABLES, INTRADAY_TABLES
 from pipeline.tables.landed import LANDED_FILES
 from pipeline.tables.policies import POLICY_TABLES
 from pipeline.tables.schema import Table
-from pipeline.tables.state import ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES, USER_HISTORY
+from pipeline.tables.state import IDENTITIES, ITEM_EMBEDDINGS, ITEMS, TRAINING_EXAMPLES, USER_HISTORY
 from pipeline.tables.uplift import UPLIFT_TABLES
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "EVENTS",
     "EVENT_TYPES",
     "HISTORY_EVENTS",
+    "IDENTITIES",
     "ITEMLESS_EVENT_TYPES",
     "ITEMS",
     "ITEM_EMBEDDINGS",
@@ -49,6 +50,7 @@ TABLES = {
     for table in (
         RAW_EVENTS,
         LANDED_FILES,
+        IDENTITIES,
         EVENTS,
         QUARANTINE,
         ACCOUNTING,

@@ -2,12 +2,14 @@
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import (
+    ACCOUNT_ID,
     DAILY_COUNTS,
     DAY,
     DS,
     HISTORY_EVENTS,
     ITEM_ID,
     PLATFORM,
+    USER,
     USER_ID,
 )
 from pipeline.tables.schema import (
@@ -21,6 +23,25 @@ from pipeline.tables.schema import (
     Table,
     is_sorted,
     none_of,
+)
+
+
+def _identities(settings: Settings) -> list[RowRule]:
+    return [("since_ds <= ds", "since_ds <= ds", ("account_id", "since_ds"))]
+
+
+IDENTITIES = Table(
+    "identities",
+    "which person each account belongs to, and from which day on: every change known by `ds`",
+    (
+        DS,
+        ACCOUNT_ID,
+        Column("user_id", STRING, "the person, or the account itself where it left its person", True, pattern=USER),
+        Column("since_ds", STRING, "first day of it; `0001-01-01` where it was always so", True, pattern=DAY),
+    ),
+    key=("account_id", "since_ds"),
+    snapshot=True,
+    rules=_identities,
 )
 
 

@@ -1,4 +1,4 @@
-"""Events to sessions: one pass over each user's events in order of time.
+"""Events to sessions: one pass over each account's events in order of time.
 
 A session ends after `gap` of silence, or `longest` after the first event of its chain: unbroken activity is cut every
 `longest`, counted from the chain's first event. Both ends are exclusive: an event exactly `gap` after the last one
@@ -28,7 +28,7 @@ from spark_jobs.engine.kernels import exact_sum, map_groups
 LOOKBACK_DAYS = 3
 COLUMNS = (
     "platform",
-    "user_id",
+    "account_id",
     "event_id",
     "item_id",
     "event_type",
@@ -37,7 +37,7 @@ COLUMNS = (
     "quantity",
     "price",
 )
-LANE = ("user_id", "platform", "late_ds")  # what events must share to meet
+LANE = ("account_id", "platform", "late_ds")  # what events must share to meet
 COUNTED = {
     "views": "view",
     "searches": "search",
@@ -51,18 +51,18 @@ WITHOUT_ID = pa.schema([field for field in SESSIONS.schema if field.name != "ses
 
 def sessionize(events: DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta) -> DataFrame:
     """One row per session of `events`; `zones` gives the time zone of each platform."""
-    kernel = partial(user_sessions, zones=zones, gap=gap, longest=longest)
-    sessions = map_groups(events.select(*COLUMNS), "user_id", kernel, WITHOUT_ID)
+    kernel = partial(account_sessions, zones=zones, gap=gap, longest=longest)
+    sessions = map_groups(events.select(*COLUMNS), "account_id", kernel, WITHOUT_ID)
     start = F.unix_micros("started_at").cast("string")
-    identity = F.concat_ws("|", "user_id", "platform", start, F.col("is_late").cast("string"))
+    identity = F.concat_ws("|", "account_id", "platform", start, F.col("is_late").cast("string"))
     return sessions.withColumn("session_id", F.substring(F.sha2(identity, 256), 1, 32))
 
 
-def user_sessions(events: pl.DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta) -> pl.DataFrame:
-    """All sessions of the users in `events`, ordered by user, platform and start."""
+def account_sessions(events: pl.DataFrame, zones: dict[str, str], gap: timedelta, longest: timedelta) -> pl.DataFrame:
+    """All sessions of the accounts in `events`, ordered by account, platform and start."""
     rows = _number_sessions(_in_order(events, zones), gap, longest)
     sessions = rows.group_by("session", maintain_order=True).agg(
-        pl.first("platform", "user_id", "is_late", "late_ds"),
+        pl.first("platform", "account_id", "is_late", "late_ds"),
         pl.first("event_time").alias("started_at"),
         pl.last("event_time").alias("ended_at"),
         pl.len().alias("events"),

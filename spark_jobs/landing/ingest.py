@@ -8,12 +8,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile
-from pipeline.sources.landing import IDENTITY
 from pipeline.sources.source import Source
 from pipeline.sources.user_key import load_user_key
 from pipeline.tables.registry import RAW_EVENTS
+from spark_jobs.landing.identities import erased_by_map
 from spark_jobs.landing.map_source import map_source
-from spark_jobs.landing.pseudonymise import forget_erased, name_events, pseudonymise, read_people
+from spark_jobs.landing.pseudonymise import forget_erased, name_events, pseudonymise
 from spark_jobs.landing.read import read_landing
 from spark_jobs.landing.reject_rows import reject_rows
 
@@ -29,7 +29,6 @@ def ingest(spark: SparkSession, landed: list[tuple[Source, list[LandedFile]]], s
     if not frames:
         return spark.createDataFrame([], from_arrow_schema(RAW_EVENTS.schema))
     load_user_key(settings.home)  # made once here, not by racing workers
-    people = read_people(spark, settings.landing / IDENTITY)
-    rows = pseudonymise(reduce(DataFrame.unionByName, frames), people, settings.home)
+    rows = pseudonymise(reduce(DataFrame.unionByName, frames), settings.home, erased_by_map(settings))
     named = name_events(forget_erased(rows)).withColumn("arrival_ds", F.col("ds"))
     return named.select(*RAW_EVENTS.schema.names)

@@ -8,6 +8,7 @@ from pyspark.sql.types import DataType, StringType, TimestampNTZType, TimestampT
 from pipeline.runtime.errors import SourceError
 from pipeline.sources.source import ITEM_COLUMNS, Source
 
+UNKNOWN = "unknown."  # begins the names of attributes that the source does not declare
 TYPES = {
     "user_id": "string",
     "item_id": "string",
@@ -87,7 +88,7 @@ def _canonical(source: Source, name: str, kind: DataType | None) -> Column:
 
 def _with_unknown(attributes: Column) -> Column:
     """Attributes and, as `unknown.<name>`, the fields that the source does not declare."""
-    unknown = F.transform_keys("_unknown", lambda name, _: F.concat(F.lit("unknown."), name))
+    unknown = F.transform_keys("_unknown", lambda name, _: F.concat(F.lit(UNKNOWN), name))
     nothing = F.create_map().cast(TYPES["attributes"])
     both = F.map_concat(F.coalesce(attributes, nothing), F.coalesce(unknown, nothing))
     return F.when(F.size(both) > 0, both)

@@ -7,21 +7,21 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import inspect
-from pipeline.sources.landing import IDENTITY, active_sources
+from pipeline.sources.landing import active_sources
 from pipeline.sources.source import Source
 from pipeline.storage.suppression import ERASED
 from spark_jobs.landing.map_source import map_source
-from spark_jobs.landing.pseudonymise import pseudonymise, read_people
+from spark_jobs.landing.pseudonymise import pseudonymise
 from spark_jobs.landing.read import read_landing
 
 
 def find_landed(
     spark: SparkSession, settings: Settings, users: list[str], names: set[str]
 ) -> Iterator[dict[str, object]]:
-    """File, line, platform and raw id of each record of the users in those files."""
+    """File, line, platform and raw id of each record of those accounts, which are among `users`, in those files."""
     for source in active_sources(settings):
         for rows in _records(spark, settings, source, names):
-            for found in _of_users(spark, settings, rows, users).collect():
+            for found in _of_users(settings, rows, users).collect():
                 yield found.asDict()
 
 
@@ -39,17 +39,14 @@ def _records(spark: SparkSession, settings: Settings, source: Source, names: set
     return [map_source(rows, source) for rows in landed]
 
 
-def _of_users(spark: SparkSession, settings: Settings, rows: DataFrame, users: list[str]) -> DataFrame:
+def _of_users(settings: Settings, rows: DataFrame, users: list[str]) -> DataFrame:
     identified = rows.where("user_id IS NOT NULL").select(
         "platform",
         F.col("source_file").alias("file"),
         F.col("evidence.line").alias("line"),
-        F.col("user_id").alias("own_id"),
+        F.col("user_id").alias("raw_id"),
         "user_id",
     )
-    people = read_people(spark, settings.landing / IDENTITY)
-    joined = pseudonymise(identified, people, settings.home)
-    alone = pseudonymise(identified, people.limit(0), settings.home)
     # Nothing new may remain of persons erased earlier either.
-    either = joined.unionByName(alone).where(F.col("user_id").isin(*users, ERASED))
-    return either.drop("user_id").withColumnRenamed("own_id", "raw_id").distinct()
+    theirs = pseudonymise(identified, settings.home).where(F.col("account_id").isin(*users, ERASED))
+    return theirs.drop("account_id").distinct()

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table as Grid
 
-SHOWN = ("user_id", "item_id", "event_type", "event_time", "quantity", "price", "attributes")
+SHOWN = ("account_id", "item_id", "event_type", "event_time", "quantity", "price", "attributes")
 SAMPLE_ROWS = 8
 EXAMPLES = 3  # rejected rows shown per reason
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,7 +17,8 @@ from pipeline.tables.registry import ITEMS, RAW_EVENTS, USER_HISTORY
 from pipeline.tables.schema import Table
 from spark_jobs.behaviour.signals import signals
 from spark_jobs.engine.job import SparkJob
-from spark_jobs.events.clean import judge, keep_events, placed
+from spark_jobs.engine.persons import joined_accounts, with_users
+from spark_jobs.events.clean import judge, keep_events, lookback_days, placed
 from spark_jobs.interests.profile import user_interests
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import Landed, check_unchanged
@@ -65,11 +67,12 @@ class Refresh:
     def _stage_histories(self) -> int:
         job, settings = self.job, self.job.settings
         settled, unsettled = self._earlier_rows()
-        raw = hold(self._ingested(unsettled), self.plan.names)
+        persons = joined_accounts(job, self.base.ds)  # whoever joins today does so with the night
+        raw = hold(with_users(self._ingested(unsettled), persons), self.plan.names)
         touched = touched_users(raw, self.plan.names, unsettled).persist()
         own = of_users(raw, touched)
-        verdicts = self._judge(own, touched).persist()
-        events = keep_events(own, verdicts)
+        verdicts = self._judge(own, touched, persons).persist()
+        events = with_users(keep_events(own, verdicts), persons)
         past = of_users(self._of_base(USER_HISTORY), touched)
         new = accumulate(past, events, [self.day], settings.active_days, settings.history_events)
         others = settled.join(touched, "user_id", "left_anti")
@@ -100,14 +103,13 @@ class Refresh:
             return self.job.no_rows(RAW_EVENTS)
         return ingest(self.job.spark, self.landed, self.job.settings)
 
-    def _judge(self, own: DataFrame, touched: DataFrame) -> DataFrame:
+    def _judge(self, own: DataFrame, touched: DataFrame, persons: pl.DataFrame) -> DataFrame:
         """Verdicts on the touched users' rows, judged together with what landed of them before."""
-        settings, first = self.job.settings, self.job.first
-        earliest = shift(first, 1 - settings.dedup_days)
-        before = placed(self.job.read_range(RAW_EVENTS, earliest, self.base.ds))
-        near = {source.platform: source.near_duplicate_seconds for source, _ in self.landed}
+        job, settings = self.job, self.job.settings
+        earliest = shift(job.first, -lookback_days(settings))
+        before = with_users(placed(job.read_range(RAW_EVENTS, earliest, self.base.ds)), persons)
         rows = of_users(before, touched).unionByName(own)
-        return judge(rows, first, settings, near)
+        return judge(rows, job.days, settings, [source for source, _ in self.landed])
 
     def _facts(self, raw: DataFrame, verdicts: DataFrame, users: int) -> dict[str, object]:
         """What `intraday_refreshes` will say, as far as it is known now."""

@@ -26,7 +26,9 @@ STATE = [name for name in COLUMNS if name not in ("ds", "user_id")]
 
 
 def history_rows(events: DataFrame) -> DataFrame:
-    """The columns of `events` that a history holds; `text` is the query or the review, cut."""
+    """The columns of `events` (with the `user_id` of each person) that a history holds; `text` is the query or the
+    review, cut.
+    """
     kind = F.col("event_type")
     said = F.when(kind == "search", F.col("query")).when(kind == "review", F.col("text"))
     text = F.substring(said, 1, TEXT_LENGTH).alias("text")
@@ -87,7 +89,8 @@ def with_list(users: pl.DataFrame, events: pl.DataFrame, name: str) -> pl.DataFr
 
 def accumulate(past: DataFrame, events: DataFrame, days: list[str], active_days: int, history_events: int) -> DataFrame:
     """`user_history` of each of `days`, merged from `past` (one earlier day of it, or no rows) and the `events` that
-    arrived since; without `past`, events of the whole window are needed.
+    arrived since; of users without `past`, events of the whole window are needed. A user may have several histories
+    in `past`: those of accounts that have become one person.
     """
     state = [F.col(name).alias(f"past_{name}") for name in STATE]
     packed = past.select("user_id", *state)
@@ -108,6 +111,8 @@ def histories(rows: pl.DataFrame, days: list[str], active_days: int, history_eve
     kept, moved = past.filter(stays), past.filter(~stays)
     listed = pl.concat([_unpack(moved, "events", EVENT_FIELDS), listed_events(events)])
     counts = pl.concat([_unpack(moved, "daily", DAILY_FIELDS), daily_counts(events)])
+    if moved["user_id"].is_duplicated().any():
+        counts = _added_up(counts)
     found = [as_known(listed, counts, ds, active_days, history_events) for ds in days]
     found += [kept.with_columns(ds=pl.lit(ds)) for ds in days]
     return pl.concat([rows.select(COLUMNS) for rows in found])
@@ -115,9 +120,15 @@ def histories(rows: pl.DataFrame, days: list[str], active_days: int, history_eve
 
 def _stays(events: pl.DataFrame, expired_ds: str, history_events: int) -> pl.Expr:
     """Whether a past history is still the user's: most of them are, and need no unpacking."""
-    silent = ~pl.col("user_id").is_in(events["user_id"].unique().implode())
+    silent = ~pl.col("user_id").is_in(events["user_id"].unique().implode()) & pl.col("user_id").is_unique()
     fits = pl.col("events").list.len() <= history_events
     return silent & fits & (pl.col("first_ds") > expired_ds)
+
+
+def _added_up(counts: pl.DataFrame) -> pl.DataFrame:
+    """The counts with one row per DAY_KEY, also of users that several histories tell of."""
+    numbers = pl.col("events").sum(), exact_sum(pl.col("quantity")), exact_sum(pl.col("value"))
+    return counts.group_by(DAY_KEY).agg(*numbers).select(counts.columns)
 
 
 def _unpack(past: pl.DataFrame, name: str, fields: list[str]) -> pl.DataFrame:

@@ -25,7 +25,7 @@ def audience_of(campaign: Campaign, settings: Settings, ds: str) -> Audience:
     Raises CampaignError for a list that is missing or holds what is no pseudonym, for a segment that is not exported,
     and for a trial whose users are not scored.
     """
-    audience = audience_of_lists(campaign.people, settings)
+    audience = audience_of_lists(campaign.people, settings, ds)
     if not campaign.audience:
         return audience
     ranked = [found for name in campaign.audience if (found := BY_UPLIFT.fullmatch(name))]

@@ -25,7 +25,7 @@ def build(settings: Settings, ds: str, run: str) -> None:
     scan("user_features", ds, settings)  # published, or the message says what is missing
     campaigns = load_campaigns(settings)
     inputs: dict[str, int] = {}
-    for table, first in (("user_features", ds), ("events", "")):
+    for table, first in (("user_features", ds), ("events", ""), ("identities", "")):
         snapshot, _ = pinned_files(table, first, ds, settings)
         inputs |= {table: snapshot} if snapshot else {}
     nights = [prepare(campaign, settings, ds) for campaign in campaigns]

@@ -18,6 +18,7 @@ from pipeline.features.point_in_time import EPOCH, MICROSECOND, day_end, zones
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import FeedbackError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import pinned_files
 from pipeline.tables.events import LATEST_HOURS_AFTER_DAY_BEGINS
 from pipeline.tables.registry import EVENTS
@@ -25,7 +26,7 @@ from pipeline.tables.registry import EVENTS
 COLUMNS = (
     "ds",
     "event_id",
-    "user_id",
+    "account_id",
     "item_id",
     "event_type",
     "event_time",
@@ -62,7 +63,7 @@ class Feedback:
 
 
 def read_feedback(campaign: Campaign, settings: Settings, ds: str) -> tuple[int | None, Feedback]:
-    """The snapshot of `events` that was read, and the feedback of the days up to `ds`."""
+    """The snapshot of `events` that was read, and the feedback of the days up to `ds`, of persons as known then."""
     first = shift(ds, 1 - campaign.feedback_days)
     snapshot, files = pinned_files("events", first, ds, settings)
     ids = [arm.campaign_id for arm in campaign.arms]
@@ -75,7 +76,7 @@ def read_feedback(campaign: Campaign, settings: Settings, ds: str) -> tuple[int 
     place = pc.map_lookup(rows["attributes"], pa.scalar("position"), "first")
     frame = pl.from_arrow(rows.drop_columns("attributes").append_column("position", place))
     assert isinstance(frame, pl.DataFrame)
-    return snapshot, match(frame, campaign, log_end(settings, ds))
+    return snapshot, match(persons_as_of(settings, ds).of(frame), campaign, log_end(settings, ds))
 
 
 def impressions_since(campaign: Campaign, settings: Settings, first: str, ds: str) -> int:
@@ -174,7 +175,7 @@ MEANINGS = {
     "duplicate": "a second conversion of one impression to the same item",
 }
 EMPTY: dict[str, Any] = {
-    **dict.fromkeys((*COLUMNS, "position"), pl.String),
+    **dict.fromkeys((*COLUMNS, "user_id", "position"), pl.String),
     "event_time": pl.Datetime("us", "UTC"),
     **dict.fromkeys(("propensity", "price", "quantity"), pl.Float64),
 }

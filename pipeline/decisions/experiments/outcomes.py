@@ -9,9 +9,10 @@ from pipeline.decisions.experiments.listed import listed_users
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import ExperimentError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import pinned_files
 
-COLUMNS = ["ds", "user_id", "event_type", "quantity", "price"]
+COLUMNS = ["ds", "account_id", "event_type", "quantity", "price"]
 
 
 def read_outcomes(experiment: Experiment, settings: Settings, ds: str) -> pl.DataFrame:
@@ -25,7 +26,8 @@ def read_outcomes(experiment: Experiment, settings: Settings, ds: str) -> pl.Dat
         raise ExperimentError(f"{experiment.file}: no events of {first}..{ds} are published; load them first")
     paths = [path.removeprefix("file://") for path in files]
     listed = listed_users(experiment, settings, ds).lazy() if experiment.by_list else None
-    return outcomes(pl.scan_parquet(paths).select(COLUMNS), experiment, ds, listed)
+    events = persons_as_of(settings, ds).of_lazy(pl.scan_parquet(paths).select(COLUMNS))
+    return outcomes(events, experiment, ds, listed)
 
 
 def outcomes(events: pl.LazyFrame, experiment: Experiment, ds: str, listed: pl.LazyFrame | None = None) -> pl.DataFrame:

@@ -39,6 +39,6 @@ def _listed(settings: Settings, ds: str) -> tuple[list[dict[str, object]], dict[
     if declaration is None:
         print(f"interventions ds={ds}: without {FILE} nobody has consented")
         return [], {}
-    audience = audience_of_lists(declaration.people, settings)
+    audience = audience_of_lists(declaration.people, settings, ds)
     with open_views(settings, ds, declaration.days_back, declaration.cool_down_days) as views:
         return choose(declaration, audience, views, ds), views.inputs

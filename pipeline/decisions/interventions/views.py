@@ -1,4 +1,4 @@
-"""The tables of a night as DuckDB's views, with the contacts of the days before."""
+"""The tables of a night as DuckDB's views, with the contacts of the days before. Users are persons as known then."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ import duckdb
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
+from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import pinned_files
 from pipeline.tables.interventions import INTERVENTIONS
 from pipeline.tables.registry import EVENTS, ITEMS, USER_FEATURES
@@ -26,7 +27,16 @@ FEATURES = (
     "anomaly_reason",
     "due_again",
 )
-ACTS = ("ds", "user_id", "item_id", "event_type", "event_id", "event_time", "quantity", "price", "campaign_id")
+ACTS = ("ds", "account_id", "item_id", "event_type", "event_id", "event_time", "quantity", "price", "campaign_id")
+# An account that is nobody's stands for itself; one that has joined a person since it was contacted counts as theirs.
+OF_PERSONS = """
+CREATE VIEW events AS
+SELECT acts.* EXCLUDE (account_id), coalesce(persons.user_id, acts.account_id) AS user_id
+FROM acts LEFT JOIN persons USING (account_id);
+CREATE VIEW earlier AS
+SELECT listed.* EXCLUDE (user_id), coalesce(persons.user_id, listed.user_id) AS user_id
+FROM listed LEFT JOIN persons ON persons.account_id = listed.user_id
+"""
 # An impression of an ad is a contact of its day, an intervention of a night one of the day after.
 CONTACTS = """
 CREATE TEMP TABLE contacts AS
@@ -60,9 +70,13 @@ def open_views(settings: Settings, ds: str, days: int, cool_down_days: int) -> I
         first, night_before = shift(ds, -max(days, WEEK)), shift(ds, -1)
         long_ago = shift(ds, -max(cool_down_days, WEEK))
         _view(views, settings, "features", USER_FEATURES, FEATURES, ds, ds)
-        _view(views, settings, "events", EVENTS, ACTS, first, ds)
+        _view(views, settings, "acts", EVENTS, ACTS, first, ds)
         _view(views, settings, "prices", ITEMS, ("ds", "item_id", "price"), first, ds)
-        _view(views, settings, "earlier", INTERVENTIONS, ("ds", "user_id", "kind"), long_ago, night_before)
+        _view(views, settings, "listed", INTERVENTIONS, ("ds", "user_id", "kind"), long_ago, night_before)
+        persons = persons_as_of(settings, ds)
+        persons.view(database)
+        views.inputs.update(persons.inputs)
+        database.execute(OF_PERSONS)
         window = {"six_days": shift(ds, 2 - WEEK), "six_nights": shift(ds, 1 - WEEK)}
         database.execute(CONTACTS, {"ds": ds, "night_before": night_before, **window})
         yield views

@@ -22,7 +22,7 @@ def build(settings: Settings, ds: str, run: str) -> None:
     """Stages what every trial says by `ds`."""
     scan("user_features", ds, settings)  # published, or the message says what is missing
     inputs: dict[str, int] = {}
-    for table in ("user_features", "events"):
+    for table in ("user_features", "events", "identities"):
         snapshot, _ = pinned_files(table, ds, ds, settings)
         inputs |= {table: snapshot} if snapshot else {}
     attempt = staging.begin(settings, USER_UPLIFT.name, run)

@@ -10,6 +10,7 @@ import duckdb
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.expectations import Rule, quoted
 from pipeline.storage.staging import Manifest
+from pipeline.tables.columns import ACCOUNT_ID, USER_ID
 from pipeline.tables.schema import Table
 
 VIEW = "staged"
@@ -86,11 +87,11 @@ def _view_sql(files: list[str], rules: list[Rule]) -> str:
 
 
 def _shown(name: str) -> str:
-    if name != "user_id":
+    if name not in (USER_ID.name, ACCOUNT_ID.name):
         return quoted(name)
     return (
-        f"CASE WHEN user_id IS NULL OR regexp_full_match(user_id, '{PSEUDONYM}') THEN user_id "
-        "ELSE 'withheld: no pseudonym' END AS user_id"
+        f"CASE WHEN {name} IS NULL OR regexp_full_match({name}, '{PSEUDONYM}') THEN {name} "
+        f"ELSE 'withheld: no pseudonym' END AS {name}"
     )
 
 

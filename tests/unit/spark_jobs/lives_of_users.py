@@ -56,7 +56,7 @@ def plain_users(number: int, seed: int = 3) -> list[Row]:
 
 def history(rows: list[Row], ds: str = DS, active_days: int = 365) -> pl.DataFrame:
     """`user_history` of a day, by user."""
-    new = as_polars(EVENTS, rows).select("user_id", "platform", *EVENT_FIELDS)
+    new = as_polars(EVENTS, rows).rename({"account_id": "user_id"}).select("user_id", "platform", *EVENT_FIELDS)
     past = as_polars(USER_HISTORY, []).select("user_id", pl.exclude("ds", "user_id").name.prefix("past_"))
     both = pl.concat([past, new], how="diagonal")
     return histories(both, [ds], active_days, history_events=1024).sort("user_id")

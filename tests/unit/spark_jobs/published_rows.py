@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.runtime.settings import Settings
+from pipeline.sources.source import Delivery, Source
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
@@ -28,11 +29,16 @@ def instant(text: str) -> datetime:
 
 
 def event(time_: str, **fields: Any) -> Row:
-    """A view of shop:a by user u, arriving on its own day, with `fields` changed."""
+    """A view of shop:a by user u, arriving on its own day, with `fields` changed.
+
+    The account and the user are the same, where `fields` do not tell them apart.
+    """
+    user = fields.get("user_id", fields.get("account_id", "u"))
     row = {
         "event_id": uuid.uuid4().hex,
         "platform": "shop",
-        "user_id": "u",
+        "account_id": user,
+        "user_id": user,
         "event_type": "view",
         "item_id": None if fields.get("event_type") == "search" else "shop:a",
         "event_time": instant(time_),
@@ -40,6 +46,12 @@ def event(time_: str, **fields: Any) -> Row:
         **fields,
     }
     return {"ds": row["arrival_ds"], **row}
+
+
+def shop_like(platform: str, timezone: str = "UTC", near_seconds: float = 0) -> Source:
+    """A source of which only the platform, its zone and its near duplicates matter."""
+    delivery = Delivery(f"{platform}/{{ds}}.csv", "csv", ("a",))
+    return Source(platform, timezone, delivery, {}, Path("-"), near_duplicate_seconds=near_seconds)
 
 
 def as_arrow(table: Table, rows: Iterable[Row]) -> pa.Table:

@@ -37,7 +37,7 @@ def logs(draw: st.DrawFn) -> list[Row]:
 
 def kernel_rows(rows: list[Row], past: pl.DataFrame | None) -> pl.DataFrame:
     """The rows as Spark hands them to the kernel: past histories and new events in one table."""
-    new = as_polars(EVENTS, rows).select("user_id", "platform", *EVENT_FIELDS)
+    new = as_polars(EVENTS, rows).rename({"account_id": "user_id"}).select("user_id", "platform", *EVENT_FIELDS)
     if past is None:
         past = as_polars(USER_HISTORY, [])
     packed = past.select("user_id", pl.exclude("ds", "user_id").name.prefix("past_"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from pipeline.tables.interests import ITEM_TOPICS, REVIEW_SENTIMENTS
 from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS, USER_HISTORY
@@ -43,6 +44,10 @@ class Case:
         ]
         return self._frame(table, filled)
 
+    def users_events(self) -> DataFrame:
+        """The same, of users: every account is its own."""
+        return self.events().withColumn("user_id", F.col("account_id"))
+
     def rows(self, table: Table, name: str) -> DataFrame:
         return self._frame(table, read_jsonl(self.folder / f"{name}.jsonl"))
 
@@ -65,7 +70,7 @@ def items(case: Case) -> DataFrame:
 
 def user_history(case: Case) -> DataFrame:
     past = case.rows(USER_HISTORY, "past")
-    return accumulate(past, case.events(), **case.arguments)
+    return accumulate(past, case.users_events(), **case.arguments)
 
 
 def profiles_of(case: Case) -> DataFrame:
@@ -76,14 +81,14 @@ def profiles_of(case: Case) -> DataFrame:
 def training_examples(case: Case) -> DataFrame:
     arguments = {**case.arguments}
     cutoffs = [Cutoff(*cutoff) for cutoff in arguments.pop("cutoffs")]
-    return make_examples(case.events(), cutoffs=cutoffs, **arguments)
+    return make_examples(case.users_events(), cutoffs=cutoffs, **arguments)
 
 
 def user_signals(case: Case) -> DataFrame:
     """Histories of the events; `items.jsonl` holds the topics too."""
     ds = case.arguments["ds"]
     past = case.rows(USER_HISTORY, "past")
-    histories = accumulate(past, case.events(), [ds], active_days=365, history_events=1024)
+    histories = accumulate(past, case.users_events(), [ds], active_days=365, history_events=1024)
     items, topics = case.rows(ITEMS, "items"), case.rows(ITEM_TOPICS, "items").toArrow()
     return signals(histories, items, topics, case.rows(REVIEW_SENTIMENTS, "sentiments"), ds)
 
@@ -97,7 +102,7 @@ RUN: dict[str, Callable[[Case], DataFrame]] = {
     "user_signals": user_signals,
 }
 ORDER = {
-    "sessions": ("ds", "platform", "user_id", "started_at", "is_late"),
+    "sessions": ("ds", "platform", "account_id", "started_at", "is_late"),
     "items": ("ds", "item_id"),
     "user_history": ("ds", "user_id"),
     "training_examples": ("cutoff_ds", "user_id"),

@@ -13,7 +13,7 @@ from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.events.account import account, due_days, expected_rows
 from spark_jobs.events.clean import judge, keep_events, quarantine
 from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop, rows_of, run_clean, run_ingest
-from tests.unit.spark_jobs.published_rows import as_arrow, event
+from tests.unit.spark_jobs.published_rows import as_arrow, event, shop_like
 
 pytestmark = pytest.mark.spark
 DAYS = ["2011-03-01", "2011-03-02", "2011-03-03", "2011-03-04"]
@@ -35,7 +35,7 @@ def land_four_days(home: Settings) -> None:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEMARK_BOT_EVENTS_PER_DAY", "4")
-    monkeypatch.setenv("TIDEMARK_DEDUP_DAYS", "2")
+    monkeypatch.setenv("TIDEMARK_DEDUP_DAYS", "5")
 
 
 def test_accounting_by_hand(
@@ -49,7 +49,7 @@ def test_accounting_by_hand(
         ("2011-03-01", "shop", 9, 1, 2, 6, reasons),
         ("2011-03-02", "shop", 4, 1, 3, 0, []),
         ("2011-03-03", "shop", 0, 0, 0, 0, []),
-        ("2011-03-04", "shop", 2, 1, 0, 1, [{"reason": "missing_user_id", "rows": 1}]),
+        ("2011-03-04", "shop", 2, 0, 1, 1, [{"reason": "missing_user_id", "rows": 1}]),
     ]
 
 
@@ -73,7 +73,7 @@ ROWS = st.lists(
     st.fixed_dictionaries(
         {
             "day": st.integers(0, 3),
-            "user_id": st.sampled_from([f"user{number}" for number in range(12)]),
+            "account_id": st.sampled_from([f"user{number}" for number in range(12)]),
             "platform": st.sampled_from(["shop", "fair"]),
             "event_type": st.sampled_from(["view", "purchase"]),
             "second": st.sampled_from([0, 1, 2, 3, 100]),
@@ -110,16 +110,16 @@ def _raw(spark: SparkSession, rows: list[dict[str, object]]) -> DataFrame:
 
 def _row(number: int, day: int, second: int, **fields: object) -> dict[str, object]:
     """Content decides the event_id, as in the real thing: all but the arrival day."""
-    content = f"{second} {fields['user_id']} {fields['platform']} {fields['event_type']}"
+    content = f"{second} {fields['account_id']} {fields['platform']} {fields['event_type']}"
     time = f"2011-03-01T10:{second // 60:02}:{second % 60:02}"
     return event(time, event_id=content, arrival_ds=DAYS[day], source_file="f", **fields)
 
 
 def _clean(raw: DataFrame, days: list[str], limits: Settings) -> tuple[list[tuple], ...]:
     """Events, quarantine and accounting of `days`, each in a fixed order."""
-    near = {"shop": 2.0}
+    sources = [shop_like("shop", "Europe/London", 2.0), shop_like("fair", "America/Lima")]
     own = raw.where(F.col("ds").isin(days))
-    verdicts = judge(raw.where(F.col("ds") <= days[-1]), days[0], limits, near).persist()
+    verdicts = judge(raw.where(F.col("ds") <= days[-1]), days, limits, sources).persist()
     events, bad = keep_events(own, verdicts), quarantine(own, verdicts)
     due = due_days(raw.sparkSession, [(ds, "shop") for ds in days])
     counts = account(own, events, bad, verdicts, due)

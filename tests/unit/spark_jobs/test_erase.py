@@ -68,7 +68,7 @@ def test_nothing_is_left_and_the_others_stay(lived_in: Settings, monkeypatch: py
     land_days(home)
     run_ingest(monkeypatch, ONE, TWO)
     run_clean(monkeypatch, ONE, TWO)
-    assert {row for (row,) in rows_of("raw_events", "user_id")} == {None, bob}
+    assert {row for (row,) in rows_of("raw_events", "account_id")} == {None, bob}
     assert _accounting(ONE)["quarantined"] == 3
     maintain(home)
     assert len(rows_of("events")) == 3

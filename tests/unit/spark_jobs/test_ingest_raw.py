@@ -39,7 +39,7 @@ def test_bytes_that_are_no_text(shop: Settings, monkeypatch: pytest.MonkeyPatch)
     lines = [LINE.encode(), b"an\xe9a,view,mug,,\n", b"an\0a,view,mug,,\n", huge, LINE.encode()]
     land(shop, f"shop/{DAY}.csv.gz", HEADER.encode() + b"".join(lines))
     run_ingest(monkeypatch, DAY, DAY)
-    found = rows_of("raw_events", "reject_reason", "user_id", "record")
+    found = rows_of("raw_events", "reject_reason", "account_id", "record")
     reasons = sorted(str(reason) for reason, _, _ in found)
     assert reasons == ["None", "None", "bad_encoding", "null_byte", "oversized"]
     evidence = {reason: json.loads(str(record)) for reason, _, record in found if reason}

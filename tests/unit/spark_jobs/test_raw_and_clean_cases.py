@@ -1,7 +1,7 @@
 """Every folder of tests/cases/raw_events and tests/cases/events: what landed rows become.
 
 In `raw_events` a landed file is read by shop.toml; in `events` raw rows are judged, and `becomes`
-says what each, in order, turns into. Users are written as `<platform>:<raw id>`.
+says what each, in order, turns into. Accounts are written as `<platform>:<raw id>`.
 """
 
 import json
@@ -14,6 +14,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipeline.runtime.days import day_range
 from pipeline.runtime.settings import Settings
 from pipeline.sources.source import load_source
 from pipeline.sources.user_key import load_user_key, pseudonym
@@ -22,7 +23,7 @@ from spark_jobs.events.clean import judge, keep_events, quarantine
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import inspect_drop
 from spark_jobs.landing.pseudonymise import name_events
-from tests.unit.spark_jobs.published_rows import Row, as_arrow, event, read_jsonl
+from tests.unit.spark_jobs.published_rows import Row, as_arrow, event, read_jsonl, shop_like
 
 pytestmark = pytest.mark.spark
 CASES = Path(__file__).resolve().parents[2] / "cases"
@@ -52,7 +53,13 @@ def test_events(spark: SparkSession, home: Settings, folder: Path) -> None:
     near = arguments.pop("near_seconds", {})
     rows = read_jsonl(folder / "raw_events.jsonl")
     raw = _raw(spark, rows).persist()
-    verdicts = judge(raw, "2011-03-01", home.model_copy(update=arguments), near).persist()
+    days = day_range("2011-03-01", max(row["ds"] for row in rows))
+    zones = arguments.pop("zones", {})
+    sources = [
+        shop_like(platform, zones.get(platform, "UTC"), near.get(platform, 0))
+        for platform in {row.get("platform", "shop") for row in rows}
+    ]
+    verdicts = judge(raw, days, home.model_copy(update=arguments), sources).persist()
     by_row = {row.data_row: row.verdict for row in verdicts.collect()}
     found = [row.get("reject_reason") or by_row.get(n, "event") for n, row in enumerate(rows)]
     expected = [row["becomes"] for row in read_jsonl(folder / "expected.jsonl")]
@@ -81,9 +88,9 @@ def _in_equal_rows(rows: list[Row], verdicts: list[str]) -> list[tuple[str, str]
 
 
 def _named(home: Settings, row: Row) -> Row:
-    if row.get("user_id") is None:
+    if row.get("account_id") is None:
         return row
-    return {**row, "user_id": pseudonym(load_user_key(home.home), row["user_id"])}
+    return {**row, "account_id": pseudonym(load_user_key(home.home), row["account_id"])}
 
 
 def _shown(row: Row, like: Row) -> Row:

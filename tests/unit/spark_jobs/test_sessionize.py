@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.errors import SourceError
 from pipeline.tables.registry import EVENTS
-from spark_jobs.events.sessions import LOOKBACK_DAYS, user_sessions
+from spark_jobs.events.sessions import LOOKBACK_DAYS, account_sessions
 from tests.unit.spark_jobs.published_rows import Row, as_polars, event
 
 GAP, LONGEST = timedelta(minutes=30), timedelta(hours=24)
@@ -35,7 +35,7 @@ def logs(draw: st.DrawFn) -> list[Row]:
             event(
                 time.isoformat(),
                 event_id=f"{number:032x}",
-                user_id=draw(st.sampled_from("uv")),
+                account_id=draw(st.sampled_from("uv")),
                 platform=platform,
                 arrival_ds=arrival,
                 ds=arrival,
@@ -48,12 +48,12 @@ def logs(draw: st.DrawFn) -> list[Row]:
 def load(rows: list[Row], first: str, last: str) -> pl.DataFrame:
     """What the job emits for a range: it sees `LOOKBACK_DAYS` before it and nothing after it."""
     seen = [row for row in rows if shift(first, -LOOKBACK_DAYS) <= row["arrival_ds"] <= last]
-    sessions = user_sessions(as_polars(EVENTS, seen), ZONES, GAP, LONGEST).drop("session")
+    sessions = account_sessions(as_polars(EVENTS, seen), ZONES, GAP, LONGEST).drop("session")
     return sessions.filter(pl.col("ds").is_between(pl.lit(first), pl.lit(last)))
 
 
 def in_order(sessions: pl.DataFrame) -> list[Row]:
-    return sessions.sort("ds", "platform", "user_id", "started_at", "is_late").to_dicts()
+    return sessions.sort("ds", "platform", "account_id", "started_at", "is_late").to_dicts()
 
 
 @given(logs())
@@ -95,4 +95,4 @@ def test_chain_of_48_hours_is_cut_alike_by_nights_and_range() -> None:
 def test_platform_without_source_is_refused() -> None:
     rows = as_polars(EVENTS, [event("2011-03-26T10:00", platform="gone")])
     with pytest.raises(SourceError, match="found gone; their source file gives the time zone"):
-        user_sessions(rows, ZONES, GAP, LONGEST)
+        account_sessions(rows, ZONES, GAP, LONGEST)

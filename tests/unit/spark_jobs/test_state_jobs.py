@@ -61,7 +61,7 @@ def log() -> list[Row]:
         event(
             time,
             event_id=f"{number:032x}",
-            user_id=USER if number % 4 else "1" * 32,
+            account_id=USER if number % 4 else "1" * 32,
             arrival_ds=ds,
             item_id=f"shop:{item}",
             price=number + 0.5,
@@ -143,7 +143,7 @@ def test_missing_day_is_refused(spark: SparkSession, published: Settings) -> Non
 def test_examples_of_the_last_day_of_a_range(spark: SparkSession, home: Settings) -> None:
     days = day_range("2011-01-01", "2011-03-11")  # 70 days: the shortest log
     views = [event("2011-01-07T10:00:00"), event("2011-02-01T10:00:00")]
-    rows = [{**row, "event_id": f"{n:032x}", "user_id": USER} for n, row in enumerate(views)]
+    rows = [{**row, "event_id": f"{n:032x}", "account_id": USER} for n, row in enumerate(views)]
     publish_rows(home, EVENTS, rows, days)
     found = run(build_examples.main, TRAINING_EXAMPLES, home, "--from", days[-2], "--to", days[-1])
     shown = [(row["ds"], row["cutoff_ds"], row["fold"], row["churn_28d"]) for row in found]

@@ -1,0 +1,101 @@
+"""What a load makes of the identity map: `identities` of its days, and whose rows stay out."""
+
+import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.runtime.errors import LandingError
+from pipeline.runtime.settings import Settings
+from pipeline.sources.identity import ALWAYS, evolve, read_identities, stated_accounts
+from pipeline.sources.landing import IDENTITY
+from pipeline.storage.persons import VERSIONS, joined_as_of, versions_of
+from pipeline.storage.reading import published
+from pipeline.storage.suppression import fingerprint, suppressed
+from pipeline.tables.registry import IDENTITIES
+from spark_jobs.engine.job import SparkJob
+
+SCHEMA = ", ".join(f"{name} string" for name in VERSIONS)
+
+
+def identity_versions(job: SparkJob) -> pl.DataFrame:
+    """Every version of every account that is known when the job's days are loaded. Raises LandingError."""
+    known, has_past = _known(job)
+    stated = _stated(job.settings)
+    if stated is None:
+        joined = joined_as_of(known, job.last)
+        if len(joined):
+            raise LandingError(
+                f"{IDENTITY}: expected the identity map, by which {len(joined)} accounts are joined to persons; "
+                "found no file; bring it back, or, if every account is to be on its own from now on, one with only "
+                "the header"
+            )
+        return known
+    return evolve(known, _without_erased(job.settings, stated), job.first, job.first if has_past else ALWAYS)
+
+
+def identities(job: SparkJob, versions: pl.DataFrame) -> DataFrame:
+    """Rows of `identities` of the job's days: each day holds the versions up to it."""
+    days = job.spark.createDataFrame([(ds,) for ds in job.days], "ds string")
+    rows = job.spark.createDataFrame(versions.select(*VERSIONS).to_arrow(), SCHEMA)
+    dated = rows.join(F.broadcast(days), F.col("since_ds") <= F.col("ds"))
+    return dated.select(*IDENTITIES.schema.names)
+
+
+def rows_by_day(versions: pl.DataFrame, days: list[str]) -> dict[str, int]:
+    """How many versions each day holds."""
+    return {ds: len(versions.filter(pl.col("since_ds") <= ds)) for ds in days}
+
+
+def erased_by_map(settings: Settings) -> frozenset[str]:
+    """The accounts that the identity map gives to persons who were erased: their rows stay out too."""
+    erased = suppressed(settings.home)
+    stated = _stated(settings) if erased else None
+    if stated is None:
+        return frozenset()
+    theirs = [fingerprint(user) in erased for user in stated["user_id"]]
+    return frozenset(stated["account_id"].filter(pl.Series(theirs, dtype=pl.Boolean)))
+
+
+def _stated(settings: Settings) -> pl.DataFrame | None:
+    rows = read_identities(settings)
+    return None if rows is None else stated_accounts(settings, rows)
+
+
+def _known(job: SparkJob) -> tuple[pl.DataFrame, bool]:
+    """The versions that were published, and whether some were before the job.
+
+    Those of before are an input of the job. When days are loaded again, the days themselves and the newest day also
+    say when a change was first seen: the file may not. They are no input, since they are made from what this makes.
+    """
+    days = list(published(IDENTITIES.name, job.settings))
+    before = max((ds for ds in days if ds < job.first), default="")
+    again = [max((ds for ds in days if job.first <= ds <= job.last), default=""), max(days, default="")]
+    parts = [_read_input(job, before)] if before else []
+    covered = before
+    for ds in again:
+        if ds > covered and ds >= job.first:
+            _, rows = versions_of(job.settings, ds)
+            parts.append(rows.filter(pl.col("since_ds") > covered))
+            covered = ds
+    known = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(VERSIONS, pl.String))
+    erased = suppressed(job.settings.home)
+    if erased:
+        gone = [fingerprint(a) in erased or fingerprint(u) in erased for a, u, _ in known.iter_rows()]
+        known = known.filter(~pl.Series(gone, dtype=pl.Boolean))
+    return known, bool(before)
+
+
+def _read_input(job: SparkJob, ds: str) -> pl.DataFrame:
+    rows = pl.from_arrow(job.read_range(IDENTITIES, ds, ds).select(*VERSIONS).toArrow())
+    assert isinstance(rows, pl.DataFrame)
+    return rows
+
+
+def _without_erased(settings: Settings, stated: pl.DataFrame) -> pl.DataFrame:
+    """The map without erased accounts; accounts of an erased person are on their own."""
+    erased = suppressed(settings.home)
+    if not erased:
+        return stated
+    gone = pl.Series([fingerprint(account) in erased for account in stated["account_id"]], dtype=pl.Boolean)
+    alone = pl.Series([fingerprint(user) in erased for user in stated["user_id"]], dtype=pl.Boolean)
+    return stated.with_columns(user_id=pl.when(alone).then("account_id").otherwise("user_id")).filter(~gone)
