@@ -13,7 +13,7 @@ from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.sources.landing import source_days
-from pipeline.sources.source import Source, load_source
+from pipeline.sources.source import Source, check_lateness, load_source
 from spark_jobs.engine.job import run_job
 from spark_jobs.engine.session import open_session
 from spark_jobs.landing.ingest import ingest
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--ds", help="landed day; the latest by default")
     arguments = parser.parse_args()
     settings, source = load_settings(), load_source(arguments.file)
+    check_lateness(source, settings.dedup_days)
     ds = parse_day(arguments.ds) if arguments.ds else _latest(settings, source)
     landed = inspect_drop(settings, source.delivery, [ds])
     if not landed:

@@ -54,8 +54,8 @@ def await_landing(settings: Settings) -> Await:
 
 
 def await_earlier_days(settings: Settings) -> Await:
-    """Waits until the landed days of the week before are published."""
-    doc = "Waits until the landed days of the week before are published: they are built upon."
+    """Waits until all landed days before are published."""
+    doc = "Waits until all landed days before are published: they are built upon."
     return _await(settings, "wait_for_previous_day", waits.earlier_days, doc)
 
 

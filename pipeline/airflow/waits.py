@@ -4,7 +4,6 @@ from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
 
 NIGHT = "nightly_features"
-LOOKBACK_DAYS = 7  # sessions and history of a day build on the days just before it
 
 
 def landing(settings: Settings, ds: str) -> list[str]:
@@ -17,13 +16,12 @@ def landing(settings: Settings, ds: str) -> list[str]:
 
 
 def earlier_days(settings: Settings, ds: str) -> list[str]:
-    """Landed days of the week before `ds` whose events are not published."""
+    """All landed days before `ds` whose events are not published: histories and the catalogue build on every one."""
     from pipeline.sources.landing import landed_days
     from pipeline.storage.reading import published  # pyiceberg: a second, too slow for parsing DAGs
 
-    first = shift(ds, -LOOKBACK_DAYS)
-    week = [day for day in landed_days(settings) if first <= day < ds]
-    absent = sorted(set(week) - set(published("events", settings)))
+    earlier = {day for day in landed_days(settings) if day < ds}
+    absent = sorted(earlier - set(published("events", settings)))
     if not absent:
         return []
     return [

@@ -32,7 +32,7 @@ def renew_quarantine(work: Erasing) -> dict[str, int]:
     raw = _erased_rows(live_files(work.settings, RAW_EVENTS), "reject_reason")
 
     def renewed(attempt: Attempt, live: Days) -> tuple[Days, dict[str, int]]:
-        held = holding([path for paths in live.values() for path in paths], work.users)
+        held = holding(QUARANTINE, [path for paths in live.values() for path in paths], work.users)
         known = _erased_rows(live, "reason")
         cleaned = published(QUARANTINE.name, work.settings)
         due = {ds for ds, *_ in raw - known if ds in cleaned}

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.staged_rows import parquet_sql
 from pipeline.storage.files import DayFile
+from pipeline.tables.columns import IDS, id_columns
 from pipeline.tables.schema import Table
 
 AT_ONCE = 500  # files of one query
@@ -27,15 +28,15 @@ def table_files(settings: Settings, table: Table) -> list[str]:
     return sorted(str(path) for path in (settings.staging / table.name).rglob("*.parquet"))
 
 
-def holding(files: list[str], users: frozenset[str]) -> dict[str, int]:
-    """The files with rows of the users, and how many."""
+def holding(table: Table, files: list[str], users: frozenset[str]) -> dict[str, int]:
+    """The files of a table with rows of the users or accounts, and how many."""
+    theirs = " OR ".join(f"{name} IN (SELECT unnest($users))" for name in id_columns(table))
     found: dict[str, int] = {}
     with duckdb.connect() as connection:
         for start in range(0, len(files), AT_ONCE):
             source = parquet_sql(files[start : start + AT_ONCE], names=True)
-            query = f"""SELECT filename, count(*) FROM {source}
-                WHERE user_id IN (SELECT unnest(?)) GROUP BY filename"""
-            found |= dict(connection.execute(query, [sorted(users)]).fetchall())
+            query = f"SELECT filename, count(*) FROM {source} WHERE {theirs} GROUP BY filename"
+            found |= dict(connection.execute(query, {"users": sorted(users)}).fetchall())
     return found
 
 
@@ -62,8 +63,7 @@ def rewritten(path: str, folder: Path, users: frozenset[str], change: Change = w
         written = DayFile(folder, file.schema_arrow)
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group)
-            theirs = pc.is_in(rows["user_id"], pa.array(sorted(users), pa.string()))
-            kept = change(rows, theirs.to_numpy(zero_copy_only=False))
+            kept = change(rows, _theirs(rows, users))
             if kept.num_rows:
                 written.write(kept)
         written.close()
@@ -71,6 +71,13 @@ def rewritten(path: str, folder: Path, users: frozenset[str], change: Change = w
         return written.path
     Path(written.path).unlink()
     return ""
+
+
+def _theirs(rows: pa.Table, users: frozenset[str]) -> np.ndarray:
+    """Per row, whether one of the columns that name persons and accounts names one of the users."""
+    wanted = pa.array(sorted(users), pa.string())
+    named = [pc.is_in(rows[name], wanted) for name in IDS if name in rows.schema.names]
+    return np.logical_or.reduce([column.to_numpy() for column in named])
 
 
 def same_file(path: str, folder: Path) -> str:

@@ -13,7 +13,7 @@ from pipeline.erasure.accounts import renew_accounting, renew_quarantine
 from pipeline.erasure.data_files import holding, table_files
 from pipeline.erasure.models import models_trained_on
 from pipeline.erasure.names import Names
-from pipeline.erasure.persons import Persons, find_persons, identity_file
+from pipeline.erasure.persons import Persons, find_persons
 from pipeline.erasure.published import Erasing, erase_rows, landing_files_of
 from pipeline.erasure.record import Record, keep, open_record
 from pipeline.erasure.search import named_in, search
@@ -21,11 +21,13 @@ from pipeline.erasure.serving import erase_online, online_rows
 from pipeline.erasure.snapshots import forget_snapshots, snapshots_holding
 from pipeline.runtime.errors import ErasureError
 from pipeline.runtime.settings import Settings
+from pipeline.sources.identity import identity_file
 from pipeline.storage.suppression import erasing, fingerprint, one_erasure, suppress, suppressed
+from pipeline.tables.columns import id_columns
 from pipeline.tables.registry import ACCOUNTING, QUARANTINE, RAW_EVENTS, TABLES
 from pipeline.tables.schema import Table
 
-USER_TABLES = [table for table in TABLES.values() if "user_id" in table.schema.names]
+USER_TABLES = [table for table in TABLES.values() if id_columns(table)]
 SHOWN = 5
 
 Held = dict[str, dict[str, int]]  # table -> data file -> rows
@@ -48,7 +50,7 @@ def _erase(
     tell: Callable[[str], None],
 ) -> Record:
     unread = landed_search.unread_files(settings)  # first: a day may be published meanwhile
-    held = {table.name: holding(table_files(settings, table), persons.users) for table in USER_TABLES}
+    held = {table.name: holding(table, table_files(settings, table), persons.users) for table in USER_TABLES}
     records = _landed(settings, persons, held, unread)
     _check_known(settings, persons, held, records, named)
     record = open_record(settings, persons, datetime.now(UTC).isoformat("T", "seconds"), reason)
@@ -121,7 +123,7 @@ def _erase_tables(work: Erasing, record: Record, tell: Callable[[str], None]) ->
         _note(record, QUARANTINE, renew_quarantine(work), tell)
         _note(record, ACCOUNTING, renew_accounting(work), tell)
         for table in USER_TABLES:
-            gone = set(holding(table_files(work.settings, table), work.users))
+            gone = set(holding(table, table_files(work.settings, table), work.users))
             record.add("snapshots", table.name, forget_snapshots(work.settings, table, gone))
             for file in gone:
                 Path(file).unlink()

@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 
 from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
-from pipeline.erasure.persons import Persons, identity_file, read_identities
+from pipeline.erasure.persons import Persons
 from pipeline.runtime.atomic import replacing
 from pipeline.runtime.settings import Settings
+from pipeline.sources.identity import identity_file
 from pipeline.sources.landed_file import sha256_of
 from pipeline.storage.provenance import exchange_files
 from pipeline.storage.suppression import ERASED
@@ -54,15 +55,24 @@ def blank_lines_naming(settings: Settings, files: Iterable[Path], names: Names) 
 
 
 def remove_identities(settings: Settings, persons: Persons) -> int:
-    """Takes the persons out of identity.csv; returns the rows removed."""
-    path, rows = identity_file(settings), read_identities(settings)
-    gone = [row for row in rows if row[2] in persons.person_ids or row[:2] in persons.raw_ids]
-    if gone:
-        with _replacing(settings, path) as aside, aside.open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("platform", "raw_id", "person_id"))
-            writer.writerows(row for row in rows if row not in gone)
-    return len(gone)
+    """Takes the persons out of identity.csv, all its columns kept; returns the rows removed."""
+    path = identity_file(settings)
+    if not path.exists():
+        return 0
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns, rows = list(reader.fieldnames or ()), list(reader)
+    kept = [
+        row
+        for row in rows
+        if row["person_id"] not in persons.person_ids and (row["platform"], row["raw_id"]) not in persons.raw_ids
+    ]
+    if len(kept) < len(rows):
+        with _replacing(settings, path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(kept)
+    return len(rows) - len(kept)
 
 
 def _blank_lines(path: Path, aside: Path, wanted: set[int]) -> None:

@@ -26,7 +26,7 @@ from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY
 
 TEXT = {".csv", ".html", ".json", ".jsonl", ".log", ".md", ".txt", ".xml", ".yaml"}
 TYPED = {
-    RAW_EVENTS.name: "SELECT unnest([query, text]) AS text FROM {} WHERE user_id IN ({})",
+    RAW_EVENTS.name: "SELECT unnest([query, text]) AS text FROM {} WHERE account_id IN ({})",
     USER_HISTORY.name: "SELECT unnest(events).text AS text FROM {} WHERE user_id IN ({})",
 }
 

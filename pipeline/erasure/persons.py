@@ -1,22 +1,28 @@
 """Who is to be erased: every pseudonym and every platform's id of the persons named."""
 
-import csv
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
+import polars as pl
+
+from pipeline.runtime.days import shift
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.landing import IDENTITY
+from pipeline.sources.identity import evolve, read_identities, stated_accounts
+from pipeline.sources.landing import landed_days
 from pipeline.sources.user_key import load_user_key, pseudonym
-from pipeline.tables.registry import USER
+from pipeline.storage.persons import joined_as_of, newest_versions
+from pipeline.storage.reading import published
+from pipeline.tables.registry import IDENTITIES, USER
+
+LAST = "9999-12-31"
 
 SHORTEST, DIGITS = 6, 9  # a shorter id, or number, is no evidence: other numbers look like it
 
 
 @dataclass(frozen=True)
 class Persons:
-    """`users` are pseudonyms; `raw_ids` are (platform, raw id); `person_ids` of identity.csv."""
+    """`users` are pseudonyms, of persons and of accounts; `raw_ids` are (platform, raw id); `person_ids` of the map."""
 
     users: frozenset[str]
     raw_ids: frozenset[tuple[str, str]]
@@ -34,9 +40,10 @@ class Persons:
 
 
 def find_persons(settings: Settings, named: list[str]) -> Persons:
-    """The persons that `named` (user ids, or `<platform>:<raw id>`) stands for.
+    """The persons that `named` (user or account ids, or `<platform>:<raw id>`) stands for.
 
-    One id of a person leads to all, through identity.csv. Raises UsageError for anything else.
+    One id of a person leads to all accounts that are theirs now, and to no account that has left them. Raises
+    UsageError for anything else, LandingError for an identity map that is wrong.
     """
     key = load_user_key(settings.home)
     wrong = [text for text in named if not re.match(USER, text) and ":" not in text]
@@ -44,29 +51,25 @@ def find_persons(settings: Settings, named: list[str]) -> Persons:
         raise UsageError(f"user: expected a user_id or <platform>:<raw id>, found {wrong[0]!r}")
     users = {text if re.match(USER, text) else pseudonym(key, text) for text in named}
     raw_ids = {_pair(text) for text in named if not re.match(USER, text)}
-    identities = read_identities(settings)
-    person_ids = {
-        person
-        for platform, raw, person in identities
-        if {pseudonym(key, f"{platform}:{raw}"), pseudonym(key, f"person:{person}")} & users
-    }
-    raw_ids |= {(platform, raw) for platform, raw, person in identities if person in person_ids}
-    users |= {pseudonym(key, f"{platform}:{raw}") for platform, raw in raw_ids}
-    users |= {pseudonym(key, f"person:{person}") for person in person_ids}
-    return Persons(frozenset(users), frozenset(raw_ids), frozenset(person_ids))
+    rows = read_identities(settings)
+    joined = _joined_now(settings, rows)
+    theirs = pl.col("account_id").is_in(users) | pl.col("user_id").is_in(users)
+    persons = set(joined.filter(theirs)["user_id"])
+    users |= persons | set(joined.filter(pl.col("user_id").is_in(persons))["account_id"])
+    if rows is None:
+        return Persons(frozenset(users), frozenset(raw_ids), frozenset())
+    stated = rows.with_columns(stated_accounts(settings, rows).drop("since"))
+    own = stated.filter(pl.col("account_id").is_in(users)).select("platform", "raw_id")
+    ids = stated.filter(pl.col("user_id").is_in(users))["person_id"]
+    return Persons(frozenset(users), frozenset(raw_ids) | set(own.iter_rows()), frozenset(ids))
 
 
-def read_identities(settings: Settings) -> list[tuple[str, str, str]]:
-    """(platform, raw_id, person_id) of every row of identity.csv."""
-    path = identity_file(settings)
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return [(row["platform"], row["raw_id"], row["person_id"]) for row in csv.DictReader(file)]
-
-
-def identity_file(settings: Settings) -> Path:
-    return settings.landing / IDENTITY
+def _joined_now(settings: Settings, rows: pl.DataFrame | None) -> pl.DataFrame:
+    """`account_id` and `user_id` as the next load will join them, from what is published and the map's `rows`."""
+    days = [*published(IDENTITIES.name, settings), *landed_days(settings)]
+    ds = shift(max(days), 1) if days else LAST
+    known = newest_versions(settings)
+    return joined_as_of(known if rows is None else evolve(known, stated_accounts(settings, rows), ds, ds), ds)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -57,14 +57,14 @@ def landing_files_of(raw_files: list[str], users: frozenset[str]) -> set[str]:
     if not raw_files:
         return set()
     query = f"""SELECT DISTINCT source_file FROM {parquet_sql(raw_files)}
-        WHERE user_id IN (SELECT unnest(?))"""
+        WHERE account_id IN (SELECT unnest(?))"""
     with duckdb.connect() as connection:
         return {name for (name,) in connection.execute(query, [sorted(users)]).fetchall()}
 
 
 def erase_rows(work: Erasing, table: Table) -> dict[str, int]:
     """Publishes every day that holds the users without their rows; returns rows per day."""
-    held = holding(table_files(work.settings, table), work.users)
+    held = holding(table, table_files(work.settings, table), work.users)
     change = anonymous_rows if table is RAW_EVENTS else without_rows
 
     def days_without(attempt: Attempt, live: Days) -> tuple[Days, dict[str, int]]:

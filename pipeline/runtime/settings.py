@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     spark_partitions: int = Field(4, ge=1, description="shuffle partitions")
 
     # cleaning
-    dedup_days: int = Field(7, ge=1, description="arrival days in which duplicates are looked for")
+    dedup_days: int = Field(7, ge=2, description="arrival days in which duplicates are looked for")
     bot_events_per_day: int = Field(1000, ge=1, description="browsing events that make a bot")
     bot_events_per_minute: int = Field(60, ge=1, description="the same, within one minute")
     max_record_bytes: int = Field(1_000_000, ge=1024, description="longest record, in bytes")

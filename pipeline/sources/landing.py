@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.runtime.errors import SourceError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.source import Drop, Source, load_source
+from pipeline.sources.source import Drop, Source, check_lateness, load_source
 
 SHIPPED = Path(str(package_files("pipeline"))) / "sources"
 IDENTITY = "identity.csv"
@@ -35,11 +35,15 @@ def known_platforms(settings: Settings) -> set[str]:
 def active_sources(settings: Settings) -> list[Source]:
     """Sources with a folder landing/<platform>/ or a TOML of the user's own, by name.
 
-    Raises SourceError for a landing folder that no source reads: its rows must not be overlooked.
+    Raises SourceError for a landing folder that no source reads, since its rows must not be overlooked, and for a
+    source whose late records could count twice under the settings.
     """
     own = {file.stem for file in settings.sources.glob("*.toml")}
     landed = {folder.name for folder in settings.landing.glob("*") if folder.is_dir() and folder.name[0] not in "._"}
-    return [find_source(settings, platform) for platform in sorted(own | landed)]
+    sources = [find_source(settings, platform) for platform in sorted(own | landed)]
+    for source in sources:
+        check_lateness(source, settings.dedup_days)
+    return sources
 
 
 def files(settings: Settings, source: Source, ds: str) -> list[Path]:

@@ -23,6 +23,7 @@ from pipeline.runtime.toml_file import (
     Number,
     Text,
     Texts,
+    Whole,
     checked,
     expected,
     must,
@@ -47,6 +48,8 @@ OPTIONAL_EVENT = (
     *ITEM_COLUMNS,
 )
 ITEMS = ("title", "category", "brand", "price", "image_path")
+MAX_LATE_DAYS = 5  # as late as the default TIDEMARK_DEDUP_DAYS allows
+AHEAD_DAYS = 1  # a record is accepted this long before its own day has landed
 PLATFORM = re.compile(r"[a-z][a-z0-9_]*")
 REASON = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -137,7 +140,7 @@ class Source:
     reject: Mapping[str, str] = field(default_factory=dict)
     items: Items | None = None
     near_duplicate_seconds: float = 0
-    max_late_days: int = 30
+    max_late_days: int = MAX_LATE_DAYS
 
 
 _columns: dict[str, Any] = dict.fromkeys(REQUIRED_EVENT, (Text, ...))
@@ -154,7 +157,7 @@ class _File:
     reject: dict[Annotated[str, named(REASON, "a reason")], Text] = field(default_factory=dict)
     items: Items | None = None
     near_duplicate_seconds: Number = 0
-    max_late_days: Number = 30
+    max_late_days: Whole = MAX_LATE_DAYS
 
 
 def load_source(file: Path) -> Source:
@@ -169,5 +172,21 @@ def load_source(file: Path) -> Source:
         reject=found.reject,
         items=found.items,
         near_duplicate_seconds=found.near_duplicate_seconds,
-        max_late_days=int(found.max_late_days),
+        max_late_days=found.max_late_days,
     )
+
+
+def check_lateness(source: Source, dedup_days: int) -> None:
+    """Raises SourceError where a record that is accepted late might have been accepted before, unnoticed.
+
+    The first and the last day on which a record is accepted are AHEAD_DAYS + `max_late_days` apart, and duplicates are
+    recognised over less than `dedup_days`.
+    """
+    latest = dedup_days - 1 - AHEAD_DAYS
+    if source.max_late_days > latest:
+        raise SourceError(
+            f"{source.file}: max_late_days: expected at most {latest}, found {source.max_late_days}: a record that is "
+            f"delivered again so late would count twice, since duplicates are looked for in {dedup_days} arrival days "
+            f"(TIDEMARK_DEDUP_DAYS); lower it, or set TIDEMARK_DEDUP_DAYS to at least "
+            f"{source.max_late_days + 1 + AHEAD_DAYS}"
+        )

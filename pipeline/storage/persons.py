@@ -52,16 +52,26 @@ def persons_as_of(settings: Settings, ds: str) -> Persons:
     """The map as it is known at the end of `ds`: of the newest published day up to it."""
     days = [day for day in published(IDENTITIES.name, settings) if day <= ds]
     if not days:
-        return Persons(joined_as_of(pl.DataFrame(schema=dict.fromkeys(VERSIONS, pl.String)), ds))
+        return Persons(joined_as_of(no_versions(), ds))
     snapshot, versions = versions_of(settings, max(days))
     return Persons(joined_as_of(versions, ds), {IDENTITIES.name: snapshot} if snapshot else {})
+
+
+def no_versions() -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(VERSIONS, pl.String))
+
+
+def newest_versions(settings: Settings) -> pl.DataFrame:
+    """The rows of the newest published day; none when nothing is published."""
+    newest = max(published(IDENTITIES.name, settings), default="")
+    return versions_of(settings, newest)[1] if newest else no_versions()
 
 
 def versions_of(settings: Settings, ds: str) -> tuple[int | None, pl.DataFrame]:
     """The snapshot that was read, and the rows of one published day without `ds`."""
     snapshot, files = pinned_files(IDENTITIES.name, ds, ds, settings)
     if not files:
-        return snapshot, pl.DataFrame(schema=dict.fromkeys(VERSIONS, pl.String))
+        return snapshot, no_versions()
     return snapshot, pl.read_parquet([path.removeprefix("file://") for path in files], columns=list(VERSIONS))
 
 

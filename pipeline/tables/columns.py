@@ -14,6 +14,7 @@ DS = Column("ds", STRING, "the business day that the partition covers", True, pa
 PLATFORM = Column("platform", STRING, "name of the source", True, pattern=r"^[a-z][a-z0-9_]*$")
 USER_ID = Column("user_id", STRING, "pseudonym of a person or platform user", True, pattern=USER)
 ACCOUNT_ID = Column("account_id", STRING, "pseudonym of an id on one platform", True, pattern=USER)
+IDS = (USER_ID.name, ACCOUNT_ID.name)  # columns that name a person or an account
 ITEM_ID = Column("item_id", STRING, "`<platform>:<raw item id>`", True)
 HISTORY_EVENTS = list_of(
     item_id=STRING, event_type=STRING, event_time=INSTANT, arrival_ds=STRING,
@@ -28,4 +29,4 @@ PROPENSITY_REASONS = list_of(head=STRING, kind=STRING, name=STRING, effect=FLOAT
 
 def id_columns(table: Table) -> tuple[str, ...]:
     """The columns of a table that name a person or an account."""
-    return tuple(name for name in (USER_ID.name, ACCOUNT_ID.name) if name in table.schema.names)
+    return tuple(name for name in IDS if name in table.schema.names)

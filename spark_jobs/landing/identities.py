@@ -8,7 +8,7 @@ from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.identity import ALWAYS, evolve, read_identities, stated_accounts
 from pipeline.sources.landing import IDENTITY
-from pipeline.storage.persons import VERSIONS, joined_as_of, versions_of
+from pipeline.storage.persons import VERSIONS, joined_as_of, no_versions, versions_of
 from pipeline.storage.reading import published
 from pipeline.storage.suppression import fingerprint, suppressed
 from pipeline.tables.registry import IDENTITIES
@@ -77,7 +77,7 @@ def _known(job: SparkJob) -> tuple[pl.DataFrame, bool]:
             _, rows = versions_of(job.settings, ds)
             parts.append(rows.filter(pl.col("since_ds") > covered))
             covered = ds
-    known = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(VERSIONS, pl.String))
+    known = pl.concat(parts) if parts else no_versions()
     erased = suppressed(job.settings.home)
     if erased:
         gone = [fingerprint(a) in erased or fingerprint(u) in erased for a, u, _ in known.iter_rows()]

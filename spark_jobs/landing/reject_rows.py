@@ -7,6 +7,7 @@ trusted; `record` shows what was understood of it.
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipeline.sources.source import AHEAD_DAYS
 from pipeline.tables.registry import EVENT_TYPES, ITEMLESS_EVENT_TYPES
 from spark_jobs.landing.map_source import TYPES
 
@@ -36,7 +37,7 @@ def _checks(timezone: str, max_late_days: int, max_price: float) -> dict[str, Co
         "bad_event_type": kind.isNull() | ~kind.isin(*EVENT_TYPES),
         "missing_item_id": item.isNull() & ~itemless,
         "bad_event_time": time.isNull(),
-        "event_time_in_future": time >= _midnight(2, timezone),
+        "event_time_in_future": time >= _midnight(1 + AHEAD_DAYS, timezone),
         "event_time_too_old": time < _midnight(-max_late_days, timezone),
         "bad_quantity": ~F.col("quantity").between(0, MAX_QUANTITY) | (F.col("quantity") == 0),
         "bad_price": ~F.col("price").between(0, max_price),

@@ -10,7 +10,7 @@ import duckdb
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit.expectations import Rule, quoted
 from pipeline.storage.staging import Manifest
-from pipeline.tables.columns import ACCOUNT_ID, USER_ID
+from pipeline.tables.columns import IDS
 from pipeline.tables.schema import Table
 
 VIEW = "staged"
@@ -87,7 +87,7 @@ def _view_sql(files: list[str], rules: list[Rule]) -> str:
 
 
 def _shown(name: str) -> str:
-    if name not in (USER_ID.name, ACCOUNT_ID.name):
+    if name not in IDS:
         return quoted(name)
     return (
         f"CASE WHEN {name} IS NULL OR regexp_full_match({name}, '{PSEUDONYM}') THEN {name} "

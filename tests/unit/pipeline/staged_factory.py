@@ -18,7 +18,7 @@ EVENT = {
     "ds": DAY,
     "platform": "shop",
     "event_id": "e" * 32,
-    "user_id": USER,
+    "account_id": USER,
     "item_id": "shop:1",
     "event_type": "purchase",
     "event_time": NOON,
@@ -131,7 +131,7 @@ SOUND: dict[str, dict[str, object]] = {
         "platform": "shop",
         "reason": "bad_price",
         "source_file": "shop/2024-03-05.csv",
-        "user_id": USER,
+        "account_id": USER,
     },
     "accounting": {
         "ds": DAY,
@@ -145,7 +145,7 @@ SOUND: dict[str, dict[str, object]] = {
     "sessions": {
         "ds": DAY,
         "session_id": "5" * 32,
-        "user_id": USER,
+        "account_id": USER,
         "platform": "shop",
         "started_at": NOON,
         "ended_at": NOON.replace(minute=1),
@@ -272,6 +272,7 @@ SOUND: dict[str, dict[str, object]] = {
         "meaning": "regulars who stay away",
         "is_exported": False,
     },
+    "identities": {"ds": DAY, "account_id": USER, "user_id": "f" * 32, "since_ds": DAY},
     "segment_members": {"ds": DAY, "segment": "fading_regulars", "user_id": USER},
     "user_features": {
         "ds": DAY,

@@ -13,6 +13,7 @@ from pipeline.features.online.load import load_night
 from pipeline.runtime.settings import Settings
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage import staging
+from pipeline.tables.columns import id_columns
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline.staged_factory import SOUND, arrow, write
 from tests.unit.spark_jobs.landed_shop import HEADER, land, open_shop, run_clean, run_ingest
@@ -67,7 +68,8 @@ def lived_in(home: Settings, spark: object, monkeypatch: pytest.MonkeyPatch) -> 
     run_clean(monkeypatch, ONE, ONE)
     for name in TABLES:
         for ds in (ONE, TWO):
-            rows = [{**SOUND[name], "ds": ds, "user_id": user(home, it)} for it in (ANNA, BOB)]
+            (who,) = id_columns(table_named(name))
+            rows = [{**SOUND[name], "ds": ds, who: user(home, it)} for it in (ANNA, BOB)]
             publish_rows(home, table_named(name), rows, [ds])
     for ds in (ONE, TWO):
         load_night(home, open_backend(home), ds)

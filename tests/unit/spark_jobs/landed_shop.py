@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage.reading import read
-from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS, table_named
+from pipeline.tables.registry import ACCOUNTING, EVENTS, IDENTITIES, QUARANTINE, RAW_EVENTS, table_named
 from pipeline.tables.schema import Table
 from spark_jobs import clean_events, ingest_raw
 from tests.unit.spark_jobs.published_rows import publish_staged
@@ -52,7 +52,7 @@ def land(home: Settings, name: str, content: str | bytes) -> Path:
 
 def run_ingest(monkeypatch: pytest.MonkeyPatch, first: str, last: str) -> None:
     """Ingests the range and publishes it."""
-    _run(monkeypatch, ingest_raw.main, first, last, RAW_EVENTS)
+    _run(monkeypatch, ingest_raw.main, first, last, RAW_EVENTS, IDENTITIES)
 
 
 def run_clean(monkeypatch: pytest.MonkeyPatch, first: str, last: str) -> None:

@@ -96,7 +96,7 @@ def run_accumulate(monkeypatch: pytest.MonkeyPatch, first: str, last: str) -> No
 @pytest.fixture
 def night(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A home whose night of BASE is published; users stay active for four days."""
-    limits = {"BOT_EVENTS_PER_DAY": "3", "DEDUP_DAYS": "2", "ACTIVE_DAYS": "4"}
+    limits = {"BOT_EVENTS_PER_DAY": "3", "DEDUP_DAYS": "5", "ACTIVE_DAYS": "4"}
     for name, value in limits.items():
         monkeypatch.setenv(f"TIDEMARK_{name}", value)
     open_shop(home)

@@ -134,7 +134,9 @@ def _record(home: Settings) -> Record:
 
 
 def _rows_of_user(name: str, who: str) -> list[dict[str, object]]:
-    return sorted((r for r in read(name).to_pylist() if r["user_id"] == who), key=str)
+    return sorted(
+        (row for row in read(name).to_pylist() if who in (row.get("user_id"), row.get("account_id"))), key=str
+    )
 
 
 def _accounting(ds: str) -> dict[str, object]:

@@ -1,10 +1,11 @@
-"""What a night waits for: landing, the week before, histories to train on."""
+"""What a night waits for: landing, the days before, histories to train on."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from pipeline.airflow import waits
+from pipeline.runtime.days import day_range
 from pipeline.runtime.settings import Settings
 
 FILES = "webshop: no file matches landing/webshop/2026-01-02.jsonl.gz"
@@ -29,20 +30,35 @@ def test_a_missing_file_is_named_unless_the_day_may_be_empty(landed: Settings) -
     assert waits.landing(landed.model_copy(update={"allow_empty": True}), "2026-01-02") == []
 
 
-def test_landed_days_of_the_week_before_must_be_published(landed: Settings, monkeypatch) -> None:
+def test_all_landed_days_before_must_be_published(landed: Settings, monkeypatch) -> None:
     published: dict[str, object] = {}
     monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: published)
     assert waits.earlier_days(landed, "2026-01-04") == [
-        "events of 2026-01-01, 2026-01-03 landed and are not published; load them with "
-        "`python -m pipeline run --from 2026-01-01 --to 2026-01-03`"
+        "events of 2025-12-20, 2026-01-01, 2026-01-03 landed and are not published; load them with "
+        "`python -m pipeline run --from 2025-12-20 --to 2026-01-03`"
     ]
-    published.update({"2026-01-01": 1, "2026-01-03": 1})
+    published.update({"2025-12-20": 1, "2026-01-01": 1, "2026-01-03": 1})
     assert waits.earlier_days(landed, "2026-01-04") == []
 
 
-def test_the_day_itself_and_older_weeks_are_not_waited_for(landed: Settings, monkeypatch) -> None:
-    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: {"2026-01-01": 1})
+def test_the_day_itself_and_later_ones_are_not_waited_for(landed: Settings, monkeypatch) -> None:
+    published = {"2025-12-20": 1, "2026-01-01": 1}
+    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: published)
+    assert waits.earlier_days(landed, "2026-01-02") == []
     assert waits.earlier_days(landed, "2026-01-03") == []
+
+
+def test_every_day_of_a_long_gap_is_named(home: Settings, monkeypatch) -> None:
+    """Eleven days landed and are not published: a wait of a week would speak of seven."""
+    folder = home.landing / "webshop"
+    folder.mkdir()
+    gap = day_range("2026-01-01", "2026-01-11")
+    for ds in (*gap, "2026-01-12"):
+        (folder / f"{ds}.jsonl.gz").touch()
+    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: {})
+    (message,) = waits.earlier_days(home, "2026-01-12")
+    assert f"events of {', '.join(gap)} landed" in message
+    assert "run --from 2026-01-01 --to 2026-01-11" in message
 
 
 def test_training_waits_for_both_of_its_tables(home: Settings) -> None:

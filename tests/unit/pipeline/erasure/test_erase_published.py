@@ -45,7 +45,7 @@ def users(home: Settings, ds: str) -> list[str]:
 def erased(home: Settings, *persons: str) -> dict[str, int]:
     work = Erasing(home, frozenset(persons), "erasure-x")
     days = erase_rows(work, registry.TABLES["user_history"])
-    gone = set(holding(table_files(home, HISTORY), work.users))
+    gone = set(holding(HISTORY, table_files(home, HISTORY), work.users))
     forget_snapshots(home, HISTORY, gone)
     return days
 
@@ -73,7 +73,7 @@ def test_only_the_snapshots_that_held_the_person_go(home: Settings) -> None:
     before = load_table(home, HISTORY).current_snapshot().snapshot_id
     put(home, {TWO: [A, B]})
     live = load_table(home, HISTORY).current_snapshot().snapshot_id
-    held = snapshots_holding(home, HISTORY, set(holding(table_files(home, HISTORY), frozenset([A]))))
+    held = snapshots_holding(home, HISTORY, set(holding(HISTORY, table_files(home, HISTORY), frozenset([A]))))
     assert (held[before], held[live]) == (False, True)
     erased(home, A)
     iceberg = load_table(home, HISTORY)
@@ -147,4 +147,4 @@ def test_what_was_staged_before_is_refused_and_removed(home: Settings) -> None:
     with pytest.raises(FencedError, match="found some in 1 staged files, which are removed"):
         publish(home, HISTORY, "late")
     assert published("user_history", home) == {}
-    assert list(holding(table_files(home, HISTORY), frozenset([A, B])).values()) == [1]
+    assert list(holding(HISTORY, table_files(home, HISTORY), frozenset([A, B])).values()) == [1]

@@ -115,7 +115,7 @@ def test_a_repair_of_an_older_day_hides_no_newer_one(home: Settings) -> None:
 def erase_bob(home: Settings) -> None:
     work = Erasing(home, frozenset([BOB]), "erasure-x")
     erase_rows(work, USER_FEATURES)
-    forget_snapshots(home, USER_FEATURES, set(holding(table_files(home, USER_FEATURES), work.users)))
+    forget_snapshots(home, USER_FEATURES, set(holding(USER_FEATURES, table_files(home, USER_FEATURES), work.users)))
 
 
 def twice_with_bob(home: Settings) -> list[int]:

@@ -30,6 +30,21 @@ def own_source(home: Settings, glob: str = "", bounds: str = "") -> None:
     (home.sources / "shop.toml").write_text(TOML.format(glob=glob, bounds=bounds))
 
 
+def test_a_source_whose_late_records_could_count_twice_is_refused(home: Settings) -> None:
+    """Accepted a day ahead or `max_late_days` late, a record is recognised over all the days between."""
+    own_source(home)
+    file = home.sources / "shop.toml"
+    file.write_text("max_late_days = 4\n" + file.read_text())
+    assert active_sources(home.model_copy(update={"dedup_days": 6}))[0].max_late_days == 4
+    with pytest.raises(SourceError) as caught:
+        active_sources(home.model_copy(update={"dedup_days": 5}))
+    assert str(caught.value) == (
+        f"{file}: max_late_days: expected at most 3, found 4: a record that is delivered again so late would count "
+        "twice, since duplicates are looked for in 5 arrival days (TIDEMARK_DEDUP_DAYS); lower it, or set "
+        "TIDEMARK_DEDUP_DAYS to at least 6"
+    )
+
+
 def land(home: Settings, *names: str) -> None:
     for name in names:
         file = home.landing / name

@@ -7,9 +7,9 @@ import pytest
 
 from pipeline.commands import cli
 from pipeline.runtime.errors import ContractError
-from pipeline.tables.contract import broken, check, contract_of, release, releases
+from pipeline.tables.contract import FOLDER, broken, check, contract_of, release, releases
 from pipeline.tables.features_page import PAGE, page
-from pipeline.tables.registry import TABLES, USER_FEATURES
+from pipeline.tables.registry import TABLES, USER_FEATURES, table_named
 from pipeline.tables.schema import DOUBLE, FLOAT, INT, LONG, STRING, TEXTS, Column, Table, list_of
 from pipeline.tables.texts import elements, is_struct_list, null_text, range_text, type_text
 
@@ -38,8 +38,9 @@ def with_added(version: str, since: str) -> Table:
     return replace(OLD, columns=(*OLD.columns, added), version=version)
 
 
-def test_the_declared_columns_are_the_released_ones() -> None:
-    check(USER_FEATURES)
+@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.iterdir()))
+def test_the_declared_columns_are_the_released_ones(name: str) -> None:
+    check(table_named(name))
 
 
 def test_the_page_is_what_the_schema_says() -> None:

@@ -29,7 +29,7 @@ def review(number: int, text: str | None, rating: float | None, ds: str = DS) ->
         "ds": ds,
         "platform": "shop",
         "event_id": ID[number],
-        "user_id": USER,
+        "account_id": USER,
         "item_id": "shop:1",
         "event_type": "review",
         "arrival_ds": ds,

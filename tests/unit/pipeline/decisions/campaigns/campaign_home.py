@@ -64,7 +64,7 @@ def ad(ds: str, number: int, clicked: dict[str, float], a_day: int = 120) -> lis
     arm = ("red", "blue")[number % 2]
     shown = datetime.fromisoformat(ds).replace(tzinfo=UTC) + timedelta(minutes=number)
     who = user(0 if number == a_day - 1 else 1000 + number)
-    both = {**EVENT, "ds": ds, "arrival_ds": ds, "user_id": who, "campaign_id": arm}
+    both = {**EVENT, "ds": ds, "arrival_ds": ds, "account_id": who, "campaign_id": arm}
     impression = {
         **both,
         "event_id": f"{ds}i{number}",

@@ -43,7 +43,7 @@ def put_events(settings: Settings, *events: tuple) -> None:
             "arrival_ds": ds,
             "event_id": f"{place:032x}",
             "event_time": at,
-            "user_id": user(number),
+            "account_id": user(number),
             "event_type": act,
             "item_id": item,
             "quantity": None,

@@ -168,7 +168,7 @@ def put_shown(settings: Settings, chance: float, landed: str = ENTRY) -> None:
             **EVENT,
             "ds": landed,
             "arrival_ds": landed,
-            "user_id": user(number),
+            "account_id": user(number),
             "campaign_id": "blue" if blue else "red",
             "event_time": NOON.replace(hour=12 if number else 1),
         }

@@ -88,7 +88,7 @@ def put_entries(settings: Settings, users: int, effect: float, lost: float = 0.0
     for number in range(users):
         if arms[number] == 1 and number % 100 < 100 * lost:
             continue
-        row = {**EVENT, "ds": ENTRY, "arrival_ds": ENTRY, "user_id": user(number)}
+        row = {**EVENT, "ds": ENTRY, "arrival_ds": ENTRY, "account_id": user(number)}
         rows.append({**row, "event_id": f"v{number}", "event_type": "view"})
         chance = 0.2 + effect * float(arms[number] == 1 and number % 2)
         if number * 0.6180339887 % 1 < chance:

@@ -216,10 +216,10 @@ def test_a_broken_rule_is_named_with_day_value_row_and_page(home: Settings) -> N
 
 
 def test_a_raw_user_id_is_never_shown_nor_kept(home: Settings) -> None:
-    stage(home, "events", {DAY: [event(1, user_id="customer-17850")]})
+    stage(home, "events", {DAY: [event(1, account_id="customer-17850")]})
     message = refusal(home)
-    assert "expected user_id matches ^[0-9a-f]{32}$ (ExpectColumnValuesToMatchRegex)" in message
-    assert "user_id: withheld: no pseudonym" in message
+    assert "expected account_id matches ^[0-9a-f]{32}$ (ExpectColumnValuesToMatchRegex)" in message
+    assert "account_id: withheld: no pseudonym" in message
     kept = [*(home.home / "great_expectations").rglob("*"), *home.reports.rglob("*.html")]
     assert "customer-17850" not in message + "".join(p.read_text() for p in kept if p.is_file())
 

@@ -18,7 +18,7 @@ BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
         {"ds": None},
         {"ds is not null", "arrival_ds = ds", "event_time is at most a day after the arrival day"},
     ),
-    ("events", {"user_id": "17850"}, {"user_id matches ^[0-9a-f]{32}$"}),
+    ("events", {"account_id": "17850"}, {"account_id matches ^[0-9a-f]{32}$"}),
     (
         "events",
         {"event_type": "click"},
@@ -230,6 +230,7 @@ BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
     ("segments", {"users": 49, "is_exported": True}, {"users is null or at least 50"}),
     ("segments", {"users": 50, "is_exported": True}, set()),
     ("segments", {"segment": "Fading regulars"}, {"segment matches ^[a-z][a-z0-9_]*$"}),
+    ("identities", {"since_ds": "2024-03-06"}, {"since_ds <= ds"}),
     ("segment_members", {"user_id": "u"}, {"user_id matches ^[0-9a-f]{32}$"}),
     (
         "user_features",
