@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.runtime.days import days_since_1970, shift
 from pipeline.runtime.settings import load_settings
+from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import read
 from pipeline.tables.interests import ITEM_TOPICS
 from pipeline.tables.registry import EVENTS
@@ -48,7 +49,8 @@ def all_touches(ds: str) -> tuple[Touches, list[str], pl.Series]:
     settings = load_settings()
     item_topics = read(ITEM_TOPICS.name, ds, settings).select(["item_id", "topic_id"])
     topics = sorted(set(item_topics["topic_id"].to_pylist()))
-    events = pl.DataFrame(read(EVENTS.name, settings=settings).select(["user_id", *LISTS.values()]))
+    acts = pl.DataFrame(read(EVENTS.name, settings=settings).select(["account_id", *LISTS.values()]))
+    events = persons_as_of(settings, ds).of(acts)
     lists = [pl.col(name).alias(to) for to, name in LISTS.items()]
     histories = events.group_by("user_id").agg(lists).sort("user_id")
     touches = Touches.of(find_touches(histories, numbered(item_topics, topics)), len(histories))

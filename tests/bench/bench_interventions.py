@@ -25,6 +25,7 @@ import polars as pl
 from pipeline.decisions.interventions.candidates import QUERIES
 from pipeline.runtime.days import day_range, shift
 from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import pinned_files, published, scan
 from pipeline.tables.registry import TRAINING_EXAMPLES
 from tests.bench.bench_signals import active, on_day
@@ -50,6 +51,10 @@ FILES: dict[str, tuple[Callable[[bytes], pl.DataFrame], str, str]] = {
     "webshop": (pl.read_ndjson, "sku", "list_price"),
     "marketplace": (partial(pl.read_csv, infer_schema=False), "listing", "price"),
 }
+OF_PERSONS = """
+SELECT acts.* EXCLUDE (account_id), coalesce(persons.user_id, acts.account_id) AS user_id
+FROM read_parquet({files}) AS acts LEFT JOIN persons USING (account_id)
+"""
 BACK = """
 SELECT DISTINCT user_id, item_id, true AS this_item FROM later WHERE event_type = 'return'
 """
@@ -65,8 +70,9 @@ def main() -> None:
 
 
 def fading(settings: Settings) -> None:
-    events = scan("events", None, settings).select("user_id", "arrival_ds").to_polars()
-    seen, days = active(events), list(published("events", settings))
+    days = list(published("events", settings))
+    acts = scan("events", None, settings).select("account_id", "arrival_ds").to_polars()
+    seen = active(persons_as_of(settings, days[-1]).of(acts))
     left = true_users(settings) if (settings.landing / "_truth").is_dir() else None
     # what followed the earlier nights is over before the later ones begin
     ends = (SOON, 38, 39, 62) if left is not None else (HORIZON, 91, 119, 182)
@@ -125,7 +131,8 @@ def returns(settings: Settings) -> None:
     for cutoff, fold, chances in chances_then(settings):
         with duckdb.connect() as database:
             _, files = pinned_files("events", "0", shift(cutoff, HORIZON), settings)
-            database.read_parquet(files).create_view("log")
+            persons_as_of(settings, cutoff).view(database)
+            database.execute(f"CREATE VIEW log AS {OF_PERSONS.format(files=files)}")
             database.execute(f"CREATE VIEW events AS SELECT * FROM log WHERE ds <= '{cutoff}'")
             database.execute(f"CREATE VIEW later AS SELECT * FROM log WHERE ds > '{cutoff}'")
             database.register("features", chances.to_arrow())
@@ -181,7 +188,8 @@ def drops(settings: Settings) -> None:
     for ds in nights[1:]:
         with duckdb.connect() as database:
             database.read_parquet(items).create_view("prices")
-            database.execute(f"CREATE VIEW events AS SELECT * FROM read_parquet({events}) WHERE ds <= '{ds}'")
+            persons_as_of(settings, ds).view(database)
+            database.execute(f"CREATE VIEW events AS {OF_PERSONS.format(files=events)} WHERE ds <= '{ds}'")
             users = "SELECT DISTINCT user_id, NULL AS anomaly_reason FROM events"
             database.execute(f"CREATE VIEW features AS {users}")
             limits = {"ds": ds, "after": shift(ds, -28), "least_drop": 0.1}

@@ -109,7 +109,7 @@ def _events(users: int, ds: str, price: np.ndarray, rng: np.random.Generator) ->
         "platform": pa.repeat("shop", rows),
         "event_type": pa.array(KINDS).take(pa.array(kind)),
         "event_id": pa.array([f"{ds}-{n:021x}" for n in range(rows)]),
-        "user_id": pa.array(ids(rng.integers(0, users, rows))),
+        "account_id": pa.array(ids(rng.integers(0, users, rows))),
         "item_id": pa.array([f"shop:{n}" for n in item.tolist()]),
         "event_time": pa.array(noon + np.arange(rows)).cast(pa.timestamp("us", tz="UTC")),
         "price": pa.array(price[item]),

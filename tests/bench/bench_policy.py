@@ -80,7 +80,7 @@ def ads(users: int, ds: str, rng: np.random.Generator) -> pa.Table:
         "platform": pa.repeat("shop", len(source)),
         "event_type": kinds,
         "event_id": pa.array([ds.replace("-", "") + it[8:] for it in events]),
-        "user_id": pa.array(ids(rng.integers(0, users, rows)[source])),
+        "account_id": pa.array(ids(rng.integers(0, users, rows)[source])),
         "event_time": pa.array(noon + micros).cast(pa.timestamp("us", tz="UTC")),
         "campaign_id": pa.array([f"arm-{number}" for number in arm[source]]),
         "propensity": pa.array(np.full(len(source), 1 / ARMS)),

@@ -40,7 +40,7 @@ def made_up(events: int, seed: int = 1) -> pa.Table:
     return pa.table(
         {
             "platform": pa.array(["shop"] * events),
-            "user_id": pa.array(np.char.mod("%032x", users)),
+            "account_id": pa.array(np.char.mod("%032x", users)),
             "event_id": pa.array(np.char.mod("%032x", np.arange(events))),
             "item_id": pa.array(np.char.mod("shop:%d", random.integers(0, 50_000, events))),
             "event_type": pa.array(kinds[random.integers(0, len(kinds), events)]),
@@ -54,12 +54,12 @@ def made_up(events: int, seed: int = 1) -> pa.Table:
 
 def with_windows(events: DataFrame) -> DataFrame:
     """The same counts by two windows and an aggregation (without late events and the 24 h cut)."""
-    lane = Window.partitionBy("platform", "user_id").orderBy("event_time", "event_id")
+    lane = Window.partitionBy("platform", "account_id").orderBy("event_time", "event_id")
     seconds = F.unix_micros("event_time") - F.unix_micros(F.lag("event_time").over(lane))
     new = F.coalesce((seconds >= GAP.total_seconds() * 1e6).cast("int"), F.lit(1))
     numbered = events.withColumn("session", F.sum(new).over(lane))
     path = F.sort_array(F.collect_list(F.struct("event_time", "event_id", "item_id")))
-    return numbered.groupBy("platform", "user_id", "session").agg(
+    return numbered.groupBy("platform", "account_id", "session").agg(
         F.min("event_time").alias("started_at"),
         F.max("event_time").alias("ended_at"),
         F.count("*").alias("events"),

@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings, load_settings
+from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import published, read, scan
 from pipeline.tables.registry import USER_HISTORY
 from spark_jobs.behaviour.prices import usual_prices
@@ -40,8 +41,8 @@ def main() -> None:
     given = parser.parse_args()
     settings = load_settings()
     days = list(published("events", settings))
-    columns = ["user_id", "platform", *EVENT_FIELDS, "query"]
-    events = scan("events", None, settings).to_polars().select(columns)
+    columns = ["account_id", "platform", *EVENT_FIELDS, "query"]
+    events = persons_as_of(settings, days[-1]).of(scan("events", None, settings).to_polars().select(columns))
     events = events.with_columns(text=pl.when(pl.col("event_type") == "search").then("query").otherwise("text")).drop(
         "query"
     )

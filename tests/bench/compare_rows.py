@@ -36,6 +36,7 @@ DIGITS = 6  # significant digits of the rounded digest
 # its own: values that trade places between rows go unnoticed.
 KEYS = {
     "raw_events": ("event_id",),
+    "identities": ("account_id", "since_ds"),
     "events": ("event_id",),
     "quarantine": ("source_file", "record"),
     "accounting": ("platform",),
