@@ -8,8 +8,8 @@ import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipeline.storage.inputs import LOG_BEGINS
 from pipeline.storage.persons import VERSIONS, joined_as_of
-from pipeline.storage.reading import published
 from pipeline.tables.registry import IDENTITIES
 from spark_jobs.engine.job import SparkJob
 
@@ -18,9 +18,8 @@ FEW = 1_000_000  # rows that every task may hold at once
 
 def joined_accounts(job: SparkJob, ds: str) -> pl.DataFrame:
     """`account_id` and `user_id` of the accounts that are a person's at the end of `ds`: see `Persons`."""
-    days = [day for day in published(IDENTITIES.name, job.settings) if day <= ds]
-    newest = max(days, default=ds)
-    rows = job.read_range(IDENTITIES, newest, newest).select(*VERSIONS)
+    newest = max((day for day in job.inputs.pins.days(IDENTITIES.name) if day <= ds), default=LOG_BEGINS)
+    rows = job.read_range(IDENTITIES, newest, ds).select(*VERSIONS)  # a day published between them would count
     versions = pl.from_arrow(rows.toArrow())
     assert isinstance(versions, pl.DataFrame)
     return joined_as_of(versions, ds)

@@ -4,12 +4,13 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipeline.runtime.days import shift
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.identity import ALWAYS, evolve, read_identities, stated_accounts
 from pipeline.sources.landing import IDENTITY
-from pipeline.storage.persons import VERSIONS, joined_as_of, no_versions, versions_of
-from pipeline.storage.reading import published
+from pipeline.storage.inputs import LOG_BEGINS
+from pipeline.storage.persons import VERSIONS, joined_as_of
 from pipeline.storage.suppression import fingerprint, suppressed
 from pipeline.tables.registry import IDENTITIES
 from spark_jobs.engine.job import SparkJob
@@ -67,17 +68,15 @@ def _known(job: SparkJob) -> tuple[pl.DataFrame, bool]:
     Those of before are an input of the job. When days are loaded again, the days themselves and the newest day also
     say when a change was first seen: the file may not. They are no input, since they are made from what this makes.
     """
-    days = list(published(IDENTITIES.name, job.settings))
+    days = list(job.inputs.pins.days(IDENTITIES.name))
     before = max((ds for ds in days if ds < job.first), default="")
-    again = [max((ds for ds in days if job.first <= ds <= job.last), default=""), max(days, default="")]
-    parts = [_read_input(job, before)] if before else []
+    known = _local(job.read_range(IDENTITIES, before or LOG_BEGINS, shift(job.first, -1)))
     covered = before
-    for ds in again:
+    for ds in (max((ds for ds in days if job.first <= ds <= job.last), default=""), max(days, default="")):
         if ds > covered and ds >= job.first:
-            _, rows = versions_of(job.settings, ds)
-            parts.append(rows.filter(pl.col("since_ds") > covered))
+            rows = _local(job.read_published(IDENTITIES, ds, ds))
+            known = pl.concat([known, rows.filter(pl.col("since_ds") > covered)])
             covered = ds
-    known = pl.concat(parts) if parts else no_versions()
     erased = suppressed(job.settings.home)
     if erased:
         gone = [fingerprint(a) in erased or fingerprint(u) in erased for a, u, _ in known.iter_rows()]
@@ -85,10 +84,11 @@ def _known(job: SparkJob) -> tuple[pl.DataFrame, bool]:
     return known, bool(before)
 
 
-def _read_input(job: SparkJob, ds: str) -> pl.DataFrame:
-    rows = pl.from_arrow(job.read_range(IDENTITIES, ds, ds).select(*VERSIONS).toArrow())
-    assert isinstance(rows, pl.DataFrame)
-    return rows
+def _local(rows: DataFrame) -> pl.DataFrame:
+    """Versions, brought to the driver."""
+    found = pl.from_arrow(rows.select(*VERSIONS).toArrow())
+    assert isinstance(found, pl.DataFrame)
+    return found
 
 
 def _without_erased(settings: Settings, stated: pl.DataFrame) -> pl.DataFrame:
