@@ -29,7 +29,7 @@ def log(ds: str) -> str:
 
 @pytest.fixture
 def shop(spark: SparkSession, home: Settings, monkeypatch: pytest.MonkeyPatch) -> KeptHome:
-    open_shop(home, TOML.replace('path = "shop/{ds}*"', FILES).replace("max_late_days = 3", "max_late_days = 30"))
+    open_shop(home, TOML.replace('path = "shop/{ds}*"', FILES).replace("max_late_days = 3", "max_late_days = 5"))
     return KeptHome(monkeypatch)
 
 

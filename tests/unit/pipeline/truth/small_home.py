@@ -172,7 +172,7 @@ class SmallHome:
             past = _frame(job, USER_HISTORY, before, before)
             packed = past.select("user_id", pl.col(STATE).name.prefix("past_"))
             first, lookback = job.first, None
-        told = _frame(job, EVENTS, first, job.last, lookback)
+        told = _frame(job, EVENTS, first, job.last, lookback).rename({"account_id": "user_id"})
         fields = [name for name in EVENT_FIELDS if name != "text"]
         listed = told.select("user_id", "platform", *fields, text=pl.lit(None, pl.String))
         empty = pl.DataFrame(schema=_packed_schema(listed))
@@ -231,7 +231,7 @@ def _raw_rows(file: LandedFile) -> list[dict]:
                 "ds": file.ds,
                 "platform": "shop",
                 "event_id": hashlib.sha256(line.encode()).hexdigest()[:32],
-                "user_id": hashlib.sha256(who.encode()).hexdigest()[:32],
+                "account_id": hashlib.sha256(who.encode()).hexdigest()[:32],
                 "item_id": f"shop:{item}",
                 "event_type": "view",
                 "event_time": datetime.fromisoformat(at).replace(tzinfo=UTC),
