@@ -26,18 +26,18 @@ A rerun of a published day gives the same rows and publishes nothing.
 More: `docs/guides/backfill-and-repair.md`.
 """
 
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
+from airflow.sdk import DAG, Asset, Param
 
 from pipeline.airflow import tasks
+from pipeline.airflow.timetable import BusinessDays
 from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 user_features = Asset("user_features", group="tidemark")
 
-# Ticks at midnight for the day that ended: with a later tick a backfill would leave out its last
-# day. The files of the day are waited for. No start date: with one, the first start of a
-# scheduler runs yesterday at once.
-each_night = CronPartitionTimetable("0 0 * * *", timezone=settings.business_tz, run_offset=-1, key_format="%Y-%m-%d")
+# Starts when the day is over, and waits for its files. No start date: with one, the first start of
+# a scheduler runs yesterday at once.
+each_night = BusinessDays(timezone=settings.business_tz)
 
 with DAG(
     "nightly_features",

@@ -15,15 +15,16 @@ The **partition key** is the day that it learns from. Scoring does not wait for 
 More: `docs/reference/model.md`.
 """
 
-from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAtRuntime
+from airflow.sdk import DAG, PartitionedAtRuntime
 
 from pipeline.airflow import tasks
+from pipeline.airflow.timetable import BusinessDays
 from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 
 # As weekly_training, on the days that it leaves out.
-each_night = CronPartitionTimetable("59 23 * * 1-6", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d")
+each_night = BusinessDays(timezone=settings.business_tz, weekdays="1-6")
 
 with DAG(
     "nightly_training",

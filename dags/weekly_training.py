@@ -14,15 +14,16 @@ The **partition key** is the last day that it learns from: the Sunday.
 More: `docs/reference/model.md`.
 """
 
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG
 
 from pipeline.airflow import tasks
+from pipeline.airflow.timetable import BusinessDays
 from pipeline.runtime.settings import load_settings
 
 settings = load_settings()
 
-# Ticks in the last minute of the Sunday that is its key, and waits for that night's publish.
-each_week = CronPartitionTimetable("59 23 * * 0", timezone=settings.business_tz, run_offset=0, key_format="%Y-%m-%d")
+# Starts when the Sunday that is its key is over, and waits for that night's publish.
+each_week = BusinessDays(timezone=settings.business_tz, weekdays="7")
 
 with DAG(
     "weekly_training",

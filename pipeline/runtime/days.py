@@ -1,7 +1,8 @@
 """Business days as `YYYY-MM-DD` strings, the form in which they are partition keys."""
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from pipeline.runtime.errors import UsageError
 
@@ -26,7 +27,14 @@ def day_range(first: str, last: str) -> list[str]:
     """Every day of [first, last]. Raises UsageError when the range is empty."""
     if parse_day(first) > parse_day(last):
         raise UsageError(f"days: expected --from <= --to, found {first} > {last}")
-    return list(_walk(first, last))
+    return list(walk(first, last))
+
+
+def walk(first: str, last: str) -> Iterator[str]:
+    """The days of [first, last], in order; none when `first` is later."""
+    while first <= last:
+        yield first
+        first = shift(first, 1)
 
 
 def days_between(first: str, last: str) -> int:
@@ -39,7 +47,10 @@ def days_since_1970(ds: str) -> int:
     return days_between("1970-01-01", ds)
 
 
-def _walk(first: str, last: str) -> Iterator[str]:
-    while first <= last:
-        yield first
-        first = shift(first, 1)
+def day_end(ds: str, zones: Iterable[str]) -> datetime:
+    """The instant (UTC) at which `ds` is over in all of `zones`.
+
+    A midnight that a clock change skips or repeats counts when it is first reached.
+    """
+    midnight = datetime.combine(date.fromisoformat(shift(ds, 1)), time())
+    return max(midnight.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for zone in zones)
