@@ -2,9 +2,10 @@
 
     spark-submit spark_jobs/accumulate_history.py --ds 2011-11-09
 
-Reads `user_history` of the day before and the day's `events`, or, where that day is absent, the `events` of the whole
-window. Accounts are joined to persons by `identities` as of each day: persons whose accounts part are made again from
-the window's events. Writes staged partitions of `user_history`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS` days.
+Reads `user_history` of the day before and the `events` known since, or, where that day is absent, the `events` of the
+whole window. Accounts are joined to persons by `identities` as of each day: persons whose accounts part are made again
+from the window's events. Writes staged partitions of `user_history`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS`
+days.
 """
 
 from functools import reduce
@@ -19,6 +20,7 @@ from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.engine.persons import joined_accounts, local_rows, with_users
 from spark_jobs.states.history import accumulate
+from spark_jobs.states.known import read_known
 from spark_jobs.states.moves import Moves, moves
 
 
@@ -61,13 +63,13 @@ def _histories(
 ) -> DataFrame:
     """`user_history` of days with one map, on from the histories of the day before them, where there are some."""
     window = shift(days[0], 1 - job.settings.active_days)
-    events = with_users(job.read_range(EVENTS, window if past is None else days[0], days[-1]), persons)
+    events = with_users(read_known(job, EVENTS, window if past is None else days[0], days[-1]), persons)
     past = job.no_rows(USER_HISTORY) if past is None else past
     if changes is not None and not changes.none:
         past = _moved(past, changes)
     if changes is not None and not changes.rebuilt.is_empty():
         rebuilt, accounts = (local_rows(job.spark, frame) for frame in (changes.rebuilt, changes.accounts))
-        theirs = job.read_range(EVENTS, window, days[-1]).join(accounts, "account_id", "left_semi")
+        theirs = read_known(job, EVENTS, window, days[-1]).join(accounts, "account_id", "left_semi")
         events = events.join(rebuilt, "user_id", "left_anti").unionByName(with_users(theirs, persons))
     return accumulate(past, events, days, job.settings.active_days, job.settings.history_events)
 

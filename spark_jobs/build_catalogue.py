@@ -21,6 +21,7 @@ from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.landing.catalogue import read_catalogue
 from spark_jobs.landing.inspect import Landed, check_unchanged, inspect_catalogues
 from spark_jobs.states.items import last_of_day, merge_items, seen_items
+from spark_jobs.states.known import known_day, read_known
 
 
 def main() -> None:
@@ -35,7 +36,9 @@ def catalogue_days(job: SparkJob) -> None:
     before = shift(days[0], -1)
     first = days[0] if job.has_day(ITEMS, before) else LOG_BEGINS
     landed = inspect_catalogues(job.settings, active_sources(job.settings), first, job.last)
-    events, raw = (job.read_range(table, first, job.last) for table in (EVENTS, RAW_EVENTS))
+    events, raw = (
+        read_known(job, table, first, job.last).withColumn("ds", known_day()) for table in (EVENTS, RAW_EVENTS)
+    )
     past = job.no_rows(ITEMS)
     if first != LOG_BEGINS:
         Lineage(job.settings, [ITEMS.name]).require_fresh(ITEMS.name, before)

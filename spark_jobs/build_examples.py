@@ -13,6 +13,7 @@ from pipeline.tables.registry import EVENTS, TRAINING_EXAMPLES
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.engine.persons import joined_accounts, with_users
 from spark_jobs.states.examples import choose_cutoffs, make_examples
+from spark_jobs.states.known import read_known
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
         raise NotPublishedError(f"events ds={ds}: not published; run the steps that write it first")
     cutoffs = choose_cutoffs(logged[0], ds)
     oldest = min(cutoff.ds for cutoff in cutoffs)
-    events = job.read_range(EVENTS, shift(oldest, 1 - settings.active_days), ds)
+    events = read_known(job, EVENTS, shift(oldest, 1 - settings.active_days), ds)
     events = with_users(events, joined_accounts(job, ds))  # who is one person today was so all along
     rows = make_examples(events, ds, cutoffs, settings.active_days, settings.history_events)
     job.stage(TRAINING_EXAMPLES, rows, [ds])

@@ -58,8 +58,9 @@ def _reviews(settings: Settings, ds: str) -> tuple[dict[str, int | str], pl.Data
     _, files = pinned_files(EVENTS.name, first, ds, settings, snapshot)
     paths = [path.removeprefix("file://") for path in files]
     events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
-    is_review = arrow_dataset.field("event_type") == "review"
-    table: pa.Table = events.to_table(columns=COLUMNS, filter=is_review)
+    is_review, known_ds = arrow_dataset.field("event_type") == "review", arrow_dataset.field("known_ds")
+    is_known = known_ds.is_null() | (known_ds <= ds)
+    table: pa.Table = events.to_table(columns=COLUMNS, filter=is_review & is_known)
     persons = persons_as_of(settings, ds)
     reviews = persons.of(pl.DataFrame(table))
     return {EVENTS.name: snapshot, **persons.inputs}, reviews.with_columns(pl.col("text").fill_null("")).sort(

@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     retention_days: int = Field(30, ge=1, description="old snapshots and unpublished files stay this long")
 
     # interests and readers
+    serving_delay_hours: float = Field(
+        8.0,
+        ge=0,
+        le=168,
+        description="a day's features serve this long after it is over everywhere: when `as_of` takes them as known",
+    )
     topics: int = Field(0, ge=0, le=1000, description="interest topics; 0 = by size of catalogue")
     segment_floor: int = Field(50, ge=1, description="k-anonymity: smaller segments stay inside")
     online_uri: str = Field(

@@ -34,6 +34,7 @@ ACCOUNT = replace(ACCOUNT_ID, since=SINCE_ACCOUNTS)
 
 # The end of a day in the westernmost zone (UTC-12), and one day for clocks that run ahead.
 LATEST_HOURS_AFTER_DAY_BEGINS = 24 + 12 + 24
+LATEST_HOURS_AFTER_KNOWN_DAY_BEGINS = 24 + 12
 
 
 def _what_happened(required: bool) -> tuple[Column, ...]:
@@ -45,6 +46,13 @@ def _what_happened(required: bool) -> tuple[Column, ...]:
         Column("event_type", STRING, "what the user did", required, values=EVENT_TYPES),
         Column("event_time", INSTANT, "when it happened", required, "UTC"),
         Column("arrival_ds", STRING, "day on which the row landed", True, pattern=DAY),
+        Column(
+            "known_ds",
+            STRING,
+            "the day after `arrival_ds` where `event_time` is after the end of `arrival_ds` on the platform's clock: "
+            "states know the event from then on; else null",
+            pattern=DAY,
+        ),
         Column("quantity", DOUBLE, "pieces, positive also for returns", unit="pieces"),
         Column("price", DOUBLE, "unit price", unit="platform currency"),
         Column("query", STRING, "search text"),
@@ -118,9 +126,15 @@ def _events(settings: Settings) -> list[RowRule]:
             ("event_id", "quantity"),
         ),
         (
-            "event_time is at most a day after the arrival day",
-            f"event_time < {_midnight('ds')} + INTERVAL {LATEST_HOURS_AFTER_DAY_BEGINS} HOUR",
-            ("event_id", "event_time"),
+            "known_ds is null or the day after the arrival day",
+            f"known_ds IS NULL OR {_midnight('known_ds')} = {_midnight('ds')} + INTERVAL 1 DAY",
+            ("event_id", "arrival_ds", "known_ds"),
+        ),
+        (
+            "event_time is over when the event is known",
+            f"event_time < {_midnight('coalesce(known_ds, ds)')} "
+            f"+ INTERVAL {LATEST_HOURS_AFTER_KNOWN_DAY_BEGINS} HOUR",
+            ("event_id", "event_time", "known_ds"),
         ),
     ]
 

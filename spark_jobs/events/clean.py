@@ -64,7 +64,7 @@ def quarantine(raw: DataFrame, verdicts: DataFrame) -> DataFrame:
     """The rejected rows of `raw` and the bots' rows, as `quarantine`."""
     rejected = raw.where("reject_reason IS NOT NULL").withColumn("reason", F.col("reject_reason"))
     bots = verdicts.where(F.col("verdict") == BOT).select(*PLACE)
-    content = [n for n in EVENTS.schema.names if n not in ("ds", "platform", "account_id", "arrival_ds")]
+    content = [n for n in EVENTS.schema.names if n not in ("ds", "platform", "account_id", "arrival_ds", "known_ds")]
     by_bots = (
         raw.join(bots, list(PLACE), "left_semi")
         .withColumn("record", F.to_json(F.struct(*content)))

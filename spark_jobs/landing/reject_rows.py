@@ -15,7 +15,7 @@ MAX_QUANTITY = 1e9
 
 
 def reject_rows(mapped: DataFrame, timezone: str, max_late_days: int, max_price: float) -> DataFrame:
-    """Adds `reject_reason` (the row's problem, else the first check that fails) and `record`."""
+    """Adds `reject_reason` (the row's problem, else the first check that fails), `known_ds` and `record`."""
     checks = _checks(timezone, max_late_days, max_price)
     failed = [F.when(failure, reason) for reason, failure in checks.items()]
     rows = mapped.withColumn("reject_reason", F.coalesce("problem", *failed))
@@ -24,6 +24,9 @@ def reject_rows(mapped: DataFrame, timezone: str, max_late_days: int, max_price:
     return rows.select(
         *["ds", "platform", "source_file", "user_id", "reject_reason"],
         *[F.when(valid, F.col(name)).alias(name) for name in TYPES if name != "user_id"],
+        F.when(valid & (F.col("event_time") >= _midnight(1, timezone)), F.date_add("ds", 1).cast("string")).alias(
+            "known_ds"
+        ),
         F.when(~valid, understood).alias("record"),
     )
 

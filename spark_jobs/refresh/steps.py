@@ -24,6 +24,7 @@ from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import Landed, check_unchanged
 from spark_jobs.refresh.touched import everyone, expected_rows, hold, of_users, tally, touched_users
 from spark_jobs.states.history import accumulate
+from spark_jobs.states.known import known_day
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Refresh:
         touched = touched_users(raw, self.plan.names, unsettled).persist()
         own = of_users(raw, touched)
         verdicts = self._judge(own, touched, persons).persist()
-        events = with_users(keep_events(own, verdicts), persons)
+        events = with_users(keep_events(own, verdicts), persons).where(known_day() <= self.day)
         past = of_users(self._of_base(USER_HISTORY), touched)
         new = accumulate(past, events, [self.day], settings.active_days, settings.history_events)
         others = settled.join(touched, "user_id", "left_anti")

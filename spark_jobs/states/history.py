@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pipeline.runtime.days import shift
 from pipeline.tables.registry import DAILY_COUNTS, HISTORY_EVENTS, USER_HISTORY
 from spark_jobs.engine.kernels import exact_sum, map_groups
+from spark_jobs.states.known import known_day
 
 EVENT_FIELDS = [field.name for field in HISTORY_EVENTS.value_type]
 DAILY_FIELDS = [field.name for field in DAILY_COUNTS.value_type]
@@ -27,13 +28,13 @@ STATE = [name for name in COLUMNS if name not in ("ds", "user_id")]
 
 def history_rows(events: DataFrame) -> DataFrame:
     """The columns of `events` (with the `user_id` of each person) that a history holds; `text` is the query or the
-    review, cut.
+    review, cut. `arrival_ds` is the day from which the event is known.
     """
     kind = F.col("event_type")
     said = F.when(kind == "search", F.col("query")).when(kind == "review", F.col("text"))
     text = F.substring(said, 1, TEXT_LENGTH).alias("text")
-    fields = [name for name in EVENT_FIELDS if name != "text"]
-    return events.select("user_id", "platform", *fields, text)
+    fields = [name for name in EVENT_FIELDS if name not in ("arrival_ds", "text")]
+    return events.select("user_id", "platform", *fields, known_day().alias("arrival_ds"), text)
 
 
 def listed_events(events: pl.DataFrame) -> pl.DataFrame:
