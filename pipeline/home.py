@@ -153,7 +153,7 @@ class Home:
         *,
         known: Literal["day", "publication"] = "day",
         max_age: timedelta | None = timedelta(days=7),
-        delay: timedelta = timedelta(0),
+        delay: timedelta | None = None,
         hindsight: bool = False,
         time: str = "event_timestamp",
         table: str = "user_features",
@@ -165,8 +165,9 @@ class Home:
         labels: a pandas, Polars or Arrow frame with `user_id`, `event_timestamp` (with a time zone) and
         whatever else; its rows and their order stay. Adds `feature_ds`, the day of the features, and
         the features (all, or `columns`); null where none was known.
-        known: "day" takes a day as known `delay` after its end, as it is published now; "publication"
-        takes what had been published by then, as it was published then.
+        known: "day" takes a day as known `delay` after its end in all zones, as it is published now (by
+        default TIDEMARK_SERVING_DELAY_HOURS, within which a night serves); "publication" takes what had
+        been published by then, as it was published then.
         max_age: from the end of the feature day to the label's time; older features are null.
         hindsight: allow features of a model that was trained for a later day than theirs.
 

@@ -1,18 +1,23 @@
 """The state of a home: landing, published days, online store, last refresh."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from statistics import median
 
 from pipeline.features.online import open_backend
+from pipeline.features.point_in_time import served_after, zones
 from pipeline.intraday.refreshes import describe, newest
 from pipeline.orchestration.steps import CLEAN, INGEST, SESSIONIZE
 from pipeline.runtime.errors import OnlineError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources, landed_days, missing
+from pipeline.storage.catalog import load_table
 from pipeline.storage.lineage import Lineage
 from pipeline.storage.reading import published
-from pipeline.tables.registry import TABLES
+from pipeline.tables.registry import TABLES, USER_FEATURES
 
 STALE_SHOWN = 5
+NIGHTS = 28
 EVERY_DAY = {*INGEST.writes, *CLEAN.writes, *SESSIONIZE.writes}
 
 
@@ -29,6 +34,8 @@ def print_status(settings: Settings) -> None:
         note = f", {behind} landed days not published" if days and behind else ""
         print(f"{name:18} {_span(days)}{note}")
     print(f"{'online':18} {_online(settings)}")
+    if late := served_after(load_table(settings, USER_FEATURES), zones(settings)):
+        print(f"{'served after':18} {_served(list(late.values())[-NIGHTS:], settings)}")
     if refresh := newest(settings):
         print(f"{'last refresh':18} {describe(refresh)}")
     if landed:
@@ -61,6 +68,15 @@ def _online(settings: Settings) -> str:
     refreshed = f", refreshed {nights.current.refreshed}" if nights.current.refreshed else ""
     before = f", {nights.previous.ds} kept for a rollback" if nights.previous else ""
     return f"ds={nights.current.ds} serves, {nights.current.rows:,} users{refreshed}{before}"
+
+
+def _served(late: list[timedelta], settings: Settings) -> str:
+    """How long after their days' end nights were published, and what `as_of` takes for it."""
+    usual, longest = (it / timedelta(hours=1) for it in (median(late), max(late)))
+    stated = settings.serving_delay_hours
+    advice = "; raise TIDEMARK_SERVING_DELAY_HOURS" if longest > stated else ""
+    nights = f"{len(late)} night" + "s" * (len(late) > 1)
+    return f"median {usual:.1f} h, longest {longest:.1f} h of {nights}; as_of takes {stated:g} h{advice}"
 
 
 def _span(days: list[str]) -> str:

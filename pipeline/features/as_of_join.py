@@ -30,7 +30,7 @@ def as_of(
     *,
     known: Literal["day", "publication"] = "day",
     max_age: timedelta | None = MAX_AGE,
-    delay: timedelta = timedelta(0),
+    delay: timedelta | None = None,
     hindsight: bool = False,
     time: str = "event_timestamp",
     table: str = "user_features",
@@ -39,8 +39,9 @@ def as_of(
     """The entity frame with `feature_ds` and the features (all, or `columns`) of the newest day that was known at each
     row's time; null where none was, or the user had no row.
 
-    known: "day" takes a day as known `delay` after its end, as it is published now; "publication" takes what had been
-    published by then, as it was published then. max_age: from the end of the feature day to the row's time; older
+    known: "day" takes a day as known `delay` after its end in all zones, as it is published now (by default
+    TIDEMARK_SERVING_DELAY_HOURS, within which a night serves); "publication" takes what had been published by then, as
+    it was published then. max_age: from the end of the feature day to the row's time; older
     features are null. hindsight: allow features of a model that was trained for a later day than they are of.
 
     Raises UsageError for a frame or columns that do not fit, LeakError for hindsight that was not asked for,

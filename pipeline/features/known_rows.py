@@ -111,13 +111,16 @@ class KnownRows:
             )
 
 
-def known_rows(settings: Settings, table: Table, known: str, delay: timedelta, hindsight: bool) -> KnownRows:
+def known_rows(settings: Settings, table: Table, known: str, delay: timedelta | None, hindsight: bool) -> KnownRows:
     """How `as_of` was asked to read a table. Raises NotPublishedError when it is not there."""
+    if delay is not None and delay < timedelta(0):
+        raise UsageError(f"delay: expected none or more, found {delay}; before its end no day is known")
     if known not in ("day", "publication") or (known == "publication" and delay):
         raise UsageError(f"known: expected 'day', or 'publication' without delay, found {known!r}, {delay}")
     iceberg = load_table(settings, table)
     if iceberg is None:
         raise NotPublishedError(f"{table.name}: nothing has been published yet; see `status`")
     names = zones(settings)
-    timeline = by_day(iceberg, names, delay) if known == "day" else by_publication(iceberg)
+    late = settings.serving_delay if delay is None else delay
+    timeline = by_day(iceberg, names, late) if known == "day" else by_publication(iceberg)
     return KnownRows(table, iceberg, timeline, names, known == "day" and not hindsight)

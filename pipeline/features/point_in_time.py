@@ -5,20 +5,20 @@ Instants are microseconds since 1970 (UTC).
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
-from pipeline.runtime.days import shift
+from pipeline.runtime import days
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources
 from pipeline.storage.publications import publications, published_by
 
 MICROSECOND = timedelta(microseconds=1)
+LIVE = timedelta(days=2)  # what was published later than that after its day was a backfill
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -52,10 +52,8 @@ def zones(settings: Settings) -> set[str]:
 
 
 def day_end(ds: str, names: Iterable[str]) -> int:
-    """The instant at which `ds` is over in all zones. A midnight that a clock change skips or repeats counts when it is
-    first reached."""
-    midnight = datetime.combine(date.fromisoformat(shift(ds, 1)), time())
-    return max(microseconds(midnight.replace(tzinfo=ZoneInfo(name))) for name in names)
+    """The instant at which `ds` is over in all zones."""
+    return microseconds(days.day_end(ds, names))
 
 
 def microseconds(instant: datetime) -> int:
@@ -64,9 +62,19 @@ def microseconds(instant: datetime) -> int:
 
 def by_day(iceberg: IcebergTable, names: set[str], delay: timedelta) -> Timeline:
     """A day is known `delay` after it is over, as it is published now."""
-    days = list(publications(iceberg))
+    published = list(publications(iceberg))
     late = delay // MICROSECOND
-    return Timeline([day_end(ds, names) + late for ds in days], [State(ds) for ds in days])
+    return Timeline([day_end(ds, names) + late for ds in published], [State(ds) for ds in published])
+
+
+def served_after(iceberg: IcebergTable | None, names: set[str]) -> dict[str, timedelta]:
+    """How long after its end each day was first published; without days that were loaded more than LIVE later."""
+    found = {
+        ds: MICROSECOND * (_up(it.first_published) - day_end(ds, names))
+        for ds, it in publications(iceberg).items()
+        if it.first_published
+    }
+    return {ds: late for ds, late in found.items() if timedelta(0) <= late <= LIVE}
 
 
 def by_publication(iceberg: IcebergTable) -> Timeline:

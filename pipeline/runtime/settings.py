@@ -1,6 +1,7 @@
 """Deployment settings: the environment (`TIDEMARK_*`) read once into one frozen object."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -80,6 +81,10 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of MLflow's UI")
     docs_port: int = Field(8081, ge=1, le=65535, description="port of Data Docs and reports")
     mlflow_uri: str = Field("", description="MLflow tracking URI; SQLite by default")
+
+    @property
+    def serving_delay(self) -> timedelta:
+        return timedelta(hours=self.serving_delay_hours)
 
     @property
     def landing(self) -> Path:

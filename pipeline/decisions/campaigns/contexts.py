@@ -1,11 +1,11 @@
 """What a policy knows of a user: a segment and features, as `user_features` has them.
 
-For a logged impression it is the newest day that was over when it was shown, so that no policy learns from what came
-after; what a later model said of that day does not count. A user who was not published yet is "unknown".
+For a logged impression it is the newest day that served when it was shown (TIDEMARK_SERVING_DELAY_HOURS after its end),
+so that no policy learns from what came after; what a later model said of that day does not count. A user who was not
+published yet is "unknown".
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -55,11 +55,11 @@ def contexts(users: pl.DataFrame, segment_by: str) -> Contexts:
 
 
 def logged_contexts(rows: pl.DataFrame, segment_by: str, settings: Settings) -> Contexts:
-    """Of impressions (`event_time`, `user_id`): the newest day that was over by then."""
+    """Of impressions (`event_time`, `user_id`): the newest day that served by then."""
     iceberg = load_table(settings, USER_FEATURES)
     timeline = Timeline([], [])
     if iceberg:
-        timeline = by_day(iceberg, zones(settings), timedelta())
+        timeline = by_day(iceberg, zones(settings), settings.serving_delay)
     days = pl.Series([None, *(state.ds for state in timeline.states)], dtype=pl.String)
     at = timeline.at(rows["event_time"].dt.epoch("us").to_numpy())
     keyed = rows.select("user_id", day=days.gather(at + 1))

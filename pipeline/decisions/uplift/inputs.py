@@ -4,6 +4,8 @@ Numbers stay numbers (counts and money as log(1 + x)), a text of a declared set 
 lists and free texts are left out. NaN is what is null, or a user not known then.
 """
 
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -68,7 +70,8 @@ def known_before(users: np.ndarray, days: np.ndarray, settings: Settings) -> np.
     instants = pa.array([ends[day] for day in days], pa.int64()).cast(pa.timestamp("us", "UTC"))
     asked = pa.table({"user_id": pa.array(users, pa.string()), "event_timestamp": instants})
     try:
-        found = as_of(asked, READ, settings=settings)
+        # All that had happened before the day, whenever it was served: nothing of it follows from what was done.
+        found = as_of(asked, READ, delay=timedelta(0), settings=settings)
     except LeakError as error:
         raise UpliftError(f"features are known only after entry: {error}") from None
     rows = pl.from_arrow(found.select(list(READ)))

@@ -34,7 +34,7 @@ def growing(home):
         for day in (14, 15, 16)
     }
     put(home, "user_features", days)
-    return home
+    return home.model_copy(update={"serving_delay_hours": 0})
 
 
 def known(home, *shown: str) -> tuple[list[str], list[float], list[float]]:
@@ -54,6 +54,11 @@ def test_a_late_arrival_knows_what_was_known_when_it_was_shown(growing) -> None:
 def test_a_day_is_known_once_it_is_over_where_the_log_is_from(growing) -> None:
     shop = growing.model_copy(update={"business_tz": "America/Los_Angeles"})  # UTC-7
     assert known(shop, "17T06:59", "17T07:00")[0] == ["true", "false"]
+
+
+def test_a_day_is_known_once_it_served(growing) -> None:
+    shop = growing.model_copy(update={"serving_delay_hours": 8})
+    assert known(shop, "17T07:59", "17T08:00")[0] == ["true", "false"]
 
 
 def test_a_later_model_tells_nothing_of_an_earlier_day(growing) -> None:
