@@ -6,6 +6,7 @@ BERTopic). Words of the item's own brand do not count: they name the maker.
 
 import unicodedata
 from collections import Counter
+from itertools import count
 
 import numpy as np
 import regex
@@ -75,7 +76,7 @@ def name_topics(choices: list[list[str]], numbers: list[int], kept: dict[int, st
     """A unique name for each topic: its first words, or more of them if that name is taken.
 
     `kept` names (by place) do not change unless another topic has the same name; a topic without words is "topic N",
-    with its number.
+    with its number, or the next one that is free.
     """
     names = dict(kept) if len(set(kept.values())) == len(kept) else {}
     for place, words in enumerate(choices):
@@ -89,7 +90,8 @@ def _free(words: list[str], number: int, taken: set[str]) -> str:
         name = SEPARATOR.join(words[:length])
         if name and name not in taken:
             return name
-    return f"{SEPARATOR.join(words[:IN_NAME])} {number}" if words else f"topic {number}"
+    start = SEPARATOR.join(words[:IN_NAME]) or "topic"
+    return next(name for n in count(number) if (name := f"{start} {n}") not in taken)
 
 
 def _own_words(row: tuple[str | None, str | None]) -> list[str]:

@@ -1,5 +1,6 @@
 """Rows of `topics` and `item_topics`: what a night's clusters are called, and what they were before."""
 
+import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,8 @@ from training.topics.lineage import Earlier
 from training.topics.names import IN_NAME, commonest, name_topics, telling_words
 from training.topics.placing import Placed
 
+BORN_A_DAY = 1_000_000  # numbers of a day; a few hundred are used
+
 
 def both_tables(
     items: DayItems, vectors: np.ndarray, past: Earlier, placed: Placed, ds: str
@@ -20,7 +23,8 @@ def both_tables(
     """`topics` in order of id, `item_topics` in order of item."""
     centroids = clusters.means(vectors, placed.label, placed.number)
     origins = [_origin(place, past, placed) for place in range(placed.number)]
-    numbers = _numbers(origins, past)
+    _, first = np.unique(placed.label, return_index=True)  # items are in order of id
+    numbers = _numbers(origins, pc.take(items.ids, pa.array(first)).to_pylist(), ds)
     ids = [f"t{number:04d}" for number in numbers]
     living = list(_living(items, past, placed, ids, origins, ds))
     for row, centroid in zip(living, centroids, strict=True):
@@ -45,14 +49,23 @@ def _origin(place: int, past: Earlier, placed: Placed) -> dict | None:
     return None if old is None else past.living[old]
 
 
-def _numbers(origins: list[dict | None], past: Earlier) -> list[int]:
-    """The number of each topic: its earlier number, or the next unused one."""
-    last = max((int(row["topic_id"][1:]) for row in past.rows), default=0)
-    numbers = []
-    for origin in origins:
-        last += origin is None
-        numbers.append(int(origin["topic_id"][1:]) if origin else last)
-    return numbers
+def _numbers(origins: list[dict | None], first_items: list[str], ds: str) -> list[int]:
+    """The number of each topic: its earlier number, or that of a topic born on `ds`, from the day and its first item.
+
+    Counting on from the ids given before would give a day that is filled in later the ids of the days after it. So a
+    number begins with the day, and the rest does not depend on what other days hold.
+    """
+    given: dict[int, int] = {}
+    for place in sorted(range(len(origins)), key=first_items.__getitem__):
+        origin = origins[place]
+        if origin:
+            given[place] = int(origin["topic_id"][1:])
+            continue
+        rest = int(hashlib.sha256(first_items[place].encode()).hexdigest(), 16) % BORN_A_DAY
+        while (number := int(ds.replace("-", "")) * BORN_A_DAY + rest) in given.values():
+            rest = (rest + 1) % BORN_A_DAY
+        given[place] = number
+    return [given[place] for place in range(len(origins))]
 
 
 def _living(
@@ -73,7 +86,7 @@ def _living(
         for place, origin in enumerate(origins)
         if origin and _still_told(origin["words"], words[place])
     }
-    names = name_topics(choices, [int(topic[1:]) for topic in ids], kept)
+    names = name_topics(choices, list(range(1, number + 1)), kept)
     sizes = np.bincount(label, minlength=number)
     platforms = _platforms(items, label, number)
     for place, origin in enumerate(origins):
