@@ -46,7 +46,10 @@ with DAG(
     catchup=False,
     max_active_runs=2,
     default_args=tasks.defaults(settings, owner="data-engineering"),
-    params={"allow_empty": Param(settings.allow_empty, type="boolean", title="No file: no rows")},
+    params={
+        "allow_empty": Param(settings.allow_empty, type="boolean", title="No file: no rows"),
+        "model_version": Param("", type="string", title="Score with this version (empty: the champion of the day)"),
+    },
     tags=["tidemark", "nightly", "features"],
     user_defined_filters={"slug": tasks.slug},
     doc_md=__doc__,

@@ -1,23 +1,31 @@
-"""The champion: the registered version that scores the night.
+"""The champion: the registered version that scores a night.
 
-python -m training.champion --print      prints its version; exit code 3 when there is none
+python -m training.champion --print                    prints the version that is champion now
+python -m training.champion --print --ds 2011-11-09    prints the one that scores that day, see model_of_day.py
+
+Exit code 3 when no version ever was champion; 2 when every one was trained for a later day.
 """
 
 import argparse
 import sys
 
 from pipeline.runtime import program
+from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import load_settings
+from training.registry.model_of_day import model_of_day
 from training.registry.versions import version
 
 NO_CHAMPION = 3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--print", action="store_true", required=True, help="print the version")
-    parser.parse_args()
-    found = version(load_settings())
+    parser.add_argument("--ds", help="the day to be scored; default: the champion of now")
+    parser.add_argument("--model-version", default="", help="check and print this one in its place")
+    given = parser.parse_args()
+    settings = load_settings()
+    found = model_of_day(settings, parse_day(given.ds), given.model_version) if given.ds else version(settings)
     if found is None:
         print("error: there is no champion yet; train, evaluate and promote one", file=sys.stderr)
         sys.exit(NO_CHAMPION)

@@ -2,10 +2,12 @@
 
     python -m training.promote --ds 2011-11-06 --run R
 
-Reads the run's evaluation; moves the alias `champion` and records the reasons as tags of the version. Exits with 0 even
-when the challenger is turned down: then the champion stays. The last line names the version that serves from now on;
-Airflow passes it to scoring.
+Reads the run's evaluation; moves the alias `champion` and records the reasons, and since when, as tags of the version.
+Exits with 0 even when the challenger is turned down: then the champion stays. The last line names the version that
+serves from now on; Airflow passes it to scoring.
 """
+
+from datetime import UTC, datetime
 
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
@@ -15,7 +17,17 @@ from pipeline.runtime.settings import load_settings
 from training.evaluation.promotion import may_be_champion
 from training.evaluation.report import kept
 from training.registry.runs import needed_run, open_client
-from training.registry.versions import CHAMPION, MODEL, ROLLED_BACK, aliased, day_of, register
+from training.registry.versions import (
+    AGAINST,
+    CHAMPION,
+    MODEL,
+    PROMOTED,
+    PROMOTED_AT,
+    ROLLED_BACK,
+    aliased,
+    day_of,
+    register,
+)
 
 
 def main() -> None:
@@ -39,10 +51,12 @@ def main() -> None:
             f"run {given.run!r}: judged against champion {report.champion}, now it is {champion}; evaluate again"
         )
     decision = may_be_champion(report, ds, day_of(client, champion) if champion else None)
-    tags = {"promoted": str(decision.promoted).lower(), "against": champion or "none"}
-    tags |= {f"reason.{number}": reason for number, reason in enumerate(decision.reasons, 1)}
+    tags = {PROMOTED: str(decision.promoted).lower(), AGAINST: champion or "none"}
+    tags |= {f"promotion.reason.{number}": reason for number, reason in enumerate(decision.reasons, 1)}
+    if decision.promoted:
+        tags[PROMOTED_AT] = datetime.now(UTC).isoformat(timespec="seconds")
     for name, value in tags.items():
-        client.set_model_version_tag(MODEL, version, f"promotion.{name}", value)
+        client.set_model_version_tag(MODEL, version, name, value)
     if decision.promoted:
         client.set_registered_model_alias(MODEL, CHAMPION, version)
     outcome = "is now the champion" if decision.promoted else f"is turned down, {champion} stays"

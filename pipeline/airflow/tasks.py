@@ -24,6 +24,7 @@ VERSION = (
     "{{ ti.xcom_pull(task_ids='first_champion.is_there_none', key='champion')"
     " or (ti.xcom_pull(task_ids='first_champion.promote') or '').partition(': ')[2] }}"
 )
+NAMED_VERSION = "{{ params.model_version | default('', true) }}"
 ALLOW_EMPTY = {"TIDEMARK_ALLOW_EMPTY": "{{ params.allow_empty | default(false) | lower }}"}
 DEFAULT_POOL = "default_pool"  # Airflow's own
 TIMES_TRIED_AGAIN = {TRAIN.name: 1}  # it resumes, and it is long
@@ -88,12 +89,13 @@ def night_groups(settings: Settings, outlets: Mapping[str, Sequence[Any]]) -> di
         drawn |= {step.name: step_tasks(settings, step) for step in TRAINING_STEPS}
         gate = Command(
             task_id="is_there_none",
-            command=step_commands.champion(),
+            command=step_commands.champion(DAY, NAMED_VERSION),
             expected=step_commands.NO_CHAMPION,
             skip_on=0,
             keep_as=CHAMPION,
-            doc_md="Asks for the champion, whose version the whole night scores with. Where there is one, the rest of "
-            "this group is skipped.",
+            doc_md="Asks for the version that the whole night scores with: the champion of the day, or the parameter "
+            "`model_version`. Where there is one, the rest of this group is skipped. A day before the first champion "
+            "fails here: the message says which version could be named.",
         )
         first, *_ = TRAINING_STEPS
         gate >> drawn[first.name]

@@ -41,15 +41,18 @@ def run(
     last: Annotated[str, typer.Option("--to", metavar="D2", help="last day")],
     until: Annotated[str | None, typer.Option(metavar="STEP", help="last step to run; default: all")] = None,
     allow_empty: AllowEmpty = False,
+    model_version: Annotated[
+        str, typer.Option(metavar="N", help="registered version that scores; default: the champion of the last day")
+    ] = "",
 ) -> None:
     """Run the same jobs over a range of days.
 
     Without Airflow, every step over the whole range at once. A model is trained only when none is
-    champion.
+    champion. The last day is scored with the model that was champion then.
     """
     from pipeline.commands.run import run_range
 
-    run_range(environment(), first, last, until, allow_empty)
+    run_range(environment(), first, last, until, allow_empty, model_version)
 
 
 @command(app, "refresh", "refresh --hour 2026-04-01T10")

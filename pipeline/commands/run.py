@@ -14,7 +14,9 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage.lineage import Lineage
 
 
-def run_range(settings: Settings, first: str, last: str, until: str | None, allow_empty: bool) -> None:
+def run_range(
+    settings: Settings, first: str, last: str, until: str | None, allow_empty: bool, model_version: str = ""
+) -> None:
     """Runs every step of [first, last], up to `until` where it is given. Raises UsageError."""
     days = day_range(first, last)
     final = until or names()[-1]
@@ -23,7 +25,7 @@ def run_range(settings: Settings, first: str, last: str, until: str | None, allo
         raise UsageError(f"--until: expected one of {', '.join(names())}, found {final!r}{nearest}")
     settings = settings.model_copy(update={"allow_empty": allow_empty or settings.allow_empty})
     started = time.monotonic()
-    load_range(settings, days[0], days[-1], step_named(final), show)
+    load_range(settings, days[0], days[-1], step_named(final), show, model_version)
     seconds = time.monotonic() - started
     print(f"{days[0]}..{days[-1]}: {len(days)} days through {final} in {seconds:.0f} s")
     if stale := [it for it in Lineage(settings).stale if not it.missing]:

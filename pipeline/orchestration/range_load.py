@@ -31,6 +31,7 @@ class Load:
     report: Callable[[str, str, Usage], None]
     processes: Processes
     champion: str = ""  # version of the model that scores, once known
+    model_version: str = ""  # the one that was asked for
 
     def run_stage(self, steps: Sequence[Step], *more: Callable[[], None]) -> None:
         """The steps side by side, with whatever else there is to do meanwhile."""
@@ -44,7 +45,7 @@ class Load:
 
     def find_champion(self) -> None:
         """Asks which version is champion."""
-        self.champion = champion(self.settings)
+        self.champion = champion(self.settings, self.last, self.model_version)
 
     def _run(self, step: Step, part: str, command: list[str]) -> None:
         log = self.settings.home / "logs" / self.run / f"{step.name}-{part}.log"
@@ -70,14 +71,15 @@ def load_range(
     last: str,
     until: Step | Part = NIGHT[-1],
     report: Callable[[str, str, Usage], None] = lambda *_: None,
+    model_version: str = "",
 ) -> str:
     """Runs the steps up to `until`, of its own step only the parts up to it; returns the run's id.
 
-    Raises OrchestrationError. The champion is asked for once, while files are read; training is
-    left out when there is one.
+    Raises OrchestrationError. The champion of the last day is asked for once, while files are read;
+    training is left out when there is one. `model_version` scores in its place.
     """
     run = f"range-{first}-{last}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
-    load = Load(settings, first, last, run, report, Processes(environment(settings)))
+    load = Load(settings, first, last, run, report, Processes(environment(settings)), model_version=model_version)
     steps = through(NIGHT, until.name)
     trains = any(step.training for step in steps)
     load.run_stage(stages(steps)[0], *([load.find_champion] if trains else []))
@@ -101,9 +103,10 @@ def run_steps(
         load.run_step(step)
 
 
-def champion(settings: Settings) -> str:
-    """Version of the model that scores; empty when there is none."""
-    done = subprocess.run(step_commands.champion(), env=environment(settings), capture_output=True, text=True)
+def champion(settings: Settings, ds: str, version: str = "") -> str:
+    """Version of the model that scores the day, `version` if that is registered; empty when there is none."""
+    command = step_commands.champion(ds, version)
+    done = subprocess.run(command, env=environment(settings), capture_output=True, text=True)
     if done.returncode not in (0, step_commands.NO_CHAMPION):
         said = error_line(done.stderr.splitlines()).removeprefix("error: ")
         raise OrchestrationError(f"champion: {said}")

@@ -70,9 +70,9 @@ def release(step: Step, run: str) -> list[str]:
     return [*_pipeline("release"), *tables, "--run", run]
 
 
-def champion() -> list[str]:
-    """Prints the champion's version; exit code NO_CHAMPION when there is none."""
-    return [*_python("training.champion"), "--print"]
+def champion(ds: str, version: str = "") -> list[str]:
+    """Prints the version that scores the day: `version`, else its champion; exit code NO_CHAMPION if there was none."""
+    return [*_python("training.champion"), "--print", "--ds", ds, "--model-version", version]
 
 
 def trained_on() -> list[str]:

@@ -132,8 +132,7 @@ def _events(settings: Settings) -> list[RowRule]:
         ),
         (
             "event_time is over when the event is known",
-            f"event_time < {_midnight('coalesce(known_ds, ds)')} "
-            f"+ INTERVAL {LATEST_HOURS_AFTER_KNOWN_DAY_BEGINS} HOUR",
+            f"event_time < {_midnight('coalesce(known_ds, ds)')} + INTERVAL {LATEST_HOURS_AFTER_KNOWN_DAY_BEGINS} HOUR",
             ("event_id", "event_time", "known_ds"),
         ),
     ]

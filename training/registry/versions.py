@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MODEL = "tidemark"
 CHAMPION, CHALLENGER = "champion", "challenger"
 
+# Tags of a version: whether and when it became champion, against whom, and when it was rolled back.
+PROMOTED, PROMOTED_AT = "promotion.promoted", "promotion.promoted_at"
 AGAINST, ROLLED_BACK = "promotion.against", "promotion.rolled_back"
 
 HOURLY, CANDIDATE = "hourly", "hourly_candidate"  # aliases
@@ -68,9 +70,12 @@ def day_of(client: "MlflowClient", version: str) -> str:
 
 def version(settings: Settings) -> str | None:
     """The champion's version, None if there is none; a home without models is not changed."""
-    if not settings.mlflow_uri and not (settings.mlflow / "mlflow.db").exists():
-        return None
-    return aliased(open_client(settings), CHAMPION)
+    return aliased(open_client(settings), CHAMPION) if has_registry(settings) else None
+
+
+def has_registry(settings: Settings) -> bool:
+    """Whether there may be versions; asking makes no database."""
+    return bool(settings.mlflow_uri) or (settings.mlflow / "mlflow.db").exists()
 
 
 def load(settings: Settings, wanted: str) -> Path:

@@ -36,7 +36,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Usage(1.0, 10)
 
     monkeypatch.setattr(Processes, "run", run)
-    monkeypatch.setattr(range_load, "champion", lambda settings: "7")
+    monkeypatch.setattr(range_load, "champion", lambda *asked: "7")
     return seen
 
 
@@ -78,11 +78,13 @@ def test_training_is_skipped_when_there_is_a_champion(home: Settings, ran) -> No
 
 def test_the_champion_is_asked_for_once(home: Settings, ran, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(range_load, "champion", lambda settings: asked.append(1) or "7")
+    monkeypatch.setattr(range_load, "champion", lambda settings, *day: asked.append(day) or "7")
     load_range(home, "2026-01-01", "2026-01-02", REPORT)
-    assert len(asked) == 1
+    assert asked == [("2026-01-02", "")]  # that of the day that is scored
     load_range(home, "2026-01-01", "2026-01-02", ENCODE)
     assert len(asked) == 1
+    load_range(home, "2026-01-01", "2026-01-02", REPORT, model_version="3")
+    assert asked[1:] == [("2026-01-02", "3")]
 
 
 def test_a_warm_night_starts_few_processes(home: Settings, ran) -> None:
@@ -91,7 +93,7 @@ def test_a_warm_night_starts_few_processes(home: Settings, ran) -> None:
 
 
 def test_without_a_champion_one_is_trained_and_scoring_needs_one(home: Settings, ran, monkeypatch) -> None:
-    monkeypatch.setattr(range_load, "champion", lambda settings: "")
+    monkeypatch.setattr(range_load, "champion", lambda *asked: "")
     with pytest.raises(ModelError, match="expected a champion, found none"):
         load_range(home, "2026-01-01", "2026-01-02", SCORE)
     assert set(whole("examples")) < set(ran)
@@ -169,7 +171,7 @@ def test_the_first_failure_ends_what_runs_at_the_same_time(home: Settings, monke
         code = {"examples": "import time; time.sleep(600)", "derive": "raise SystemExit(3)"}.get(step.name, "")
         return [sys.executable, "-c", code]
 
-    monkeypatch.setattr(range_load, "champion", lambda settings: "")
+    monkeypatch.setattr(range_load, "champion", lambda *asked: "")
     monkeypatch.setattr(step_commands, "job", job)
     monkeypatch.setattr(step_commands, "release", lambda *a: [sys.executable, "-c", ""])
     with pytest.raises(OrchestrationError, match=r"^derive job \(exit code 3\): no output"):
