@@ -1,7 +1,8 @@
 """What has landed and what should have: active sources, their files, days and missing files."""
 
 import re
-from collections.abc import Container, Iterable, Iterator
+import time
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files as package_files
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from pipeline.runtime.errors import SourceError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.source import Drop, Source, check_lateness, load_source
+from pipeline.sources.completeness import LATE_SECONDS, File, Landed, Sighting, day_end, lacks, seen
+from pipeline.sources.source import Delivery, Drop, Source, check_lateness, load_source
 
 SHIPPED = Path(str(package_files("pipeline"))) / "sources"
 IDENTITY = "identity.csv"
@@ -35,15 +37,31 @@ def known_platforms(settings: Settings) -> set[str]:
 def active_sources(settings: Settings) -> list[Source]:
     """Sources with a folder landing/<platform>/ or a TOML of the user's own, by name.
 
-    Raises SourceError for a landing folder that no source reads, since its rows must not be overlooked, and for a
-    source whose late records could count twice under the settings.
+    A folder that no source reads is left out: `unread_folders` names it. Raises SourceError for a source whose late
+    records could count twice under the settings.
     """
     own = {file.stem for file in settings.sources.glob("*.toml")}
-    landed = {folder.name for folder in settings.landing.glob("*") if folder.is_dir() and folder.name[0] not in "._"}
-    sources = [find_source(settings, platform) for platform in sorted(own | landed)]
+    shipped = {file.stem for file in SHIPPED.glob("*.toml")} & _landing_folders(settings)
+    sources = [find_source(settings, platform) for platform in sorted(own | shipped)]
     for source in sources:
         check_lateness(source, settings.dedup_days)
     return sources
+
+
+def unread_folders(settings: Settings) -> list[str]:
+    """The folders of landing/ that no source reads, by name. They are reported, and stop nothing."""
+    sources = active_sources(settings)
+    read = [_day_pattern(Path(drop.path).parts[0]) for it in sources for drop in (it.delivery, it.items) if drop]
+    others = _landing_folders(settings) - {source.platform for source in sources}
+    return sorted(name for name in others if not any(pattern.fullmatch(name) for pattern in read))
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What is odd about landing/ and stops nothing."""
+    return [
+        f"landing/{name}: no source reads this folder; write {settings.sources / name}.toml, or rename it to _{name}"
+        for name in unread_folders(settings)
+    ]
 
 
 def files(settings: Settings, source: Source, ds: str) -> list[Path]:
@@ -53,7 +71,9 @@ def files(settings: Settings, source: Source, ds: str) -> list[Path]:
 
 def drop_files(settings: Settings, drop: Drop, ds: str) -> list[Path]:
     """The landed files of one day of a drop (events or items), by name."""
-    return sorted(settings.landing.glob(drop.path.replace("{ds}", ds)))
+    found = sorted(settings.landing.glob(drop.path.replace("{ds}", ds)))
+    notice = _notice(drop, ds)
+    return [path for path in found if path.relative_to(settings.landing).as_posix() != notice]
 
 
 def source_days(settings: Settings, source: Source) -> list[str]:
@@ -77,7 +97,7 @@ def days_of(drop: Drop, paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
     pattern = _day_pattern(drop.path)
     for path in paths:
         match = pattern.fullmatch(path.as_posix())
-        if match and _is_day(match[1]):
+        if match and _is_day(match[1]) and _notice(drop, match[1]) != path.as_posix():
             yield match[1], path
 
 
@@ -88,18 +108,16 @@ def landed_days(settings: Settings) -> list[str]:
 
 def delivers(settings: Settings, source: Source, ds: str) -> bool:
     """Whether `ds` is in the time in which the source delivers, closed days included."""
-    landed = source_days(settings, source)
-    first = source.delivery.first_day or (landed[0] if landed else None)
-    return first is not None and first <= ds and source.delivery.within(ds)
+    return _delivers(source, ds, source_days(settings, source))
 
 
 def expected(settings: Settings, source: Source, ds: str) -> bool:
-    """Whether a file must land on `ds`."""
+    """Whether a file should land on `ds`."""
     return delivers(settings, source, ds) and not source.delivery.closed(ds)
 
 
 def missing(settings: Settings, ds: str, delivered: Container[str] = ()) -> list[str]:
-    """One message per expected source without a file of `ds`; none with `allow_empty`.
+    """One message per required source that should have a file of `ds` and has none; none with `allow_empty`.
 
     `delivered`: platforms whose files were read before and have been purged since.
     """
@@ -108,8 +126,66 @@ def missing(settings: Settings, ds: str, delivered: Container[str] = ()) -> list
     return [
         f"{source.platform}: no file matches landing/{source.delivery.path.replace('{ds}', ds)}"
         for source in active_sources(settings)
-        if source.platform not in delivered and expected(settings, source, ds) and not files(settings, source, ds)
+        if source.required
+        and source.platform not in delivered
+        and expected(settings, source, ds)
+        and not files(settings, source, ds)
     ]
+
+
+def incomplete(settings: Settings, days: Sequence[str], now: float | None = None) -> dict[str, list[str]]:
+    """What each of the days still lacks, in words, by day; days that are complete are left out.
+
+    Looks at the files and remembers what it saw (`sightings`).
+    """
+    moment = time.time() if now is None else now
+    found: dict[str, list[str]] = {}
+    for source in active_sources(settings):
+        landed_on = source_days(settings, source)
+        for ds in days:
+            due = not settings.allow_empty and _delivers(source, ds, landed_on) and not source.delivery.closed(ds)
+            landed = _landed(settings, source, ds, moment)
+            found.setdefault(ds, []).extend(lacks(source, ds, landed, due, moment))
+    return {ds: found[ds] for ds in days if found.get(ds)}
+
+
+def _delivers(source: Source, ds: str, landed_on: Sequence[str]) -> bool:
+    first = source.delivery.first_day or (landed_on[0] if landed_on else None)
+    return first is not None and first <= ds and source.delivery.within(ds)
+
+
+def _landed(settings: Settings, source: Source, ds: str, now: float) -> Landed:
+    """What is there of a day, as it is seen now."""
+    found: list[File] = []
+    for path in files(settings, source, ds):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # it went between two looks
+            continue
+        found.append(File(path.relative_to(settings.landing).as_posix(), stat.st_size, stat.st_mtime_ns))
+    notice = _notice(source.delivery, ds)
+    try:
+        text = None if notice is None else (settings.landing / notice).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        text = None
+    return Landed(_looked_at(settings, source, ds, found, now), text)
+
+
+def _looked_at(settings: Settings, source: Source, ds: str, found: Sequence[File], now: float) -> Sequence[Sighting]:
+    if now >= day_end(source, ds) + source.delivery.quiet * 60 + LATE_SECONDS:
+        return [seen(file, None, now) for file in found]  # nothing more is waited for: no need to remember
+    from pipeline.sources.sightings import look  # SQLAlchemy
+
+    return look(settings, found, now)
+
+
+def _notice(drop: Drop, ds: str) -> str | None:
+    """The marker or listing of a day, relative to landing/: no data, also where the path of the data matches it."""
+    return drop.notice(ds) if isinstance(drop, Delivery) else None
+
+
+def _landing_folders(settings: Settings) -> set[str]:
+    return {folder.name for folder in settings.landing.glob("*") if folder.is_dir() and folder.name[0] not in "._"}
 
 
 def _named(file: Path) -> Source:

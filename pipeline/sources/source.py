@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, create_model
+from pydantic import AfterValidator, create_model, model_validator
 from pydantic.dataclasses import dataclass as table
 
 from pipeline.runtime.errors import SourceError
 from pipeline.runtime.toml_file import (
     TABLE,
+    AboveZero,
     Day,
     Expected,
+    Flag,
     Number,
     Text,
     Texts,
@@ -50,12 +52,19 @@ OPTIONAL_EVENT = (
 ITEMS = ("title", "category", "brand", "price", "image_path")
 MAX_LATE_DAYS = 5  # as late as the default TIDEMARK_DEDUP_DAYS allows
 AHEAD_DAYS = 1  # a record is accepted this long before its own day has landed
+MANIFESTS = ("manifest", "_manifest")  # files of these names list a day's files with their sizes; others are markers
+QUIET_MINUTES = 30
 PLATFORM = re.compile(r"[a-z][a-z0-9_]*")
 REASON = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _is_landing_path(path: str) -> bool:
     return path.count("{ds}") == 1 and not path.startswith("/") and ".." not in Path(path).parts
+
+
+def _is_file_name(path: str) -> bool:
+    parts = Path(path).parts
+    return path.count("{ds}") <= 1 and not path.startswith("/") and ".." not in parts and not set(path) & set("*?[")
 
 
 def _is_zone(name: str) -> bool:
@@ -99,6 +108,47 @@ class Delivery(Drop):
     last_day: Day | None = None
     closed_weekdays: Annotated[Texts, must(set(WEEKDAYS).issuperset, f"names out of {', '.join(WEEKDAYS)}")] = ()
     closed_dates: Annotated[tuple[Day, ...], Expected("a list of date")] = ()
+    complete: Annotated[Text, must(_is_file_name, "a file name without wildcards")] | None = None
+    files: AboveZero | None = None
+    quiet_minutes: Number | None = None
+
+    @model_validator(mode="after")
+    def _says_once_when_a_day_is_complete(self) -> "Delivery":
+        given = {
+            key: value for key in ("complete", "files", "quiet_minutes") if (value := getattr(self, key)) is not None
+        }
+        if len(given) > 1:
+            raise expected("at most one of complete, files, quiet_minutes", given, "complete")
+        if self.complete is not None and "{ds}" not in self.complete and self._day_folder() is None:
+            words = f"a path with {{ds}} below landing/, because {self.path} gives a day no folder of its own"
+            raise expected(words, self.complete, "complete")
+        return self
+
+    @property
+    def quiet(self) -> float:
+        """Minutes without a change after which nothing more is waited for."""
+        return QUIET_MINUTES if self.quiet_minutes is None else self.quiet_minutes
+
+    @property
+    def lists_sizes(self) -> bool:
+        """Whether `complete` names a listing of the day's files; else it is a marker."""
+        return self.complete is not None and Path(self.complete).name.partition(".")[0].lower() in MANIFESTS
+
+    def notice(self, ds: str) -> str | None:
+        """The file that says that the day is complete, relative to landing/; None when there is none.
+
+        It is no data, also where `path` matches it.
+        """
+        if self.complete is None:
+            return None
+        name = self.complete if "{ds}" in self.complete else f"{self._day_folder()}/{self.complete}"
+        return name.replace("{ds}", ds)
+
+    def _day_folder(self) -> str | None:
+        """The folder of `path` that holds one day alone."""
+        parts = Path(self.path).parts
+        folders = parts[: next(n for n, part in enumerate(parts) if "{ds}" in part) + 1]
+        return None if folders == parts or set("*?[") & set("".join(folders)) else "/".join(folders)
 
     def within(self, ds: str) -> bool:
         """Whether `ds` lies between the first and the last day, where they are given."""
@@ -130,7 +180,10 @@ class Items(Drop):
 
 @dataclass(frozen=True)
 class Source:
-    """One platform. `event` maps canonical columns to Spark SQL, `reject` reasons to conditions."""
+    """One platform. `event` maps canonical columns to Spark SQL, `reject` reasons to conditions.
+
+    A day of a source that is not `required` may be missing: the night goes on without it.
+    """
 
     platform: str
     timezone: str
@@ -141,6 +194,7 @@ class Source:
     items: Items | None = None
     near_duplicate_seconds: float = 0
     max_late_days: int = MAX_LATE_DAYS
+    required: bool = True
 
 
 _columns: dict[str, Any] = dict.fromkeys(REQUIRED_EVENT, (Text, ...))
@@ -158,6 +212,7 @@ class _File:
     items: Items | None = None
     near_duplicate_seconds: Number = 0
     max_late_days: Whole = MAX_LATE_DAYS
+    required: Flag = True
 
 
 def load_source(file: Path) -> Source:
@@ -173,6 +228,7 @@ def load_source(file: Path) -> Source:
         items=found.items,
         near_duplicate_seconds=found.near_duplicate_seconds,
         max_late_days=found.max_late_days,
+        required=found.required,
     )
 
 

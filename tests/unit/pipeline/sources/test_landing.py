@@ -7,7 +7,15 @@ import pytest
 
 from pipeline.runtime.errors import SourceError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.landing import active_sources, files, find_source, landed_days, missing
+from pipeline.sources.landing import (
+    active_sources,
+    files,
+    find_source,
+    landed_days,
+    missing,
+    unread_folders,
+    warnings,
+)
 
 TOML = """
 platform = "shop"
@@ -70,10 +78,27 @@ def test_an_own_file_overrides_a_shipped_one(home: Settings) -> None:
     assert find_source(home, "webshop").delivery.path == "shop/{ds}.csv"
 
 
-def test_a_folder_that_no_source_reads_is_named(home: Settings) -> None:
-    land(home, "shopp/2011-03-01.csv")
+def test_a_folder_that_no_source_reads_is_reported_and_stops_nothing(home: Settings) -> None:
+    own_source(home)
+    land(home, "shopp/2011-03-01.csv", "shop/2011-03-01.csv", "tmall/2017-11-25.parquet", "_notes/x", ".partial/y")
+    assert unread_folders(home) == ["shopp"]
+    assert [source.platform for source in active_sources(home)] == ["shop", "tmall"]
+    assert warnings(home) == [
+        f"landing/shopp: no source reads this folder; write {home.sources}/shopp.toml, or rename it to _shopp"
+    ]
+
+
+def test_a_folder_of_another_name_is_read_where_a_source_says_so(home: Settings) -> None:
+    own_source(home)
+    toml = home.sources / "shop.toml"
+    toml.write_text(toml.read_text().replace("shop/{ds}", "{ds}/shop"))
+    land(home, "2011-03-01/shop.csv", "other/x")
+    assert unread_folders(home) == ["other"]
+
+
+def test_a_source_of_no_name_is_named(home: Settings) -> None:
     with pytest.raises(SourceError, match=r"shopp: no source of that name; expected .*shopp\.toml"):
-        active_sources(home)
+        find_source(home, "shopp")
 
 
 def test_a_file_named_for_another_platform_is_refused(home: Settings) -> None:
@@ -117,6 +142,14 @@ def test_missing(home: Settings, bounds: str, ds: str, is_missing: bool) -> None
     expected = [f"shop: no file matches landing/shop/{ds}.csv"] if is_missing else []
     assert missing(home, ds) == expected
     assert missing(home.model_copy(update={"allow_empty": True}), ds) == []
+
+
+def test_a_source_that_is_not_required_is_never_missing(home: Settings) -> None:
+    own_source(home)
+    toml = home.sources / "shop.toml"
+    toml.write_text(toml.read_text().replace('timezone = "UTC"', 'timezone = "UTC"\nrequired = false'))
+    land(home, "shop/2011-03-07.csv")
+    assert missing(home, "2011-03-08") == []
 
 
 def test_a_source_that_never_delivered_misses_nothing(home: Settings) -> None:

@@ -73,7 +73,7 @@ def test_days_of_delivery(tmp_path: Path) -> None:
 def test_little_is_needed(tmp_path: Path) -> None:
     lines = [line for line in TOML.split("[reject]")[0].splitlines() if not _optional(line)]
     source = load_source(written(tmp_path, "\n".join(lines)))
-    assert (source.near_duplicate_seconds, source.max_late_days) == (0, 5)
+    assert (source.near_duplicate_seconds, source.max_late_days, source.required) == (0, 5, True)
     assert source.delivery.within("1999-01-01")
     assert (source.items, source.reject, source.delivery.encoding) == (None, {}, "utf-8")
 
@@ -93,6 +93,7 @@ def _optional(line: str) -> bool:
         ("= 2\n", "= -1\n", "near_duplicate_seconds: expected a number from 0, found -1"),
         ("max_late_days = 3", "max_late_days = 2.5", "max_late_days: expected a whole number from 0, found 2.5"),
         ("max_late_days = 3", "max_late_day = 3", "max_late_day: expected no such key; known are platform, timezone,"),
+        ("max_late_days = 3", "required = 1", "required: expected true or false, found 1"),
         ("{ds}.csv.gz", "events.csv.gz", "delivery.path: expected a path below landing/ with one"),
         ("shop/{ds}.csv", "../{ds}.csv", "delivery.path: expected a path below landing/ with one"),
         ('"csv"', '"xml"', "delivery.format: expected one of jsonl, csv, parquet, found 'xml'"),
