@@ -8,8 +8,9 @@ One run owns one partition: its **partition key** `YYYY-MM-DD`.
   `backfill create --dag-id nightly_features --from-date D1 --to-date D2`.
 
 **If it fails**
-- `wait_for_landing`: the message names the files. Deliver them and clear the task; for a day on
-  which nothing was delivered, trigger the day with `allow_empty`.
+- `wait_for_landing`: the message says what the day lacks by the rules of its source. Deliver it and
+  clear the task; trigger the day with `incomplete` to take what is there, with `allow_empty` when
+  nothing was delivered.
 - `wait_for_previous_day`: earlier days landed and were never loaded. The message has the command.
 - `*.job`: the last line of the log that starts with `error:` says what and where. Clear the task:
   a new attempt is staged, nothing half-done is ever visible.
@@ -49,6 +50,7 @@ with DAG(
     params={
         "allow_empty": Param(settings.allow_empty, type="boolean", title="No file: no rows"),
         "model_version": Param("", type="string", title="Score with this version (empty: the champion of the day)"),
+        "incomplete": Param(False, type="boolean", title="Take an incomplete day as it is"),
     },
     tags=["tidemark", "nightly", "features"],
     user_defined_filters={"slug": tasks.slug},

@@ -12,7 +12,7 @@ staged partitions of `identities`: which person each account belongs to, and sin
 
 from functools import partial
 
-from pipeline.sources.landing import active_sources
+from pipeline.sources.landing import active_sources, warnings
 from pipeline.tables.registry import IDENTITIES, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.landing.identities import identities, identity_versions, rows_by_day
@@ -27,6 +27,8 @@ def main() -> None:
 
 def ingest_days(job: SparkJob) -> None:
     """Stages `raw_events`, `landed_files` and `identities` of the job's days."""
+    for line in warnings(job.settings):
+        print(f"warning: {line}")
     of_map = job.part()  # rows of events are not made from the map, so it is no input of theirs
     versions = identity_versions(of_map)  # first: a map that is wrong is refused before anything is read
     known = known_files(job)

@@ -1,7 +1,9 @@
 """Operators of Tidemark's DAGs: run a command, wait for something, one click to the evidence."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,12 +16,14 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
+from pipeline.airflow import waits
 from pipeline.orchestration.step_commands import AUDIT_FAILED
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import TidemarkError
 from pipeline.runtime.settings import Settings
 
 WRONG_USAGE = 2
+TRIGGER_GRACE = timedelta(minutes=10)  # the trigger keeps the time itself; after that there is no triggerer
 FINAL = (WRONG_USAGE, AUDIT_FAILED)  # trying again would end the same way
 
 
@@ -177,3 +181,50 @@ class Await(BaseSensorOperator):
 
 def _argument(operator: Any, flag: str) -> str:
     return str(operator.command[operator.command.index(flag) + 1])
+
+
+class AwaitLanding(BaseOperator):
+    """Waits in the triggerer until the day has landed completely; else fails, naming what it lacks.
+
+    The params `allow_empty` and `incomplete` of the run take a day without files, or a part of a day, as it is.
+    """
+
+    template_fields: Sequence[str] = ("ds",)
+    ui_color = "#e6f5e9"
+
+    def __init__(self, *, settings: Settings, ds: str, timeout: timedelta, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+        self.ds = ds
+        self.timeout = timeout
+
+    def execute(self, context: Any) -> None:
+        from pipeline.airflow.triggers import LandingTrigger  # Airflow's core: too slow for parsing DAGs
+
+        try:
+            ds = parse_day(self.ds)
+        except TidemarkError as error:
+            raise AirflowFailException(f"error: {error}; trigger the run with a partition key") from None
+        allow_empty = bool(context["params"].get("allow_empty", self.settings.allow_empty))
+        incomplete = bool(context["params"].get("incomplete", False))
+        try:
+            settings = self.settings.model_copy(update={"allow_empty": allow_empty})
+            lacking = waits.landing(settings, ds, incomplete)
+        except TidemarkError as error:
+            raise AirflowException(f"error: {error}") from None
+        if lacking:
+            for line in lacking:
+                self.log.info("waiting: %s", line)
+            until = time.time() + self.timeout.total_seconds()
+            trigger = LandingTrigger(ds, allow_empty, incomplete, until)
+            self.defer(trigger=trigger, method_name="resume", timeout=self.timeout + TRIGGER_GRACE)
+
+    def resume(self, context: Any, event: dict[str, Any]) -> None:
+        """Goes on with what the trigger found."""
+        if "error" in event:
+            raise AirflowException(f"error: {event['error']}")
+        if event["lacking"]:
+            minutes = self.timeout.total_seconds() / 60
+            raise AirflowSensorTimeout(
+                f"ds={self.ds}: still missing after {minutes:.0f} min: {'; '.join(event['lacking'])}"
+            )

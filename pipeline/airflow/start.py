@@ -22,7 +22,7 @@ def pid_folder(settings: Settings) -> Path:
 
 
 def airflow_servers(settings: Settings, scheduled: bool = True) -> list[Server]:
-    """Airflow's processes. No triggerer: no task is deferrable."""
+    """Airflow's processes. The triggerer waits for landing files, and sends what is late."""
     airflow = str(BINARIES / "airflow")
     environment = airflow_environment(settings, scheduled)
     # The API server reads task logs from disk, so the scheduler need not serve them on a port.
@@ -36,6 +36,7 @@ def airflow_servers(settings: Settings, scheduled: bool = True) -> list[Server]:
         ),
         Server("airflow-scheduler", [airflow, "scheduler", "--skip-serve-logs"], environment),
         Server("airflow-dag-processor", [airflow, "dag-processor"], environment),
+        Server("airflow-triggerer", [airflow, "triggerer", "--skip-serve-logs"], environment),
     ]
 
 

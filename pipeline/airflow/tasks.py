@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator, TaskGroup
 
 from pipeline.airflow import waits
 from pipeline.airflow.environment import TORCH_SLOTS
-from pipeline.airflow.operators import Await, Command, Experiment, Release, Report
+from pipeline.airflow.operators import Await, AwaitLanding, Command, Experiment, Release, Report
 from pipeline.orchestration import step_commands
 from pipeline.orchestration.graph import Step, before
 from pipeline.orchestration.steps import NIGHT, REPORT, SCORE, TRAIN, TRAINING_STEPS
@@ -48,10 +48,16 @@ def defaults(settings: Settings, owner: str) -> dict[str, Any]:
     }
 
 
-def await_landing(settings: Settings) -> Await:
-    """Waits until every source that delivers on the day has delivered."""
-    doc = "Waits for the day's files. On time-out it fails and names the files that are missing."
-    return _await(settings, "wait_for_landing", waits.landing, doc)
+def await_landing(settings: Settings) -> AwaitLanding:
+    """Waits until the day is complete at every source that delivers on it."""
+    return AwaitLanding(
+        task_id="wait_for_landing",
+        settings=settings,
+        ds=DAY,
+        timeout=timedelta(minutes=settings.landing_timeout_minutes),
+        doc_md="Waits, in the triggerer, until each source says that its day is complete. On time-out it fails and "
+        "names what is missing.",
+    )
 
 
 def await_earlier_days(settings: Settings) -> Await:

@@ -6,13 +6,13 @@ from pipeline.runtime.settings import Settings
 NIGHT = "nightly_features"
 
 
-def landing(settings: Settings, ds: str) -> list[str]:
-    """Files of `ds` that sources promise and that have not landed."""
-    from pipeline.sources.landing import active_sources, missing
+def landing(settings: Settings, ds: str, take_incomplete: bool = False) -> list[str]:
+    """What `ds` still lacks by the rules of its sources; with `take_incomplete` only sources without any file."""
+    from pipeline.sources.landing import active_sources, incomplete, missing
 
     if not active_sources(settings):
         return [f"no source is active: nothing is below {settings.landing}"]
-    return missing(settings, ds)
+    return missing(settings, ds) if take_incomplete else incomplete(settings, [ds]).get(ds, [])
 
 
 def earlier_days(settings: Settings, ds: str) -> list[str]:

@@ -27,6 +27,8 @@ Run = Annotated[str, typer.Option("--run", metavar="R", help="id shared by the s
 MaybeRun = Annotated[str, typer.Option("--run", metavar="R", help="id shared by steps; made up when left out")]
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="take a missing landing file for an empty one")]
 
+Incomplete = Annotated[bool, typer.Option("--incomplete", help="take a day that is not complete as it is")]
+
 
 def _write_usage(command: Any, context: Any, formatter: Any) -> None:
     pieces = " ".join(command.collect_usage_pieces(context)).replace("{", "").replace("}", "")

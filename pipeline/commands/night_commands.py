@@ -10,6 +10,7 @@ from pipeline.commands.declare import (
     AllowEmpty,
     Day,
     Hour,
+    Incomplete,
     MaybeDay,
     MaybeRun,
     Run,
@@ -24,15 +25,16 @@ app = group("Run the night and its parts.")
 
 
 @command(app, "nightly", "nightly --ds 2026-03-31")
-def nightly(ds: MaybeDay = None, allow_empty: AllowEmpty = False) -> None:
+def nightly(ds: MaybeDay = None, allow_empty: AllowEmpty = False, incomplete: Incomplete = False) -> None:
     """Run the night of a day through Airflow and follow it.
 
     Takes the latest landed day by default. Makes sample logs when nothing has landed, loads earlier
-    landed days as one range, starts Airflow unless it is up, and stops what it started.
+    landed days as one range, starts Airflow unless it is up, and stops what it started. Refuses a day
+    that its sources do not call complete, and says what it lacks.
     """
     from pipeline.commands.nightly import run_night
 
-    run_night(environment(), ds, allow_empty)
+    run_night(environment(), ds, allow_empty, incomplete)
 
 
 @command(app, "run", "run --from 2026-01-01 --to 2026-03-30 --until encode")
@@ -44,15 +46,17 @@ def run(
     model_version: Annotated[
         str, typer.Option(metavar="N", help="registered version that scores; default: the champion of the last day")
     ] = "",
+    incomplete: Incomplete = False,
 ) -> None:
     """Run the same jobs over a range of days.
 
     Without Airflow, every step over the whole range at once. A model is trained only when none is
-    champion. The last day is scored with the model that was champion then.
+    champion. The last day is scored with the model that was champion then. Refuses days that their sources
+    do not call complete, and says what they lack.
     """
     from pipeline.commands.run import run_range
 
-    run_range(environment(), first, last, until, allow_empty, model_version)
+    run_range(environment(), first, last, until, allow_empty, incomplete, model_version)
 
 
 @command(app, "refresh", "refresh --hour 2026-04-01T10")

@@ -11,7 +11,7 @@ from pipeline.airflow.follow import Tasks, follow, name
 from pipeline.airflow.rest import AirflowClient
 from pipeline.airflow.start import DAG_ID, begin, idle, pid_folder, wait
 from pipeline.commands.repair import repair
-from pipeline.commands.run import show
+from pipeline.commands.run import show, warn
 from pipeline.orchestration.range_load import load_range
 from pipeline.orchestration.steps import ENCODE
 from pipeline.report.summary import summarise
@@ -19,7 +19,7 @@ from pipeline.runtime.days import parse_day, shift
 from pipeline.runtime.errors import LandingError, OrchestrationError
 from pipeline.runtime.processes import error_line
 from pipeline.runtime.settings import Settings
-from pipeline.sources.landing import landed_days, missing
+from pipeline.sources.landing import landed_days, missing, require_complete
 from pipeline.sources.sample import generate
 from pipeline.sources.sample.declare import declare
 from pipeline.storage.lineage import Lineage
@@ -29,23 +29,28 @@ DECISIONS = "ad_policy"  # the DAG of ads, interventions, uplift and experiments
 SAMPLE_EVENTS, SAMPLE_DAYS, SAMPLE_SEED = 200_000, 90, 7
 
 
-def run_night(settings: Settings, asked: str | None, allow_empty: bool) -> None:
+def run_night(settings: Settings, asked: str | None, allow_empty: bool, incomplete: bool = False) -> None:
     """Runs the day that is asked for, or the latest that landed, after the landed days before it.
 
     The decisions made from its features follow: ads, interventions, uplift, experiments.
 
-    Raises OrchestrationError when the run fails. Stops the servers that it started.
+    Raises LandingError when one of the days is not complete, unless `incomplete` days are taken as they are, and
+    OrchestrationError when the run fails. Stops the servers that it started.
     """
     started = time.monotonic()
     settings = settings.model_copy(update={"allow_empty": allow_empty or settings.allow_empty})
+    made = not landed_days(settings)  # a sample is whole from the start
     ds = _day(asked, settings)
+    warn(settings)
+    if not incomplete and not made:
+        require_complete(settings, [*earlier_days(settings, ds), ds])
     ours = idle(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # by way of `finally`
     try:
         begin(settings, scheduled=False)
         load_earlier(settings, ds)
         client = wait(settings)
-        finish(settings, ds, client, DAG_ID, trigger(client, DAG_ID, ds, settings.allow_empty))
+        finish(settings, ds, client, DAG_ID, trigger(client, DAG_ID, ds, settings.allow_empty, incomplete or made))
         finish(settings, ds, client, DECISIONS, trigger(client, DECISIONS, ds))
         print(*summarise(settings, ds), sep="\n")
         print(f"Data Docs       {settings.reports}; `make up` serves them, Airflow and MLflow")
@@ -54,11 +59,15 @@ def run_night(settings: Settings, asked: str | None, allow_empty: bool) -> None:
     print(f"{ds}: done in {time.monotonic() - started:.0f} s")
 
 
+def earlier_days(settings: Settings, ds: str) -> list[str]:
+    """The landed days before `ds` that are not published."""
+    days = set(landed_days(settings)) - set(published("events", settings))
+    return sorted(day for day in days if day < ds)
+
+
 def load_earlier(settings: Settings, ds: str) -> None:
     """Loads the landed days before `ds` that are not published, through history and vectors; repairs what is stale."""
-    days = set(landed_days(settings)) - set(published("events", settings))
-    earlier = sorted(day for day in days if day < ds)
-    if earlier:
+    if earlier := earlier_days(settings, ds):
         print(f"{earlier[0]}..{earlier[-1]}: loading {len(earlier)} earlier days", flush=True)
         load_range(settings, earlier[0], earlier[-1], ENCODE, show)
     before = shift(ds, -1)
@@ -66,7 +75,7 @@ def load_earlier(settings: Settings, ds: str) -> None:
         repair(settings, None, before, dry_run=False, vanished=False, show=show)
 
 
-def trigger(client: AirflowClient, dag: str, ds: str, allow_empty: bool = False) -> str:
+def trigger(client: AirflowClient, dag: str, ds: str, allow_empty: bool = False, incomplete: bool = False) -> str:
     """Starts a run of a DAG for the partition; returns its path in the API."""
     client.patch(f"dags/{dag}", {"is_paused": False})
     run_id = f"manual__{ds}__{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
@@ -74,7 +83,7 @@ def trigger(client: AirflowClient, dag: str, ds: str, allow_empty: bool = False)
         "dag_run_id": run_id,
         "logical_date": None,
         "partition_key": ds,
-        "conf": {"allow_empty": allow_empty},
+        "conf": {"allow_empty": allow_empty, "incomplete": incomplete},
     }
     client.post(f"dags/{dag}/dagRuns", body)
     return f"dags/{dag}/dagRuns/{quote(run_id)}"

@@ -18,8 +18,8 @@ from pipeline.runtime import program
 from pipeline.runtime.errors import AuditError
 
 CONTRACT = {
-    "nightly": "--ds --allow-empty",
-    "run": "--from --to --until --allow-empty",
+    "nightly": "--ds --allow-empty --incomplete",
+    "run": "--from --to --until --allow-empty --incomplete",
     "refresh": "--hour --run",
     "base-night": "--hour",
     "release": "--table --run",

@@ -4,10 +4,12 @@ import socket
 
 import pytest
 
-from pipeline.commands import cli, nightly
+from pipeline.commands import cli, nightly, run
+from pipeline.commands.nightly import run_night
 from pipeline.orchestration.steps import ENCODE
 from pipeline.runtime import program
 from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import find_source, landed_days
 
 
 @pytest.fixture
@@ -75,3 +77,45 @@ def test_an_occupied_port_is_one_clear_line(landed: Settings, monkeypatch, capsy
 def test_a_day_that_is_none_is_wrong_usage(landed: Settings, monkeypatch, capsys) -> None:
     assert exit_code(monkeypatch, "nightly", "--ds", "yesterday") == 2
     assert "expected YYYY-MM-DD" in capsys.readouterr().err
+
+
+HALF = "error: 2026-01-05: webshop: expected 2 files that match landing/webshop/2026-01-05.jsonl.gz, found 1"
+
+
+@pytest.fixture
+def half(landed: Settings) -> Settings:
+    """The web shop has landed one file of two of every day."""
+    toml = find_source(landed, "webshop").file.read_text().replace("[delivery]", "[delivery]\nfiles = 2")
+    landed.sources.mkdir()
+    (landed.sources / "webshop.toml").write_text(toml)
+    return landed
+
+
+def test_an_incomplete_day_is_refused_and_taken_only_when_asked_for(half: Settings, monkeypatch, capsys) -> None:
+    begun = []
+    monkeypatch.setattr(nightly, "published", lambda name, settings: dict.fromkeys(landed_days(settings)[:-1]))
+    monkeypatch.setattr(nightly, "begin", lambda settings, scheduled: begun.append(settings) or 1 / 0)
+    assert exit_code(monkeypatch, "nightly") == 1
+    said = capsys.readouterr().err
+    assert said.startswith(HALF) and "--incomplete takes a part of a day" in said and not begun
+    with pytest.raises(ZeroDivisionError):
+        run_night(half, None, False, incomplete=True)
+
+
+def test_a_range_with_an_incomplete_day_is_refused(half: Settings, monkeypatch, capsys) -> None:
+    loaded = []
+    monkeypatch.setattr(run, "load_range", lambda settings, first, last, until, report: loaded.append((first, last)))
+    days = ("--from", "2026-01-05", "--to", "2026-01-05")
+    assert exit_code(monkeypatch, "run", *days) == 1
+    assert capsys.readouterr().err.startswith(HALF) and not loaded
+    assert not exit_code(monkeypatch, "run", *days, "--incomplete")
+    assert loaded == [("2026-01-05", "2026-01-05")]
+
+
+def test_a_folder_that_no_source_reads_is_a_warning(landed: Settings, monkeypatch, capsys) -> None:
+    (landed.landing / "webshopp").mkdir()
+    monkeypatch.setattr(run, "load_range", lambda *arguments: None)
+    assert not exit_code(monkeypatch, "run", "--from", "2026-01-05", "--to", "2026-01-05")
+    assert capsys.readouterr().err.startswith("warning: landing/webshopp: no source reads this folder")
+    assert not exit_code(monkeypatch, "status")
+    assert "unread    landing/webshopp: no source reads" in capsys.readouterr().out
