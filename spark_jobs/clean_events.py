@@ -11,7 +11,7 @@ quarantined row with a reason.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.sources.landing import active_sources, delivers
+from pipeline.sources.landing import accounted, active_sources
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
@@ -32,7 +32,7 @@ def clean_days(job: SparkJob) -> None:
     event_rows, quarantine_rows = expected_rows(own, verdicts, job.days)
     kept = job.stage(EVENTS, keep_events(own, verdicts), facts={"rows": event_rows})
     bad = job.stage(QUARANTINE, quarantine(own, verdicts), facts={"rows": quarantine_rows})
-    due = [(ds, s.platform) for s in sources for ds in job.days if delivers(job.settings, s, ds)]
+    due = [(ds, s.platform) for s in sources for ds in job.days if accounted(job.settings, s, ds)]
     counts = account(own, read_back(job, kept), read_back(job, bad), verdicts, due_days(job.spark, due))
     job.stage(ACCOUNTING, counts)
 

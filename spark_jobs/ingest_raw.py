@@ -17,7 +17,7 @@ from pipeline.tables.registry import IDENTITIES, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.landing.identities import identities, identity_versions, rows_by_day
 from spark_jobs.landing.ingest import ingest
-from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day
+from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day, volume_facts
 from spark_jobs.landing.ledger import entries, kept_rows, known_files, stage_ledger, vanished
 
 
@@ -43,7 +43,7 @@ def ingest_days(job: SparkJob) -> None:
         rows = ingest(job.spark, landed, job.settings)
         if gone:
             rows = rows.unionByName(kept_rows(job, gone))
-        facts: dict[str, object] = {"rows": records}
+        facts = {"rows": records, **volume_facts(landed, job.settings.allow_empty)}
         raw = job.stage(RAW_EVENTS, rows, facts=facts, before_complete=unchanged, landed=read)
     except Exception:
         unchanged()  # names the file when that is why it could not be read

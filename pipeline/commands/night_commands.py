@@ -139,6 +139,25 @@ def repair(
     repair(environment(), days[0], days[1], dry_run, vanished, show)
 
 
+@command(app, "accept", 'accept webshop --ds 2026-03-31 --reason "the campaign of the year"')
+def accept(
+    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="name of the source")],
+    ds: Day,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="why the day is right as it is")],
+) -> None:
+    """Let a day pass whose number of rows is far from usual.
+
+    The release of such a day is held: exit code 4, nothing is published. Who accepted it, when and why is kept and
+    shown in the report. Then release the day again: clear `land.release`, or repeat the command.
+    """
+    from pipeline.runtime.days import parse_day
+    from pipeline.sources.landing import find_source
+    from pipeline.storage.audit.acceptances import accept
+
+    settings = environment()
+    print(accept(settings, find_source(settings, platform).platform, parse_day(ds), reason))
+
+
 @command(app, "audit", "audit --table events --table quarantine --table accounting --run R")
 def audit(table: Tables, run: Run) -> None:
     """Audit what a run has staged.

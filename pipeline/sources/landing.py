@@ -117,6 +117,15 @@ def expected(settings: Settings, source: Source, ds: str) -> bool:
     return delivers(settings, source, ds) and not source.delivery.closed(ds)
 
 
+def accounted(settings: Settings, source: Source, ds: str) -> bool:
+    """Whether `accounting` has a row of the day also when nothing landed.
+
+    Of a source that is not required only a closed day has one: a day that is missing has none, so the rows of a day
+    name the platforms that it saw.
+    """
+    return delivers(settings, source, ds) and (source.required or source.delivery.closed(ds))
+
+
 def missing(settings: Settings, ds: str, delivered: Container[str] = ()) -> list[str]:
     """One message per required source that should have a file of `ds` and has none; none with `allow_empty`.
 

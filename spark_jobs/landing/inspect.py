@@ -47,6 +47,22 @@ def records_by_day(landed: Landed, days: list[str]) -> dict[str, int]:
     return dict(counts)
 
 
+def volume_facts(landed: Landed, allow_empty: bool) -> dict[str, object]:
+    """What the audit needs to judge how many rows landed: per day the platforms of which files landed.
+
+    A platform without a record is left out where a day may be empty, so nobody asks where its rows are.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for source, source_files in landed:
+        for file in source_files:
+            counts[file.ds, source.platform] += file.records
+    platforms: dict[str, list[str]] = {}
+    for (ds, platform), records in sorted(counts.items()):
+        if records or not allow_empty:
+            platforms.setdefault(ds, []).append(platform)
+    return {"platforms": platforms, "not_required": [source.platform for source, _ in landed if not source.required]}
+
+
 def check_unchanged(landed: Landed) -> None:
     """Raises LandingError naming the first file that changed since it was inspected."""
     for _, source_files in landed:

@@ -17,13 +17,15 @@ from pipeline.storage.audit.facts import (
 from pipeline.storage.audit.files import check_files
 from pipeline.storage.audit.lean_import import lean
 from pipeline.storage.audit.staged_rows import StagedRows, data_files, staged_rows
+from pipeline.storage.audit.volume import check_volume
 from pipeline.storage.staging import Manifest, Receipt
 from pipeline.tables.schema import Table
 
 NO_ROWS: dict[str, object] = {"rows": 0, "digest": "0"}
 FAILURES_NAMED = 3
-# Tables that are compared with others of the same run.
+# Tables that are compared with others of the same run, or with their past.
 BESIDE_OTHERS = {
+    "raw_events": check_volume,
     "accounting": check_accounting,
     "item_topics": check_item_topics,
     "landed_files": check_landed_files,

@@ -48,7 +48,7 @@ def check_accounting(settings: Settings, run: str, manifests: list[Manifest]) ->
     days = sorted({ds for manifest in manifests for ds in manifest.days})
     accounting = _accounting(manifests)
     for table, column in (("events", "events"), ("quarantine", "quarantined")):
-        counted = _rows_by_platform(staging.current(settings, table, run), days)
+        counted = rows_by_platform(staging.current(settings, table, run), days)
         claimed = {key: row[column] for key, row in accounting.items()}
         _compare(f"staged {table}", column, claimed, counted)
     _compare_landed(settings, run, days, accounting)
@@ -155,7 +155,8 @@ def _accounting(manifests: list[Manifest]) -> dict[tuple[str, str], dict[str, in
     return {(ds, platform): dict(zip(names, counts, strict=True)) for ds, platform, *counts in found}
 
 
-def _rows_by_platform(manifests: list[Manifest], days: list[str]) -> Counts:
+def rows_by_platform(manifests: list[Manifest], days: list[str]) -> Counts:
+    """Staged rows of each day and platform."""
     files = data_files(manifests)
     if not files:
         return {}

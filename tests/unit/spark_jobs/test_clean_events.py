@@ -53,6 +53,26 @@ def test_accounting_by_hand(
     ]
 
 
+def test_a_day_that_may_be_missing_has_no_accounting_and_stops_nothing(
+    spark: SparkSession, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stall is not required: its closed day is accounted for, its missing day is not; the shop has all days."""
+    open_shop(home)
+    stall = (
+        TOML.replace('"shop"', '"stall"')
+        .replace("shop/", "stall/")
+        .replace("[delivery]", "required = false\n[delivery]")
+    )
+    open_shop(home, stall.replace("[event]", "closed_dates = [2011-03-03]\n[event]"), name="stall")
+    for ds in DAYS:
+        land(home, f"shop/{ds}.csv", HEADER + f"anna,view,mug,{ds} 10:00:00,\n")
+    land(home, f"stall/{DAYS[0]}.csv", HEADER + f"bert,view,cup,{DAYS[0]} 10:00:00,\n")
+    run_ingest(monkeypatch, DAYS[0], DAYS[-1])
+    run_clean(monkeypatch, DAYS[0], DAYS[-1])
+    found = {(ds, platform): rows for ds, platform, rows in rows_of("accounting", "ds", "platform", "rows_landed")}
+    assert found == {(ds, "shop"): 1 for ds in DAYS} | {(DAYS[0], "stall"): 1, (DAYS[2], "stall"): 0}
+
+
 def test_a_range_equals_its_days_and_a_rerun_its_run(
     spark: SparkSession, home: Settings, monkeypatch: pytest.MonkeyPatch, small_limits: None
 ) -> None:

@@ -12,10 +12,12 @@ from pyspark.sql import SparkSession
 
 from pipeline.runtime.errors import LandingError, SourceError
 from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import active_sources
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage import staging
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs import ingest_raw
+from spark_jobs.landing.inspect import inspect_days, volume_facts
 from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop, rows_of, run_ingest
 
 pytestmark = pytest.mark.spark
@@ -136,6 +138,26 @@ def test_the_audit_is_told_the_landed_records(shop: Settings, monkeypatch: pytes
     [run] = (shop.staging / "raw_events").iterdir()
     [manifest] = staging.current(shop, RAW_EVENTS.name, run.name)
     assert manifest.facts["rows"] == {DAY: 4}
+    assert (manifest.facts["platforms"], manifest.facts["not_required"]) == ({DAY: ["shop"]}, [])
+
+
+def test_a_platform_without_a_record_is_judged_unless_a_day_may_be_empty(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(shop, f"shop/{DAY}.csv", HEADER)
+    landed = inspect_days(shop, active_sources(shop), [DAY])
+    assert volume_facts(landed, allow_empty=False)["platforms"] == {DAY: ["shop"]}
+    assert volume_facts(landed, allow_empty=True)["platforms"] == {}
+
+
+def test_a_folder_that_no_source_reads_stops_nothing(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land(shop, f"shop/{DAY}.csv", HEADER + LINE)
+    land(shop, f"shopp/{DAY}.csv", HEADER + LINE)
+    run_ingest(monkeypatch, DAY, DAY)
+    assert rows_of("raw_events", "platform") == [("shop",)]
+    assert "warning: landing/shopp: no source reads this folder" in capsys.readouterr().out
 
 
 PARQUET = """

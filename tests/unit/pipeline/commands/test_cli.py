@@ -23,6 +23,7 @@ CONTRACT = {
     "refresh": "--hour --run",
     "base-night": "--hour",
     "release": "--table --run",
+    "accept": "PLATFORM --ds --reason",
     "audit": "--table --run",
     "publish": "--table --run",
     "build-report": "--ds --run",
