@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from pipeline.report.intake import Intake
 from pipeline.report.night import Night
 from pipeline.report.shift import SHIFTED
 from pipeline.report.words import Change, people, percent, share, thousands
@@ -40,11 +41,23 @@ def _intake(night: Night) -> Iterator[Finding]:
     if then and then.landed and abs(now.landed / then.landed - 1) > SURGE:
         change = Change(now.landed, then.landed).relative
         yield Finding("watch", f"Landed rows changed by {change} against the night before.")
+    yield from _unusual(night.intake)
     lost = share(now.quarantined, now.landed) or 0.0
     usual = _usual_quarantine(night)
     if lost > max(MUCH_QUARANTINE, MORE_THAN_USUAL * usual):
         beside = f"; usual is {percent(usual)}" if usual else ""
         yield Finding("watch", f"{percent(lost)} of the landed rows are in quarantine{beside}.")
+
+
+def _unusual(intake: Intake) -> Iterator[Finding]:
+    for it in intake.volumes:
+        yield Finding("watch", f"{it.platform} landed {thousands(it.rows)} rows; usual are {it.usual}.")
+    for taken in intake.accepted:
+        yield Finding("watch", f"Let pass: {taken}.")
+    for platform, last in intake.unseen.items():
+        yield Finding("watch", f"The night went on without {platform}, last seen on {last}.")
+    for folder in intake.unread:
+        yield Finding("watch", f"No source reads landing/{folder}.")
 
 
 def _usual_quarantine(night: Night) -> float:

@@ -30,6 +30,7 @@ def summarise(settings: Settings, ds: str) -> list[str]:
     sessions = published("sessions", settings)[ds].rows
     return [
         f"rows landed     {landed:,} = {events:,} events + {duplicates:,} duplicates + {quarantined:,} quarantined",
+        f"platforms       {', '.join(sorted(accounting['platform'].to_pylist())) or 'none'}",
         f"sessions        {sessions:,}",
         f"users scored    {scored:,} by model {_model(settings, ds)}",
         *_decisions(settings, ds),

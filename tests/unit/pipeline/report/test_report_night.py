@@ -9,8 +9,10 @@ from pipeline.report.intake import Funnel, Reason
 from pipeline.report.migration import Flow, Week
 from pipeline.report.night import Night, night_of
 from pipeline.report.tiles import tiles
+from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
+from pipeline.storage.audit.acceptances import accept
 from tests.unit.pipeline.report.conftest import BEFORE, HOSTILE, NIGHT
 from tests.unit.pipeline.report.published import publish_rows, user
 
@@ -157,6 +159,26 @@ def test_an_empty_home_has_a_night_without_anything(home: Settings) -> None:
 def test_later_nights_change_nothing(nights: Settings) -> None:
     assert night_of(nights, BEFORE).audience.coverage.scored == 10
     assert night_of(nights, BEFORE).intake.nights[-1].name == BEFORE
+
+
+def landed(platform: str, rows: int) -> dict[str, object]:
+    return {"platform": platform, "rows_landed": rows, "events": rows, "duplicates": 0, "quarantined": 0}
+
+
+def test_what_is_unusual_about_what_landed(home: Settings) -> None:
+    for n in range(1, 15):
+        publish_rows(
+            home, "accounting", shift(NIGHT, -n), [landed("shop", 100), landed("stall", 100), landed("kiosk", 9)]
+        )
+    publish_rows(home, "accounting", NIGHT, [landed("shop", 25), landed("kiosk", 90)])
+    (home.landing / "bazaar").mkdir()
+    taken = accept(home, "shop", NIGHT, "a <strike>")
+    texts = [it.text for it in findings(night_of(home, NIGHT)) if it.state == "watch"]
+    assert "shop landed 25 rows; usual are 33 to 300 (from 14 days before, median 100)." in texts
+    assert f"Let pass: {taken}." in texts and "a <strike>" in str(taken)
+    assert f"The night went on without stall, last seen on {BEFORE}." in texts
+    assert "No source reads landing/bazaar." in texts
+    assert not [text for text in texts if text.startswith("kiosk")]  # too small to tell
 
 
 def test_more_in_quarantine_than_usual(home: Settings) -> None:
