@@ -16,6 +16,8 @@ One run owns one partition: its **partition key** `YYYY-MM-DD`.
   a new attempt is staged, nothing half-done is ever visible.
 - `*.release`, exit code 4: an audit failed. Open the **Data Docs** link of the table. The day stays
   unpublished, yesterday's table keeps serving. Mend the source or the data, then clear the `job`.
+- `land.release`: "the day is held": a platform landed far from its usual number of rows. Deliver it
+  again and clear `land.job`; or `python -m pipeline accept PLATFORM --ds D --reason …`, clear this.
 - `*.release`: "published it from an attempt that began later" means that a newer run of the same
   day won; nothing is to be done.
 - `wait_for_topics`: the night before did not get to its topics. The message has the command.
@@ -29,7 +31,7 @@ More: `docs/guides/backfill-and-repair.md`.
 
 from airflow.sdk import DAG, Asset, Param
 
-from pipeline.airflow import tasks
+from pipeline.airflow import notices, tasks
 from pipeline.airflow.timetable import BusinessDays
 from pipeline.runtime.settings import load_settings
 
@@ -47,6 +49,7 @@ with DAG(
     catchup=False,
     max_active_runs=2,
     default_args=tasks.defaults(settings, owner="data-engineering"),
+    deadline=notices.deadline(settings),
     params={
         "allow_empty": Param(settings.allow_empty, type="boolean", title="No file: no rows"),
         "model_version": Param("", type="string", title="Score with this version (empty: the champion of the day)"),

@@ -6,11 +6,13 @@ cluster sets the same variables itself and runs the same DAGs.
 
 import json
 import os
+from urllib.parse import unquote, urlsplit
 
 from pipeline.orchestration.step_commands import PROJECT, environment
 from pipeline.runtime.settings import Settings
 
 TORCH_SLOTS = 2  # of a torch job; a bucket that is scored takes one
+MAIL_CONNECTION = "AIRFLOW_CONN_SMTP_DEFAULT"
 PARALLELISM = 4  # LocalExecutor forks this many idle workers, 130 MB each
 
 
@@ -56,7 +58,24 @@ def airflow_environment(settings: Settings, scheduled: bool = True) -> dict[str,
     }
     spark = json.dumps({"conn_type": "spark", "host": settings.spark_master})
     own = {"AIRFLOW_HOME": str(settings.airflow), "AIRFLOW_CONN_SPARK_DEFAULT": spark}
-    return {**os.environ, **environment(settings), **own, **variables}
+    mail = {MAIL_CONNECTION: _mail(settings)} if settings.notify_mail else {}
+    return {**mail, **os.environ, **environment(settings), **own, **variables}
+
+
+def _mail(settings: Settings) -> str:
+    """The mail server as a connection of Airflow; one that the caller has set goes before it."""
+    server = urlsplit(settings.notify_smtp)
+    plain, tls = server.scheme == "smtp", server.scheme == "smtps"
+    return json.dumps(
+        {
+            "conn_type": "smtp",
+            "host": server.hostname,
+            "port": server.port or (465 if tls else 25 if plain else 587),
+            "login": unquote(server.username or ""),
+            "password": unquote(server.password or ""),
+            "extra": {"from_email": settings.notify_from, "disable_ssl": not tls, "disable_tls": plain or tls},
+        }
+    )
 
 
 def _core(settings: Settings) -> dict[str, str]:

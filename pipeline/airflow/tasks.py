@@ -8,9 +8,9 @@ from typing import Any
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator, TaskGroup
 
-from pipeline.airflow import waits
+from pipeline.airflow import notices, waits
 from pipeline.airflow.environment import TORCH_SLOTS
-from pipeline.airflow.operators import Await, AwaitLanding, Command, Experiment, Release, Report
+from pipeline.airflow.operators import TRIGGER_GRACE, Await, AwaitLanding, Command, Experiment, Release, Report
 from pipeline.orchestration import step_commands
 from pipeline.orchestration.graph import Step, before
 from pipeline.orchestration.steps import NIGHT, REPORT, SCORE, TRAIN, TRAINING_STEPS
@@ -38,13 +38,15 @@ def slug(run_id: str) -> str:
 
 
 def defaults(settings: Settings, owner: str) -> dict[str, Any]:
-    """Arguments of every task: two more tries after short, growing pauses."""
+    """Arguments of every task: two more tries after short, growing pauses, an end to each, a notice of failure."""
     return {
         "owner": owner,
         "retries": 2,
         "retry_delay": timedelta(seconds=settings.retry_seconds),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(minutes=settings.task_timeout_minutes),
+        "on_failure_callback": notices.on_failure(settings),
     }
 
 
@@ -54,7 +56,8 @@ def await_landing(settings: Settings) -> AwaitLanding:
         task_id="wait_for_landing",
         settings=settings,
         ds=DAY,
-        timeout=timedelta(minutes=settings.landing_timeout_minutes),
+        timeout=(timeout := timedelta(minutes=settings.landing_timeout_minutes)),
+        execution_timeout=timeout + 2 * TRIGGER_GRACE,  # counts the time in the triggerer too
         doc_md="Waits, in the triggerer, until each source says that its day is complete. On time-out it fails and "
         "names what is missing.",
     )
@@ -140,12 +143,15 @@ def job(settings: Settings, step: Step, task_id: str = "job", more: tuple[str, .
             conf={"spark.driver.extraJavaOptions": step_commands.java_options(settings)},
             env_vars=ALLOW_EMPTY,
             pool="spark",
+            execution_timeout=timedelta(minutes=settings.spark_timeout_minutes),
             **common,
         )
     kind = Report if step is REPORT else Experiment if step in TRAINING_STEPS else Command
     command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
     torch = step.program.startswith("training.")
     pool, slots = ("torch", TORCH_SLOTS) if torch else (DEFAULT_POOL, 1)
+    if torch:
+        common["execution_timeout"] = timedelta(minutes=settings.torch_timeout_minutes)
     return kind(command=command, pool=pool, pool_slots=slots, **common)
 
 
@@ -180,6 +186,7 @@ def score_group(settings: Settings, outlets: Sequence[Any]) -> TaskGroup:
         jobs = Command.partial(
             task_id="job",
             pool="torch",
+            execution_timeout=timedelta(minutes=settings.torch_timeout_minutes),
             trigger_rule="none_failed",
             map_index_template="bucket {{ ti.map_index }}",
             doc_md="Scores one bucket of users; each bucket is tried again by itself.",

@@ -76,6 +76,18 @@ class Settings(BaseSettings):
 
     # orchestration, all on loopback
     landing_timeout_minutes: int = Field(360, ge=0, description="how long a night waits for files")
+    task_timeout_minutes: int = Field(120, ge=1, description="longest run of a task that is neither of the two below")
+    spark_timeout_minutes: int = Field(360, ge=1, description="longest run of a Spark job")
+    torch_timeout_minutes: int = Field(1440, ge=1, description="longest run of a training or scoring job")
+    deadline_minutes: int = Field(480, ge=0, description="a night without user_features is late; 0 = never")
+    notify_mail: str = Field("", description="who is told of failed tasks and late nights: addresses, by commas")
+    notify_from: str = Field("tidemark@localhost", description="sender of these mails")
+    notify_smtp: str = Field(
+        "smtp://localhost:25",
+        pattern=r"^(smtp|smtps|smtp\+starttls)://.+",
+        description="mail server: smtp://, smtp+starttls:// or smtps://[USER:PASSWORD@]HOST[:PORT]",
+    )
+    notify_webhook: str = Field("", pattern=r"^(https?://.+)?$", description="the same notices by POST: http(s)://…")
     retry_seconds: int = Field(10, ge=0, description="first pause before a task is tried again")
     airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of MLflow's UI")

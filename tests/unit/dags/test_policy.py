@@ -57,6 +57,40 @@ def test_every_task_is_tried_again(dag) -> None:
         assert task.retries == (1 if task.task_id.endswith("train") else 2), task.task_id
 
 
+def test_every_task_has_an_end_by_its_kind(dag) -> None:
+    """Spark 6 h, training and scoring a day, the wait for landing its own limit, the rest 2 h."""
+    for task in dag.tasks:
+        assert task.execution_timeout, task.task_id
+        kind = "spark" if task.pool == "spark" else "torch" if task.pool == "torch" else "other"
+        hours = task.execution_timeout.total_seconds() / 3600
+        if task.task_id != "wait_for_landing":
+            assert hours == {"spark": 6, "torch": 24, "other": 2}[kind], task.task_id
+        else:
+            assert hours > task.timeout.total_seconds() / 3600
+
+
+def test_every_task_says_that_it_failed_once_somebody_is_to_be_told(home, monkeypatch) -> None:
+    for path in DAGS:
+        assert not any(task.on_failure_callback for task in load(path, monkeypatch).tasks)
+    monkeypatch.setenv("TIDEMARK_NOTIFY_MAIL", "ops@shop.example")
+    monkeypatch.setenv("TIDEMARK_NOTIFY_WEBHOOK", "https://chat.example/hook")
+    for path in DAGS:
+        dag = load(path, monkeypatch)
+        assert all(len(task.on_failure_callback) == 2 for task in dag.tasks), path
+        assert bool(dag.deadline) == (dag.dag_id == "nightly_features")
+
+
+def test_the_night_waits_for_its_files_in_the_triggerer(home, monkeypatch) -> None:
+    from pipeline.airflow.start import airflow_servers
+
+    nightly = load(FOLDER / "nightly_features.py", monkeypatch)
+    assert type(nightly.get_task("wait_for_landing")).__name__ == "AwaitLanding"
+    assert [server.command[1:] for server in airflow_servers(home) if server.name == "airflow-triggerer"] == [
+        ["triggerer", "--skip-serve-logs"]
+    ]
+    assert set(nightly.params) == {"allow_empty", "incomplete"}
+
+
 def test_every_step_with_tables_is_a_job_and_its_release(dag) -> None:
     """The release audits and publishes exactly the step's tables, in their order, with a link to each one's page."""
     writes = {step.name: list(step.writes) for step in STEPS}
