@@ -47,7 +47,7 @@ class Webhook(BaseNotifier):
         return {
             "text": f"Tidemark: {self.title}: {self.why}",
             "dag": _of(run, "dag_id"),
-            "run": _of(run, "run_id"),
+            "run": _of(run, "run_id") or _of(run, "dag_run_id"),  # as the context of a deadline calls it
             "partition": _of(run, "partition_key"),
             "task": _of(task, "task_id") if task else None,
             "why": self.why,

@@ -18,9 +18,9 @@ from pipeline.airflow.environment import MAIL_CONNECTION, airflow_environment
 from pipeline.runtime.settings import Settings, load_settings
 
 WHY = "exit code 1: error: shop <b>5</b> files"
-RUN = {"dag_id": "nightly_features", "run_id": "scheduled__1", "partition_key": "2026-01-02"}
+RUN = {"dag_id": "nightly_features", "partition_key": "2026-01-02"}
 FAILED = {
-    "dag_run": SimpleNamespace(**RUN),
+    "dag_run": SimpleNamespace(run_id="scheduled__1", **RUN),
     "ti": SimpleNamespace(dag_id="nightly_features", task_id="land.job"),
     "exception": WHY,
 }
@@ -78,7 +78,7 @@ def posts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
 
 def late(run_type: str = "scheduled", state: str = "running") -> dict[str, object]:
     return {
-        "dag_run": {**RUN, "run_type": run_type, "state": state},
+        "dag_run": {"dag_run_id": "scheduled__1", **RUN, "run_type": run_type, "state": state},
         "deadline": {"id": "1", "deadline_time": "2026-01-03 08:00:00+00:00"},
     }
 
@@ -134,6 +134,7 @@ def test_a_late_night_is_sent_both_ways(home: Settings, mails: list, posts: list
     why = "user_features was due at 2026-01-03 08:00:00+00:00 and is not published; the run is running"
     assert [mail["Subject"] for mail in mails] == ["Tidemark: nightly_features 2026-01-02 is late"]
     assert why in mails[0].get_body().get_content()
+    assert posts[0]["run"] == "scheduled__1"
     assert [post["text"] for post in posts] == [f"Tidemark: nightly_features 2026-01-02 is late: {why}"]
 
 
