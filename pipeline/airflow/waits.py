@@ -8,11 +8,12 @@ NIGHT = "nightly_features"
 
 def landing(settings: Settings, ds: str, take_incomplete: bool = False) -> list[str]:
     """What `ds` still lacks by the rules of its sources; with `take_incomplete` only sources without any file."""
-    from pipeline.sources.landing import active_sources, incomplete, missing
+    from pipeline.sources.landing import active_sources
+    from pipeline.storage.arrivals import lacking, lacking_files
 
     if not active_sources(settings):
         return [f"no source is active: nothing is below {settings.landing}"]
-    return missing(settings, ds) if take_incomplete else incomplete(settings, [ds]).get(ds, [])
+    return lacking_files(settings, ds) if take_incomplete else lacking(settings, [ds]).get(ds, [])
 
 
 def earlier_days(settings: Settings, ds: str) -> list[str]:

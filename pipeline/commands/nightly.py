@@ -19,9 +19,10 @@ from pipeline.runtime.days import parse_day, shift
 from pipeline.runtime.errors import LandingError, OrchestrationError
 from pipeline.runtime.processes import error_line
 from pipeline.runtime.settings import Settings
-from pipeline.sources.landing import landed_days, missing, require_complete
+from pipeline.sources.landing import landed_days, missing
 from pipeline.sources.sample import generate
 from pipeline.sources.sample.declare import declare
+from pipeline.storage.arrivals import require_complete
 from pipeline.storage.lineage import Lineage
 from pipeline.storage.reading import published
 

@@ -11,7 +11,8 @@ from pipeline.runtime.days import day_range
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.processes import Usage
 from pipeline.runtime.settings import Settings
-from pipeline.sources.landing import require_complete, warnings
+from pipeline.sources.landing import warnings
+from pipeline.storage.arrivals import require_complete
 from pipeline.storage.lineage import Lineage
 
 

@@ -10,7 +10,8 @@ from pipeline.intraday.refreshes import describe, newest
 from pipeline.orchestration.steps import CLEAN, INGEST, SESSIONIZE
 from pipeline.runtime.errors import OnlineError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.landing import active_sources, incomplete, landed_days, warnings
+from pipeline.sources.landing import active_sources, landed_days, warnings
+from pipeline.storage.arrivals import lacking
 from pipeline.storage.catalog import load_table
 from pipeline.storage.lineage import Lineage
 from pipeline.storage.reading import published
@@ -39,7 +40,7 @@ def print_status(settings: Settings) -> None:
     if refresh := newest(settings):
         print(f"{'last refresh':18} {describe(refresh)}")
     if landed:
-        for message in incomplete(settings, landed[-1:]).get(landed[-1], []):
+        for message in lacking(settings, landed[-1:]).get(landed[-1], []):
             print(f"missing   {landed[-1]}: {message}")
     for message in warnings(settings):
         print(f"unread    {message}")

@@ -8,14 +8,13 @@ from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from pipeline.runtime.errors import LandingError, SourceError
+from pipeline.runtime.errors import SourceError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.completeness import LATE_SECONDS, File, Landed, Sighting, day_end, lacks, seen
 from pipeline.sources.source import Delivery, Drop, Source, check_lateness, load_source
 
 SHIPPED = Path(str(package_files("pipeline"))) / "sources"
 IDENTITY = "identity.csv"
-NAMED = 3  # of what days lack, in one message
 
 
 def find_source(settings: Settings, platform: str) -> Source:
@@ -143,31 +142,25 @@ def missing(settings: Settings, ds: str, delivered: Container[str] = ()) -> list
     ]
 
 
-def incomplete(settings: Settings, days: Sequence[str], now: float | None = None) -> dict[str, list[str]]:
+def incomplete(
+    settings: Settings, days: Sequence[str], now: float | None = None, purged: Container[tuple[str, str]] = ()
+) -> dict[str, list[str]]:
     """What each of the days still lacks, in words, by day; days that are complete are left out.
 
-    Looks at the files and remembers what it saw (`sightings`).
+    Looks at the files and remembers what it saw (`sightings`). `purged`: (ds, platform) of which files were read before
+    that are not there any more; they lack nothing.
     """
     moment = time.time() if now is None else now
     found: dict[str, list[str]] = {}
     for source in active_sources(settings):
         landed_on = source_days(settings, source)
         for ds in days:
+            if (ds, source.platform) in purged:
+                continue
             due = not settings.allow_empty and _delivers(source, ds, landed_on) and not source.delivery.closed(ds)
             landed = _landed(settings, source, ds, moment)
             found.setdefault(ds, []).extend(lacks(source, ds, landed, due, moment))
     return {ds: found[ds] for ds in days if found.get(ds)}
-
-
-def require_complete(settings: Settings, days: Sequence[str]) -> None:
-    """Raises LandingError naming what the days still lack."""
-    lacking = [f"{ds}: {text}" for ds, texts in incomplete(settings, days).items() for text in texts]
-    if lacking:
-        more = f" (and {len(lacking) - NAMED} more)" if len(lacking) > NAMED else ""
-        raise LandingError(
-            f"{'; '.join(lacking[:NAMED])}{more}; wait for the delivery, or go on with what is there: --incomplete "
-            "takes a part of a day, --allow-empty a day without files"
-        )
 
 
 def _delivers(source: Source, ds: str, landed_on: Sequence[str]) -> bool:

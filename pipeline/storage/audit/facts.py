@@ -57,7 +57,7 @@ def check_accounting(settings: Settings, run: str, manifests: list[Manifest]) ->
 def check_landed_files(settings: Settings, run: str, manifests: list[Manifest]) -> None:
     """The records of the landed files of a day are the rows of its `raw_events`, per platform."""
     days = sorted({ds for manifest in manifests for ds in manifest.days})
-    found = _rows_by_platform(staging.current(settings, "raw_events", run), days)
+    found = rows_by_platform(staging.current(settings, "raw_events", run), days)
     files = data_files(manifests)
     query = (
         f"SELECT ds, platform, sum(records)::BIGINT FROM {parquet_sql(files)} GROUP BY ds, platform" if files else ""
