@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-from airflow.sdk import AsyncCallback, BaseNotifier, DeadlineAlert, DeadlineReference
+from airflow.sdk import BaseNotifier
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from pipeline.runtime.settings import Settings, load_settings
 

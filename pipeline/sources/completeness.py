@@ -188,17 +188,17 @@ def _unquiet(source: Source, ds: str, files: Sequence[Sighting], now: float) -> 
 
 
 def _entry(name: str, number: int, line: str) -> tuple[str, int]:
-    fields: Mapping[str, object]
+    found: Mapping[str, object]
     try:
         if line.lstrip().startswith("{"):
-            fields = json.loads(line)
+            found = json.loads(line)
         else:
-            path, size = next(csv.reader([line]))
-            fields = {"name": path.strip(), "size": int(size)}
-        path, size = fields["name"], fields["size"]
+            fields = next(csv.reader([line]))
+            found = {"name": fields[0].strip(), "size": int(fields[1])} if len(fields) == 2 else {}
+        path, size = found["name"], found["size"]
     except (ValueError, KeyError):
         raise _bad_line(name, number, line, "a name and a size") from None
-    if not isinstance(path, str) or not path or type(size) is not int or size < 0:
+    if not isinstance(path, str) or not path or not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise _bad_line(name, number, line, "a name and a size in bytes")
     return path, size
 
