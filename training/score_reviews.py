@@ -8,8 +8,7 @@ partition of `review_sentiments` of that day: one row per review, with or withou
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.dataset as arrow_dataset
+import pyarrow.compute as pc
 
 from pipeline.runtime import program
 from pipeline.runtime.days import shift
@@ -17,6 +16,7 @@ from pipeline.runtime.program import add_range, arguments, wanted_days
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
+from pipeline.storage.declared import arrow_rows
 from pipeline.storage.files import write_day
 from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import open_day, pinned_files
@@ -56,11 +56,9 @@ def _reviews(settings: Settings, ds: str) -> tuple[dict[str, int | str], pl.Data
     snapshot, _ = open_day(settings, EVENTS, ds)
     first = shift(ds, 1 - settings.active_days)
     _, files = pinned_files(EVENTS.name, first, ds, settings, snapshot)
-    paths = [path.removeprefix("file://") for path in files]
-    events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
-    is_review, known_ds = arrow_dataset.field("event_type") == "review", arrow_dataset.field("known_ds")
+    is_review, known_ds = pc.field("event_type") == "review", pc.field("known_ds")
     is_known = known_ds.is_null() | (known_ds <= ds)
-    table: pa.Table = events.to_table(columns=COLUMNS, filter=is_review & is_known)
+    table = arrow_rows(EVENTS, files, COLUMNS, is_review & is_known)
     persons = persons_as_of(settings, ds)
     reviews = persons.of(pl.DataFrame(table))
     return {EVENTS.name: snapshot, **persons.inputs}, reviews.with_columns(pl.col("text").fill_null("")).sort(

@@ -64,7 +64,7 @@ def renew_accounting(work: Erasing) -> dict[str, int]:
 def _quarantine_day(work: Erasing, attempt: Attempt, ds: str, paths: list[str], raw: Counter[Place]) -> list[str]:
     """The day's rows of others, and one row for each erased one."""
     folder = attempt.day(ds)
-    kept = [rewritten(path, folder, work.users, _of_others) for path in paths]
+    kept = [rewritten(work.settings, QUARANTINE, path, folder, work.users, _of_others) for path in paths]
     places = [place for place in sorted(raw.elements()) if place[0] == ds]
     rows = [{"ds": ds, "platform": platform, "reason": ERASED, "source_file": file} for _, platform, file in places]
     made = pa.Table.from_pylist(rows, schema=QUARANTINE.schema)

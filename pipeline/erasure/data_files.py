@@ -10,10 +10,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.runtime.settings import Settings
-from pipeline.storage.audit.staged_rows import parquet_sql
+from pipeline.storage.catalog import file_schema
+from pipeline.storage.declared import duckdb_sql, row_groups
 from pipeline.storage.files import DayFile
 from pipeline.tables.columns import IDS, id_columns
 from pipeline.tables.schema import Table
@@ -30,12 +30,13 @@ def table_files(settings: Settings, table: Table) -> list[str]:
 
 def holding(table: Table, files: list[str], users: frozenset[str]) -> dict[str, int]:
     """The files of a table with rows of the users or accounts, and how many."""
-    theirs = " OR ".join(f"{name} IN (SELECT unnest($users))" for name in id_columns(table))
+    ids = id_columns(table)
+    theirs = " OR ".join(f"{name} IN (SELECT unnest($users))" for name in ids)
     found: dict[str, int] = {}
     with duckdb.connect() as connection:
         for start in range(0, len(files), AT_ONCE):
-            source = parquet_sql(files[start : start + AT_ONCE], names=True)
-            query = f"SELECT filename, count(*) FROM {source} WHERE {theirs} GROUP BY filename"
+            source = duckdb_sql(connection, table, files[start : start + AT_ONCE], ids, names=True)
+            query = f"SELECT filename, count(*) FROM ({source}) WHERE {theirs} GROUP BY filename"
             found |= dict(connection.execute(query, {"users": sorted(users)}).fetchall())
     return found
 
@@ -54,19 +55,21 @@ def plain(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def rewritten(path: str, folder: Path, users: frozenset[str], change: Change = without_rows) -> str:
+def rewritten(
+    settings: Settings, table: Table, path: str, folder: Path, users: frozenset[str], change: Change = without_rows
+) -> str:
     """A file of `folder` with the rows that `change` leaves; empty when it leaves none.
 
-    Columns, field ids and the order of rows are those of the file, which stays as it is.
+    Columns, field ids and the order of rows are those of the file, which stays as it is; where it has columns that are
+    not declared any more, they are those that are.
     """
-    with pq.ParquetFile(path) as file:
-        written = DayFile(folder, file.schema_arrow)
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group)
-            kept = change(rows, _theirs(rows, users))
-            if kept.num_rows:
-                written.write(kept)
-        written.close()
+    schema, groups = row_groups(path, table, file_schema(settings, table))
+    written = DayFile(folder, schema)
+    for rows in groups:
+        kept = change(rows, _theirs(rows, users))
+        if kept.num_rows:
+            written.write(kept)
+    written.close()
     if written.rows:
         return written.path
     Path(written.path).unlink()

@@ -21,8 +21,8 @@ from pipeline.erasure.data_files import plain
 from pipeline.erasure.names import Names
 from pipeline.runtime.atomic import replacing
 from pipeline.runtime.settings import Settings
-from pipeline.storage.audit.staged_rows import parquet_sql
-from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY
+from pipeline.storage.declared import duckdb_sql
+from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY, table_named
 
 TEXT = {".csv", ".html", ".json", ".jsonl", ".log", ".md", ".txt", ".xml", ".yaml"}
 TYPED = {
@@ -37,7 +37,9 @@ def typed_texts(held: dict[str, list[str]], users: frozenset[str]) -> set[str]:
     with duckdb.connect() as connection:
         for table, query in TYPED.items():
             if held.get(table):
-                text = query.format(parquet_sql(held[table]), "SELECT unnest(?)")
+                declared = table_named(table)
+                source = duckdb_sql(connection, declared, held[table], declared.schema.names)
+                text = query.format(f"({source})", "SELECT unnest(?)")
                 rows = connection.execute(text, [sorted(users)]).fetchall()
                 found |= {text for (text,) in rows if text}
     return found

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from pipeline.erasure.data_files import holding, rewritten, same_file, table_files, without_rows
 from pipeline.runtime.settings import Settings
 from pipeline.storage import provenance, staging
-from pipeline.storage.audit.staged_rows import parquet_sql, staged_rows
-from pipeline.storage.catalog import own_table
+from pipeline.storage.audit.staged_rows import staged_rows
+from pipeline.storage.catalog import file_schema, own_table
+from pipeline.storage.declared import copied, duckdb_sql, row_groups
 from pipeline.storage.publications import Publication
 from pipeline.storage.publish import commit
 from pipeline.storage.reading import published
@@ -56,9 +57,9 @@ def landing_files_of(raw_files: list[str], users: frozenset[str]) -> set[str]:
     """The landing files that rows of the users in data files of `raw_events` came from."""
     if not raw_files:
         return set()
-    query = f"""SELECT DISTINCT source_file FROM {parquet_sql(raw_files)}
-        WHERE account_id IN (SELECT unnest(?))"""
     with duckdb.connect() as connection:
+        source = duckdb_sql(connection, RAW_EVENTS, raw_files, ["source_file", "account_id"])
+        query = f"SELECT DISTINCT source_file FROM ({source}) WHERE account_id IN (SELECT unnest(?))"
         return {name for (name,) in connection.execute(query, [sorted(users)]).fetchall()}
 
 
@@ -70,7 +71,7 @@ def erase_rows(work: Erasing, table: Table) -> dict[str, int]:
     def days_without(attempt: Attempt, live: Days) -> tuple[Days, dict[str, int]]:
         counts = {ds: sum(held.get(path, 0) for path in paths) for ds, paths in live.items()}
         counts = {ds: count for ds, count in counts.items() if count}
-        new = {ds: [_changed(work, attempt, ds, path, held, change) for path in live[ds]] for ds in counts}
+        new = {ds: [_changed(work, table, attempt, ds, path, held, change) for path in live[ds]] for ds in counts}
         return {ds: [path for path in paths if path] for ds, paths in new.items()}, counts
 
     return replace_days(work, table, days_without)
@@ -110,10 +111,15 @@ def anonymous_rows(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
     return pa.concat_tables([without_rows(rows, theirs), pa.table(empty, schema=rows.schema)])
 
 
-def _changed(work: Erasing, attempt: Attempt, ds: str, path: str, held: dict[str, int], change: Callable) -> str:
+def _changed(
+    work: Erasing, table: Table, attempt: Attempt, ds: str, path: str, held: dict[str, int], change: Callable
+) -> str:
     if path not in held:
-        return same_file(path, attempt.day(ds))
-    return rewritten(path, attempt.day(ds), work.users, change)
+        schema = file_schema(work.settings, table)
+        found, _ = row_groups(path, table, schema)
+        is_declared = found == pq.read_schema(path)
+        return same_file(path, attempt.day(ds)) if is_declared else copied(path, attempt.day(ds), table, schema)
+    return rewritten(work.settings, table, path, attempt.day(ds), work.users, change)
 
 
 def _contents(settings: Settings, table: Table, attempt: Attempt, days: Days) -> dict[str, tuple[int, str]]:

@@ -1,7 +1,7 @@
 """The rows of a state table that were known at an instant: which state, and reading it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -22,6 +22,7 @@ from pipeline.features.point_in_time import (
 from pipeline.runtime.errors import LeakError, NotPublishedError, UsageError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
+from pipeline.storage.declared import arrow_dataset_of
 from pipeline.tables.schema import INSTANT, Table
 
 FEATURE_DS = "feature_ds"  # the partition that a row's features come from
@@ -85,7 +86,7 @@ class KnownRows:
         files = self._files(state)
         if not files:
             return schema.empty_table()
-        rows = arrow_dataset.dataset(files, schema=schema, format="parquet").to_table(
+        rows = arrow_dataset_of(replace(self.table, columns=tuple(map(self.table.column, names))), files).to_table(
             filter=pc.field("user_id").isin(users), **BOUNDED
         )
         if is_checked:

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from pipeline.runtime.settings import Settings
+from pipeline.storage.declared import duckdb_sql
 from pipeline.storage.inputs import Pins
 from pipeline.storage.publications import Publication
 from pipeline.tables.registry import table_named
@@ -68,16 +69,10 @@ class Partitions:
 
     def _create(self, name: str, table: str, files: list[str], days: list[str]) -> None:
         """Columns declared after the files were written are null."""
-        listed = ", ".join(f"'{_text(file.removeprefix('file://'))}'" for file in files)
-        source = f"read_parquet([{listed}], union_by_name = true)"
-        found = self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-        present = {row[0] for row in found}
-        names = table_named(table).schema.names
-        columns = [f'"{it}"' if it in present else f'NULL AS "{it}"' for it in names]
+        declared = table_named(table)
+        source = duckdb_sql(self._connection, declared, files, declared.schema.names)
         wanted = ", ".join(f"'{_text(ds)}'" for ds in days)
-        self._connection.execute(
-            f'CREATE VIEW "{name}" AS SELECT {", ".join(columns)} FROM {source} WHERE ds IN ({wanted})'
-        )
+        self._connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM ({source}) WHERE ds IN ({wanted})')
 
 
 @contextmanager

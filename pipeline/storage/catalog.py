@@ -1,13 +1,13 @@
 """The Iceberg catalogue: SQLite in the home by default, any SQLAlchemy URI in production."""
 
 import time
+from contextlib import suppress
 
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
-from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, schema_to_pyarrow
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
-from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.transforms import IdentityTransform
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
@@ -15,6 +15,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import Settings
 from pipeline.runtime.state_database import database_uri
+from pipeline.storage.migration import DECLARED, as_declared_view, declared_property, iceberg_schema, migrated
+from pipeline.tables.registry import TABLES
 from pipeline.tables.schema import Table
 
 NAMESPACE = "tidemark"
@@ -52,37 +54,54 @@ def open_catalog(settings: Settings) -> SqlCatalog:
 
 
 def load_table(settings: Settings, table: Table) -> IcebergTable | None:
-    """The Iceberg table, or None if nothing of it was ever published."""
-    try:
-        return open_catalog(settings).load_table((NAMESPACE, table.name))
-    except NoSuchTableError:
-        return None
+    """The Iceberg table as declared, or None if nothing of it was ever published.
+
+    Also of a home of an earlier version, which a reader leaves as it is. Raises ContractError when what is published
+    cannot be read as declared.
+    """
+    iceberg = _load(settings, table)
+    return as_declared_view(iceberg, table) if iceberg else None
 
 
 def own_table(settings: Settings, table: Table) -> IcebergTable | None:
-    """The same, for writing. Raises SettingsError if its files are those of another home."""
-    iceberg = load_table(settings, table)
+    """The table as the catalogue has it, for writing. Raises SettingsError if its files are those of another home."""
+    iceberg = _load(settings, table)
     if iceberg:
         _check_own(settings, iceberg)
     return iceberg
 
 
 def ensure_table(settings: Settings, table: Table) -> IcebergTable:
-    """The Iceberg table, created on first use; columns declared since then are added."""
-    iceberg = load_table(settings, table) or open_catalog(settings).create_table_if_not_exists(
+    """The Iceberg table, created on first use, and brought to its declaration when an earlier version made it.
+
+    Raises ContractError for a change of the declaration that published rows cannot follow.
+    """
+    iceberg = _load(settings, table) or open_catalog(settings).create_table_if_not_exists(
         (NAMESPACE, table.name),
-        schema=_iceberg_schema(table),
+        schema=iceberg_schema(table),
         partition_spec=PartitionSpec(PartitionField(DS_FIELD_ID, PARTITION_FIELD_ID_START, IdentityTransform(), "ds")),
-        properties={**TABLE_PROPERTIES, "comment": table.meaning},
+        properties={**TABLE_PROPERTIES, "comment": table.meaning, DECLARED: declared_property(table)},
     )
     _check_own(settings, iceberg)
-    added = set(table.schema.names) - set(iceberg.schema().column_names)
-    if added:
-        # Rows of earlier days have none of it: to Iceberg it is optional, the audit requires it.
-        fields = [f.with_nullable(True) if f.name in added else f for f in table.schema]
-        with iceberg.update_schema() as update:
-            update.union_by_name(_as_iceberg(pa.schema(fields)))
+    for _ in range(CREATORS):
+        migration = migrated(iceberg, table)
+        if migration is None:
+            break
+        with suppress(CommitFailedException):  # another process has just done the same
+            migration.commit_transaction()
+        iceberg.refresh()
     return iceberg
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Brings every table of a home to its declaration; returns the names of those that changed."""
+    changed = []
+    for table in TABLES.values():
+        iceberg = own_table(settings, table)
+        if iceberg and migrated(iceberg, table):
+            ensure_table(settings, table)
+            changed.append(table.name)
+    return changed
 
 
 def file_schema(settings: Settings, table: Table) -> pa.Schema:
@@ -108,9 +127,8 @@ def _check_own(settings: Settings, iceberg: IcebergTable) -> None:
         )
 
 
-def _iceberg_schema(table: Table) -> Schema:
-    return _as_iceberg(table.schema)
-
-
-def _as_iceberg(schema: pa.Schema) -> Schema:
-    return assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(schema))
+def _load(settings: Settings, table: Table) -> IcebergTable | None:
+    try:
+        return open_catalog(settings).load_table((NAMESPACE, table.name))
+    except NoSuchTableError:
+        return None

@@ -18,6 +18,7 @@ from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
+from pipeline.storage.declared import arrow_dataset_of, as_declared
 from pipeline.storage.publications import Publication, publications
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import table_named
@@ -45,20 +46,6 @@ def scan(name: str, ds: str | None = None, settings: Settings | None = None) -> 
 def read(name: str, ds: str | None = None, settings: Settings | None = None) -> pa.Table:
     """The rows as Arrow, in the declared column types."""
     return as_declared(scan(name, ds, settings).to_arrow(), table_named(name))
-
-
-def as_declared(rows: pa.Table, table: Table) -> pa.Table:
-    """The rows with the declared columns and types.
-
-    A column that was declared after the rows were written is null, also where it is required now.
-    """
-    fields, columns = [], []
-    for field in table.schema:
-        known = field.name in rows.schema.names
-        column = rows[field.name].cast(field.type) if known else pa.nulls(len(rows), field.type)
-        columns.append(column)
-        fields.append(field.with_nullable(field.nullable or column.null_count > 0))
-    return pa.table(columns, schema=pa.schema(fields))
 
 
 def published(name: str, settings: Settings) -> dict[str, Publication]:
@@ -106,8 +93,7 @@ def open_day(
     assert newest is not None, "a published table has a snapshot"
     snapshot = agree(newest)
     _, files = pinned_files(table.name, ds, ds, settings, snapshot)
-    paths = [path.removeprefix("file://") for path in files]
-    return snapshot, arrow_dataset.dataset(paths, schema=table.schema, format="parquet")
+    return snapshot, arrow_dataset_of(table, files)
 
 
 def open_staged(settings: Settings, table: Table, ds: str, run: str) -> arrow_dataset.Dataset:
@@ -118,4 +104,4 @@ def open_staged(settings: Settings, table: Table, ds: str, run: str) -> arrow_da
 def open_manifests(table: Table, ds: str, manifests: Sequence[Manifest]) -> arrow_dataset.Dataset:
     """The rows of one day that these attempts have staged."""
     paths = [path for manifest in manifests for path in manifest.days.get(ds, [])]
-    return arrow_dataset.dataset(paths, schema=table.schema, format="parquet")
+    return arrow_dataset_of(table, paths)

@@ -1,8 +1,6 @@
 """Bring back what a partition held before its last publication."""
 
-import shutil
 import time
-from pathlib import Path
 
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
@@ -10,7 +8,8 @@ from pyiceberg.table.snapshots import Snapshot
 from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
-from pipeline.storage.catalog import load_table
+from pipeline.storage.catalog import file_schema, load_table
+from pipeline.storage.declared import copied
 from pipeline.storage.publications import Publication, publications, published_by
 from pipeline.storage.publish import commit
 from pipeline.storage.suppression import publishing
@@ -30,16 +29,15 @@ def rollback(settings: Settings, table: Table, ds: str) -> Publication:
         raise NotPublishedError(f"{table.name} ds={ds}: not published, so nothing to roll back")
     snapshot, before = _earlier(iceberg, table, ds, now)
     attempt = staging.begin(settings, table.name, f"rollback-{time.time_ns()}")
-    attempt.day(ds).mkdir()
+    schema = file_schema(settings, table)
     files = [
-        shutil.copy(_path(task.file.file_path), attempt.day(ds))
+        copied(_path(task.file.file_path), attempt.day(ds), table, schema)
         for task in iceberg.scan(f"ds = '{ds}'", snapshot_id=snapshot.snapshot_id).plan_files()
     ]
     back = Publication(attempt.run, attempt.fence, before.rows, before.digest, restored=snapshot.snapshot_id)
     summary = {"tidemark.restored": str(snapshot.snapshot_id)}
-    paths = [str(file) for file in files]
-    with publishing(settings, table, paths):
-        return commit(settings, table, {ds: back}, {ds: paths}, summary)[ds]
+    with publishing(settings, table, files):
+        return commit(settings, table, {ds: back}, {ds: files}, summary)[ds]
 
 
 def _earlier(iceberg: IcebergTable, table: Table, ds: str, now: Publication) -> tuple[Snapshot, Publication]:
@@ -57,5 +55,5 @@ def _earlier(iceberg: IcebergTable, table: Table, ds: str, now: Publication) -> 
     )
 
 
-def _path(location: str) -> Path:
-    return Path(location.removeprefix("file://"))
+def _path(location: str) -> str:
+    return location.removeprefix("file://")

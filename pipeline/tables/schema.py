@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pipeline.runtime.errors import ContractError
 from pipeline.runtime.settings import Settings
 
 STRING, LONG, INT, DOUBLE, FLOAT, BOOL = (
@@ -40,6 +41,27 @@ class Column:
     nulls: str = ""  # when a column that is not required is null
     since: str = "1.0"  # version of the table that brought it
     by_model: bool = False  # made by the model, so it knows what the model learned from
+    renamed_from: str = ""  # its earlier names, newest first, separated by blanks; files keep them
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long published days stay: the newest `days` of them, before these the newest of each of `weeks` weeks.
+
+    `days` is None where every day stays. What is counted are published days, so that a pause removes nothing.
+    """
+
+    days: int | None
+    weeks: int = 0
+
+    def __str__(self) -> str:
+        if self.days is None:
+            return "forever"
+        return f"{self.days}+{self.weeks}" if self.weeks else str(self.days)
+
+
+FOREVER = Keep(None)
+STATES = Keep(7, 8)
 
 
 def no_rules(settings: Settings) -> list[RowRule]:
@@ -53,7 +75,8 @@ class Table:
 
     `rules` hold across the columns of each row, under the settings of the home.
     `snapshot` tables hold the full state as of `ds`; the others hold what happened on `ds`.
-    `version` is MAJOR.MINOR: columns are only added within a major version.
+    `version` is MAJOR.MINOR: columns are only added within a major version; what a home of an earlier version needs is
+    in `pipeline/storage/migration.py`. `keep` says how long its days stay: states for some weeks, the others forever.
     """
 
     name: str
@@ -63,6 +86,28 @@ class Table:
     snapshot: bool = False
     version: str = "1.0"
     rules: Callable[[Settings], list[RowRule]] = no_rules
+    keep: Keep | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ContractError for a column that takes the earlier name of another: old files would fill it."""
+        names = [column.name for column in self.columns]
+        for column in self.columns:
+            for former in column.renamed_from.split():
+                if former in names:
+                    raise ContractError(
+                        f"{self.name}.{column.name}: expected renamed_from to name no column of the table, found "
+                        f"{former!r}, which old files still hold; give the other column a new name"
+                    )
+
+    @property
+    def kept(self) -> Keep:
+        """How long its days stay, unless TIDEMARK_KEEP says otherwise."""
+        return self.keep or (STATES if self.snapshot else FOREVER)
+
+    @property
+    def renamed(self) -> dict[str, list[str]]:
+        """The columns that had other names -> those names, newest first."""
+        return {column.name: column.renamed_from.split() for column in self.columns if column.renamed_from}
 
     @property
     def schema(self) -> pa.Schema:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pyspark.errors import PythonException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from pipeline.runtime import program
@@ -16,6 +16,7 @@ from pipeline.runtime.errors import NotPublishedError, TidemarkError, UsageError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
+from pipeline.storage.declared import with_former_names
 from pipeline.storage.fences import next_fence
 from pipeline.storage.inputs import Inputs
 from pipeline.tables.schema import Table
@@ -166,7 +167,9 @@ class SparkJob:
     def _parquet(self, table: Table, files: list[str]) -> DataFrame:
         if not files:
             return self.no_rows(table)
-        return self.spark.read.schema(from_arrow_schema(table.schema)).parquet(*files)
+        rows = self.spark.read.schema(from_arrow_schema(with_former_names(table))).parquet(*files)
+        former = {now: functions.coalesce(now, *names) for now, names in table.renamed.items()}
+        return rows.withColumns(former).select(table.schema.names) if former else rows
 
 
 def run_job(main: Callable[[], None]) -> None:

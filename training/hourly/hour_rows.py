@@ -14,6 +14,7 @@ import pyarrow.dataset as arrow_dataset
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
+from pipeline.storage.declared import arrow_dataset_of
 from pipeline.storage.publications import published_by
 from pipeline.storage.reading import open_day, pinned_files, published
 from pipeline.tables.intraday import USER_HISTORY_INTRADAY
@@ -76,10 +77,9 @@ def _seen(settings: Settings, hour: str, users: pa.Array) -> pa.Table:
         if ds not in published_by(snapshot):
             continue
         _, files = pinned_files(USER_HISTORY_INTRADAY.name, ds, ds, settings, snapshot.snapshot_id)
-        paths = [path.removeprefix("file://") for path in files]
-        if not paths:  # a publish deletes first
+        if not files:  # a publish deletes first
             continue
-        rows = arrow_dataset.dataset(paths, schema=USER_HISTORY_INTRADAY.schema, format="parquet")
+        rows = arrow_dataset_of(USER_HISTORY_INTRADAY, files)
         if not rows.head(1, filter=pc.field("hour") >= hour, columns=["hour"]).num_rows:
             return rows.to_table(columns, filter=pc.field("user_id").isin(users))
     return pa.table({name: pa.array([], USER_HISTORY_INTRADAY.schema.field(name).type) for name in columns})

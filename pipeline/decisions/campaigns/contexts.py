@@ -16,6 +16,7 @@ from pipeline.features.point_in_time import Timeline, by_day, zones
 from pipeline.runtime.errors import CampaignError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
+from pipeline.storage.declared import polars_rows
 from pipeline.storage.reading import pinned_files
 from pipeline.tables.columns import DAY, USER
 from pipeline.tables.registry import USER_FEATURES
@@ -77,16 +78,7 @@ def logged_contexts(rows: pl.DataFrame, segment_by: str, settings: Settings) -> 
 def read_users(settings: Settings, ds: str, columns: list[str]) -> pl.LazyFrame:
     """Columns of `user_features` of a day; what an older file lacks is null."""
     _, files = pinned_files("user_features", ds, ds, settings)
-    paths = [path.removeprefix("file://") for path in files]
-    if not paths:
-        return _none(columns).drop("day").lazy()
-    frames = []
-    for path in paths:
-        frame = pl.scan_parquet(path)
-        there = set(frame.collect_schema().names())
-        wanted = [pl.col(name) if name in there else pl.lit(None).alias(name) for name in columns]
-        frames.append(frame.select(wanted))
-    return pl.concat(frames, how="vertical_relaxed")
+    return polars_rows(USER_FEATURES, files, columns) if files else _none(columns).drop("day").lazy()
 
 
 def _without_hindsight(users: pl.LazyFrame, day: str) -> pl.LazyFrame:

@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as arrow_dataset
 
 from pipeline.decisions.campaigns.campaign import Campaign
 from pipeline.features.point_in_time import EPOCH, MICROSECOND, day_end, zones
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import FeedbackError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.declared import arrow_rows
 from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import pinned_files
 from pipeline.tables.events import LATEST_HOURS_AFTER_DAY_BEGINS
@@ -67,12 +67,9 @@ def read_feedback(campaign: Campaign, settings: Settings, ds: str) -> tuple[int 
     first = shift(ds, 1 - campaign.feedback_days)
     snapshot, files = pinned_files("events", first, ds, settings)
     ids = [arm.campaign_id for arm in campaign.arms]
-    paths = [path.removeprefix("file://") for path in files]
-    if not paths:
+    if not files:
         return snapshot, match(pl.DataFrame(schema=EMPTY), campaign, log_end(settings, ds))
-    events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
-    mine = arrow_dataset.field("campaign_id").isin(ids)
-    rows = events.to_table(columns=[*COLUMNS, "attributes"], filter=mine)
+    rows = arrow_rows(EVENTS, files, [*COLUMNS, "attributes"], pc.field("campaign_id").isin(ids))
     place = pc.map_lookup(rows["attributes"], pa.scalar("position"), "first")
     frame = pl.from_arrow(rows.drop_columns("attributes").append_column("position", place))
     assert isinstance(frame, pl.DataFrame)
@@ -82,13 +79,8 @@ def read_feedback(campaign: Campaign, settings: Settings, ds: str) -> tuple[int 
 def impressions_since(campaign: Campaign, settings: Settings, first: str, ds: str) -> int:
     """All impressions of the campaign's arms from `first` to `ds`."""
     _, files = pinned_files("events", first, ds, settings)
-    paths = [path.removeprefix("file://") for path in files]
-    if not paths:
-        return 0
-    field = arrow_dataset.field
-    mine = field("campaign_id").isin([arm.campaign_id for arm in campaign.arms])
-    events = arrow_dataset.dataset(paths, schema=EVENTS.schema, format="parquet")
-    return events.count_rows(filter=mine & (field("event_type") == "impression"))
+    mine = pc.field("campaign_id").isin([arm.campaign_id for arm in campaign.arms])
+    return arrow_rows(EVENTS, files, ["ds"], mine & (pc.field("event_type") == "impression")).num_rows
 
 
 def log_end(settings: Settings, ds: str) -> datetime:

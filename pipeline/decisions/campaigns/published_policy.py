@@ -7,16 +7,18 @@ from tempfile import TemporaryFile
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.decisions.campaigns.campaign import Campaign
 from pipeline.decisions.campaigns.learned import AsPublished
+from pipeline.features.known_rows import BOUNDED
 from pipeline.runtime.errors import CampaignError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.declared import arrow_dataset_of
 from pipeline.storage.reading import pinned_files, published, scan
+from pipeline.tables.policies import AD_POLICY
 
 DIGITS = 32  # of a pseudonym
-BATCH_ROWS = 50_000
+SIZE = {"batch_size": 50_000}
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,11 @@ def _batches(campaign: Campaign, settings: Settings, at: InPlace) -> Iterator[pa
     if at.ds is None:
         return
     for path in pinned_files("ad_policy", at.ds, at.ds, settings)[1]:
-        with pq.ParquetFile(path.removeprefix("file://")) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=["campaign", "user_id", "arms"]):
-                mine = batch.filter(pc.equal(batch["campaign"], campaign.name))
-                if mine.num_rows:
-                    yield mine
+        rows = arrow_dataset_of(AD_POLICY, [path])
+        mine = pc.field("campaign") == campaign.name
+        for batch in rows.to_batches(["campaign", "user_id", "arms"], filter=mine, **(BOUNDED | SIZE)):
+            if batch.num_rows:
+                yield batch
 
 
 def _names(arms: pa.Array) -> list[str]:

@@ -9,8 +9,10 @@ from pipeline.decisions.experiments.listed import listed_users
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import ExperimentError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.declared import polars_rows
 from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import pinned_files
+from pipeline.tables.registry import EVENTS
 
 COLUMNS = ["ds", "account_id", "event_type", "quantity", "price"]
 
@@ -24,9 +26,8 @@ def read_outcomes(experiment: Experiment, settings: Settings, ds: str) -> pl.Dat
     _, files = pinned_files("events", first, ds, settings)
     if not files:
         raise ExperimentError(f"{experiment.file}: no events of {first}..{ds} are published; load them first")
-    paths = [path.removeprefix("file://") for path in files]
     listed = listed_users(experiment, settings, ds).lazy() if experiment.by_list else None
-    events = persons_as_of(settings, ds).of_lazy(pl.scan_parquet(paths).select(COLUMNS))
+    events = persons_as_of(settings, ds).of_lazy(polars_rows(EVENTS, files, COLUMNS))
     return outcomes(events, experiment, ds, listed)
 
 

@@ -8,6 +8,7 @@ import duckdb
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
+from pipeline.storage.declared import duckdb_sql
 from pipeline.storage.persons import persons_as_of
 from pipeline.storage.reading import pinned_files
 from pipeline.tables.interventions import INTERVENTIONS
@@ -95,11 +96,4 @@ def _view(
     snapshot, files = pinned_files(table.name, first, last, settings)
     if snapshot:
         views.inputs[table.name] = snapshot
-    empty = table.schema.empty_table().select(columns)
-    views.database.register(f"no_{name}", empty)
-    parts = [f"SELECT {', '.join(columns)} FROM no_{name}"]
-    if files:
-        paths = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        parts.append(f"SELECT * FROM read_parquet([{paths}], union_by_name = true)")
-    rows = " UNION ALL BY NAME ".join(parts)
-    views.database.execute(f"CREATE VIEW {name} AS SELECT {', '.join(columns)} FROM ({rows})")
+    views.database.execute(f"CREATE VIEW {name} AS {duckdb_sql(views.database, table, files, columns)}")

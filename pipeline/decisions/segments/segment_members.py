@@ -8,6 +8,8 @@ segment.
 import duckdb
 
 from pipeline.decisions.segments.segments import Segment, condition
+from pipeline.storage.declared import duckdb_sql
+from pipeline.tables.registry import USER_FEATURES
 
 MEMORY = "2GB"  # beyond it DuckDB spills
 
@@ -15,7 +17,8 @@ MEMORY = "2GB"  # beyond it DuckDB spills
 def find_members(database: duckdb.DuckDBPyConnection, files: list[str], segments: list[Segment]) -> None:
     """Makes the views and tables `features` and `members` (segment, user_id) in `database`."""
     database.execute(f"SET memory_limit = '{MEMORY}'")
-    database.read_parquet(files).create_view("features")
+    source = duckdb_sql(database, USER_FEATURES, files, USER_FEATURES.schema.names)
+    database.execute(f"CREATE TEMP VIEW features AS {source}")
     names = ", ".join(f"CASE WHEN {condition(s)} THEN '{s.name}' END" for s in segments)
     found = f"unnest(list_filter([{names}], lambda name: name IS NOT NULL))"
     database.execute(f"CREATE TEMP TABLE members AS SELECT {found} AS segment, user_id FROM features")
