@@ -19,10 +19,10 @@ def landing(settings: Settings, ds: str, take_incomplete: bool = False) -> list[
 def earlier_days(settings: Settings, ds: str) -> list[str]:
     """All landed days before `ds` whose events are not published: histories and the catalogue build on every one."""
     from pipeline.sources.landing import landed_days
-    from pipeline.storage.reading import published  # pyiceberg: a second, too slow for parsing DAGs
+    from pipeline.storage.reading import loaded  # pyiceberg: a second, too slow for parsing DAGs
 
-    earlier = {day for day in landed_days(settings) if day < ds}
-    absent = sorted(earlier - set(published("events", settings)))
+    known = loaded("events", settings)
+    absent = sorted(day for day in landed_days(settings) if day < ds and day not in known)
     if not absent:
         return []
     return [

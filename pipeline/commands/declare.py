@@ -91,10 +91,15 @@ def did_you_mean(names: list[str]) -> str:
 
 
 def environment() -> "Settings":
-    """The settings of this process. Raises SettingsError."""
+    """The settings of this process. Raises SettingsError, also where less is to be kept than is read."""
     from pipeline.runtime.settings import load_settings
 
-    return load_settings()
+    settings = load_settings()
+    if settings.keep:
+        from pipeline.storage.retention import check  # pyiceberg: a second, which few homes have to wait
+
+        check(settings)
+    return settings
 
 
 def made_up_run() -> str:

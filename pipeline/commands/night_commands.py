@@ -219,16 +219,21 @@ def summary(ds: Day) -> None:
         print(line)
 
 
-@command(app, "maintenance", "maintenance")
-def maintenance() -> None:
-    """Expire old snapshots and remove unused files.
+@command(app, "maintenance", "maintenance --dry-run")
+def maintenance(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list the days that would go, and why")] = False,
+    older_catalogue: Annotated[
+        bool, typer.Option("--older-catalogue", help="go on although the catalogue is an older backup")
+    ] = False,
+) -> None:
+    """Remove days that need not stay, old snapshots, and unused files.
 
-    Snapshots and files that nothing refers to stay for TIDEMARK_RETENTION_DAYS.
+    How long days of a table stay is declared with it; TIDEMARK_KEEP says otherwise. Snapshots and files
+    that nothing refers to stay for TIDEMARK_RETENTION_DAYS.
     """
-    from pipeline.storage.maintenance import maintain
+    from pipeline.commands.maintenance import print_maintenance, print_plan
 
-    for name, (expired, removed) in maintain(environment()).items():
-        print(f"{name}: {expired} snapshots expired, {removed} files removed")
+    (print_plan if dry_run else print_maintenance)(environment(), older_catalogue)
 
 
 @command(app, "up", "up")

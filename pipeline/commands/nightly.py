@@ -24,7 +24,7 @@ from pipeline.sources.sample import generate
 from pipeline.sources.sample.declare import declare
 from pipeline.storage.arrivals import require_complete
 from pipeline.storage.lineage import Lineage
-from pipeline.storage.reading import published
+from pipeline.storage.reading import loaded
 
 DECISIONS = "ad_policy"  # the DAG of ads, interventions, uplift and experiments
 SAMPLE_EVENTS, SAMPLE_DAYS, SAMPLE_SEED = 200_000, 90, 7
@@ -61,13 +61,14 @@ def run_night(settings: Settings, asked: str | None, allow_empty: bool, incomple
 
 
 def earlier_days(settings: Settings, ds: str) -> list[str]:
-    """The landed days before `ds` that are not published."""
-    days = set(landed_days(settings)) - set(published("events", settings))
-    return sorted(day for day in days if day < ds)
+    """The landed days before `ds` that were never published."""
+    known = loaded("events", settings)
+    return sorted(day for day in landed_days(settings) if day < ds and day not in known)
 
 
 def load_earlier(settings: Settings, ds: str) -> None:
-    """Loads the landed days before `ds` that are not published, through history and vectors; repairs what is stale."""
+    """Loads the landed days before `ds` that were never published, through history and vectors; repairs what is
+    stale."""
     if earlier := earlier_days(settings, ds):
         print(f"{earlier[0]}..{earlier[-1]}: loading {len(earlier)} earlier days", flush=True)
         load_range(settings, earlier[0], earlier[-1], ENCODE, show)

@@ -13,8 +13,10 @@ from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources, landed_days, warnings
 from pipeline.storage.arrivals import lacking
 from pipeline.storage.catalog import load_table
+from pipeline.storage.catalogue_age import explained, newer_files
 from pipeline.storage.lineage import Lineage
-from pipeline.storage.reading import published
+from pipeline.storage.publications import publications
+from pipeline.storage.retention import gone_of
 from pipeline.tables.registry import TABLES, USER_FEATURES
 
 STALE_SHOWN = 5
@@ -28,17 +30,21 @@ def print_status(settings: Settings) -> None:
     print(f"sources   {', '.join(source.platform for source in active_sources(settings)) or 'none'}")
     print(f"landed    {_span(landed)}")
     for name in TABLES:
-        days = list(published(name, settings))
+        iceberg = load_table(settings, TABLES[name])
+        days, gone = list(publications(iceberg)), gone_of(iceberg)
         # States and features of a range are those of its last days alone.
         due = landed if name in EVERY_DAY else [day for day in landed if day > max(days, default="")]
-        behind = len(set(due) - set(days))
+        behind = len([ds for ds in set(due) - set(days) if ds not in gone])
         note = f", {behind} landed days not published" if days and behind else ""
+        note += f", older ones removed up to {gone.last}" if gone else ""
         print(f"{name:18} {_span(days)}{note}")
     print(f"{'online':18} {_online(settings)}")
     if late := served_after(load_table(settings, USER_FEATURES), zones(settings)):
         print(f"{'served after':18} {_served(list(late.values())[-NIGHTS:], settings)}")
     if refresh := newest(settings):
         print(f"{'last refresh':18} {describe(refresh)}")
+    if newer := newer_files(settings):
+        print(explained(newer))
     if landed:
         for message in lacking(settings, landed[-1:]).get(landed[-1], []):
             print(f"missing   {landed[-1]}: {message}")

@@ -23,6 +23,7 @@ from pipeline.runtime.errors import LeakError, NotPublishedError, UsageError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import arrow_dataset_of
+from pipeline.storage.retention import REMOVED, gone_of
 from pipeline.tables.schema import INSTANT, Table
 
 FEATURE_DS = "feature_ds"  # the partition that a row's features come from
@@ -98,6 +99,9 @@ class KnownRows:
             raise NotPublishedError(
                 f"{self.table.name} ds={state.ds}: was published again since, and the snapshot of "
                 "what it held before has expired (TIDEMARK_RETENTION_DAYS); read known='day'"
+                if state.ds not in gone_of(self.iceberg)
+                else f"{self.table.name} ds={state.ds}: expected the features known at the time of a label, found that "
+                f"{REMOVED}; leave such labels out, or keep more days before they go"
             )
         scan = self.iceberg.scan(f"ds = '{state.ds}'", snapshot_id=state.snapshot)
         return sorted(task.file.file_path.removeprefix("file://") for task in scan.plan_files())

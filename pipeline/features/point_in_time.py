@@ -16,6 +16,7 @@ from pipeline.runtime import days
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources
 from pipeline.storage.publications import publications, published_by
+from pipeline.storage.retention import gone_of
 
 MICROSECOND = timedelta(microseconds=1)
 LIVE = timedelta(days=2)  # what was published later than that after its day was a backfill
@@ -28,7 +29,7 @@ class State:
 
     ds: str
     snapshot: int | None = None
-    is_lost: bool = False  # it was replaced since, and its snapshot has expired
+    is_lost: bool = False  # it was replaced or removed since, and its snapshot has expired
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,17 @@ def microseconds(instant: datetime) -> int:
 
 
 def by_day(iceberg: IcebergTable, names: set[str], delay: timedelta) -> Timeline:
-    """A day is known `delay` after it is over, as it is published now."""
-    published = list(publications(iceberg))
-    late = delay // MICROSECOND
-    return Timeline([day_end(ds, names) + late for ds in published], [State(ds) for ds in published])
+    """A day is known `delay` after it is over, as it is published now.
+
+    A day that maintenance has taken out was known too: it is lost, and not as if it had never been.
+    """
+    known, gone, late = publications(iceberg), gone_of(iceberg), delay // MICROSECOND
+    lost = {*gone.days, *([days.shift(gone.kept_from, -1)] if gone else [])} - set(known)
+    states = [State(ds, is_lost=ds in lost) for ds in sorted({*known, *lost})]
+    since = [day_end(state.ds, names) + late for state in states]
+    if states and states[0].ds in lost:
+        since[0] = 0  # one state stands for all days before
+    return Timeline(since, states)
 
 
 def served_after(iceberg: IcebergTable | None, names: set[str]) -> dict[str, timedelta]:

@@ -92,7 +92,7 @@ def quality(settings: Settings, ds: str) -> Quality:
 
 
 def _found(settings: Settings, ds: str) -> list[tuple["ModelVersion", "Run"]]:
-    client = _client(settings)
+    client = tracking_reader(settings)
     if client is None:
         return []
     from mlflow.exceptions import MlflowException
@@ -170,7 +170,7 @@ def _versions(client: "MlflowClient", ds: str) -> list[tuple["ModelVersion", "Ru
     return [(it, client.get_run(str(it.run_id))) for it in newest[-VERSIONS_SHOWN:]]
 
 
-def _client(settings: Settings) -> "MlflowClient | None":
+def tracking_reader(settings: Settings) -> "MlflowClient | None":
     """A reader of the tracking store; None when nothing was ever tracked (reading makes no one)."""
     if not settings.mlflow_uri and not (settings.mlflow / "mlflow.db").exists():
         return None

@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     snapshot_days: int = Field(7, ge=1, description="days of full-state tables a range load writes")
     retention_days: int = Field(30, ge=1, description="old snapshots and unpublished files stay this long")
 
+    keep: str = Field(
+        "",
+        description="published days of tables to keep instead of those declared, newest days + weeks or forever: "
+        "`events=730, user_features=60+26, sessions=forever`",
+    )
+
     # interests and readers
     serving_delay_hours: float = Field(
         8.0,

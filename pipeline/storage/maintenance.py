@@ -1,48 +1,78 @@
-"""Expire old snapshots, then remove the files that nothing refers to any longer.
+"""Take out days that need not stay, expire old snapshots, remove the files that nothing refers to any longer.
 
-    python -m pipeline maintenance
+    python -m pipeline maintenance [--dry-run]
 
-Iceberg forgets a snapshot but leaves its files; a job that died leaves an attempt. Both are kept for `retention_days`,
-which protects whatever is being written or read now, and are then removed. A rollback can go back that far. Tables that
-are published again every hour keep two days.
+How long days stay is declared with each table (`pipeline/storage/retention.py`). Iceberg forgets a snapshot but leaves
+its files; a job that died leaves an attempt. Both are kept for `retention_days`, which protects whatever is being
+written or read now, and are then removed. A rollback can go back that far. Tables that are published again every hour
+keep two days.
 """
 
 import time
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyiceberg.table import Table as IcebergTable
 
 from pipeline.runtime.settings import Settings
+from pipeline.storage import retention
 from pipeline.storage.catalog import load_table, own_table
+from pipeline.storage.catalogue_age import check_age
+from pipeline.storage.retention import Needs
 from pipeline.tables.intraday import INTRADAY_TABLES
 from pipeline.tables.registry import TABLES
+from pipeline.tables.schema import Table
 
 # What an hour replaced is useful within the day; keeping a month of hours makes commits take seconds.
 HOURLY_DAYS = 2
 
 
-def maintain(settings: Settings) -> dict[str, tuple[int, int]]:
-    """Expires snapshots and removes files; returns the counts per table that was ever published or staged."""
-    done = {}
-    for table in TABLES.values():
-        iceberg = own_table(settings, table)
-        days = settings.retention_days
-        if table in INTRADAY_TABLES:
-            days = min(days, HOURLY_DAYS)
-        expired = _expire(iceberg, days) if iceberg else 0
-        removed = _remove_orphans(settings, table.name, load_table(settings, table), days)
-        done[table.name] = (expired, removed)
-    return done
+@dataclass(frozen=True)
+class Done:
+    """What went of a table."""
+
+    days: list[str] = field(default_factory=list)
+    snapshots: int = 0
+    files: int = 0
 
 
-def _expire(iceberg: IcebergTable, days: int) -> int:
-    """Expires snapshots older than `days`; the current one is always kept."""
-    before = len(iceberg.snapshots())
-    limit = datetime.now(UTC) - timedelta(days=days)
-    if any(it.timestamp_ms < limit.timestamp() * 1000 for it in iceberg.snapshots()):
-        iceberg.maintenance.expire_snapshots().older_than(limit).commit()
-    return before - len(iceberg.refresh().snapshots())
+def maintain(settings: Settings, needs: Needs | None = None, older_catalogue: bool = False) -> dict[str, Done]:
+    """Takes out days, expires snapshots and removes files of every table; returns what went.
+
+    `needs`: what else is read, and stays. Raises CatalogueError before anything is removed when the catalogue is older
+    than the files, unless `older_catalogue` is given; SettingsError when less is to be kept than is read.
+    """
+    needs = needs or Needs()
+    retention.check(settings)
+    if not older_catalogue:
+        check_age(settings)
+    return {table.name: _maintain(settings, table, needs) for table in TABLES.values()}
+
+
+def plan(settings: Settings, needs: Needs | None = None) -> dict[str, dict[str, str]]:
+    """Table -> the days that maintenance would take out now, each with the reason."""
+    retention.check(settings)
+    return {table.name: retention.planned(settings, table, needs or Needs()) for table in TABLES.values()}
+
+
+def _maintain(settings: Settings, table: Table, needs: Needs) -> Done:
+    days = settings.retention_days
+    if table in INTRADAY_TABLES:
+        days = min(days, HOURLY_DAYS)
+    gone = retention.remove(settings, table, needs)
+    iceberg = own_table(settings, table)
+    expired = _expire(iceberg, days, needs.snapshots.get(table.name, set())) if iceberg else 0
+    return Done(gone, expired, _remove_orphans(settings, table.name, load_table(settings, table), days))
+
+
+def _expire(iceberg: IcebergTable, days: int, needed: set[int]) -> int:
+    """Expires snapshots older than `days` but those needed; the current one is always kept."""
+    limit = (time.time() - days * 86_400) * 1000
+    kept = needed | {iceberg.metadata.current_snapshot_id or 0}
+    old = [it.snapshot_id for it in iceberg.snapshots() if it.timestamp_ms < limit and it.snapshot_id not in kept]
+    if old:
+        iceberg.maintenance.expire_snapshots().by_ids(old).commit()
+    return len(old)
 
 
 def _remove_orphans(settings: Settings, name: str, iceberg: IcebergTable | None, days: int) -> int:

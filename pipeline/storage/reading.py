@@ -9,6 +9,7 @@ A read sees one snapshot: a publish that happens meanwhile is not seen.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
@@ -20,6 +21,7 @@ from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import arrow_dataset_of, as_declared
 from pipeline.storage.publications import Publication, publications
+from pipeline.storage.retention import REMOVED, Gone, check_whole, gone_of
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table
@@ -36,8 +38,9 @@ def scan(name: str, ds: str | None = None, settings: Settings | None = None) -> 
     if iceberg is None or not days:
         raise NotPublishedError(f"{name}: nothing has been published yet; see `status`")
     if ds is not None and ds not in days:
+        why = REMOVED if ds in gone_of(iceberg) else "not published"
         raise NotPublishedError(
-            f"{name} ds={ds}: not published; published are {len(days)} days, "
+            f"{name} ds={ds}: {why}; published are {len(days)} days, "
             f"{min(days)}..{max(days)}; see `python -m pipeline tables`"
         )
     return iceberg.scan(row_filter=f"ds = '{ds}'" if ds else ALWAYS_TRUE)
@@ -53,12 +56,30 @@ def published(name: str, settings: Settings) -> dict[str, Publication]:
     return publications(load_table(settings, table_named(name)))
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """The days that were published and need not be loaded: they are there, or maintenance has taken them out."""
+
+    days: frozenset[str]
+    gone: Gone
+
+    def __contains__(self, ds: str) -> bool:
+        return ds in self.days or ds in self.gone
+
+
+def loaded(name: str, settings: Settings) -> Loaded:
+    """The days of a table that were loaded once."""
+    iceberg = load_table(settings, table_named(name))
+    return Loaded(frozenset(publications(iceberg)), gone_of(iceberg))
+
+
 def pinned_files(
     name: str, first: str, last: str, settings: Settings, snapshot_id: int | None = None
 ) -> tuple[int | None, list[str]]:
     """Snapshot id and data files of [first, last], for engines that read Parquet themselves.
 
-    Raises NotPublishedError when a snapshot is asked for that is not kept any more.
+    Raises NotPublishedError when a snapshot is asked for that is not kept any more, or days of a log that retention has
+    removed.
     """
     iceberg = load_table(settings, table_named(name))
     if iceberg is None or iceberg.current_snapshot() is None:
@@ -68,6 +89,8 @@ def pinned_files(
             f"{name}: expected snapshot {snapshot_id}, which has expired: snapshots are kept for "
             f"{settings.retention_days} days (TIDEMARK_RETENTION_DAYS); read the newest instead"
         )
+    if snapshot_id is None:
+        check_whole(iceberg, table_named(name), first, last)
     days = f"ds >= '{first}' and ds <= '{last}'"
     planned = iceberg.scan(row_filter=days, snapshot_id=snapshot_id).plan_files()
     snapshot = snapshot_id or iceberg.metadata.current_snapshot_id

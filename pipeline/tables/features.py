@@ -23,6 +23,7 @@ from pipeline.tables.schema import (
     TEXTS,
     VECTOR,
     Column,
+    Keep,
     RowRule,
     Table,
     none_of,
@@ -244,6 +245,7 @@ USER_FEATURES = Table(
         *(column for table in JOINED for column in joined_columns(table)),
     ),
     key=("user_id",),
+    keep=Keep(35, 8),  # as_of and the feedback of campaigns read each night of some weeks
     snapshot=True,
     version="1.1",
     rules=_user_features,

@@ -4,7 +4,7 @@ from functools import partial
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import DAY, DS, USER_ID
-from pipeline.tables.schema import BOOL, DOUBLE, FLOAT, INT, STRING, Column, RowRule, Table
+from pipeline.tables.schema import BOOL, DOUBLE, FLOAT, FOREVER, INT, STRING, Column, RowRule, Table
 
 KINDS = ("fading_regular", "return_risk", "price_drop", "due_again")
 LOOKS = ("view", "cart", "favorite")
@@ -95,6 +95,7 @@ INTERVENTIONS = Table(
              minimum=0, maximum=1),
     ),
     key=("user_id", "kind"),
+    keep=FOREVER,  # who was listed: experiments count them from their first day
     snapshot=True,
     rules=_interventions,
 )  # fmt: skip

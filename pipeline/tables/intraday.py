@@ -14,6 +14,7 @@ from pipeline.tables.schema import (
     LONG,
     STRING,
     Column,
+    Keep,
     RowRule,
     Table,
     list_of,
@@ -45,6 +46,7 @@ USER_HISTORY_INTRADAY = Table(
     "history, or out of the table without one",
     (*USER_HISTORY.columns, HOUR),
     key=("user_id",),
+    keep=Keep(3),  # the night replaces it
     snapshot=True,
     rules=lambda settings: [*USER_HISTORY.rules(settings), OWN_HOUR],
 )
@@ -54,6 +56,7 @@ USER_FEATURES_INTRADAY = Table(
     "`user_features` of the users of `user_history_intraday`",
     (*USER_FEATURES.columns, HOUR, BASE_DS),
     key=("user_id",),
+    keep=Keep(3),
     snapshot=True,
     rules=lambda settings: [*USER_FEATURES.rules(settings), OWN_HOUR, LATER_BASE],
 )

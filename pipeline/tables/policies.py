@@ -5,11 +5,13 @@ from pipeline.tables.columns import DS, USER_ID
 from pipeline.tables.schema import (
     DOUBLE,
     FLOAT,
+    FOREVER,
     INT,
     LONG,
     STRING,
     TEXTS,
     Column,
+    Keep,
     RowRule,
     Table,
     list_of,
@@ -52,6 +54,7 @@ AD_POLICY = Table(
                nulls="without caps", unit="impressions", minimum=0),
     ),
     key=("campaign", "user_id"),
+    keep=Keep(14, 8),  # what was shown in the week of an impression
     snapshot=True,
     rules=_ad_policy,
 )  # fmt: skip
@@ -104,6 +107,7 @@ POLICY_JUDGEMENTS = Table(
         Column("excluded_users", LONG, "users of the day who must not", True, "users", 0),
     ),
     key=("campaign",),
+    keep=FOREVER,  # a few rows that say why
     snapshot=True,
     rules=_policy_judgements,
 )  # fmt: skip

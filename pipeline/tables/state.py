@@ -19,6 +19,7 @@ from pipeline.tables.schema import (
     TEXTS,
     VECTOR,
     Column,
+    Keep,
     RowRule,
     Table,
     is_sorted,
@@ -160,6 +161,7 @@ TRAINING_EXAMPLES = Table(
         Column("churn_28d", BOOL, "no event within 28 days", True),
     ),
     key=("user_id", "cutoff_ds"),
+    keep=Keep(4, 8),  # of the trainings of the last weeks
     rules=_training_examples,
 )
 

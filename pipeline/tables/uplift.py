@@ -2,7 +2,7 @@
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.columns import DS, USER_ID
-from pipeline.tables.schema import DOUBLE, INT, LONG, STRING, Column, RowRule, Table
+from pipeline.tables.schema import DOUBLE, FOREVER, INT, LONG, STRING, Column, RowRule, Table
 
 TRIAL = Column("trial", STRING, "`experiment:` or `campaign:` and its name", True,
                pattern=r"^(experiment|campaign):[a-z][a-z0-9_]*$")  # fmt: skip
@@ -115,6 +115,7 @@ UPLIFT_JUDGEMENTS = Table(
                "users", 0),
     ),
     key=("trial",),
+    keep=FOREVER,  # a few rows that say why
     snapshot=True,
     rules=_uplift_judgements,
 )  # fmt: skip

@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from pipeline.features.known_rows import MODEL_DS
 from pipeline.features.point_in_time import Timeline, by_day, zones
-from pipeline.runtime.errors import CampaignError
+from pipeline.runtime.errors import CampaignError, NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import polars_rows
 from pipeline.storage.reading import pinned_files
+from pipeline.storage.retention import REMOVED
 from pipeline.tables.columns import DAY, USER
 from pipeline.tables.registry import USER_FEATURES
 from pipeline.tables.schema import Column
@@ -61,8 +62,13 @@ def logged_contexts(rows: pl.DataFrame, segment_by: str, settings: Settings) -> 
     timeline = Timeline([], [])
     if iceberg:
         timeline = by_day(iceberg, zones(settings), settings.serving_delay)
-    days = pl.Series([None, *(state.ds for state in timeline.states)], dtype=pl.String)
     at = timeline.at(rows["event_time"].dt.epoch("us").to_numpy())
+    if lost := [timeline.states[n].ds for n in set(at.tolist()) if n >= 0 and timeline.states[n].is_lost]:
+        raise NotPublishedError(
+            f"user_features ds={min(lost)}: expected the features known when an impression was shown, found that "
+            f"{REMOVED}; shorten feedback.days of the campaign, or keep more days before they go"
+        )
+    days = pl.Series([None, *(state.ds for state in timeline.states)], dtype=pl.String)
     keyed = rows.select("user_id", day=days.gather(at + 1))
     columns = [*columns_of(segment_by), MODEL_DS]
     found = []

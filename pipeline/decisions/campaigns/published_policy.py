@@ -31,7 +31,8 @@ class InPlace:
 
 def in_place(campaign: Campaign, settings: Settings, ds: str) -> InPlace:
     """Today's policy of a campaign, as of the newest day before `ds`."""
-    days = [day for day in published("policy_judgements", settings) if day < ds]
+    decided = published("ad_policy", settings)  # judgements stay longer than what was decided
+    days = [day for day in published("policy_judgements", settings) if day < ds and day in decided]
     for day in reversed(days):
         rows = scan("policy_judgements", day, settings).to_arrow()
         mine = rows.filter(pc.equal(rows["campaign"], campaign.name))

@@ -11,7 +11,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import maintenance, staging
 from pipeline.storage import rollback as rolling_back
 from pipeline.storage.catalog import load_table
-from pipeline.storage.maintenance import maintain
+from pipeline.storage.maintenance import Done, maintain
 from pipeline.storage.publish import publish
 from pipeline.storage.reading import read
 from pipeline.tables.registry import ACCOUNTING, TABLES
@@ -35,14 +35,14 @@ def data_files(settings: Settings) -> int:
 def test_nothing_young_is_touched(home: Settings) -> None:
     for rows in (1, 2):
         publish_accounting(home, f"run-{rows}", {DAY: rows})
-    assert maintain(home)["accounting"] == (0, 0)
+    assert maintain(home)["accounting"] == Done()
     assert data_files(home) == 2
 
 
 def test_a_table_of_empty_days_alone_is_looked_after(home: Settings) -> None:
     """Its snapshots hold no file at all."""
     publish_accounting(home, "nothing", {DAY: 0})
-    assert maintain(home)["accounting"] == (0, 0)
+    assert maintain(home)["accounting"] == Done()
     assert read("accounting", DAY, home).num_rows == 0
 
 
@@ -90,7 +90,7 @@ def test_files_of_expired_snapshots_go(home: Settings) -> None:
     assert iceberg is not None
     old = [it.snapshot_id for it in iceberg.snapshots()][:-1]
     iceberg.maintenance.expire_snapshots().by_ids(old).commit()
-    assert maintain(home)["accounting"][1] > 0
+    assert maintain(home)["accounting"].files > 0
     assert data_files(home) == 1
     assert read("accounting", DAY, home).num_rows == 2
 
@@ -111,5 +111,5 @@ def test_tables_of_the_hour_keep_two_days(home: Settings, monkeypatch: pytest.Mo
         publish_accounting(home, run, {DAY: len(run) + int(run[1])})
     monkeypatch.setattr(maintenance, "HOURLY_DAYS", 0)
     done = maintain(home)
-    assert done["accounting"][0] == 0 < done["intraday_refreshes"][0]
+    assert done["accounting"].snapshots == 0 < done["intraday_refreshes"].snapshots
     assert read("intraday_refreshes", str(row["ds"]), home)["run"].to_pylist() == ["r2"]
