@@ -15,8 +15,7 @@ from pipeline.storage.arrivals import lacking
 from pipeline.storage.catalog import load_table
 from pipeline.storage.catalogue_age import explained, newer_files
 from pipeline.storage.lineage import Lineage
-from pipeline.storage.publications import publications
-from pipeline.storage.retention import gone_of
+from pipeline.storage.publications import gone_of, publications
 from pipeline.tables.registry import TABLES, USER_FEATURES
 
 STALE_SHOWN = 5

@@ -23,7 +23,8 @@ from pipeline.runtime.errors import LeakError, NotPublishedError, UsageError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import arrow_dataset_of
-from pipeline.storage.retention import REMOVED, gone_of
+from pipeline.storage.publications import gone_of
+from pipeline.storage.retention import REMOVED
 from pipeline.tables.schema import INSTANT, Table
 
 FEATURE_DS = "feature_ds"  # the partition that a row's features come from

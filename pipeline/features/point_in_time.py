@@ -15,8 +15,7 @@ from pyiceberg.table.snapshots import Snapshot
 from pipeline.runtime import days
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources
-from pipeline.storage.publications import publications, published_by
-from pipeline.storage.retention import gone_of
+from pipeline.storage.publications import gone_of, publications, published_by
 
 MICROSECOND = timedelta(microseconds=1)
 LIVE = timedelta(days=2)  # what was published later than that after its day was a backfill

@@ -19,7 +19,7 @@ from pipeline.sources.ledger import Changes, Seen, changes, event_files, item_fi
 from pipeline.storage import provenance
 from pipeline.storage.inputs import Pins
 from pipeline.storage.provenance import Days, Provenance
-from pipeline.storage.publications import Publication
+from pipeline.storage.publications import Publication, gone_of
 from pipeline.storage.recipe import recipe_of
 from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS
 
@@ -132,8 +132,10 @@ class Lineage:
 
     def never_loaded(self) -> list[str]:
         """Landed days that `raw_events` is not published of."""
-        gone = provenance.gone_days(self.pins.table(RAW_EVENTS.name))
-        return sorted(self.files[RAW_EVENTS.name].keys() - self.days(RAW_EVENTS.name).keys() - gone)
+        gone = gone_of(self.pins.table(RAW_EVENTS.name))
+        return sorted(
+            ds for ds in self.files[RAW_EVENTS.name] if ds not in self.days(RAW_EVENTS.name) and ds not in gone
+        )
 
     def _missing(self) -> Iterator[Stale]:
         """What every landed day should have and has not."""
@@ -145,9 +147,10 @@ class Lineage:
         loaded = set(list(self.days(RAW_EVENTS.name))[:-1])
         for part in self.parts:
             for table in part.writes if part.every_day else ():
-                gone = provenance.gone_days(self.pins.table(table))
-                for ds in sorted(loaded - self.days(table).keys() - gone):
-                    yield Stale(table, ds, ("raw_events is published, this is not",), missing=True)
+                gone = gone_of(self.pins.table(table))
+                for ds in sorted(loaded - self.days(table).keys()):
+                    if ds not in gone:
+                        yield Stale(table, ds, ("raw_events is published, this is not",), missing=True)
 
     def _of(self, table: str, ds: str) -> Stale | None:
         if (table, ds) not in self._found:
@@ -213,7 +216,7 @@ class Lineage:
 
     def _moved_reasons(self, name: str, read: Days) -> list[str]:
         now = self.days(name)
-        moved = provenance.moved(read, now, provenance.gone_days(self.pins.table(name)))
+        moved = provenance.moved(read, now, gone_of(self.pins.table(name)))
         said = []
         for ds in moved:
             if ds not in now:

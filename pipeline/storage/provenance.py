@@ -18,7 +18,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.runtime.state_database import engine, metadata
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
-from pipeline.storage.publications import Publication, publications, publications_at
+from pipeline.storage.publications import Gone, Publication, gone_of, publications, publications_at
 from pipeline.storage.staging import Input, Manifest
 from pipeline.tables.registry import RAW_EVENTS, table_named
 
@@ -32,7 +32,9 @@ PROVENANCE = SqlTable(
     Column("run", String(250), nullable=False),
     Column("content", Text, nullable=False),
 )
-GONE = "gone."  # table property of a day that retention removed, which is no change to what was made from it
+
+
+NOTHING_GONE = Gone()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def check_unmoved(settings: Settings, made: Iterable[Provenance], manifests: Ite
     now = {name: publications(it) for name, it in tables.items()}
     for one in made:
         for name, read in one.inputs.items():
-            for ds in moved(read, now[name], gone_days(tables[name])):
+            for ds in moved(read, now[name], gone_of(tables[name])):
                 found = f"those of run {now[name][ds].run!r}" if ds in now[name] else "none"
                 raise FencedError(
                     f"{one.table} ds={one.ds}: run {one.run!r} made it from rows of {name} ds={ds} that are not the "
@@ -118,16 +120,10 @@ def check_unmoved(settings: Settings, made: Iterable[Provenance], manifests: Ite
     return snapshots
 
 
-def moved(read: Days, now: Mapping[str, Publication], gone: frozenset[str] = frozenset()) -> list[str]:
-    """The days whose published content is not what was read; `gone` days do not count."""
+def moved(read: Days, now: Mapping[str, Publication], gone: Gone = NOTHING_GONE) -> list[str]:
+    """The days whose published content is not what was read; days that maintenance took out do not count."""
     there = {ds: it.digest for ds, it in now.items() if read.covers(ds)}
     return sorted(ds for ds in read.days.keys() | there.keys() if read.days.get(ds) != there.get(ds) and ds not in gone)
-
-
-def gone_days(iceberg: object) -> frozenset[str]:
-    """The days of a table that retention has removed."""
-    properties = getattr(iceberg, "properties", {})
-    return frozenset(key.removeprefix(GONE) for key in properties if key.startswith(GONE))
 
 
 def keep(settings: Settings, made: Iterable[Provenance]) -> None:

@@ -1,12 +1,16 @@
 """Who published which day of a table, now and in earlier snapshots."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
+from pipeline.runtime.days import shift
+
 SUMMARY = "tidemark.published"  # snapshot summary: the days published, as JSON
+KEPT_FROM = "kept.from"  # table property: days before it have gone, unless they are published again
+GONE = "kept.gone"  # table property: the days since then that have gone, as JSON
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,29 @@ def published_by(snapshot: Snapshot) -> dict[str, Publication]:
     """The days that a snapshot published; empty for snapshots of other origin."""
     summary = snapshot.summary.additional_properties if snapshot.summary else {}
     return {ds: Publication(**it) for ds, it in json.loads(summary.get(SUMMARY, "{}")).items()}
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The days that have gone: those before `kept_from`, and single ones since."""
+
+    kept_from: str = ""
+    days: frozenset[str] = field(default_factory=frozenset)
+
+    def __contains__(self, ds: str) -> bool:
+        return ds < self.kept_from or ds in self.days
+
+    def __bool__(self) -> bool:
+        return bool(self.kept_from)
+
+    @property
+    def last(self) -> str:
+        """The newest of them."""
+        return max([shift(self.kept_from, -1), *self.days])
+
+
+def gone_of(iceberg: IcebergTable | None) -> Gone:
+    """The days that maintenance took from a table and that nobody has published again."""
+    properties = iceberg.properties if iceberg else {}
+    days = frozenset(json.loads(properties.get(GONE, "[]"))) - set(publications(iceberg))
+    return Gone(properties.get(KEPT_FROM, ""), days)

@@ -20,8 +20,8 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import arrow_dataset_of, as_declared
-from pipeline.storage.publications import Publication, publications
-from pipeline.storage.retention import REMOVED, Gone, check_whole, gone_of
+from pipeline.storage.publications import Gone, Publication, gone_of, publications
+from pipeline.storage.retention import REMOVED, check_whole
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table

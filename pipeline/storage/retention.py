@@ -22,13 +22,12 @@ from pipeline.runtime.days import days_between, shift
 from pipeline.runtime.errors import FencedError, NotPublishedError, SettingsError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import own_table
-from pipeline.storage.publish import CONFLICTS, publications
+from pipeline.storage.publications import GONE, KEPT_FROM, gone_of, publications
+from pipeline.storage.publish import CONFLICTS
 from pipeline.tables.registry import TABLES
 from pipeline.tables.schema import FOREVER, Keep, Table
 
 SETTING = "TIDEMARK_KEEP"
-KEPT_FROM = "kept.from"  # table property: days before it have gone, unless they are published again
-GONE = "kept.gone"  # table property: the days since then that have gone, as JSON
 REMOVED = f"maintenance has removed it, as {SETTING} says"
 TRAINING_DAYS = 126  # the oldest cut-off of training examples is that many days back
 # Of tables that the night, the online store or a refresh reads days of.
@@ -38,38 +37,12 @@ LEAST = {"ad_policy": 8, "training_examples": 2, "user_history_intraday": 2, "us
 
 
 @dataclass(frozen=True)
-class Gone:
-    """The days that have gone: those before `kept_from`, and single ones since."""
-
-    kept_from: str = ""
-    days: frozenset[str] = field(default_factory=frozenset)
-
-    def __contains__(self, ds: str) -> bool:
-        return ds < self.kept_from or ds in self.days
-
-    def __bool__(self) -> bool:
-        return bool(self.kept_from)
-
-    @property
-    def last(self) -> str:
-        """The newest of them."""
-        return max([shift(self.kept_from, -1), *self.days])
-
-
-@dataclass(frozen=True)
 class Needs:
     """What else is read of a home. By table: the day from which all days stay, single days, and snapshots that stay."""
 
     since: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, set[str]] = field(default_factory=dict)
     snapshots: Mapping[str, set[int]] = field(default_factory=dict)
-
-
-def gone_of(iceberg: IcebergTable | None) -> Gone:
-    """The days that maintenance took from a table and that nobody has published again."""
-    properties = iceberg.properties if iceberg else {}
-    days = frozenset(json.loads(properties.get(GONE, "[]"))) - set(publications(iceberg))
-    return Gone(properties.get(KEPT_FROM, ""), days)
 
 
 def check_whole(iceberg: IcebergTable, table: Table, first: str, last: str) -> None:

@@ -18,9 +18,10 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import retention
 from pipeline.storage.catalog import load_table
 from pipeline.storage.maintenance import maintain, plan
+from pipeline.storage.publications import gone_of
 from pipeline.storage.publish import publications, publish
 from pipeline.storage.reading import loaded, pinned_files, read
-from pipeline.storage.retention import Needs, going, gone_of
+from pipeline.storage.retention import Needs, going
 from pipeline.storage.rollback import rollback
 from pipeline.tables.registry import TABLES, table_named
 from pipeline.tables.schema import Keep
