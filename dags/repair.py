@@ -32,4 +32,4 @@ with DAG(
     tags=["tidemark", "hourly", "tables"],
     doc_md=__doc__,
 ) as dag:
-    tasks.repair()
+    tasks.repair(settings)

@@ -206,6 +206,16 @@ def find_base() -> Command:
     )
 
 
+def repair(settings: Settings) -> Command:
+    """Makes again what is stale."""
+    return Command(
+        task_id="repair",
+        command=step_commands.repair(),
+        execution_timeout=timedelta(minutes=settings.torch_timeout_minutes),  # as long as its longest steps, at least
+        doc_md="Makes stale partitions again, in order, and prints each batch with its reason. Nothing stale: a no-op.",
+    )
+
+
 def maintain() -> Command:
     """Expires old snapshots, removes files that nothing refers to."""
     doc = "Prints how many snapshots and files of each table went."

@@ -90,6 +90,11 @@ def maintenance() -> list[str]:
     return _pipeline("maintenance")
 
 
+def repair() -> list[str]:
+    """Makes again what is stale."""
+    return _pipeline("repair")
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """What a job's process finds in its environment besides what it inherits."""
     return {
