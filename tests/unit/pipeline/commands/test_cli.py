@@ -28,7 +28,7 @@ CONTRACT = {
     "publish": "--table --run",
     "build-report": "--ds --run",
     "summary": "--ds",
-    "maintenance": "",
+    "maintenance": "--dry-run --older-catalogue",
     "up": "",
     "down": "",
     "airflow": "COMMAND",

@@ -186,7 +186,7 @@ def test_every_declared_table_keeps_what_is_read(name: str) -> None:
             r"TIDEMARK_KEEP: events: expected at least 498 days \(365 active, 126 .* 7 in which .*found 100",
         ),
         ("user_history=2+8", r"user_history: expected at least 3 days \(of the nights that serve\), found 2\+8"),
-        ("evnts=900", r"expected a table in 'evnts=900', found 'evnts'; see `python -m pipeline tables`"),
+        ("no_table=900", r"expected a table in 'no_table=900', found 'no_table'; see `python -m pipeline tables`"),
         ("events=year", r"events: expected days, days\+weeks or forever, found 'year', for example events=30\+8"),
         ("items=9, items=8", r"expected each table once, found items twice"),
     ],
