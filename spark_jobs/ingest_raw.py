@@ -15,7 +15,7 @@ from functools import partial
 from pipeline.sources.landing import active_sources, warnings
 from pipeline.tables.registry import IDENTITIES, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
-from spark_jobs.landing.identities import identities, identity_versions, rows_by_day
+from spark_jobs.landing.identities import dated_rows, identities, identity_versions, rows_by_day
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day, volume_facts
 from spark_jobs.landing.ledger import entries, kept_rows, known_files, stage_ledger, vanished
@@ -50,7 +50,7 @@ def ingest_days(job: SparkJob) -> None:
         raise
     stage_ledger(job, raw, read, known)
     counts: dict[str, object] = {"rows": rows_by_day(versions, job.days)}
-    of_map.stage(IDENTITIES, identities(of_map, versions), facts=counts)
+    of_map.stage(IDENTITIES, identities(of_map, versions), facts=counts, landed=dated_rows(job))
 
 
 if __name__ == "__main__":

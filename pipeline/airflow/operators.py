@@ -17,21 +17,21 @@ from airflow.sdk.exceptions import (
 )
 
 from pipeline.airflow import waits
-from pipeline.orchestration.step_commands import AUDIT_FAILED
+from pipeline.orchestration.step_commands import AUDIT_FAILED, OVERTAKEN
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import TidemarkError
 from pipeline.runtime.settings import Settings
 
 WRONG_USAGE = 2
 TRIGGER_GRACE = timedelta(minutes=10)  # the trigger keeps the time itself; after that there is no triggerer
-FINAL = (WRONG_USAGE, AUDIT_FAILED)  # trying again would end the same way
+FINAL = (WRONG_USAGE, AUDIT_FAILED, OVERTAKEN)  # trying again would end the same way
 
 
 class Command(BaseOperator):
     """Runs a program without a shell; fails with the program's own last line.
 
     The exit code `skip_on` skips what follows, after the last line was kept as the XCom `keep_as`.
-    Wrong usage (2) and a failed audit (4) are never tried again.
+    Wrong usage (2), a failed audit (4) and rows whose inputs have moved (5) are never tried again.
     """
 
     template_fields: Sequence[str] = ("command", "extra_env")

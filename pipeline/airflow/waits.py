@@ -4,6 +4,7 @@ from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
 
 NIGHT = "nightly_features"
+STATES = ("user_history", "items", "item_embeddings", "topics", "item_topics", "identities")  # carried on each night
 
 
 def landing(settings: Settings, ds: str, take_incomplete: bool = False) -> list[str]:
@@ -17,18 +18,32 @@ def landing(settings: Settings, ds: str, take_incomplete: bool = False) -> list[
 
 
 def earlier_days(settings: Settings, ds: str) -> list[str]:
-    """All landed days before `ds` whose events are not published: histories and the catalogue build on every one."""
+    """All landed days before `ds` whose events are not published: histories and the catalogue build on every one.
+
+    When there are none: what the night would build on and is stale.
+    """
     from pipeline.sources.landing import landed_days
     from pipeline.storage.reading import loaded  # pyiceberg: a second, too slow for parsing DAGs
 
     known = loaded("events", settings)
     absent = sorted(day for day in landed_days(settings) if day < ds and day not in known)
     if not absent:
-        return []
+        return stale_parents(settings, ds)
     return [
         f"events of {', '.join(absent)} landed and are not published; load them with "
         f"`python -m pipeline run --from {absent[0]} --to {absent[-1]}`"
     ]
+
+
+def stale_parents(settings: Settings, ds: str) -> list[str]:
+    """States and events that the night of `ds` builds on and that are not fresh; the DAG `repair` makes them again."""
+    from pipeline.storage.lineage import Lineage
+
+    stale = Lineage(settings, STATES).stale_before(ds, STATES)
+    if not stale:
+        return []
+    more = f" (and {len(stale) - 1} more)" if len(stale) > 1 else ""
+    return [f"{stale[0]}{more}; `python -m pipeline repair --to {shift(ds, -1)}` makes it again"]
 
 
 def earlier_topics(settings: Settings, ds: str) -> list[str]:

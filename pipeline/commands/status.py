@@ -80,7 +80,8 @@ def _online(settings: Settings) -> str:
 
 def _served(late: list[timedelta], settings: Settings) -> str:
     """How long after their days' end nights were published, and what `as_of` takes for it."""
-    usual, longest = (it / timedelta(hours=1) for it in (median(late), max(late)))
+    hours = [it / timedelta(hours=1) for it in late]
+    usual, longest = median(hours), max(hours)
     stated = settings.serving_delay_hours
     advice = "; raise TIDEMARK_SERVING_DELAY_HOURS" if longest > stated else ""
     nights = f"{len(late)} night" + "s" * (len(late) > 1)

@@ -7,6 +7,7 @@ on which its person changed. Where `since` is left out, a change counts from the
 """
 
 import csv
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def stated_accounts(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
         {"account_id": accounts, "user_id": users, "since": rows[SINCE]},
         dict.fromkeys(("account_id", "user_id", SINCE), pl.String),
     )
+
+
+def dated_digest(stated: pl.DataFrame | None, ds: str) -> str:
+    """Fingerprint of what the map (`stated_accounts`; None: there is none) says with a day of its own, up to `ds`."""
+    if stated is None:
+        stated = pl.DataFrame(schema=dict.fromkeys(("account_id", "user_id", SINCE), pl.String))
+    dated = stated.filter(pl.col(SINCE) <= ds).sort("account_id", SINCE).select("account_id", "user_id", SINCE)
+    return hashlib.sha256(dated.write_csv().encode()).hexdigest()
 
 
 def evolve(known: pl.DataFrame, stated: pl.DataFrame, first: str, start: str) -> pl.DataFrame:

@@ -10,18 +10,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import polars as pl
+
 from pipeline.orchestration.graph import Part
 from pipeline.orchestration.steps import NIGHT
 from pipeline.runtime.days import shift
-from pipeline.runtime.errors import StaleError
+from pipeline.runtime.errors import LandingError, StaleError
 from pipeline.runtime.settings import Settings
+from pipeline.sources.identity import dated_digest, read_identities, stated_accounts
+from pipeline.sources.landing import IDENTITY
 from pipeline.sources.ledger import Changes, Seen, changes, event_files, item_files
 from pipeline.storage import provenance
+from pipeline.storage.arrivals import lacking
 from pipeline.storage.inputs import Pins
 from pipeline.storage.provenance import Days, Provenance
 from pipeline.storage.publications import Publication, gone_of
 from pipeline.storage.recipe import recipe_of
-from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS
+from pipeline.tables.registry import EVENTS, IDENTITIES, ITEMS, RAW_EVENTS
 
 LOOKBACK_DAYS = 3  # of sessions, see spark_jobs/events/sessions.py
 NO_FILES: dict[str, Seen] = {}
@@ -33,7 +38,7 @@ class Stale:
     """A partition that is not what it would be if it were made now, and why.
 
     `follows`: only because it stands on stale partitions; it may come out as it is. `missing`: it is not published at
-    all, though it should be.
+    all, though it should be. `waiting`: it cannot be made yet, since its day has landed in part.
     """
 
     table: str
@@ -41,6 +46,7 @@ class Stale:
     reasons: tuple[str, ...]
     follows: bool = False
     missing: bool = False
+    waiting: bool = False
 
     def __str__(self) -> str:
         return f"{self.table} ds={self.ds}: {'; '.join(self.reasons)}"
@@ -67,6 +73,15 @@ class Lineage:
     def files(self) -> dict[str, dict[str, dict[str, Seen]]]:
         """What lies in landing/, for the tables that are made of it."""
         return {RAW_EVENTS.name: event_files(self.settings), ITEMS.name: item_files(self.settings)}
+
+    @cached_property
+    def identity_rows(self) -> pl.DataFrame | None:
+        """The identity map as it is now, as pseudonyms; None where there is none, or none that can be read."""
+        try:
+            rows = read_identities(self.settings)
+        except LandingError:
+            return None  # the next load says what is wrong with it
+        return None if rows is None else stated_accounts(self.settings, rows)
 
     @cached_property
     def recipes(self) -> dict[str, dict]:
@@ -141,8 +156,11 @@ class Lineage:
         """What every landed day should have and has not."""
         if RAW_EVENTS.name not in self.tables:
             return
-        for ds in self.never_loaded():
-            yield Stale(RAW_EVENTS.name, ds, ("landed, never loaded",), missing=True)
+        never = self.never_loaded()
+        lacks = lacking(self.settings, never)
+        for ds in never:
+            said = f"landed in part: {'; '.join(lacks[ds])}" if ds in lacks else "landed, never loaded"
+            yield Stale(RAW_EVENTS.name, ds, (said,), missing=True, waiting=ds in lacks)
         # The newest day is still being made, or its night says what is wrong with it.
         loaded = set(list(self.days(RAW_EVENTS.name))[:-1])
         for part in self.parts:
@@ -163,7 +181,7 @@ class Lineage:
         entry = self._entry(table, ds, published)
         if entry is None or published.restored:
             return None
-        own = [*self._recipe_reasons(entry), *self._file_reasons(entry)]
+        own = [*self._recipe_reasons(entry), *self._file_reasons(entry), *self._identity_reasons(entry)]
         for name, read in entry.inputs.items():
             own += self._moved_reasons(name, read)
         if own:
@@ -208,6 +226,14 @@ class Lineage:
             vanished = self.settings.forget_vanished and entry.table == RAW_EVENTS.name
             reasons += changed.reasons(vanished)
         return _shortened(reasons)
+
+    def _identity_reasons(self, entry: Provenance) -> Iterator[str]:
+        """Changes of the identity map that it dates back; others count from the next load on."""
+        if entry.table != IDENTITIES.name or self.identity_rows is None or not entry.files:
+            return
+        said = {str(it["sha256"]) for it in entry.files if it["ds"] == entry.ds}
+        if said != {dated_digest(self.identity_rows, entry.ds)}:
+            yield f"{IDENTITY} says otherwise by now about this day or one before"
 
     def _drop_days(self, entry: Provenance, found: dict[str, dict[str, Seen]]) -> list[str]:
         """The days whose catalogue drops a partition of `items` was made of: those of the events that it read."""

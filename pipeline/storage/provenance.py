@@ -20,7 +20,7 @@ from pipeline.storage import staging
 from pipeline.storage.catalog import load_table
 from pipeline.storage.publications import Gone, Publication, gone_of, publications, publications_at
 from pipeline.storage.staging import Input, Manifest
-from pipeline.tables.registry import RAW_EVENTS, table_named
+from pipeline.tables.registry import ITEMS, table_named
 
 PROVENANCE = SqlTable(
     "provenance",
@@ -87,7 +87,7 @@ def of_staged(
             it.run,
             _inputs_of(table, ds, read),
             recipe,
-            [file for file in files if file["ds"] == ds or (table != RAW_EVENTS.name and file["ds"] <= ds)],
+            [file for file in files if file["ds"] == ds or (table == ITEMS.name and file["ds"] <= ds)],
             seconds,
         )
         for ds, it in wanted.items()

@@ -73,7 +73,7 @@ def batches(lineage: Lineage, first: str, last: str, done: set[tuple[str, str]])
     """
     last = min(last, max(lineage.days(RAW_EVENTS.name), default=""))
     for step in NIGHT:
-        mine = [it for it in lineage.stale if it.table in step.writes and first <= it.ds <= last]
+        mine = [it for it in lineage.stale if it.table in step.writes and first <= it.ds <= last and not it.waiting]
         days = sorted({it.ds for it in mine if (step.name, it.ds) not in done})
         for some in _runs(days, _longest(lineage.settings, step)):
             stale = [it for it in mine if it.ds in some]

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.identity import ALWAYS, evolve, read_identities, stated_accounts
+from pipeline.sources.identity import ALWAYS, dated_digest, evolve, read_identities, stated_accounts
 from pipeline.sources.landing import IDENTITY
 from pipeline.storage.inputs import LOG_BEGINS
 from pipeline.storage.persons import VERSIONS, joined_as_of
@@ -45,6 +45,12 @@ def identities(job: SparkJob, versions: pl.DataFrame) -> DataFrame:
 def rows_by_day(versions: pl.DataFrame, days: list[str]) -> dict[str, int]:
     """How many versions each day holds."""
     return {ds: len(versions.filter(pl.col("since_ds") <= ds)) for ds in days}
+
+
+def dated_rows(job: SparkJob) -> list[dict]:
+    """For the record of each day: a fingerprint of what the map dates to it or before."""
+    stated = _stated(job.settings)
+    return [{"ds": ds, "platform": "", "path": IDENTITY, "sha256": dated_digest(stated, ds)} for ds in job.days]
 
 
 def erased_by_map(settings: Settings) -> frozenset[str]:
