@@ -6,7 +6,6 @@ Each check compares aggregates of what is staged with those of what it was made 
 from collections.abc import Iterable
 
 import duckdb
-import pyarrow.parquet as pq
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import AuditError
@@ -23,56 +22,42 @@ SESSION_DAYS_CHECKED = 7  # of a range, its last ones
 
 
 def check_history_counts(settings: Settings, run: str, manifests: list[Manifest]) -> None:
-    """For each arrival day of the window, `user_history` counts exactly the published events."""
+    """For each day of the window, `user_history` counts exactly the published events that are known from it on."""
     days = sorted({ds for manifest in manifests for ds in manifest.days})
     rows = _query(
         data_files(manifests),
         "SELECT ds, d.arrival_ds, sum(d.events)::BIGINT FROM (SELECT ds, unnest(daily) AS d FROM {}) GROUP BY ALL",
     )
     counted = {(ds, arrival): number for ds, arrival, number in rows}
-    pins = Pins(settings)
-    published = pins.days(EVENTS.name)
-    counted_elsewhere = _held_back(pins, shift(days[0], -settings.active_days), days[-1])
+    known = _known_events(Pins(settings), shift(days[0], -settings.active_days), days[-1])
     for ds in days:
         oldest = shift(ds, -settings.active_days)
-        expected = {
-            day: rows + counted_elsewhere.get(day, 0)
-            for day, rows in {
-                **dict.fromkeys(counted_elsewhere, 0),
-                **{d: it.rows for d, it in published.items()},
-            }.items()
-            if oldest < day <= ds and rows + counted_elsewhere.get(day, 0)
-        }
+        expected = {day: number for day, number in known.items() if oldest < day <= ds and number}
         found = {day: number for (of, day), number in counted.items() if of == ds}
         for day in sorted(expected.keys() | found.keys()):
             if expected.get(day, 0) != found.get(day, 0):
                 raise AuditError(
-                    f"user_history ds={ds}: expected {expected.get(day, 0)} events of arrival day {day} (published in "
+                    f"user_history ds={ds}: expected {expected.get(day, 0)} events known from {day} on (published in "
                     f"events), found {found.get(day, 0)} counted; run `python -m pipeline stale`, then the job again"
                 )
 
 
-def _held_back(pins: Pins, first: str, last: str) -> dict[str, int]:
-    """Events that count from another day than that of their partition: how many more or less each day has for them."""
-    moved: dict[str, int] = {}
-    files = [path for path in _local(pins.files(EVENTS.name, first, last)) if _has_values(path, "known_ds")]
-    query = "SELECT ds, known_ds, count(*) FROM {} WHERE known_ds <> ds GROUP BY ALL"
-    for ds, known, number in _query(files, query):
-        moved[ds] = moved.get(ds, 0) - number
-        moved[known] = moved.get(known, 0) + number
-    return moved
+def _known_events(pins: Pins, first: str, last: str) -> dict[str, int]:
+    """Published events by the day from which they are known: most of them from the day that they arrived on.
 
-
-def _has_values(path: str, column: str) -> bool:
-    """Whether a column of a data file has values, by its footer."""
-    metadata = pq.read_metadata(path)
-    for group in range(metadata.num_row_groups):
-        for place in range(metadata.num_columns):
-            chunk = metadata.row_group(group).column(place)
-            has_values = chunk.statistics is None or chunk.statistics.null_count < chunk.num_values
-            if chunk.path_in_schema == column and has_values:
-                return True
-    return False
+    Only files that hold some back to the next day are read; the others are counted by what was published.
+    """
+    found = {ds: it.rows for ds, it in pins.days(EVENTS.name).items() if first <= ds <= last}
+    iceberg = pins.table(EVENTS.name)
+    if iceberg is None or "known_ds" not in iceberg.schema().column_names:
+        return found
+    held = iceberg.scan(row_filter=f"ds >= '{first}' and ds <= '{last}' and known_ds is not null").plan_files()
+    files = _local(task.file.file_path for task in held)
+    query = "SELECT ds, known_ds, count(*) FROM {} WHERE known_ds IS NOT NULL GROUP BY ALL"
+    for ds, known_ds, number in _query(files, query):
+        found[ds] -= number
+        found[known_ds] = found.get(known_ds, 0) + number
+    return found
 
 
 def check_users(settings: Settings, run: str, manifests: list[Manifest]) -> None:

@@ -11,8 +11,10 @@ from pyspark.sql import SparkSession
 
 from pipeline.features.as_of_join import as_of
 from pipeline.runtime.days import day_end, day_range, shift
+from pipeline.runtime.errors import AuditError
 from pipeline.runtime.settings import Settings, load_settings
-from pipeline.storage import reading
+from pipeline.storage import reading, staging
+from pipeline.storage.audit.conservation import check_history_counts
 from pipeline.tables.registry import EVENTS, ITEMS, RAW_EVENTS, USER_HISTORY
 from pipeline.tables.schema import Table
 from spark_jobs import accumulate_history, build_catalogue, clean_events, ingest_raw
@@ -130,3 +132,18 @@ def test_a_label_of_the_next_morning_does_not_see_the_next_evening(spark: SparkS
     found = as_of(labels, ["events"], table="user_history", settings=shop)
     assert found["feature_ds"].to_pylist() == [None, None, DAYS[2]]
     assert [it["item_id"] for it in found["events"].to_pylist()[2]] == ["shop:3"]
+
+
+def test_histories_are_audited_by_the_day_from_which_events_are_known(spark: SparkSession, shop: Settings) -> None:
+    publish_rows(shop, EVENTS, rows(), DAYS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["job", "--from", DAYS[0], "--to", DAYS[-1], "--run", "r"])
+        accumulate_history.main()
+    manifests = staging.current(shop, USER_HISTORY.name, "r")
+    check_history_counts(shop, "r", manifests)
+    held_back = [row | {"known_ds": None} for row in rows()]
+    publish_rows(shop, EVENTS, held_back, DAYS)
+    with pytest.raises(
+        AuditError, match=r"expected 3 events known from 2024-04-25 on \(published in events\), found 1"
+    ):
+        check_history_counts(shop, "r", manifests)
