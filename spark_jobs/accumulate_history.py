@@ -4,8 +4,8 @@
 
 Reads `user_history` of the day before and the `events` known since, or, where that day is absent, the `events` of the
 whole window. Accounts are joined to persons by `identities` as of each day: persons whose accounts part are made again
-from the window's events. Writes staged partitions of `user_history`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS`
-days.
+from the window's events. Where the days are published already, only users whose events have changed since are made
+again. Writes staged partitions of `user_history`: of a range, its last `TIDEMARK_SNAPSHOT_DAYS` days.
 """
 
 from functools import reduce
@@ -19,6 +19,7 @@ from pipeline.storage.lineage import Lineage
 from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.engine.persons import joined_accounts, local_rows, with_users
+from spark_jobs.states.changed import changed_users
 from spark_jobs.states.history import accumulate
 from spark_jobs.states.known import read_known
 from spark_jobs.states.moves import Moves, moves
@@ -37,12 +38,18 @@ def accumulate_days(job: SparkJob) -> None:
     if job.has_day(USER_HISTORY, before):
         Lineage(job.settings, [USER_HISTORY.name]).require_fresh(USER_HISTORY.name, before)
         past, known = job.read_range(USER_HISTORY, before, before), joined_accounts(job, before)
+    runs = _runs(job, days)
+    changed = changed_users(job, days, before, runs[0][1]) if len(runs) == 1 else None
     found: list[DataFrame] = []
-    for some, persons in _runs(job, days):
+    for some, persons in runs:
         changes = moves(known, persons) if known is not None else None
-        rows = _histories(job, some, past, persons, changes)
+        rows = _histories(job, some, past, persons, changes, changed)
         found.append(rows)
         past, known = rows.where(F.col("ds") == some[-1]), persons
+    if changed is not None:
+        kept = job.read_published(USER_HISTORY, days[0], days[-1])
+        found.append(kept.join(F.broadcast(changed), "user_id", "left_anti").select(*found[0].columns))
+        print(f"user_history: {changed.count()} users are made again, the others copied")
     job.stage(USER_HISTORY, reduce(DataFrame.unionByName, found), days, gather=False)
 
 
@@ -59,9 +66,17 @@ def _runs(job: SparkJob, days: list[str]) -> list[tuple[list[str], pl.DataFrame]
 
 
 def _histories(
-    job: SparkJob, days: list[str], past: DataFrame | None, persons: pl.DataFrame, changes: Moves | None
+    job: SparkJob,
+    days: list[str],
+    past: DataFrame | None,
+    persons: pl.DataFrame,
+    changes: Moves | None,
+    only: DataFrame | None,
 ) -> DataFrame:
-    """`user_history` of days with one map, on from the histories of the day before them, where there are some."""
+    """`user_history` of days with one map, on from the histories of the day before them, where there are some.
+
+    `only`: the users (`user_id`) that are made; by default all.
+    """
     window = shift(days[0], 1 - job.settings.active_days)
     events = with_users(read_known(job, EVENTS, window if past is None else days[0], days[-1]), persons)
     past = job.no_rows(USER_HISTORY) if past is None else past
@@ -71,6 +86,8 @@ def _histories(
         rebuilt, accounts = (local_rows(job.spark, frame) for frame in (changes.rebuilt, changes.accounts))
         theirs = read_known(job, EVENTS, window, days[-1]).join(accounts, "account_id", "left_semi")
         events = events.join(rebuilt, "user_id", "left_anti").unionByName(with_users(theirs, persons))
+    if only is not None:
+        past, events = (rows.join(F.broadcast(only), "user_id", "left_semi") for rows in (past, events))
     return accumulate(past, events, days, job.settings.active_days, job.settings.history_events)
 
 

@@ -114,6 +114,10 @@ class SparkJob:
         """The published rows of [first, last], where they are no input: the job's own earlier rows."""
         return self._parquet(table, self.inputs.pins.files(table.name, first, last))
 
+    def read_files(self, table: Table, files: list[str]) -> DataFrame:
+        """The rows of data files, where they are no input."""
+        return self._parquet(table, files)
+
     def read_staged(self, table: Table, ds: str) -> DataFrame:
         """What this run has staged of `ds`, as it will be published."""
         files = [
