@@ -161,8 +161,11 @@ class Lineage:
         for ds in never:
             said = f"landed in part: {'; '.join(lacks[ds])}" if ds in lacks else "landed, never loaded"
             yield Stale(RAW_EVENTS.name, ds, (said,), missing=True, waiting=ds in lacks)
-        # The newest day is still being made, or its night says what is wrong with it.
-        loaded = set(list(self.days(RAW_EVENTS.name))[:-1])
+        loaded = set(self.days(RAW_EVENTS.name))
+        newest = max(loaded, default="")
+        states = [table for part in self.parts if not part.every_day for table in part.writes]
+        if not any(newest in self.days(table) for table in states):
+            loaded.discard(newest)  # it is still being made, or its night says what is wrong with it
         for part in self.parts:
             for table in part.writes if part.every_day else ():
                 gone = gone_of(self.pins.table(table))

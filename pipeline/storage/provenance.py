@@ -240,7 +240,7 @@ def _with_digests(settings: Settings, manifest: Manifest, name: str, read: Input
     if read.attempt:
         _, receipt = staging.audited(settings, name, manifest.run)
         days |= {ds: str(day["digest"]) for ds, day in receipt.days.items()}
-    elif read.snapshot is not None and not days:
+    elif read.bare and read.snapshot is not None:
         iceberg = load_table(settings, table_named(name))
         known = publications_at(iceberg, read.snapshot) if iceberg else {}
         days = {ds: it.digest for ds, it in known.items()}

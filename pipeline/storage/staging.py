@@ -52,13 +52,15 @@ class Input:
 
     `windows`: [first, last, lookback]. A partition D depends on the days [first, last] up to D, or, with a lookback, on
     [D - lookback, D]. `days`: content digest of each day that was published within the windows; that others were not is
-    noted by that. `attempt`: the same run's staged attempt of the table, which is published before.
+    noted by that. `attempt`: the same run's staged attempt of the table, which is published before. `bare`: only a
+    snapshot was noted, so the days are those that it held.
     """
 
     snapshot: int | None = None
     windows: list[tuple[str, str, int | None]] = field(default_factory=list)
     days: dict[str, str] = field(default_factory=dict)
     attempt: str = ""
+    bare: bool = False
 
     def windows_of(self, ds: str) -> list[list[str]]:
         """The spans of days that partition `ds` depends on."""
@@ -98,7 +100,7 @@ class Manifest:
             if isinstance(it, dict):
                 found[name] = Input(**{**it, "windows": [tuple(window) for window in it["windows"]]})
             elif name != self.table:
-                own = Input(attempt=it) if isinstance(it, str) else Input(snapshot=it)
+                own = Input(attempt=it) if isinstance(it, str) else Input(snapshot=it, bare=True)
                 own.windows.append((min(self.days), max(self.days), 0))
                 found[name] = own
         return found

@@ -60,7 +60,7 @@ def test_a_day_that_lands_late(shop: KeptHome, tmp_path: Path, monkeypatch: pyte
     found = shop.stale()
     assert any(it.startswith(f"events ds={DAYS[3]}: raw_events ds={DAYS[2]} was published since") for it in found)
     assert any(it.startswith(f"user_history ds={DAYS[3]}: ") for it in found)
-    with pytest.raises(StaleError, match=f"user_history ds={DAYS[3]}: .*repair --to {DAYS[3]}"):
+    with pytest.raises(StaleError, match=f"ds={DAYS[3]}: .*repair --to {DAYS[3]}"):
         shop.night(DAYS[4])
     shop.repair()
     shop.night(DAYS[4])

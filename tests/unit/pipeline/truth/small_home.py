@@ -22,17 +22,20 @@ from pipeline.runtime.errors import LandingError, NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile, sha256_of
 from pipeline.sources.landing import find_source
+from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage import staging
 from pipeline.storage.fences import next_fence
 from pipeline.storage.files import write_day
-from pipeline.storage.inputs import Inputs
+from pipeline.storage.inputs import LOG_BEGINS, Inputs
 from pipeline.storage.lineage import Lineage
+from pipeline.storage.persons import VERSIONS, Persons, joined_as_of
 from pipeline.storage.publications import Publication
 from pipeline.storage.publish import publish
 from pipeline.storage.repair_plan import Batch, repair_all
 from pipeline.storage.staging import Manifest
-from pipeline.tables.registry import EVENTS, LANDED_FILES, RAW_EVENTS, USER_HISTORY
+from pipeline.tables.registry import EVENTS, IDENTITIES, LANDED_FILES, RAW_EVENTS, USER_HISTORY
 from pipeline.tables.schema import Table
+from spark_jobs.landing.identities import dated_rows, identity_versions
 from spark_jobs.landing.ledger import entries, known_files, stage_ledger, vanished
 from spark_jobs.states.history import EVENT_FIELDS, STATE, histories
 from tests.unit.spark_jobs.published_rows import as_arrow
@@ -42,10 +45,11 @@ SMALL_NIGHT = (
     replace(LAND, parts=(INGEST, replace(CLEAN, writes=(EVENTS.name,))), reads=(), writes=()),
     replace(DERIVE, parts=(ACCUMULATE,), reads=(), writes=()),
 )
-TABLES = {LAND.name: (RAW_EVENTS, LANDED_FILES, EVENTS), DERIVE.name: (USER_HISTORY,)}
+TABLES = {LAND.name: (RAW_EVENTS, LANDED_FILES, IDENTITIES, EVENTS), DERIVE.name: (USER_HISTORY,)}
 SOURCE = """
 platform = "shop"
 timezone = "UTC"
+max_late_days = 0
 [delivery]
 path = "shop/{ds}/*.csv"
 format = "csv"
@@ -70,6 +74,14 @@ class Job:
         self.fence = next_fence(self.settings)
         self.inputs = Inputs.of(self.settings)
 
+    def read_range(self, table: Table, first: str, last: str) -> "Rows":
+        """Published rows, which are noted as input."""
+        self.inputs.note(table.name, first, last)
+        return self.read_published(table, first, last)
+
+    def read_published(self, table: Table, first: str, last: str) -> "Rows":
+        return Rows(self.inputs.pins.read(table.name, first, last))
+
     @property
     def first(self) -> str:
         return self.days[0]
@@ -87,6 +99,19 @@ class Job:
             if len(mine):
                 files[ds] = [write_day(attempt.day(ds), mine.cast(table.schema), table.schema)]
         return staging.complete(attempt, self.days, files, self.inputs.as_json(), None, landed)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """As much of a DataFrame as the product's own reading of identities asks for."""
+
+    rows: pa.Table
+
+    def select(self, *names: str) -> "Rows":
+        return Rows(self.rows.select(names))
+
+    def toArrow(self) -> pa.Table:
+        return self.rows
 
 
 class SmallHome:
@@ -144,6 +169,10 @@ class SmallHome:
         return {(table, ds): it.digest for table in tables for ds, it in pins.days(table).items()}
 
     def land(self, job: Job) -> None:
+        of_map = Job(self.settings, job.days, job.run)
+        versions = identity_versions(of_map)
+        of_days = [{"ds": ds, **row} for ds in job.days for row in versions.to_dicts() if row["since_ds"] <= ds]
+        of_map.stage(IDENTITIES, of_days, dated_rows(of_map))
         known = known_files(job)
         gone = vanished(self.settings, known)
         landed = [self._inspected(path, ds) for ds in job.days for path in sorted(self.path(ds, "").glob("*.csv"))]
@@ -152,7 +181,8 @@ class SmallHome:
         read = entries([(self.source, landed)], gone)
         kept = job.inputs.pins.read(RAW_EVENTS.name, job.first, job.last).to_pylist() if gone else []
         rows = [row for row in kept if row["source_file"] in {it["path"] for it in gone}]
-        rows += [row for file in landed for row in _raw_rows(file)]
+        key = load_user_key(self.settings.home)
+        rows += [row for file in landed for row in _raw_rows(file, key)]
         raw = job.stage(RAW_EVENTS, rows, read)
         ledger = Job(self.settings, job.days, job.run)
         stage_ledger(ledger, raw, read, known)
@@ -164,21 +194,33 @@ class SmallHome:
         events = job.inputs.pins.days(EVENTS.name)
         if absent := sorted(set(job.days) - events.keys()):
             raise NotPublishedError(f"events ds={absent[0]}: not published")
+        if len({self._persons(job, ds).write_csv() for ds in job.days}) > 1:  # one map each
+            for ds in job.days:
+                self.release(DERIVE, self.stage(DERIVE, [ds]))
+        persons = self._persons(job, job.last)
         packed = pl.DataFrame(schema={"user_id": pl.String})
         first = shift(job.first, 1 - self.settings.active_days)
         lookback: int | None = self.settings.active_days - 1
-        if before in job.inputs.pins.days(USER_HISTORY.name):
+        if before in job.inputs.pins.days(USER_HISTORY.name) and persons.equals(self._persons(job, before)):
             Lineage(self.settings, [USER_HISTORY.name]).require_fresh(USER_HISTORY.name, before)
             past = _frame(job, USER_HISTORY, before, before)
             packed = past.select("user_id", pl.col(STATE).name.prefix("past_"))
             first, lookback = job.first, None
-        told = _frame(job, EVENTS, first, job.last, lookback).rename({"account_id": "user_id"})
+        told = Persons(persons).of(_frame(job, EVENTS, first, job.last, lookback))
         fields = [name for name in EVENT_FIELDS if name != "text"]
         listed = told.select("user_id", "platform", *fields, text=pl.lit(None, pl.String))
         empty = pl.DataFrame(schema=_packed_schema(listed))
         rows = pl.concat([empty, packed, listed], how="diagonal")
         found = histories(rows, job.days, self.settings.active_days, self.settings.history_events)
         job.stage(USER_HISTORY, found)
+
+    def _persons(self, job: Job, ds: str) -> pl.DataFrame:
+        """The map of a day. It is an input also where it says nothing."""
+        newest = max((day for day in job.inputs.pins.days(IDENTITIES.name) if day <= ds), default=LOG_BEGINS)
+        rows = job.read_range(IDENTITIES, newest, ds).select(*VERSIONS).toArrow()
+        found = pl.from_arrow(rows)
+        assert isinstance(found, pl.DataFrame)
+        return joined_as_of(found, ds).sort("account_id")
 
     def _clean(self, job: Job, raw: Manifest) -> None:
         """Events: of equal rows within `dedup_days` the first by day, file and line."""
@@ -221,7 +263,7 @@ class SmallHome:
 JOBS: dict[str, Callable[[SmallHome, Job], None]] = {LAND.name: SmallHome.land, DERIVE.name: SmallHome.derive}
 
 
-def _raw_rows(file: LandedFile) -> list[dict]:
+def _raw_rows(file: LandedFile, key: bytes) -> list[dict]:
     """A row per line: who, item, hour of the day on which the line says that it happened (`ds`T`hour`)."""
     rows = []
     for line in Path(file.path).read_text().splitlines()[1:]:
@@ -231,7 +273,7 @@ def _raw_rows(file: LandedFile) -> list[dict]:
                 "ds": file.ds,
                 "platform": "shop",
                 "event_id": hashlib.sha256(line.encode()).hexdigest()[:32],
-                "account_id": hashlib.sha256(who.encode()).hexdigest()[:32],
+                "account_id": pseudonym(key, f"shop:{who}"),
                 "item_id": f"shop:{item}",
                 "event_type": "view",
                 "event_time": datetime.fromisoformat(at).replace(tzinfo=UTC),
