@@ -15,7 +15,9 @@ from pyiceberg.table import Table as IcebergTable
 from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
+from pipeline.storage.declared import arrow_dataset_of
 from pipeline.storage.publications import Publication, publications, publications_at
+from pipeline.storage.retention import check_whole
 from pipeline.storage.staging import Input
 from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table
@@ -51,14 +53,17 @@ class Pins:
         return self._days[name]
 
     def files(self, name: str, first: str, last: str) -> list[str]:
-        """Data files of the published days of [first, last]."""
+        """Data files of the published days of [first, last].
+
+        Raises NotPublishedError when retention has removed days of a log that are among them.
+        """
+        if name not in self.snapshots:
+            check_whole(self.table(name), table_named(name), first, last)
         return planned_files(self.table(name), first, last, self.snapshots.get(name))
 
     def read(self, name: str, first: str, last: str) -> pa.Table:
         """The published rows of [first, last], of a table that is small."""
-        schema = table_named(name).schema
-        paths = [path.removeprefix("file://") for path in self.files(name, first, last)]
-        return arrow_dataset.dataset(paths, schema=schema, format="parquet").to_table()
+        return arrow_dataset_of(table_named(name), self.files(name, first, last)).to_table()
 
 
 class Inputs:
@@ -102,8 +107,7 @@ class Inputs:
             raise NotPublishedError(
                 f"{table.name} ds={ds}: not published; published are {found}; run the steps that write it first"
             )
-        paths = [path.removeprefix("file://") for path in self.files(table.name, ds, ds)]
-        return arrow_dataset.dataset(paths, schema=table.schema, format="parquet")
+        return arrow_dataset_of(table, self.files(table.name, ds, ds))
 
     def as_json(self) -> dict[str, dict]:
         """For a manifest."""

@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from pipeline.runtime.settings import Settings
+from pipeline.storage.declared import polars_rows
 from pipeline.storage.reading import pinned_files, published
 from pipeline.tables.registry import IDENTITIES
 
@@ -72,7 +73,7 @@ def versions_of(settings: Settings, ds: str) -> tuple[int | None, pl.DataFrame]:
     snapshot, files = pinned_files(IDENTITIES.name, ds, ds, settings)
     if not files:
         return snapshot, no_versions()
-    return snapshot, pl.read_parquet([path.removeprefix("file://") for path in files], columns=list(VERSIONS))
+    return snapshot, polars_rows(IDENTITIES, files, list(VERSIONS)).collect()
 
 
 def joined_as_of(versions: pl.DataFrame, ds: str) -> pl.DataFrame:

@@ -30,7 +30,8 @@ from pipeline.tables.schema import (
 
 # Since version 2.0 these tables hold accounts; persons are joined where histories are made, by `identities`.
 SINCE_ACCOUNTS = "2.0"
-ACCOUNT = replace(ACCOUNT_ID, since=SINCE_ACCOUNTS)
+# Days of before hold persons there, until they are run again.
+ACCOUNT = replace(ACCOUNT_ID, since=SINCE_ACCOUNTS, renamed_from="user_id")
 
 # The end of a day in the westernmost zone (UTC-12), and one day for clocks that run ahead.
 LATEST_HOURS_AFTER_DAY_BEGINS = 24 + 12 + 24

@@ -136,7 +136,6 @@ def test_a_removed_day_is_not_reported_as_missing_and_not_loaded_again(
     assert waits.earlier_days(few, SUNDAY) == []
     monkeypatch.setattr("pipeline.commands.nightly.load_range", lambda *it: pytest.fail("loads again"))
     load_earlier(few, SUNDAY)
-    monkeypatch.setattr("pipeline.commands.status.missing", lambda settings, ds: [])
     print_status(few)
     [line] = [it for it in capsys.readouterr().out.splitlines() if it.startswith("events ")]
     assert line.split() == f"events 2 days, {DAYS[-2]}..{SUNDAY}, older ones removed up to {DAYS[-3]}".split()
