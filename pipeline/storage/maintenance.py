@@ -15,9 +15,10 @@ from pathlib import Path
 from pyiceberg.table import Table as IcebergTable
 
 from pipeline.runtime.settings import Settings
-from pipeline.storage import retention
+from pipeline.storage import provenance, retention
 from pipeline.storage.catalog import load_table, own_table
 from pipeline.storage.catalogue_age import check_age
+from pipeline.storage.publications import publications, published_by
 from pipeline.storage.retention import Needs
 from pipeline.tables.intraday import INTRADAY_TABLES
 from pipeline.tables.registry import TABLES
@@ -62,7 +63,14 @@ def _maintain(settings: Settings, table: Table, needs: Needs) -> Done:
     gone = retention.remove(settings, table, needs)
     iceberg = own_table(settings, table)
     expired = _expire(iceberg, days, needs.snapshots.get(table.name, set())) if iceberg else 0
+    provenance.forget(settings, table.name, _contents(iceberg))
     return Done(gone, expired, _remove_orphans(settings, table.name, load_table(settings, table), days))
+
+
+def _contents(iceberg: IcebergTable | None) -> set[tuple[str, str]]:
+    """(ds, digest) of everything that is published or that a rollback can bring back."""
+    known = [publications(iceberg), *(published_by(it) for it in (iceberg.snapshots() if iceberg else ()))]
+    return {(ds, it.digest) for days in known for ds, it in days.items()}
 
 
 def _expire(iceberg: IcebergTable, days: int, needed: set[int]) -> int:
