@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-from airflow.sdk import BaseNotifier
+from airflow.sdk import BaseNotifier, BaseOperator
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.exceptions import AirflowSkipException
 
 from pipeline.runtime.settings import Settings, load_settings
 
@@ -24,6 +25,29 @@ LATE_WHY = (
     "{{ waited_for }} was due at {{ deadline.deadline_time }} and is not published; the run is {{ dag_run.state }}"
 )
 FEATURES = "user_features"
+STALE_TOLD = 3  # reasons in one notice
+
+
+class TellStale(BaseOperator):
+    """Sends what has become stale, where somebody is to be told; skipped when nothing is."""
+
+    ui_color = "#fdf3d8"
+
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+
+    def execute(self, context: Any) -> None:
+        from pipeline.storage.lineage import Lineage
+
+        own = [str(it) for it in Lineage(self.settings).stale if not it.follows]
+        if not own:
+            raise AirflowSkipException("nothing is stale")
+        print(*own, sep="\n")
+        # By way of the context: names of landed files are no templates.
+        told = {**context, "stale": own, "why_stale": "; ".join(own[:STALE_TOLD])}
+        for notice in notifiers(self.settings, "{{ stale | length }} partitions are stale", "{{ why_stale }}"):
+            notice(told)
 
 
 class Webhook(BaseNotifier):

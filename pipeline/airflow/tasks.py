@@ -206,14 +206,20 @@ def find_base() -> Command:
     )
 
 
-def repair(settings: Settings) -> Command:
-    """Makes again what is stale."""
-    return Command(
+def repair(settings: Settings) -> None:
+    """Says what is stale, then makes it again; skipped when nothing is."""
+    tell = notices.TellStale(
+        task_id="tell",
+        settings=settings,
+        doc_md="Prints what is stale and why, and sends it where somebody is to be told. Skipped when nothing is.",
+    )
+    again = Command(
         task_id="repair",
         command=step_commands.repair(),
         execution_timeout=timedelta(minutes=settings.torch_timeout_minutes),  # as long as its longest steps, at least
-        doc_md="Makes stale partitions again, in order, and prints each batch with its reason. Nothing stale: a no-op.",
+        doc_md="Makes stale partitions again, in order, and prints each batch with its reason.",
     )
+    tell >> again
 
 
 def maintain() -> Command:

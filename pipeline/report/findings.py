@@ -23,7 +23,7 @@ class Finding:
 
 def findings(night: Night) -> list[Finding]:
     """At most one sentence for each part of the page, what is wrong first."""
-    found = [*_intake(night), *_coverage(night), *_drift(night), *_scores(night), *_model(night)]
+    found = [*_intake(night), *_stale(night), *_coverage(night), *_drift(night), *_scores(night), *_model(night)]
     return sorted(found, key=lambda it: ("wrong", "watch", "fine").index(it.state))
 
 
@@ -58,6 +58,12 @@ def _unusual(intake: Intake) -> Iterator[Finding]:
         yield Finding("watch", f"The night went on without {platform}, last seen on {last}.")
     for folder in intake.unread:
         yield Finding("watch", f"No source reads landing/{folder}.")
+
+
+def _stale(night: Night) -> Iterator[Finding]:
+    if night.stale:
+        more = f" (and {len(night.stale) - 1} more)" if len(night.stale) > 1 else ""
+        yield Finding("watch", f"Not made from what is there now: {night.stale[0]}{more}; a repair makes it again.")
 
 
 def _usual_quarantine(night: Night) -> float:

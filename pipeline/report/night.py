@@ -1,6 +1,6 @@
 """All figures of one night, gathered from its published partitions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.report.audience import Audience, audience
 from pipeline.report.decided import Decided, decided
@@ -13,6 +13,7 @@ from pipeline.report.scores import Spread, spreads
 from pipeline.report.timing import Timeline, timeline
 from pipeline.report.topics import Trends, Turn, topic_names, topics_alive, trends, turns
 from pipeline.runtime.settings import Settings
+from pipeline.storage.lineage import Lineage
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Night:
     decided: Decided
     quality: Quality
     timeline: Timeline
+    stale: list[str] = field(default_factory=list)  # partitions up to the day that are not what they would be now
 
     @property
     def funnel(self) -> Funnel | None:
@@ -64,4 +66,5 @@ def night_of(settings: Settings, ds: str) -> Night:
             decided=decided(settings, partitions, ds),
             quality=judged,
             timeline=timeline(settings, partitions, ds, judged.trained),
+            stale=[str(it) for it in Lineage(settings).stale if it.ds <= ds and not it.follows],
         )
