@@ -13,7 +13,8 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
-from pipeline.storage.reading import open_day, open_manifests
+from pipeline.storage.inputs import Inputs
+from pipeline.storage.reading import open_manifests
 from pipeline.storage.staging import Manifest
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS, USER_HISTORY
@@ -36,26 +37,26 @@ def build(settings: Settings, ds: str, run: str, vectors: Manifest | None = None
 
     `vectors`: item vectors that this run has staged, to be used in place of published ones; they are published first.
     """
-    inputs: dict[str, int | str] = {}
-    read = {}
-    for table in (ITEMS, USER_HISTORY) if vectors else (ITEM_EMBEDDINGS, ITEMS, USER_HISTORY):
-        inputs[table.name], read[table] = open_day(settings, table, ds)
+    inputs = Inputs.of(settings)
+    read = {table: inputs.open_day(table, ds) for table in (ITEMS, USER_HISTORY)}
     if vectors:
-        inputs[ITEM_EMBEDDINGS.name] = vectors.attempt
+        inputs.note_staged(ITEM_EMBEDDINGS.name, vectors.attempt, ds, ds)
         read[ITEM_EMBEDDINGS] = open_manifests(ITEM_EMBEDDINGS, ds, [vectors])
+    else:
+        read[ITEM_EMBEDDINGS] = inputs.open_day(ITEM_EMBEDDINGS, ds)
     items = read_items(read[ITEM_EMBEDDINGS], read[ITEMS])
     tables, reason = (TOPICS.schema.empty_table(), ITEM_TOPICS.schema.empty_table()), "no items"
     if len(items):
-        past, earlier = read_earlier(settings, ds, items)
-        inputs |= earlier
+        past = read_earlier(inputs, ds, items)
         whole = item_vectors(items.text, co_engagement(read[USER_HISTORY], ds, items.ids))
         placed = place_items(items, whole, past, ds, settings.topics)
         tables = both_tables(items, whole, past, placed, ds)
         reason = placed.reason or "items assigned only"
     for table, rows in zip((TOPICS, ITEM_TOPICS), tables, strict=True):
-        attempt, schema = staging.begin(settings, table.name, run), file_schema(settings, table)
+        attempt = staging.begin(settings, table.name, run, fence=inputs.fence)
+        schema = file_schema(settings, table)
         files = {ds: [write_day(attempt.day(ds), rows, schema)]} if rows.num_rows else {}
-        staging.complete(attempt, [ds], files, inputs, {"rows": {ds: rows.num_rows}})
+        staging.complete(attempt, [ds], files, inputs.as_json(), {"rows": {ds: rows.num_rows}})
         print(f"{table.name} ds={ds}: {rows.num_rows} rows ({reason})")
 
 

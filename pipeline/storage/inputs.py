@@ -16,6 +16,7 @@ from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import arrow_dataset_of
+from pipeline.storage.fences import next_fence
 from pipeline.storage.publications import Publication, publications, publications_at
 from pipeline.storage.retention import check_whole
 from pipeline.storage.staging import Input
@@ -67,16 +68,21 @@ class Pins:
 
 
 class Inputs:
-    """The inputs of one computation, to be kept with what it stages."""
+    """The inputs of one computation, to be kept with what it stages.
 
-    def __init__(self, pins: Pins) -> None:
+    `fence`: of the computation, taken before anything is looked up.
+    """
+
+    def __init__(self, pins: Pins, fence: int) -> None:
         self.pins = pins
+        self.fence = fence
         self.read: dict[str, Input] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> "Inputs":
-        """With tables looked up anew."""
-        return cls(Pins(settings))
+        """With a fence of its own, and tables looked up after that."""
+        fence = next_fence(settings)
+        return cls(Pins(settings), fence)
 
     def note(self, name: str, first: str, last: str, lookback: int | None = None) -> list[str]:
         """Notes that days of a table are read; returns those of [first, last] that are published."""

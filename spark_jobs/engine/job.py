@@ -17,7 +17,6 @@ from pipeline.runtime.settings import Settings, load_settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.declared import with_former_names
-from pipeline.storage.fences import next_fence
 from pipeline.storage.inputs import Inputs
 from pipeline.tables.schema import Table
 from spark_jobs.engine.session import open_session
@@ -38,11 +37,9 @@ class SparkJob:
     run: str
     staged: dict[str, staging.Manifest] = field(default_factory=dict)
     until: str = ""
-    fence: int = 0
     inputs: Inputs = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fence = self.fence or next_fence(self.settings)
         self.inputs = Inputs.of(self.settings)
 
     @classmethod
@@ -151,7 +148,7 @@ class SparkJob:
         rows of each day together first (see `write_days`). `landed`: the landed files that rows are made of.
         """
         days = days or self.days
-        attempt = staging.begin(self.settings, table.name, self.run, fence=self.fence)
+        attempt = staging.begin(self.settings, table.name, self.run, fence=self.inputs.fence)
         schema = file_schema(self.settings, table)
         written = write_days(rows, attempt.path, schema, days, gather)
         before_complete()
@@ -165,7 +162,7 @@ class SparkJob:
     def part(self) -> "SparkJob":
         """The same job, which notes only what this part reads; tables stay as the job has pinned them."""
         part = replace(self)
-        part.inputs = Inputs(self.inputs.pins)
+        part.inputs = Inputs(self.inputs.pins, self.inputs.fence)
         return part
 
     def _parquet(self, table: Table, files: list[str]) -> DataFrame:

@@ -67,7 +67,7 @@ def stage_ledger(job: SparkJob, raw: Manifest, read: list[Entry], known: list[di
             "attempt": raw.attempt,
         }
         days.setdefault(str(it["ds"]), []).append(row)
-    attempt = staging.begin(job.settings, LANDED_FILES.name, job.run, fence=job.fence)
+    attempt = staging.begin(job.settings, LANDED_FILES.name, job.run, fence=job.inputs.fence)
     schema = file_schema(job.settings, LANDED_FILES)
     files = {}
     for ds, rows in days.items():

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.runtime.days import shift
 from pipeline.runtime.near_ties import SINGLE
-from pipeline.runtime.settings import Settings
-from pipeline.storage.reading import open_day, published
+from pipeline.storage.inputs import LOG_BEGINS, Inputs
 from pipeline.tables.interests import ITEM_TOPICS, TOPICS
 from training.data.arrow import plain
 from training.topics.day_items import DayItems, positions
@@ -35,20 +35,21 @@ class Earlier:
         return cls("", [], [], np.full(len(items), -1), 0.0)
 
 
-def read_earlier(settings: Settings, ds: str, items: DayItems) -> tuple[Earlier, dict[str, int]]:
-    """The newest night before `ds` that has topics, and the snapshots read.
+def read_earlier(inputs: Inputs, ds: str, items: DayItems) -> Earlier:
+    """The newest night before `ds` that has topics.
 
-    A night without items has no topics, but ids given before it must not be reused.
+    A night without items has no topics, but ids given before it must not be reused. That no night after it has any is
+    noted too: one that is filled in later would be the one to go on from.
     """
-    nights = published(TOPICS.name, settings), published(ITEM_TOPICS.name, settings)
+    nights = inputs.pins.days(TOPICS.name), inputs.pins.days(ITEM_TOPICS.name)
     days = [day for day, it in nights[0].items() if day < ds and it.rows and day in nights[1]]
+    for table in (TOPICS, ITEM_TOPICS):
+        inputs.note(table.name, max(days, default=LOG_BEGINS), shift(ds, -1))
     if not days:
-        return Earlier.none(items), {}
-    inputs = {}
-    inputs[TOPICS.name], topics = open_day(settings, TOPICS, days[-1])
-    inputs[ITEM_TOPICS.name], placed = open_day(settings, ITEM_TOPICS, days[-1])
+        return Earlier.none(items)
+    topics, placed = (inputs.open_day(table, days[-1]) for table in (TOPICS, ITEM_TOPICS))
     rows = topics.to_table().sort_by("topic_id").to_pylist()
-    return earlier(days[-1], rows, placed.to_table(), items), inputs
+    return earlier(days[-1], rows, placed.to_table(), items)
 
 
 def earlier(ds: str, rows: list[dict], placed: pa.Table, items: DayItems) -> Earlier:

@@ -24,7 +24,6 @@ from pipeline.sources.landed_file import LandedFile, sha256_of
 from pipeline.sources.landing import find_source
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage import staging
-from pipeline.storage.fences import next_fence
 from pipeline.storage.files import write_day
 from pipeline.storage.inputs import LOG_BEGINS, Inputs
 from pipeline.storage.lineage import Lineage
@@ -71,7 +70,6 @@ class Job:
     run: str
 
     def __post_init__(self) -> None:
-        self.fence = next_fence(self.settings)
         self.inputs = Inputs.of(self.settings)
 
     def read_range(self, table: Table, first: str, last: str) -> "Rows":
@@ -91,7 +89,7 @@ class Job:
         return self.days[-1]
 
     def stage(self, table: Table, rows: list[dict] | pl.DataFrame, landed: list[dict] | None = None) -> Manifest:
-        attempt = staging.begin(self.settings, table.name, self.run, fence=self.fence)
+        attempt = staging.begin(self.settings, table.name, self.run, fence=self.inputs.fence)
         whole = as_arrow(table, rows) if isinstance(rows, list) else rows.select(table.schema.names).to_arrow()
         files = {}
         for ds in self.days:
@@ -224,7 +222,7 @@ class SmallHome:
 
     def _clean(self, job: Job, raw: Manifest) -> None:
         """Events: of equal rows within `dedup_days` the first by day, file and line."""
-        inputs, first = Inputs(job.inputs.pins), shift(job.first, 1 - self.settings.dedup_days)
+        inputs, first = Inputs(job.inputs.pins, job.inputs.fence), shift(job.first, 1 - self.settings.dedup_days)
         files = inputs.files(RAW_EVENTS.name, first, shift(job.first, -1), self.settings.dedup_days - 1)
         inputs.note_staged(RAW_EVENTS.name, raw.attempt, job.first, job.last, self.settings.dedup_days - 1)
         own = [path for paths in raw.days.values() for path in paths]
