@@ -1,5 +1,7 @@
 """Small published partitions for tests: staged, given a receipt, published."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 
 from pipeline.runtime.settings import Settings
@@ -9,6 +11,7 @@ from pipeline.storage.files import write_day
 from pipeline.storage.publications import Publication
 from pipeline.storage.publish import publish
 from pipeline.tables.registry import ACCOUNTING
+from pipeline.tables.schema import Table
 
 
 def accounting_rows(ds: str, rows: int, landed: int = 1) -> pa.Table:
@@ -42,3 +45,18 @@ def publish_accounting(settings: Settings, run: str, days: dict[str, int], lande
     """Stages and publishes; returns the days that changed."""
     stage_accounting(settings, run, days, landed)
     return publish(settings, ACCOUNTING, run)
+
+
+def whole_row(table: Table, **fields: object) -> dict[str, object]:
+    """A row with `fields`; required columns that are not among them have the emptiest value of their type."""
+    return {it.name: _nothing(it.type) for it in table.columns if it.required} | fields
+
+
+def _nothing(kind: pa.DataType) -> object:
+    if pa.types.is_string(kind):
+        return "x"
+    if pa.types.is_list(kind) or pa.types.is_map(kind):
+        return []
+    if pa.types.is_timestamp(kind):
+        return datetime(2026, 1, 1, tzinfo=UTC)
+    return False if pa.types.is_boolean(kind) else 0
