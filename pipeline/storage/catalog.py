@@ -1,7 +1,9 @@
 """The Iceberg catalogue: SQLite in the home by default, any SQLAlchemy URI in production."""
 
+import os
 import time
 from contextlib import suppress
+from functools import cache
 
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
@@ -35,15 +37,20 @@ TABLE_PROPERTIES = {
 
 
 def open_catalog(settings: Settings) -> SqlCatalog:
-    """The catalogue, with its tables and namespace created where missing.
-
-    Two processes that both find a fresh home race to create them; the loser retries.
-    """
+    """The catalogue, with its tables and namespace created where missing; one per process."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    uri = database_uri(settings)
+    file = settings.home / "catalog.db"
+    # A file that was restored from a backup is another one. A forked process shares no connection.
+    inode = file.stat().st_ino if file.exists() else 0
+    return _open(database_uri(settings), settings.warehouse.as_uri(), inode, os.getpid())
+
+
+@cache
+def _open(uri: str, warehouse: str, _inode: int, _process: int) -> SqlCatalog:
+    """Two processes that both find a fresh home race to create the tables; the loser retries."""
     for tries_left in reversed(range(CREATORS)):
         try:
-            catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=settings.warehouse.as_uri())
+            catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=warehouse)
             catalog.create_namespace_if_not_exists(NAMESPACE)
             break
         except (IntegrityError, OperationalError, ProgrammingError):

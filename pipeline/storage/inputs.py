@@ -17,7 +17,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import arrow_dataset_of
 from pipeline.storage.fences import next_fence
-from pipeline.storage.publications import Publication, publications, publications_at
+from pipeline.storage.publications import Gone, Publication, gone_of, publications, publications_at
 from pipeline.storage.retention import check_whole
 from pipeline.storage.staging import Input
 from pipeline.tables.registry import table_named
@@ -37,6 +37,7 @@ class Pins:
         self.snapshots = dict(snapshots or {})
         self._tables: dict[str, IcebergTable | None] = {}
         self._days: dict[str, dict[str, Publication]] = {}
+        self._gone: dict[str, Gone] = {}
 
     def table(self, name: str) -> IcebergTable | None:
         """The Iceberg table; None when nothing of it was published then."""
@@ -52,6 +53,12 @@ class Pins:
             known = publications_at(iceberg, earlier) if iceberg and earlier else publications(iceberg)
             self._days[name] = known
         return self._days[name]
+
+    def gone(self, name: str) -> Gone:
+        """The days that maintenance has taken out."""
+        if name not in self._gone:
+            self._gone[name] = gone_of(self.table(name))
+        return self._gone[name]
 
     def files(self, name: str, first: str, last: str) -> list[str]:
         """Data files of the published days of [first, last].

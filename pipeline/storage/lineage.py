@@ -24,7 +24,7 @@ from pipeline.storage import provenance
 from pipeline.storage.arrivals import lacking
 from pipeline.storage.inputs import Pins
 from pipeline.storage.provenance import Days, Provenance
-from pipeline.storage.publications import Publication, gone_of
+from pipeline.storage.publications import Publication
 from pipeline.storage.recipe import recipe_of
 from pipeline.tables.registry import EVENTS, IDENTITIES, ITEMS, RAW_EVENTS
 
@@ -147,7 +147,7 @@ class Lineage:
 
     def never_loaded(self) -> list[str]:
         """Landed days that `raw_events` is not published of."""
-        gone = gone_of(self.pins.table(RAW_EVENTS.name))
+        gone = self.pins.gone(RAW_EVENTS.name)
         return sorted(
             ds for ds in self.files[RAW_EVENTS.name] if ds not in self.days(RAW_EVENTS.name) and ds not in gone
         )
@@ -168,7 +168,7 @@ class Lineage:
             loaded.discard(newest)  # it is still being made, or its night says what is wrong with it
         for part in self.parts:
             for table in part.writes if part.every_day else ():
-                gone = gone_of(self.pins.table(table))
+                gone = self.pins.gone(table)
                 for ds in sorted(loaded - self.days(table).keys()):
                     if ds not in gone:
                         yield Stale(table, ds, ("raw_events is published, this is not",), missing=True)
@@ -245,7 +245,7 @@ class Lineage:
 
     def _moved_reasons(self, name: str, read: Days) -> list[str]:
         now = self.days(name)
-        moved = provenance.moved(read, now, gone_of(self.pins.table(name)))
+        moved = provenance.moved(read, now, self.pins.gone(name))
         said = []
         for ds in moved:
             if ds not in now:

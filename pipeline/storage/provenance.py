@@ -6,6 +6,7 @@ this record published.
 """
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -122,7 +123,9 @@ def check_unmoved(settings: Settings, made: Iterable[Provenance], manifests: Ite
 
 def moved(read: Days, now: Mapping[str, Publication], gone: Gone = NOTHING_GONE) -> list[str]:
     """The days whose published content is not what was read; days that maintenance took out do not count."""
-    there = {ds: it.digest for ds, it in now.items() if read.covers(ds)}
+    known = list(now)  # in order of days
+    spans = [known[bisect_left(known, first) : bisect_right(known, last)] for first, last in read.windows]
+    there = {ds: now[ds].digest for span in spans for ds in span}
     return sorted(ds for ds in read.days.keys() | there.keys() if read.days.get(ds) != there.get(ds) and ds not in gone)
 
 

@@ -49,7 +49,7 @@ def publications_at(iceberg: IcebergTable, snapshot_id: int) -> dict[str, Public
                 days.pop(ds, None)
         else:
             days = published_by(snapshot) | days
-    return days
+    return dict(sorted(days.items()))
 
 
 def published_by(snapshot: Snapshot) -> dict[str, Publication]:

@@ -272,6 +272,18 @@ SOUND: dict[str, dict[str, object]] = {
         "meaning": "regulars who stay away",
         "is_exported": False,
     },
+    "landed_files": {
+        "ds": DAY,
+        "platform": "shop",
+        "path": "shop/2024-03-05.csv",
+        "size": 120,
+        "modified": NOON,
+        "sha256": "0" * 64,
+        "records": 2,
+        "first_seen": NOON,
+        "run": "r",
+        "attempt": "a",
+    },
     "identities": {"ds": DAY, "account_id": USER, "user_id": "f" * 32, "since_ds": DAY},
     "segment_members": {"ds": DAY, "segment": "fading_regulars", "user_id": USER},
     "user_features": {
