@@ -1,9 +1,8 @@
 """Operators of Tidemark's DAGs: run a command, wait for something, one click to the evidence."""
 
 import os
-import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +17,7 @@ from airflow.sdk.exceptions import (
 
 from pipeline.airflow import waits
 from pipeline.orchestration.step_commands import AUDIT_FAILED, OVERTAKEN
-from pipeline.runtime.days import parse_day
+from pipeline.runtime.days import day_end, parse_day
 from pipeline.runtime.errors import TidemarkError
 from pipeline.runtime.settings import Settings
 
@@ -200,6 +199,7 @@ class AwaitLanding(BaseOperator):
 
     def execute(self, context: Any) -> None:
         from pipeline.airflow.triggers import LandingTrigger  # Airflow's core: too slow for parsing DAGs
+        from pipeline.sources.landing import active_sources
 
         try:
             ds = parse_day(self.ds)
@@ -215,9 +215,11 @@ class AwaitLanding(BaseOperator):
         if lacking:
             for line in lacking:
                 self.log.info("waiting: %s", line)
-            until = time.time() + self.timeout.total_seconds()
-            trigger = LandingTrigger(ds, allow_empty, incomplete, until)
-            self.defer(trigger=trigger, method_name="resume", timeout=self.timeout + TRIGGER_GRACE)
+            now = datetime.now(UTC)
+            # Where a platform's day is over later than the business day, it is waited for that long first.
+            until = max(now, day_end(ds, [it.timezone for it in active_sources(settings)])) + self.timeout
+            trigger = LandingTrigger(ds, allow_empty, incomplete, until.timestamp())
+            self.defer(trigger=trigger, method_name="resume", timeout=until - now + TRIGGER_GRACE)
 
     def resume(self, context: Any, event: dict[str, Any]) -> None:
         """Goes on with what the trigger found."""

@@ -26,6 +26,7 @@ VERSION = (
 )
 NAMED_VERSION = "{{ params.model_version | default('', true) }}"
 ALLOW_EMPTY = {"TIDEMARK_ALLOW_EMPTY": "{{ params.allow_empty | default(false) | lower }}"}
+WESTERNMOST = timedelta(hours=26)  # between the first and the last zone in which a day is over
 DEFAULT_POOL = "default_pool"  # Airflow's own
 TIMES_TRIED_AGAIN = {TRAIN.name: 1}  # it resumes, and it is long
 POKE_SECONDS = 10.0
@@ -57,7 +58,8 @@ def await_landing(settings: Settings) -> AwaitLanding:
         settings=settings,
         ds=DAY,
         timeout=(timeout := timedelta(minutes=settings.landing_timeout_minutes)),
-        execution_timeout=timeout + 2 * TRIGGER_GRACE,  # counts the time in the triggerer too
+        # Counts the time in the triggerer too, and the days of platforms in the west.
+        execution_timeout=timeout + 2 * TRIGGER_GRACE + WESTERNMOST,
         doc_md="Waits, in the triggerer, until each source says that its day is complete. On time-out it fails and "
         "names what is missing.",
     )
