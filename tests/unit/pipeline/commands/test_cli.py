@@ -19,7 +19,7 @@ from pipeline.runtime.errors import AuditError
 
 CONTRACT = {
     "nightly": "--ds --allow-empty --incomplete",
-    "run": "--from --to --until --allow-empty --incomplete",
+    "run": "--from --to --until --allow-empty --model-version --incomplete",
     "refresh": "--hour --run",
     "base-night": "--hour",
     "release": "--table --run",
@@ -175,7 +175,7 @@ def test_a_shell_completes_commands_and_options(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout.split()
 
-    assert complete("tidemark re") == ["refresh", "release", "read"]
+    assert complete("tidemark re") == ["refresh", "release", "repair", "read"]
     assert set(complete("tidemark ads ")) == {"policy", "interventions", "uplift", "simulate"}
     assert complete("tidemark read --o") == ["--out"]
     script = call(tmp_path, "--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")

@@ -58,7 +58,7 @@ def test_earlier_landed_days_are_loaded_as_one_range(
         assert until is ENCODE
 
     monkeypatch.setattr(nightly, "load_range", load)
-    monkeypatch.setattr(nightly, "published", lambda name, settings: dict.fromkeys(published))
+    monkeypatch.setattr(nightly, "loaded", lambda name, settings: dict.fromkeys(published))
     nightly.load_earlier(landed, "2026-01-04")
     assert loaded == expected
 
@@ -93,7 +93,7 @@ def half(landed: Settings) -> Settings:
 
 def test_an_incomplete_day_is_refused_and_taken_only_when_asked_for(half: Settings, monkeypatch, capsys) -> None:
     begun = []
-    monkeypatch.setattr(nightly, "published", lambda name, settings: dict.fromkeys(landed_days(settings)[:-1]))
+    monkeypatch.setattr(nightly, "loaded", lambda name, settings: dict.fromkeys(landed_days(settings)[:-1]))
     monkeypatch.setattr(nightly, "begin", lambda settings, scheduled: begun.append(settings) or 1 / 0)
     assert exit_code(monkeypatch, "nightly") == 1
     said = capsys.readouterr().err
@@ -104,7 +104,7 @@ def test_an_incomplete_day_is_refused_and_taken_only_when_asked_for(half: Settin
 
 def test_a_range_with_an_incomplete_day_is_refused(half: Settings, monkeypatch, capsys) -> None:
     loaded = []
-    monkeypatch.setattr(run, "load_range", lambda settings, first, last, until, report: loaded.append((first, last)))
+    monkeypatch.setattr(run, "load_range", lambda settings, first, last, *_: loaded.append((first, last)))
     days = ("--from", "2026-01-05", "--to", "2026-01-05")
     assert exit_code(monkeypatch, "run", *days) == 1
     assert capsys.readouterr().err.startswith(HALF) and not loaded

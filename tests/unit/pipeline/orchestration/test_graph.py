@@ -28,6 +28,8 @@ PLAIN = {
     "profile",
     "examples",
 }
+# Modules through which programs read or write a table.
+FOR_SEVERAL = {"spark_jobs.engine.persons", "spark_jobs.landing.ledger"}
 
 
 def test_every_table_is_written_by_one_step() -> None:
@@ -144,16 +146,14 @@ def imports_of(program: str) -> set[str]:
 
 
 def tables_named_in(program: str) -> set[str]:
-    """The tables whose constants a program imports."""
+    """The tables whose constants a program imports, or the modules that read and write some for several programs."""
     tables = {name: value.name for name, value in constants().items()}
-    tree = ast.parse(file_of(program).read_text())
-    names = {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline.tables.")
-        for alias in node.names
-    }
-    return {tables[name] for name in names if name in tables}
+    imports = [node for node in ast.walk(ast.parse(file_of(program).read_text())) if isinstance(node, ast.ImportFrom)]
+    direct = [node for node in imports if (node.module or "").startswith("pipeline.tables.")]
+    names = {alias.name for node in direct for alias in node.names}
+    through = [node.module for node in imports if node.module in FOR_SEVERAL]
+    found = {tables[name] for name in names if name in tables}
+    return found.union(*(tables_named_in(f"{module.replace('.', '/')}.py") for module in through if module))
 
 
 def constants() -> dict[str, Table]:
