@@ -32,7 +32,7 @@ def test_a_missing_file_is_named_unless_the_day_may_be_empty(landed: Settings) -
 
 def test_all_landed_days_before_must_be_published(landed: Settings, monkeypatch) -> None:
     published: dict[str, object] = {}
-    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: published)
+    monkeypatch.setattr("pipeline.storage.reading.loaded", lambda name, settings: published)
     assert waits.earlier_days(landed, "2026-01-04") == [
         "events of 2025-12-20, 2026-01-01, 2026-01-03 landed and are not published; load them with "
         "`python -m pipeline run --from 2025-12-20 --to 2026-01-03`"
@@ -43,7 +43,7 @@ def test_all_landed_days_before_must_be_published(landed: Settings, monkeypatch)
 
 def test_the_day_itself_and_later_ones_are_not_waited_for(landed: Settings, monkeypatch) -> None:
     published = {"2025-12-20": 1, "2026-01-01": 1}
-    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: published)
+    monkeypatch.setattr("pipeline.storage.reading.loaded", lambda name, settings: published)
     assert waits.earlier_days(landed, "2026-01-02") == []
     assert waits.earlier_days(landed, "2026-01-03") == []
 
@@ -55,7 +55,7 @@ def test_every_day_of_a_long_gap_is_named(home: Settings, monkeypatch) -> None:
     gap = day_range("2026-01-01", "2026-01-11")
     for ds in (*gap, "2026-01-12"):
         (folder / f"{ds}.jsonl.gz").touch()
-    monkeypatch.setattr("pipeline.storage.reading.published", lambda name, settings: {})
+    monkeypatch.setattr("pipeline.storage.reading.loaded", lambda name, settings: {})
     (message,) = waits.earlier_days(home, "2026-01-12")
     assert f"events of {', '.join(gap)} landed" in message
     assert "run --from 2026-01-01 --to 2026-01-11" in message
