@@ -7,7 +7,7 @@ declares its SQL tables with `metadata`; they are created on first use.
 import time
 from functools import cache
 
-from sqlalchemy import Engine, MetaData, NullPool, create_engine
+from sqlalchemy import Engine, MetaData, NullPool, create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from pipeline.runtime.settings import Settings
@@ -29,7 +29,10 @@ def engine(settings: Settings) -> Engine:
     file = settings.home / "catalog.db"
     # A file that was restored from a backup is another file, and may lack tables.
     inode = file.stat().st_ino if file.exists() else 0
-    return _engine(database_uri(settings), inode, frozenset(metadata.tables))
+    made = _engine(database_uri(settings), inode, frozenset(metadata.tables))
+    if made.dialect.name == "sqlite" and not _has_tables(made):  # a new file may get the number of an old one
+        _create(made)
+    return made
 
 
 @cache
@@ -41,12 +44,22 @@ def _engine(uri: str, _inode: int, tables: frozenset[str]) -> Engine:
         if is_sqlite
         else (create_engine(uri))
     )
+    _create(made)
+    return made
+
+
+def _has_tables(made: Engine) -> bool:
+    with made.connect() as connection:
+        found = {row[0] for row in connection.execute(text("SELECT name FROM sqlite_master"))}
+    return found.issuperset(metadata.tables)
+
+
+def _create(made: Engine) -> None:
     for tries_left in reversed(range(CREATORS)):
         try:
-            metadata.create_all(made, tables=[metadata.tables[name] for name in sorted(tables)])
+            metadata.create_all(made)
             break
         except (IntegrityError, OperationalError, ProgrammingError):  # another process creates them too
             if not tries_left:
                 raise
             time.sleep(CREATION_SECONDS)
-    return made

@@ -182,7 +182,7 @@ SOUND: dict[str, dict[str, object]] = {
         "first_ds": DAY,
         "last_ds": DAY,
         "events": HISTORY,
-        "daily": [{"arrival_ds": DAY, "platform": "shop"}],
+        "daily": [{"arrival_ds": DAY, "platform": "shop", "event_type": "view", "events": 1}],
     },
     "training_examples": {
         "ds": "2024-03-05",

@@ -22,7 +22,7 @@ from tests.unit.pipeline.features.feature_days import at, features, publish_days
 from tests.unit.pipeline.staged_factory import USER
 
 MON, TUE = "2026-03-30", "2026-03-31"
-PUBLIC = {"read", "scan", "files", "tables", "as_of", "online", "feast", "history", "user"}
+PUBLIC = {"read", "scan", "files", "tables", "as_of", "online", "feast", "history", "user", "night"}
 HEAVY = ("duckdb", "feast", "numpy", "pandas", "polars", "pyarrow", "pydantic", "pyiceberg", "typer")
 
 

@@ -100,6 +100,7 @@ def night(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name, value in limits.items():
         monkeypatch.setenv(f"TIDEMARK_{name}", value)
     open_shop(home)
+    home = load_settings()  # with the limits, as everything that is made with them
     events = earlier_events(home)
     publish_rows(home, RAW_EVENTS, events, DAYS)
     publish_rows(home, USER_HISTORY, history(events, BASE, 4).to_dicts(), [BASE])

@@ -123,7 +123,7 @@ def test_a_label_of_the_next_morning_does_not_see_the_next_evening(spark: SparkS
         (folder / f"{ds}.jsonl").write_text("\n".join(lines) + "\n")
     span = "--from", DAYS[1], "--to", DAYS[2]
     raw = run(ingest_raw.main, (RAW_EVENTS,), shop, *span)
-    bob = next(row["user_id"] for row in raw if row["item_id"] == "shop:3")
+    bob = next(row["account_id"] for row in raw if row["item_id"] == "shop:3")
     run(clean_events.main, (EVENTS,), shop, *span)
     run(accumulate_history.main, (USER_HISTORY,), shop, *span)
     day_over = day_end(DAYS[1], [CAIRO])

@@ -183,7 +183,7 @@ def vouch(settings: Settings, name: str, run: str) -> None:
         name,
         run,
         {m.part: m.attempt for m in manifests},
-        {ds: {"rows": n, "digest": f"{run}-{ds}"} for ds, n in rows.items()},
+        {ds: {"rows": n, "digest": f"{run}-{ds}-{n}"} for ds, n in rows.items()},
         0.0,
     )
     staging.write_receipt(settings, receipt)

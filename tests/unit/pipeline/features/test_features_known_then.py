@@ -56,7 +56,7 @@ def test_a_late_event_is_seen_when_it_had_arrived(home: Settings) -> None:
 
     def event(time: str, arrival: str, kind: str) -> dict[str, object]:
         return {
-            "user_id": ANN,
+            "account_id": ANN,
             "platform": "shop",
             "item_id": "shop:1",
             "event_type": kind,
@@ -75,7 +75,9 @@ def test_a_late_event_is_seen_when_it_had_arrived(home: Settings) -> None:
     past = pl.from_arrow(USER_HISTORY.schema.empty_table()).select(
         "user_id", pl.exclude("ds", "user_id").name.prefix("past_")
     )
-    kernel = pl.concat([past, new.select("user_id", "platform", *EVENT_FIELDS)], how="diagonal")
+    kernel = pl.concat(
+        [past, new.select(pl.col("account_id").alias("user_id"), "platform", *EVENT_FIELDS)], how="diagonal"
+    )
     states = histories(kernel, [MON, TUE, WED], 365, 100)
     days = {ds: states.filter(ds=ds).to_dicts() for ds in (MON, TUE, WED)}
     publish_days(home, "r1", days, table="user_history")

@@ -18,6 +18,7 @@ from pipeline.storage.publish import publish
 from pipeline.tables.registry import TABLES, table_named
 from tests.unit.pipeline import staged_factory as factory
 from tests.unit.pipeline.staged_factory import DAY, USER, event, stage
+from tests.unit.spark_jobs.published_rows import publish_rows
 
 EVENTS = table_named("events")
 NEXT = "2024-03-06"
@@ -37,6 +38,15 @@ def staged_file(settings: Settings, table: str = "events", run: str = "r1") -> P
     return Path(path)
 
 
+def publish_beside(home: Settings, table: str, users: list[str]) -> None:
+    """Publishes what the table is held against: the events that a history counts, the users that are known."""
+    if table == "user_history":
+        publish_rows(home, EVENTS, [event(1)], [DAY])
+    if table in ("user_interests", "user_signals", "user_features"):
+        histories = [{**factory.SOUND["user_history"], "user_id": user} for user in users]
+        publish_rows(home, table_named("user_history"), histories, [DAY])
+
+
 # ---- what passes
 
 
@@ -45,6 +55,9 @@ def test_a_sound_row_of_every_table_passes(home: Settings, table: str) -> None:
     row = factory.SOUND[table]
     if table == "item_topics":  # held against the topics of the run
         stage(home, "topics", {DAY: [factory.SOUND["topics"]]})
+    if table == "landed_files":  # against the raw rows of the run
+        stage(home, "raw_events", {DAY: [factory.SOUND["raw_events"]] * 2})
+    publish_beside(home, table, [USER])
     manifest = stage(home, table, {str(row["ds"]): [row]}, facts={"rows": {str(row["ds"]): 1}})
     receipt = audit(home, table_named(table), "r1")
     assert receipt.attempts == {"all": manifest.attempt}
@@ -86,7 +99,9 @@ def test_the_digest_ignores_order_and_files_but_no_value(home: Settings) -> None
 
 
 def test_parts_are_audited_together(home: Settings) -> None:
-    for part, user in (("bucket-0", "0" * 32), ("bucket-1", "1" * 32)):
+    users = ("bucket-0", "0" * 32), ("bucket-1", "1" * 32)
+    publish_beside(home, "user_features", [user for _, user in users])
+    for part, user in users:
         row = {**factory.SOUND["user_features"], "user_id": user}
         stage(home, "user_features", {DAY: [row]}, part=part, facts={"rows": {DAY: 1}})
     receipt = audit(home, table_named("user_features"), "r1")
@@ -181,7 +196,7 @@ def test_a_required_column_that_may_hold_nulls_is_refused(home: Settings) -> Non
         (lambda rows: rows.append_column("x", pa.array([1])), "(missing [], unknown ['x'])"),
         (lambda rows: rows.select(rows.schema.names[::-1]), "(other order)"),
         (
-            lambda rows: rows.set_column(8, "quantity", pa.array([1], pa.int64())),
+            lambda rows: rows.set_column(9, "quantity", pa.array([1], pa.int64())),
             "expected quantity of type double, found int64",
         ),
         (
@@ -225,6 +240,7 @@ def test_a_raw_user_id_is_never_shown_nor_kept(home: Settings) -> None:
 
 
 def test_a_pseudonym_is_shown(home: Settings) -> None:
+    publish_beside(home, "user_history", [USER])
     row = {**factory.SOUND["user_history"], "last_ds": NEXT}
     stage(home, "user_history", {DAY: [row]})
     assert f"{{ds: {DAY}, user_id: {USER}, first_ds: {DAY}, last_ds: {NEXT}}}" in refusal(home, "user_history")
