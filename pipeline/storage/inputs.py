@@ -65,9 +65,10 @@ class Pins:
 
         Raises NotPublishedError when retention has removed days of a log that are among them.
         """
-        if name not in self.snapshots:
-            check_whole(self.table(name), table_named(name), first, last)
-        return planned_files(self.table(name), first, last, self.snapshots.get(name))
+        iceberg = self.table(name)
+        if iceberg is not None and name not in self.snapshots:
+            check_whole(iceberg, table_named(name), first, last)
+        return planned_files(iceberg, first, last, self.snapshots.get(name))
 
     def read(self, name: str, first: str, last: str) -> pa.Table:
         """The published rows of [first, last], of a table that is small."""
