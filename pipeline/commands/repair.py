@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from pipeline.features.online import open_backend
 from pipeline.orchestration.graph import Step
 from pipeline.orchestration.range_load import Load, environment
 from pipeline.orchestration.steps import REPORT, SCORE, SERVE
@@ -76,6 +75,8 @@ def scored_with(settings: Settings, ds: str) -> str:
 
 def served_night(settings: Settings) -> str:
     """The day that the online store serves; empty when it serves none or is out of reach."""
+    from pipeline.features.online import open_backend  # what is stale is listed without the store's libraries
+
     try:
         current = open_backend(settings).nights().current
     except OnlineError:
