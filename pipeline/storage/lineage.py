@@ -239,9 +239,10 @@ class Lineage:
             yield f"{IDENTITY} says otherwise by now about this day or one before"
 
     def _drop_days(self, entry: Provenance, found: dict[str, dict[str, Seen]]) -> list[str]:
-        """The days whose catalogue drops a partition of `items` was made of: those of the events that it read."""
-        read = entry.inputs.get("events")
-        return sorted(ds for ds in found if read and read.covers(ds))
+        """The days whose catalogue drops a partition of `items` was made of: those since the state it went on from."""
+        past = entry.inputs.get(ITEMS.name)
+        before = max(past.days, default="") if past else ""
+        return sorted(ds for ds in found if before < ds <= entry.ds)
 
     def _moved_reasons(self, name: str, read: Days) -> list[str]:
         now = self.days(name)
