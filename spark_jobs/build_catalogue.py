@@ -12,7 +12,6 @@ from functools import partial
 from pyspark.sql import DataFrame
 
 from pipeline.runtime.days import shift
-from pipeline.sources.landing import active_sources
 from pipeline.sources.ledger import entry
 from pipeline.storage.inputs import LOG_BEGINS
 from pipeline.storage.lineage import Lineage
@@ -35,7 +34,7 @@ def catalogue_days(job: SparkJob) -> None:
     days = job.snapshot_days
     before = shift(days[0], -1)
     first = days[0] if job.has_day(ITEMS, before) else LOG_BEGINS
-    landed = inspect_catalogues(job.settings, active_sources(job.settings), first, job.last)
+    landed = inspect_catalogues(job.settings, job.sources, first, job.last)
     events, raw = (
         read_known(job, table, first, job.last).withColumn("ds", known_day()) for table in (EVENTS, RAW_EVENTS)
     )

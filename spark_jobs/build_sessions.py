@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from pyspark.sql import functions as F
 
-from pipeline.sources.landing import active_sources
 from pipeline.tables.registry import EVENTS, SESSIONS
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.events.sessions import LOOKBACK_DAYS, sessionize
@@ -22,7 +21,7 @@ def main() -> None:
 
 def sessionize_days(job: SparkJob) -> None:
     """Stages `sessions` of the job's days."""
-    zones = {source.platform: source.timezone for source in active_sources(job.settings)}
+    zones = {source.platform: source.timezone for source in job.sources}
     gap = timedelta(minutes=job.settings.session_gap_minutes)
     longest = timedelta(hours=job.settings.session_max_hours)
     events = job.read(EVENTS, lookback_days=LOOKBACK_DAYS)

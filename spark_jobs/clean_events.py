@@ -11,7 +11,7 @@ quarantined row with a reason.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.sources.landing import accounted, active_sources
+from pipeline.sources.landing import accounted
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import ACCOUNTING, EVENTS, QUARANTINE, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
@@ -25,7 +25,7 @@ def main() -> None:
 
 def clean_days(job: SparkJob) -> None:
     """Stages `events`, `quarantine` and `accounting` of the job's days."""
-    sources = active_sources(job.settings)
+    sources = job.sources
     raw = placed(job.read(RAW_EVENTS, lookback_days=lookback_days(job.settings)))
     own = raw.where(F.col("ds") >= job.first)
     verdicts = judge(raw, job.days, job.settings, sources).persist()

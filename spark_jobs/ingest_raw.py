@@ -12,7 +12,7 @@ staged partitions of `identities`: which person each account belongs to, and sin
 
 from functools import partial
 
-from pipeline.sources.landing import active_sources, warnings
+from pipeline.sources.landing import warnings
 from pipeline.tables.registry import IDENTITIES, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.landing.identities import dated_rows, identities, identity_versions, rows_by_day
@@ -30,10 +30,11 @@ def ingest_days(job: SparkJob) -> None:
     for line in warnings(job.settings):
         print(f"warning: {line}")
     of_map = job.part()  # rows of events are not made from the map, so it is no input of theirs
+    dated = dated_rows(job)  # before it is read: a map that changes meanwhile makes the day stale
     versions = identity_versions(of_map)  # first: a map that is wrong is refused before anything is read
     known = known_files(job)
-    gone = vanished(job.settings, known)
-    landed = inspect_days(job.settings, active_sources(job.settings), job.days, gone)
+    landed = inspect_days(job.settings, job.sources, job.days, known)
+    gone = vanished(known, landed)
     unchanged = partial(check_unchanged, landed)
     records = records_by_day(landed, job.days)
     for row in gone:
@@ -50,7 +51,7 @@ def ingest_days(job: SparkJob) -> None:
         raise
     stage_ledger(job, raw, read, known)
     counts: dict[str, object] = {"rows": rows_by_day(versions, job.days)}
-    of_map.stage(IDENTITIES, identities(of_map, versions), facts=counts, landed=dated_rows(job))
+    of_map.stage(IDENTITIES, identities(of_map, versions), facts=counts, landed=dated)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -20,9 +21,10 @@ from pipeline.erasure.names import Names
 from pipeline.erasure.persons import Persons
 from pipeline.runtime.atomic import replacing
 from pipeline.runtime.settings import Settings
-from pipeline.sources.identity import identity_file
+from pipeline.sources.identity import dated_digest, identity_file, readable_map
 from pipeline.sources.landed_file import sha256_of
-from pipeline.storage.provenance import exchange_files
+from pipeline.sources.landing import IDENTITY
+from pipeline.storage.provenance import exchange_files, rewrite
 from pipeline.storage.suppression import ERASED
 
 ASIDE = "_erasing"  # below landing/: no source reads a folder of such a name
@@ -68,11 +70,27 @@ def remove_identities(settings: Settings, persons: Persons) -> int:
         if row["person_id"] not in persons.person_ids and (row["platform"], row["raw_id"]) not in persons.raw_ids
     ]
     if len(kept) < len(rows):
+        before = readable_map(settings)
         with _replacing(settings, path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(kept)
+        _keep_days_fresh(settings, before, readable_map(settings))
     return len(rows) - len(kept)
+
+
+def _keep_days_fresh(settings: Settings, before: pl.DataFrame | None, now: pl.DataFrame | None) -> None:
+    """Days that were made of the map as it was stand on it as it is: their `identities` lose the person too."""
+
+    def change(content: dict) -> bool:
+        same = [
+            it for it in content["files"] if it["path"] == IDENTITY and it["sha256"] == dated_digest(before, it["ds"])
+        ]
+        for it in same:
+            it["sha256"] = dated_digest(now, it["ds"])
+        return bool(same)
+
+    rewrite(settings, change)
 
 
 def _blank_lines(path: Path, aside: Path, wanted: set[int]) -> None:

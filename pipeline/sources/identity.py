@@ -50,6 +50,20 @@ def read_identities(settings: Settings) -> pl.DataFrame | None:
     return stated
 
 
+def stated_map(settings: Settings) -> pl.DataFrame | None:
+    """The map as pseudonyms (`stated_accounts`); None when there is no file. Raises LandingError for a wrong row."""
+    rows = read_identities(settings)
+    return None if rows is None else stated_accounts(settings, rows)
+
+
+def readable_map(settings: Settings) -> pl.DataFrame | None:
+    """The same; None also for a map that is wrong, of which the next load says what is."""
+    try:
+        return stated_map(settings)
+    except LandingError:
+        return None
+
+
 def stated_accounts(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of the map as pseudonyms: `account_id`, `user_id` of the person, and `since`."""
     key = load_user_key(settings.home)

@@ -5,6 +5,7 @@ that is set back would let an old attempt win.
 """
 
 import time
+from contextlib import suppress
 
 from sqlalchemy import BigInteger, Column, Integer, Table, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -33,8 +34,5 @@ def next_fence(settings: Settings, above: int = 0) -> int:
 
 def _create(settings: Settings) -> None:
     """The counter begins above the fences of earlier versions, which were times in nanoseconds."""
-    try:
-        with engine(settings).begin() as connection:
-            connection.execute(insert(FENCES).values(id=ONLY, value=time.time_ns()))
-    except IntegrityError:
-        pass  # another process was first
+    with suppress(IntegrityError), engine(settings).begin() as connection:  # another process may be first
+        connection.execute(insert(FENCES).values(id=ONLY, value=time.time_ns()))

@@ -15,9 +15,9 @@ import polars as pl
 from pipeline.orchestration.graph import Part
 from pipeline.orchestration.steps import NIGHT
 from pipeline.runtime.days import shift
-from pipeline.runtime.errors import LandingError, StaleError
+from pipeline.runtime.errors import StaleError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.identity import dated_digest, read_identities, stated_accounts
+from pipeline.sources.identity import dated_digest, readable_map
 from pipeline.sources.landing import IDENTITY
 from pipeline.sources.ledger import Changes, Seen, changes, event_files, item_files
 from pipeline.storage import provenance
@@ -77,11 +77,7 @@ class Lineage:
     @cached_property
     def identity_rows(self) -> pl.DataFrame | None:
         """The identity map as it is now, as pseudonyms; None where there is none, or none that can be read."""
-        try:
-            rows = read_identities(self.settings)
-        except LandingError:
-            return None  # the next load says what is wrong with it
-        return None if rows is None else stated_accounts(self.settings, rows)
+        return readable_map(self.settings)
 
     @cached_property
     def recipes(self) -> dict[str, dict]:

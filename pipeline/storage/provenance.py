@@ -121,6 +121,19 @@ def check_unmoved(settings: Settings, made: Iterable[Provenance], manifests: Ite
     return snapshots
 
 
+def check_read(settings: Settings, manifests: Iterable[Manifest]) -> None:
+    """Raises FencedError when a day that was read is published anew: before an audit finds figures that disagree."""
+    for manifest in manifests:
+        for name, read in manifest.read().items():
+            now = publications(load_table(settings, table_named(name))) if read.days else {}
+            for ds, digest in read.days.items():
+                if ds in now and now[ds].digest != digest:
+                    raise FencedError(
+                        f"{manifest.table}: run {manifest.run!r} made it from rows of {name} ds={ds} that run "
+                        f"{now[ds].run!r} has replaced since; run the job again"
+                    )
+
+
 def moved(read: Days, now: Mapping[str, Publication], gone: Gone = NOTHING_GONE) -> list[str]:
     """The days whose published content is not what was read; days that maintenance took out do not count."""
     known = list(now)  # in order of days
@@ -191,7 +204,7 @@ def exchange_digests(settings: Settings, table: str, digests: Exchange) -> None:
         read.update(same)
         return bool(same)
 
-    _rewrite(settings, change)
+    rewrite(settings, change)
 
 
 def exchange_files(settings: Settings, files: Mapping[str, tuple[str, Mapping[str, object]]]) -> None:
@@ -207,10 +220,11 @@ def exchange_files(settings: Settings, files: Mapping[str, tuple[str, Mapping[st
             it.update(files[it["path"]][1])
         return bool(mine)
 
-    _rewrite(settings, change)
+    rewrite(settings, change)
 
 
-def _rewrite(settings: Settings, change: Callable[[dict], bool]) -> None:
+def rewrite(settings: Settings, change: Callable[[dict], bool]) -> None:
+    """Has every entry's content (`inputs`, `recipe`, `files`) changed in place; `change` says whether it did."""
     with engine(settings).begin() as connection:
         for row in connection.execute(select(PROVENANCE)).all():
             content = json.loads(row.content)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from pipeline.orchestration.steps import part_writing
@@ -12,11 +13,11 @@ from pipeline.sources.source import Source
 DIGITS = 16  # hex digits of a fingerprint
 
 
-def recipe_of(settings: Settings, table: str) -> dict[str, object]:
+def recipe_of(settings: Settings, table: str, sources: Sequence[Source] | None = None) -> dict[str, object]:
     """`version` of the part that writes the table, the `settings` that it depends on, and `sources`.
 
-    `sources`: for each active source a fingerprint of what the part looks at in its file. Empty for a table that no
-    step declares.
+    The latter: for each source a fingerprint of what the part looks at in its file; of the active ones by default.
+    Empty for a table that no step declares.
     """
     part = part_writing(table)
     if part is None:
@@ -25,7 +26,8 @@ def recipe_of(settings: Settings, table: str) -> dict[str, object]:
     if part.settings:
         recipe["settings"] = {name: getattr(settings, name) for name in part.settings}
     if part.sources:
-        recipe["sources"] = {it.platform: _fingerprint(it, part.sources) for it in active_sources(settings)}
+        used = active_sources(settings) if sources is None else sources
+        recipe["sources"] = {it.platform: _fingerprint(it, part.sources) for it in used}
     return recipe
 
 

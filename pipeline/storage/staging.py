@@ -13,7 +13,7 @@ staged: the table refers to them. Folder names are not `key=value`, because read
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pipeline.runtime.atomic import replace_text
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import StagingError
 from pipeline.runtime.settings import Settings
+from pipeline.sources.source import Source
 from pipeline.storage.fences import next_fence
 from pipeline.storage.recipe import recipe_of
 
@@ -117,17 +118,25 @@ class Receipt:
     seconds: float
 
 
-def begin(settings: Settings, table: str, run: str, part: str = "all", fence: int = 0) -> Attempt:
+def begin(
+    settings: Settings,
+    table: str,
+    run: str,
+    part: str = "all",
+    fence: int = 0,
+    sources: Sequence[Source] | None = None,
+) -> Attempt:
     """A fresh, empty folder to write to.
 
-    `fence`: that of the computation, taken before its inputs were looked up; by default one is taken now.
+    `fence`: that of the computation, taken before its inputs were looked up; by default one is taken now. `sources`:
+    those that the rows are made with; by default the active ones of now.
     """
     folder = _part_folder(settings, table, run, part)
     path = folder / uuid.uuid4().hex
     path.mkdir(parents=True)
     # Where the catalogue is a backup, its counter may be behind what this run staged before.
     fence = fence or next_fence(settings, _staged_fence(folder))
-    return Attempt(table, run, part, path, time.time_ns(), fence, recipe_of(settings, table))
+    return Attempt(table, run, part, path, time.time_ns(), fence, recipe_of(settings, table, sources))
 
 
 def complete(

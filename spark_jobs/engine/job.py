@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession, functions
@@ -14,6 +14,8 @@ from pipeline.runtime import program
 from pipeline.runtime.days import day_range, parse_day, shift
 from pipeline.runtime.errors import NotPublishedError, TidemarkError, UsageError
 from pipeline.runtime.settings import Settings, load_settings
+from pipeline.sources.landing import active_sources
+from pipeline.sources.source import Source
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.declared import with_former_names
@@ -148,7 +150,9 @@ class SparkJob:
         rows of each day together first (see `write_days`). `landed`: the landed files that rows are made of.
         """
         days = days or self.days
-        attempt = staging.begin(self.settings, table.name, self.run, fence=self.inputs.fence)
+        attempt = staging.begin(
+            self.settings, table.name, self.run, fence=self.inputs.fence, sources=self.__dict__.get("sources")
+        )
         schema = file_schema(self.settings, table)
         written = write_days(rows, attempt.path, schema, days, gather)
         before_complete()
@@ -158,6 +162,11 @@ class SparkJob:
         print(f"{table.name}: staged {sum(written['rows'].to_pylist())} rows of {len(days)} days")
         self.staged[table.name] = staging.complete(attempt, days, files, self.inputs.as_json(), facts, landed)
         return self.staged[table.name]
+
+    @cached_property
+    def sources(self) -> list[Source]:
+        """The active sources, read once: what rows are made with is what is noted of their files."""
+        return active_sources(self.settings)
 
     def part(self) -> "SparkJob":
         """The same job, which notes only what this part reads; tables stay as the job has pinned them."""

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.identity import ALWAYS, dated_digest, evolve, read_identities, stated_accounts
+from pipeline.sources.identity import ALWAYS, dated_digest, evolve, stated_map
 from pipeline.sources.landing import IDENTITY
 from pipeline.storage.inputs import LOG_BEGINS
 from pipeline.storage.persons import VERSIONS, joined_as_of
@@ -21,7 +21,7 @@ SCHEMA = ", ".join(f"{name} string" for name in VERSIONS)
 def identity_versions(job: SparkJob) -> pl.DataFrame:
     """Every version of every account that is known when the job's days are loaded. Raises LandingError."""
     known, has_past = _known(job)
-    stated = _stated(job.settings)
+    stated = stated_map(job.settings)
     if stated is None:
         joined = joined_as_of(known, job.last)
         if len(joined):
@@ -49,23 +49,18 @@ def rows_by_day(versions: pl.DataFrame, days: list[str]) -> dict[str, int]:
 
 def dated_rows(job: SparkJob) -> list[dict]:
     """For the record of each day: a fingerprint of what the map dates to it or before."""
-    stated = _stated(job.settings)
+    stated = stated_map(job.settings)
     return [{"ds": ds, "platform": "", "path": IDENTITY, "sha256": dated_digest(stated, ds)} for ds in job.days]
 
 
 def erased_by_map(settings: Settings) -> frozenset[str]:
     """The accounts that the identity map gives to persons who were erased: their rows stay out too."""
     erased = suppressed(settings.home)
-    stated = _stated(settings) if erased else None
+    stated = stated_map(settings) if erased else None
     if stated is None:
         return frozenset()
     theirs = [fingerprint(user) in erased for user in stated["user_id"]]
     return frozenset(stated["account_id"].filter(pl.Series(theirs, dtype=pl.Boolean)))
-
-
-def _stated(settings: Settings) -> pl.DataFrame | None:
-    rows = read_identities(settings)
-    return None if rows is None else stated_accounts(settings, rows)
 
 
 def _known(job: SparkJob) -> tuple[pl.DataFrame, bool]:

@@ -13,17 +13,17 @@ from pipeline.sources.source import Drop, Source
 Landed = list[tuple[Source, list[LandedFile]]]
 
 
-def inspect_days(settings: Settings, sources: list[Source], days: list[str], gone: Sequence[dict] = ()) -> Landed:
+def inspect_days(settings: Settings, sources: list[Source], days: list[str], known: Sequence[dict] = ()) -> Landed:
     """The files of every source. Raises LandingError when one is missing or damaged.
 
-    `gone`: ledger rows of files that were read before and have vanished, so that their source did deliver.
+    `known`: ledger rows of files that were read before: their source did deliver, also where landing was purged since.
     """
     if not sources:
         raise LandingError(
             f"{settings.landing}: expected a folder per platform, found none; let files land, or "
             "make some with `python -m pipeline sample`"
         )
-    delivered = {(row["ds"], row["platform"]) for row in gone}
+    delivered = {(row["ds"], row["platform"]) for row in known}
     absent = [message for ds in days for message in missing(settings, ds, {p for day, p in delivered if day == ds})]
     if absent:
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from pipeline.runtime.settings import Settings
 from pipeline.sources.ledger import Entry, entry
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
@@ -21,16 +20,21 @@ NANOSECONDS = 1000  # in a microsecond
 
 
 def known_files(job: SparkJob) -> list[dict]:
-    """The published rows of `landed_files` of the job's days."""
+    """The published rows of `landed_files` of the job's days; none where TIDEMARK_FORGET_VANISHED says so."""
+    if job.settings.forget_vanished:
+        return []
     rows = job.inputs.pins.read(LANDED_FILES.name, job.first, job.last)
     return rows.to_pylist()
 
 
-def vanished(settings: Settings, known: list[dict]) -> list[dict]:
-    """Rows of files that are not there any more. Their records stay, unless TIDEMARK_FORGET_VANISHED says otherwise."""
-    if settings.forget_vanished:
-        return []
-    return [row for row in known if not (settings.landing / row["path"]).exists()]
+def vanished(known: list[dict], landed: Landed) -> list[dict]:
+    """Rows of files that were read before and are not among those that are read now: their records stay.
+
+    Held against the files that were found, not against the folder: a file that goes or comes meanwhile is in exactly
+    one of the two.
+    """
+    there = {file.name for _, files in landed for file in files}
+    return [row for row in known if row["path"] not in there]
 
 
 def kept_rows(job: SparkJob, gone: list[dict]) -> DataFrame:

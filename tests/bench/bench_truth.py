@@ -1,5 +1,4 @@
-"""Draws histories of a home (late, corrected and purged files, repairs, zombies, identities) and holds each one's rows
-against those of a fresh home.
+"""Whether drawn histories of a home end in the rows of a fresh one: late and purged files, repairs, zombies.
 
     python -m tests.bench truth [--histories 2000]
 

@@ -4,7 +4,7 @@ import time
 
 from pipeline.runtime.errors import AuditError
 from pipeline.runtime.settings import Settings
-from pipeline.storage import staging
+from pipeline.storage import provenance, staging
 from pipeline.storage.audit.conservation import check_history_counts, check_sessions, check_users
 from pipeline.storage.audit.expectations import Rule, rules_of
 from pipeline.storage.audit.facts import (
@@ -46,6 +46,7 @@ def audit(settings: Settings, table: Table, run: str) -> Receipt:
     (staging.run_folder(settings, table.name, run) / "audit.json").unlink(missing_ok=True)
     manifests = staging.current(settings, table.name, run)
     staging.check_inputs(settings, manifests)
+    provenance.check_read(settings, manifests)
     rows = check_files(table, manifests)
     check_row_facts(table.name, manifests, rows)
     if table.name in BESIDE_OTHERS:

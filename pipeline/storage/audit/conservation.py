@@ -12,12 +12,15 @@ from pipeline.runtime.errors import AuditError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources
 from pipeline.storage.audit.staged_rows import data_files, parquet_sql
+from pipeline.storage.declared import duckdb_sql
 from pipeline.storage.inputs import Pins
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import EVENTS, SESSIONS, USER_HISTORY
 
 # Days after which every session of an arrival day is closed: rows may arrive a day early, a chain lasts up to 24 h.
 CLOSED_AFTER = 3
+EVENT_COLUMNS = ("ds", "event_id", "account_id", "platform", "event_time", "arrival_ds")
+SESSION_COLUMNS = ("ds", "session_id", "account_id", "platform", "started_at", "ended_at", "is_late")
 SESSION_DAYS_CHECKED = 7  # of a range, its last ones
 
 
@@ -111,9 +114,8 @@ def _in_sessions(settings: Settings, events: list[str], sessions: list[str]) -> 
         f"WHEN '{it.platform}' THEN timezone('{it.timezone}', event_time)" for it in active_sources(settings)
     )
     query = f"""
-        WITH e AS (
-            SELECT *, (CASE platform {local} END)::DATE < arrival_ds::DATE AS is_late FROM {parquet_sql(events)}
-        ), s AS (SELECT * FROM {parquet_sql(sessions)})
+        WITH e AS (SELECT *, (CASE platform {local} END)::DATE < arrival_ds::DATE AS is_late FROM ({{events}})),
+        s AS ({{sessions}})
         SELECT ds, count(*), count(*) FILTER (number = 1) FROM (
             SELECT e.ds, e.event_id, count(s.session_id) AS number FROM e LEFT JOIN s
             ON e.account_id = s.account_id AND e.platform = s.platform AND e.is_late = s.is_late
@@ -122,7 +124,11 @@ def _in_sessions(settings: Settings, events: list[str], sessions: list[str]) -> 
         ) GROUP BY ds"""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        return {ds: (number, once) for ds, number, once in connection.execute(query).fetchall()}
+        rows = query.format(
+            events=duckdb_sql(connection, EVENTS, events, EVENT_COLUMNS),
+            sessions=duckdb_sql(connection, SESSIONS, sessions, SESSION_COLUMNS),
+        )
+        return {ds: (number, once) for ds, number, once in connection.execute(rows).fetchall()}
 
 
 def _query(files: list[str], query: str) -> list[tuple]:

@@ -84,12 +84,13 @@ def contents(settings: Settings, tables: Iterable[str] = COMPARED) -> dict[tuple
 def fresh_contents(
     settings: Settings, first: str, last: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[tuple[str, str], str]:
-    """What a fresh home makes of the same landing files, loaded day by day."""
+    """What a fresh home makes of the same landing files, identity map and list of erased users, loaded at once."""
     with monkeypatch.context() as patch:
         patch.setenv("TIDEMARK_HOME", str(folder))
         folder.mkdir()
-        for name in ("landing", "sources"):
-            shutil.copytree(settings.home / name, folder / name)
+        for name in ("landing", "sources", "erasures"):
+            if (settings.home / name).exists():
+                shutil.copytree(settings.home / name, folder / name)
         home = KeptHome(patch)
         home.night(first, last)
         return contents(home.settings)

@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from pipeline.erasure.erase import erase
+from pipeline.erasure.landed_search import LandedRecord
 from pipeline.orchestration.steps import DERIVE, LAND
 from pipeline.runtime.errors import FencedError, StaleError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.lineage import Lineage
 from pipeline.storage.unpublish import unpublish
 from pipeline.tables.registry import USER_HISTORY
+from spark_jobs.landing.records_of import find_landed
 from tests.unit.spark_jobs.kept_home import KeptHome, contents, fresh_contents, rows
 from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop
 
@@ -126,3 +129,20 @@ def test_inputs_that_have_moved_or_gone(shop: KeptHome) -> None:
     assert shop.stale() == []
     unpublish(shop.settings, USER_HISTORY, DAYS[0])
     assert shop.stale() == [f"user_history ds={DAYS[1]}: user_history ds={DAYS[0]} is not published any more"]
+
+
+def test_an_erasure_leaves_nothing_stale_and_the_rows_of_a_fresh_home(
+    shop: KeptHome, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(settings: Settings, users: list[str], names: set[str]) -> list[LandedRecord]:
+        return [LandedRecord(**it) for it in find_landed(spark, settings, sorted(users), set(names))]
+
+    monkeypatch.setattr("pipeline.erasure.landed_search.find_records", find)
+    rows_of_map = "shop,ann,p,2011-03-02\nshop,bob,q,2011-03-02\nshop,cat,q,2011-03-02\n"
+    (shop.settings.landing / "identity.csv").write_text(f"platform,raw_id,person_id,since\n{rows_of_map}")
+    for ds in DAYS[:2]:
+        land(shop.settings, f"shop/{ds}/0.csv", log(ds) + line("cat", ds))
+        shop.night(ds)
+    erase(shop.settings, ["shop:ann"], "asked", print)
+    assert shop.stale() == []
+    assert_as_fresh(shop, tmp_path, monkeypatch)

@@ -168,12 +168,13 @@ class SmallHome:
 
     def land(self, job: Job) -> None:
         of_map = Job(self.settings, job.days, job.run)
+        dated = dated_rows(of_map)
         versions = identity_versions(of_map)
         of_days = [{"ds": ds, **row} for ds in job.days for row in versions.to_dicts() if row["since_ds"] <= ds]
-        of_map.stage(IDENTITIES, of_days, dated_rows(of_map))
+        of_map.stage(IDENTITIES, of_days, dated)
         known = known_files(job)
-        gone = vanished(self.settings, known)
         landed = [self._inspected(path, ds) for ds in job.days for path in sorted(self.path(ds, "").glob("*.csv"))]
+        gone = vanished(known, [(self.source, landed)])
         if missing := set(job.days) - {file.ds for file in landed} - {row["ds"] for row in gone}:
             raise LandingError(f"nothing landed on {min(missing)}")
         read = entries([(self.source, landed)], gone)

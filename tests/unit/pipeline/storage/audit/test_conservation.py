@@ -1,5 +1,8 @@
 """What must be conserved from table to table: each check finds what is lost, doubled or another's."""
 
+from pathlib import Path
+
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.runtime.errors import AuditError
@@ -8,6 +11,7 @@ from pipeline.storage import staging
 from pipeline.storage.audit.conservation import check_history_counts, check_sessions, check_users
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
+from pipeline.storage.inputs import Pins
 from pipeline.tables.interests import USER_INTERESTS
 from pipeline.tables.registry import EVENTS, SESSIONS, USER_HISTORY
 from pipeline.tables.schema import Table
@@ -89,6 +93,24 @@ def test_each_event_is_in_one_session_once_it_has_closed(home: Settings) -> None
     publish_rows(home, SESSIONS, twice, DAYS[:3])
     with pytest.raises(AuditError, match="1 that are in none or in several"):
         check_sessions(home, "r", manifests)
+
+
+def test_events_of_an_older_home_are_read_by_their_earlier_name(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before version 2.0 events had `user_id`."""
+    open_shop(home, TOML)
+    publish_rows(home, EVENTS, [event(f"{DAYS[0]}T10:00", account_id=ANN)], DAYS)
+    publish_rows(home, SESSIONS, [_session(DAYS[0], ANN)], DAYS[:3])
+    [now] = Pins(home).files(EVENTS.name, DAYS[0], DAYS[-1])
+    rows = pq.read_table(now.removeprefix("file://"))
+    pq.write_table(rows.rename_columns({"account_id": "user_id"}), tmp_path / "old.parquet")
+    found = Pins.files
+    old = [str(tmp_path / "old.parquet")]
+    monkeypatch.setattr(
+        Pins, "files", lambda self, name, *days: old if name == EVENTS.name else found(self, name, *days)
+    )
+    check_sessions(home, "r", staged(home, SESSIONS, DAYS[3], [_session(DAYS[3], BOB)]))
 
 
 def _history(user: str) -> Row:
