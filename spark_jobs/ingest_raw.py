@@ -49,7 +49,7 @@ def ingest_days(job: SparkJob) -> None:
     except Exception:
         unchanged()  # names the file when that is why it could not be read
         raise
-    stage_ledger(job, raw, read, known)
+    stage_ledger(job, raw, read)
     counts: dict[str, object] = {"rows": rows_by_day(versions, job.days)}
     of_map.stage(IDENTITIES, identities(of_map, versions), facts=counts, landed=dated)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile, sha256_of
 from pipeline.sources.landing import active_sources, days_of, drop_glob
 from pipeline.sources.source import Drop, Source
 
-Entry = dict[str, object]  # one file as it was read: ds, platform, path, size, modified, sha256, records
+Entry = dict[str, Any]  # one file as it was read: ds, platform, path, size, modified, sha256, records
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,23 @@ import warnings
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-from pipeline.runtime.errors import FencedError, NotPublishedError
+from pipeline.runtime.errors import FencedError, LandingError, NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import own_table
+from pipeline.storage.lineage import Lineage
 from pipeline.storage.publications import Publication, publications
 from pipeline.storage.publish import CONFLICTS
+from pipeline.tables.registry import RAW_EVENTS
 from pipeline.tables.schema import Table
 
 
 def unpublish(settings: Settings, table: Table, ds: str) -> Publication:
     """Removes a day's rows in one transaction; what was made from them is stale from then on.
 
-    Returns what was published. Raises NotPublishedError when nothing is.
+    Returns what was published. Raises NotPublishedError when nothing is, and LandingError when the rows are the only
+    record of files that landing was purged of.
     """
+    check_landed(settings, table, ds)
     for _ in range(CONFLICTS):
         iceberg = own_table(settings, table)
         published = publications(iceberg).get(ds)
@@ -31,3 +35,16 @@ def unpublish(settings: Settings, table: Table, ds: str) -> Publication:
             continue
         return published
     raise FencedError(f"{table.name}: {CONFLICTS} conflicting publishers in a row; try again later")
+
+
+def check_landed(settings: Settings, table: Table, ds: str) -> None:
+    """Raises LandingError when a day of `raw_events` could not be made again, since files of it have vanished."""
+    if table is not RAW_EVENTS or settings.forget_vanished:
+        return
+    changed = Lineage(settings, [table.name]).landing_changes().get(ds)
+    if changed and changed.vanished:
+        raise LandingError(
+            f"{table.name} ds={ds}: holds the only records of {len(changed.vanished)} files that are not in landing "
+            f"any more, the first {changed.vanished[0]}; put them back, or take their rows away with "
+            "`python -m pipeline repair --vanished`"
+        )

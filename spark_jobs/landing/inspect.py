@@ -16,7 +16,7 @@ Landed = list[tuple[Source, list[LandedFile]]]
 def inspect_days(settings: Settings, sources: list[Source], days: list[str], known: Sequence[dict] = ()) -> Landed:
     """The files of every source. Raises LandingError when one is missing or damaged.
 
-    `known`: ledger rows of files that were read before: their source did deliver, also where landing was purged since.
+    `known`: files that were read before: their source did deliver, also where landing was purged since.
     """
     if not sources:
         raise LandingError(

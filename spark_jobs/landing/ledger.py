@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from pipeline.sources.ledger import Entry, entry
-from pipeline.storage import staging
+from pipeline.storage import provenance, staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
 from pipeline.storage.staging import Manifest
@@ -19,45 +19,44 @@ MICROSECOND = timedelta(microseconds=1)
 NANOSECONDS = 1000  # in a microsecond
 
 
-def known_files(job: SparkJob) -> list[dict]:
-    """The published rows of `landed_files` of the job's days; none where TIDEMARK_FORGET_VANISHED says so."""
+def known_files(job: SparkJob) -> list[Entry]:
+    """What the published raw rows of the job's days were read from; none where TIDEMARK_FORGET_VANISHED says so.
+
+    From the record of how they were made, not from `landed_files`, which is published after them and may lack a day.
+    """
     if job.settings.forget_vanished:
         return []
-    rows = job.inputs.pins.read(LANDED_FILES.name, job.first, job.last)
-    return rows.to_pylist()
+    days = job.inputs.pins.days(RAW_EVENTS.name)
+    published = {(ds, it.digest) for ds, it in days.items() if job.first <= ds <= job.last}
+    made = provenance.entries(job.settings, [RAW_EVENTS.name])
+    return [file for (_, *key), it in made.items() if tuple(key) in published for file in it.files]
 
 
-def vanished(known: list[dict], landed: Landed) -> list[dict]:
-    """Rows of files that were read before and are not among those that are read now: their records stay.
+def vanished(known: list[Entry], landed: Landed) -> list[Entry]:
+    """Files that were read before and are not among those that are read now: their records stay.
 
     Held against the files that were found, not against the folder: a file that goes or comes meanwhile is in exactly
     one of the two.
     """
     there = {file.name for _, files in landed for file in files}
-    return [row for row in known if row["path"] not in there]
+    return [it for it in known if it["path"] not in there]
 
 
-def kept_rows(job: SparkJob, gone: list[dict]) -> DataFrame:
+def kept_rows(job: SparkJob, gone: list[Entry]) -> DataFrame:
     """The published raw rows of files that have vanished: they are the only record of them from then on."""
     files = [str(row["path"]) for row in gone]
     rows = job.read_published(RAW_EVENTS, job.first, job.last)
     return rows.where(rows["source_file"].isin(files))
 
 
-def entries(landed: Landed, gone: list[dict]) -> list[Entry]:
+def entries(landed: Landed, gone: list[Entry]) -> list[Entry]:
     """Every file that the raw rows are made of, as it was read."""
-    present = [entry(source, file) for source, files in landed for file in files]
-    return present + [
-        {
-            **{name: row[name] for name in ("ds", "platform", "path", "size", "sha256", "records")},
-            "modified": (row["modified"] - EPOCH) // MICROSECOND * NANOSECONDS,
-        }
-        for row in gone
-    ]
+    return [entry(source, file) for source, files in landed for file in files] + gone
 
 
-def stage_ledger(job: SparkJob, raw: Manifest, read: list[Entry], known: list[dict]) -> None:
+def stage_ledger(job: SparkJob, raw: Manifest, read: list[Entry]) -> None:
     """Stages `landed_files`. The row of a file that was read before with the same bytes stays as it is."""
+    known = job.inputs.pins.read(LANDED_FILES.name, job.first, job.last).to_pylist()
     before = {(row["ds"], row["path"], row["sha256"]): row for row in known}
     now = datetime.now(UTC)
     seen = {(row["ds"], row["path"]): row["first_seen"] for row in known}

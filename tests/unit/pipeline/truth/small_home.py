@@ -184,34 +184,39 @@ class SmallHome:
         rows += [row for file in landed for row in _raw_rows(file, key)]
         raw = job.stage(RAW_EVENTS, rows, read)
         ledger = Job(self.settings, job.days, job.run)
-        stage_ledger(ledger, raw, read, known)
+        stage_ledger(ledger, raw, read)
         self._clean(job, raw)
 
     def derive(self, job: Job) -> None:
-        """Histories of the job's days, on from the day before where that is published."""
+        """Histories of the job's days, each on from the day before, or from the whole window where there is no day
+        before or the identity map has changed since."""
         before = shift(job.first, -1)
         events = job.inputs.pins.days(EVENTS.name)
         if absent := sorted(set(job.days) - events.keys()):
             raise NotPublishedError(f"events ds={absent[0]}: not published")
-        if len({self._persons(job, ds).write_csv() for ds in job.days}) > 1:  # one map each
-            for ds in job.days:
-                self.release(DERIVE, self.stage(DERIVE, [ds]))
-        persons = self._persons(job, job.last)
-        packed = pl.DataFrame(schema={"user_id": pl.String})
-        first = shift(job.first, 1 - self.settings.active_days)
-        lookback: int | None = self.settings.active_days - 1
-        if before in job.inputs.pins.days(USER_HISTORY.name) and persons.equals(self._persons(job, before)):
+        past, known = None, None
+        if before in job.inputs.pins.days(USER_HISTORY.name):
             Lineage(self.settings, [USER_HISTORY.name]).require_fresh(USER_HISTORY.name, before)
-            past = _frame(job, USER_HISTORY, before, before)
-            packed = past.select("user_id", pl.col(STATE).name.prefix("past_"))
-            first, lookback = job.first, None
-        told = Persons(persons).of(_frame(job, EVENTS, first, job.last, lookback))
+            past, known = _frame(job, USER_HISTORY, before, before), self._persons(job, before)
+        made = []
+        for ds in job.days:
+            persons = self._persons(job, ds)
+            goes_on = past is not None and persons.equals(known)
+            past, known = self._histories(job, ds, past if goes_on else None, persons), persons
+            made.append(past)
+        job.stage(USER_HISTORY, pl.concat(made))
+
+    def _histories(self, job: Job, ds: str, past: pl.DataFrame | None, persons: pl.DataFrame) -> pl.DataFrame:
+        active = self.settings.active_days
+        if past is None:
+            told = _frame(job, EVENTS, shift(ds, 1 - active), ds, active - 1)
+        else:
+            told = _frame(job, EVENTS, ds, ds)
         fields = [name for name in EVENT_FIELDS if name != "text"]
-        listed = told.select("user_id", "platform", *fields, text=pl.lit(None, pl.String))
-        empty = pl.DataFrame(schema=_packed_schema(listed))
-        rows = pl.concat([empty, packed, listed], how="diagonal")
-        found = histories(rows, job.days, self.settings.active_days, self.settings.history_events)
-        job.stage(USER_HISTORY, found)
+        told = Persons(persons).of(told).select("user_id", "platform", *fields, text=pl.lit(None, pl.String))
+        packed = [] if past is None else [past.select("user_id", pl.col(STATE).name.prefix("past_"))]
+        rows = pl.concat([pl.DataFrame(schema=_packed_schema(told)), *packed, told], how="diagonal")
+        return histories(rows, [ds], active, self.settings.history_events)
 
     def _persons(self, job: Job, ds: str) -> pl.DataFrame:
         """The map of a day. It is an input also where it says nothing."""

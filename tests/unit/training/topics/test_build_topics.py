@@ -69,7 +69,7 @@ def test_topics_of_a_shop(home: Settings) -> None:
     assert placed == {f"shop:{n:03d}": planted[n % 4] for n in range(80)}
     assert len(set(topics["name"].to_pylist())) == 4
     inputs = staging.current(home, "topics", "r")[0].inputs
-    assert set(inputs) == {"items", "item_embeddings", "user_history"}
+    assert set(inputs) == {"items", "item_embeddings", "user_history", "topics", "item_topics"}
 
 
 def test_vectors_that_the_run_has_staged_serve_as_published_ones(home: Settings) -> None:
