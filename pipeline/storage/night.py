@@ -1,7 +1,7 @@
 """One consistent night: tables of a day that were made from one another, however many are being made again."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pyiceberg.table import DataScan
@@ -64,6 +64,15 @@ def open_night(settings: Settings, ds: str) -> Night:
     raise StaleError(f"the night of {ds}: {apart}, and no earlier state of it is kept; run `python -m pipeline repair`")
 
 
+def require_together(pins: Pins, ds: str, tables: Sequence[str]) -> None:
+    """Raises StaleError unless the published days of `tables` were made from one another as they are pinned.
+
+    What is made of them is of one night then, since publishing refuses it when one of them has been replaced meanwhile.
+    """
+    if apart := next(_apart(pins.settings, pins, ds, tables), None):
+        raise StaleError(f"the night of {ds}: {apart}; run `python -m pipeline repair`, or wait for its end")
+
+
 def keep_night(settings: Settings, ds: str) -> None:
     """Notes the snapshots of a day's tables if they belong together now."""
     pins = Pins(settings)
@@ -71,15 +80,15 @@ def keep_night(settings: Settings, ds: str) -> None:
         _keep(settings, ds, _snapshots(pins, ds))
 
 
-def _apart(settings: Settings, pins: Pins, ds: str) -> Iterator[str]:
-    """Tables of the day that were made from other rows of the same day than those that are published."""
-    entries = provenance.entries(settings, NIGHT_TABLES, ds)
-    for table in NIGHT_TABLES:
+def _apart(settings: Settings, pins: Pins, ds: str, tables: Sequence[str] = NIGHT_TABLES) -> Iterator[str]:
+    """Those of `tables` that were made from other rows of the same day of one of them than those that are published."""
+    entries = provenance.entries(settings, tables, ds)
+    for table in tables:
         published = pins.days(table).get(ds)
         entry = entries.get((table, ds, published.digest)) if published else None
         for name, read in entry.inputs.items() if entry else ():
             now = pins.days(name).get(ds)
-            if name != table and ds in read.days and (now is None or now.digest != read.days[ds]):
+            if name != table and name in tables and ds in read.days and (now is None or now.digest != read.days[ds]):
                 yield f"{table} was made from rows of {name} that are not the published ones"
 
 

@@ -53,8 +53,8 @@ class Days:
 class Provenance:
     """What one partition was made from.
 
-    `recipe`: see `recipe_of`. `files`: the landed files, for what is read from landing. `seconds`: from the beginning
-    of the attempt until it was staged, shared among the days of the attempt.
+    `recipe`: see `recipe_of`, and `model`, the version that scored. `files`: the landed files, for what is read from
+    landing. `seconds`: from the beginning of the attempt until it was staged, shared among the days of the attempt.
     """
 
     table: str
@@ -73,11 +73,11 @@ def of_staged(
 ) -> list[Provenance]:
     """What each staged day was made from; several parts of it are taken together.
 
-    Raises FencedError when two parts have read different content of the same day.
+    Raises FencedError when two parts have read different content of the same day, or were made in different ways.
     """
+    recipe = _one_recipe(table, manifests)
     read = [(name, _with_digests(settings, m, name, it)) for m in manifests for name, it in m.read().items()]
     files = [file for manifest in manifests for file in manifest.files]
-    recipe = manifests[0].recipe if manifests else {}
     seconds = max((manifest.seconds for manifest in manifests), default=0.0) / max(len(wanted), 1)
     return [
         Provenance(
@@ -262,6 +262,17 @@ def _with_digests(settings: Settings, manifest: Manifest, name: str, read: Input
         known = publications_at(iceberg, read.snapshot) if iceberg else {}
         days = {ds: it.digest for ds, it in known.items()}
     return Input(read.snapshot, read.windows, days, read.attempt)
+
+
+def _one_recipe(table: str, manifests: Sequence[Manifest]) -> dict[str, object]:
+    recipes = [manifest.recipe for manifest in manifests]
+    for manifest in manifests[1:]:
+        if manifest.recipe != recipes[0]:
+            raise FencedError(
+                f"{table}: run {manifest.run!r} made its part {manifests[0].part!r} with {json.dumps(recipes[0])} and "
+                f"its part {manifest.part!r} with {json.dumps(manifest.recipe)}; run the job of all parts again"
+            )
+    return recipes[0] if recipes else {}
 
 
 def _inputs_of(table: str, ds: str, read: Iterable[tuple[str, Input]]) -> dict[str, Days]:

@@ -125,18 +125,20 @@ def begin(
     part: str = "all",
     fence: int = 0,
     sources: Sequence[Source] | None = None,
+    model: str = "",
 ) -> Attempt:
     """A fresh, empty folder to write to.
 
     `fence`: that of the computation, taken before its inputs were looked up; by default one is taken now. `sources`:
-    those that the rows are made with; by default the active ones of now.
+    those that the rows are made with; by default the active ones of now. `model`: the version that makes them, if any.
     """
     folder = _part_folder(settings, table, run, part)
     path = folder / uuid.uuid4().hex
     path.mkdir(parents=True)
     # Where the catalogue is a backup, its counter may be behind what this run staged before.
     fence = fence or next_fence(settings, _staged_fence(folder))
-    return Attempt(table, run, part, path, time.time_ns(), fence, recipe_of(settings, table, sources))
+    recipe = recipe_of(settings, table, sources) | ({"model": model} if model else {})
+    return Attempt(table, run, part, path, time.time_ns(), fence, recipe)
 
 
 def complete(

@@ -56,7 +56,7 @@ def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version:
     joined = JoinedTables.open(settings, ds)
     engaged = everyone(history.to_batches(columns=ENGAGED), history.count_rows(), ds, catalogue)
     predictor = Predictor.of(load(folder), catalogue, engaged)
-    attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}")
+    attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}", model=version)
     file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
     expected = 0
     for share in bucket.shares(history.count_rows()):

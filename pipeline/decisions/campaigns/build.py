@@ -16,6 +16,8 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile, write_day
+from pipeline.storage.inputs import Pins
+from pipeline.storage.night import require_together
 from pipeline.storage.reading import pinned_files, scan
 from pipeline.tables.policies import AD_POLICY, POLICY_JUDGEMENTS
 
@@ -23,9 +25,10 @@ from pipeline.tables.policies import AD_POLICY, POLICY_JUDGEMENTS
 def build(settings: Settings, ds: str, run: str) -> None:
     """Stages the day's policies of all campaigns; both tables are empty without any."""
     scan("user_features", ds, settings)  # published, or the message says what is missing
+    require_together(Pins(settings), ds, ("user_features", "segment_members"))
     campaigns = load_campaigns(settings)
     inputs: dict[str, int] = {}
-    for table, first in (("user_features", ds), ("events", ""), ("identities", "")):
+    for table, first in (("user_features", ds), ("segment_members", ds), ("events", ""), ("identities", "")):
         snapshot, _ = pinned_files(table, first, ds, settings)
         inputs |= {table: snapshot} if snapshot else {}
     nights = [prepare(campaign, settings, ds) for campaign in campaigns]

@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from pipeline.decisions.segments.segment_members import exported, find_members
 from pipeline.decisions.segments.segments import Segment, with_topics
-from pipeline.runtime.errors import NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
+from pipeline.storage.declared import arrow_dataset_of
 from pipeline.storage.files import DayFile
-from pipeline.storage.reading import pinned_files, published, read
+from pipeline.storage.inputs import Inputs
+from pipeline.storage.night import require_together
 from pipeline.tables.interests import SEGMENT_MEMBERS, SEGMENTS, TOPICS
 from pipeline.tables.registry import USER_FEATURES
 from pipeline.tables.schema import Table
@@ -27,26 +28,25 @@ BATCH_ROWS = 128_000
 
 def build_segments(settings: Settings, ds: str, run: str) -> None:
     """Stages the segments of `ds` and the members of those that may be exported."""
-    if ds not in published(USER_FEATURES.name, settings):
-        raise NotPublishedError(f"{USER_FEATURES.name} ds={ds}: not published; run the steps that write it first")
-    snapshot, files = pinned_files(USER_FEATURES.name, ds, ds, settings)
-    assert snapshot is not None, "a published table has a snapshot"
-    segments = with_topics(_topics(settings, ds))
+    inputs = Inputs.of(settings)
+    require_together(inputs.pins, ds, (TOPICS.name, USER_FEATURES.name))
+    inputs.open_day(USER_FEATURES, ds)  # published, or the message says what is missing
+    files = inputs.pins.files(USER_FEATURES.name, ds, ds)
+    segments = with_topics(_topics(inputs, ds))
     with duckdb.connect() as database:
         if files:
             find_members(database, files, segments)
         shown = exported(database, segments, settings.segment_floor) if files else {}
         members = _members(database, sorted(shown), ds) if files else None
         for table, rows in ((SEGMENTS, _rows(segments, shown, ds)), (SEGMENT_MEMBERS, members)):
-            _stage(settings, table, rows, ds, run, {USER_FEATURES.name: snapshot})
+            _stage(settings, table, rows, ds, run, inputs)
     print(f"segments ds={ds}: {len(segments)} segments, {len(shown)} exported")
 
 
-def _topics(settings: Settings, ds: str) -> list[tuple[str, str]]:
+def _topics(inputs: Inputs, ds: str) -> list[tuple[str, str]]:
     """Ids and names of the topics that are alive; none where the day has no topics."""
-    if ds not in published(TOPICS.name, settings):
-        return []
-    rows = read(TOPICS.name, ds, settings).select(["topic_id", "name", "ended_ds"]).to_pylist()
+    files = inputs.files(TOPICS.name, ds, ds)
+    rows = arrow_dataset_of(TOPICS, files).to_table(columns=["topic_id", "name", "ended_ds"]).to_pylist()
     return [(row["topic_id"], row["name"]) for row in rows if row["ended_ds"] is None]
 
 
@@ -70,9 +70,9 @@ def _stage(
     rows: pa.RecordBatchReader | None,
     ds: str,
     run: str,
-    inputs: dict[str, int],
+    inputs: Inputs,
 ) -> None:
-    attempt = staging.begin(settings, table.name, run)
+    attempt = staging.begin(settings, table.name, run, fence=inputs.fence)
     files: dict[str, list[str]] = {}
     written = 0
     if rows is not None:
@@ -81,4 +81,4 @@ def _stage(
             file.write(pa.Table.from_batches([batch]))
         file.close()
         written, files = file.rows, {ds: [file.path]} if file.rows else {}
-    staging.complete(attempt, [ds], files, inputs, {"rows": {ds: written}})
+    staging.complete(attempt, [ds], files, inputs.as_json(), {"rows": {ds: written}})

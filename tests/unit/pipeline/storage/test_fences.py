@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.runtime.errors import FencedError, StagingError
 from pipeline.runtime.settings import Settings
-from pipeline.storage import staging
+from pipeline.storage import provenance, staging
 from pipeline.storage.fences import next_fence
 from pipeline.storage.publish import publish
 from pipeline.storage.reading import published
@@ -57,3 +57,19 @@ def test_a_run_goes_on_with_a_catalogue_of_before(home: Settings) -> None:
     (home.home / "backup.db").replace(home.home / "catalog.db")
     stage_accounting(home, "r", {DS: 3})
     assert publish(home, ACCOUNTING, "r")[DS].rows == 3
+
+
+def test_parts_that_two_models_scored_are_not_published_together(home: Settings) -> None:
+    for part, model in (("bucket-0", "1"), ("bucket-1", "2")):
+        staging.complete(staging.begin(home, ACCOUNTING.name, "r", part, model=model), [DS], {})
+    found = {it.part: it.attempt for it in staging.current(home, ACCOUNTING.name, "r")}
+    day: dict[str, dict[str, object]] = {DS: {"rows": 0, "digest": "0"}}
+    staging.write_receipt(home, staging.Receipt(ACCOUNTING.name, "r", found, day, 0.0))
+    with pytest.raises(FencedError, match=r'bucket-0.*"model": "1".*bucket-1.*"model": "2".*all parts again'):
+        publish(home, ACCOUNTING, "r")
+    staging.complete(staging.begin(home, ACCOUNTING.name, "r", "bucket-0", model="2"), [DS], {})
+    found = {it.part: it.attempt for it in staging.current(home, ACCOUNTING.name, "r")}
+    staging.write_receipt(home, staging.Receipt(ACCOUNTING.name, "r", found, day, 0.0))
+    publish(home, ACCOUNTING, "r")
+    (entry,) = provenance.entries(home, [ACCOUNTING.name]).values()
+    assert entry.recipe["model"] == "2"

@@ -9,8 +9,8 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import write_day
-from pipeline.storage.inputs import Inputs
-from pipeline.storage.night import keep_night, open_night
+from pipeline.storage.inputs import Inputs, Pins
+from pipeline.storage.night import keep_night, open_night, require_together
 from pipeline.storage.publish import publish
 from pipeline.tables.interests import TOPICS
 from pipeline.tables.registry import USER_FEATURES
@@ -67,3 +67,16 @@ def test_without_a_consistent_state_there_is_no_night(home: Settings) -> None:
     released(home, TOPICS, "c")
     with pytest.raises(StaleError, match="user_features was made from rows of topics that are not the published ones"):
         open_night(home, DS)
+
+
+def test_tables_that_were_not_made_from_one_another_are_not_read_together(home: Settings) -> None:
+    released(home, TOPICS, "a")
+    released(home, USER_FEATURES, "b", TOPICS)
+    pair = (TOPICS.name, USER_FEATURES.name)
+    require_together(Pins(home), DS, pair)
+    released(home, TOPICS, "c")
+    with pytest.raises(
+        StaleError, match=r"user_features was made from rows of topics .* run `python -m pipeline repair`"
+    ):
+        require_together(Pins(home), DS, pair)
+    require_together(Pins(home), DS, (USER_FEATURES.name,))
