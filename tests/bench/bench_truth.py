@@ -1,4 +1,4 @@
-"""Whether drawn histories of a home end in the rows of a fresh one: late and purged files, repairs, zombies.
+"""Whether drawn histories of a home end in the rows of a fresh one: late and purged files, repairs, zombies, erasures.
 
     python -m tests.bench truth [--histories 2000]
 

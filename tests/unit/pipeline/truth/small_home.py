@@ -6,19 +6,25 @@ the product's.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
+from pipeline.erasure.data_files import holding, table_files
+from pipeline.erasure.landed_records import blank_records, remove_identities
+from pipeline.erasure.persons import find_persons
+from pipeline.erasure.published import Erasing, erase_rows
 from pipeline.orchestration.graph import Step
 from pipeline.orchestration.steps import ACCUMULATE, CLEAN, DERIVE, INGEST, LAND
 from pipeline.runtime.days import day_range, shift
-from pipeline.runtime.errors import LandingError, NotPublishedError
+from pipeline.runtime.errors import LandingError, NotPublishedError, StagingError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile, sha256_of
 from pipeline.sources.landing import find_source
@@ -32,9 +38,10 @@ from pipeline.storage.publications import Publication
 from pipeline.storage.publish import publish
 from pipeline.storage.repair_plan import Batch, repair_all
 from pipeline.storage.staging import Manifest
+from pipeline.storage.suppression import ERASED, erasing, fingerprint, suppress, suppressed
 from pipeline.tables.registry import EVENTS, IDENTITIES, LANDED_FILES, RAW_EVENTS, USER_HISTORY
 from pipeline.tables.schema import Table
-from spark_jobs.landing.identities import dated_rows, identity_versions
+from spark_jobs.landing.identities import dated_rows, erased_by_map, identity_versions
 from spark_jobs.landing.ledger import entries, known_files, stage_ledger, vanished
 from spark_jobs.states.history import EVENT_FIELDS, STATE, histories
 from tests.unit.spark_jobs.published_rows import as_arrow
@@ -153,6 +160,28 @@ class SmallHome:
             self._receive(table, run)
             publish(self.settings, table, run)
 
+    def erase(self, who: str) -> frozenset[str]:
+        """Erases a person as the product does, from landing, tables and map; returns whose rows went."""
+        persons = find_persons(self.settings, [f"shop:{who}"])
+        suppress(self.settings, persons.users)
+        theirs = {raw for _, raw in persons.raw_ids}
+        landed = sorted((self.settings.landing / "shop").glob("*/*.csv"))
+        records = [
+            (path.relative_to(self.settings.landing).as_posix(), number)
+            for path in landed
+            for number, line in enumerate(path.read_text().splitlines(), start=1)
+            if line.split(",")[0] in theirs
+        ]
+        blank_records(self.settings, records)
+        work = Erasing(self.settings, persons.users, f"erasure-{time.time_ns():x}")
+        with erasing(self.settings), patch("pipeline.erasure.published._contents", contents_of):
+            for table in (RAW_EVENTS, EVENTS, USER_HISTORY, IDENTITIES):
+                erase_rows(work, table)
+                for file in holding(table, table_files(self.settings, table), persons.users):
+                    Path(file).unlink()
+        remove_identities(self.settings, persons)
+        return frozenset(theirs)
+
     def stale(self) -> list[str]:
         return [str(it) for it in Lineage(self.settings).stale]
 
@@ -181,7 +210,12 @@ class SmallHome:
         kept = job.inputs.pins.read(RAW_EVENTS.name, job.first, job.last).to_pylist() if gone else []
         rows = [row for row in kept if row["source_file"] in {it["path"] for it in gone}]
         key = load_user_key(self.settings.home)
-        rows += [row for file in landed for row in _raw_rows(file, key)]
+        listed, by_map = suppressed(self.settings.home), erased_by_map(self.settings)
+        rows += [
+            row
+            for file in landed
+            for row in _raw_rows(file, key, lambda account: account in by_map or fingerprint(account) in listed)
+        ]
         raw = job.stage(RAW_EVENTS, rows, read)
         ledger = Job(self.settings, job.days, job.run)
         stage_ledger(ledger, raw, read)
@@ -235,7 +269,8 @@ class SmallHome:
         table = arrow_dataset.dataset([*files, *own], schema=RAW_EVENTS.schema, format="parquet").to_table()
         last_seen: dict[str, str] = {}
         events = []
-        for row in sorted(table.to_pylist(), key=lambda row: (row["ds"], row["source_file"], row["event_time"])):
+        told = [row for row in table.to_pylist() if row["reject_reason"] is None]
+        for row in sorted(told, key=lambda row: (row["ds"], row["source_file"], row["event_time"])):
             seen = last_seen.get(row["event_id"])
             last_seen[row["event_id"]] = row["ds"]
             recent = seen is not None and shift(seen, self.settings.dedup_days) > row["ds"]
@@ -255,11 +290,10 @@ class SmallHome:
         manifests = staging.current(self.settings, table.name, run)
         days: dict[str, dict[str, object]] = {}
         for manifest in manifests:
-            for ds, paths in manifest.days.items():
-                rows = arrow_dataset.dataset(paths, schema=table.schema, format="parquet").to_table().to_pylist()
-                content = "\n".join(sorted(map(repr, rows)))
-                digest = hashlib.sha256(content.encode()).hexdigest()[:32] if rows else "0"
-                days[ds] = {"rows": len(rows), "digest": digest}
+            if gone := [path for paths in manifest.days.values() for path in paths if not Path(path).exists()]:
+                raise StagingError(f"{gone[0]} is gone")
+            for ds, (rows, digest) in contents_of(self.settings, table, None, manifest.days).items():
+                days[ds] = {"rows": rows, "digest": digest}
         seen = {manifest.part: manifest.attempt for manifest in manifests}
         staging.write_receipt(self.settings, staging.Receipt(table.name, run, seen, days, 0.0))
 
@@ -267,22 +301,35 @@ class SmallHome:
 JOBS: dict[str, Callable[[SmallHome, Job], None]] = {LAND.name: SmallHome.land, DERIVE.name: SmallHome.derive}
 
 
-def _raw_rows(file: LandedFile, key: bytes) -> list[dict]:
+def contents_of(
+    _settings: Settings, table: Table, _attempt: object, days: dict[str, list[str]]
+) -> dict[str, tuple[int, str]]:
+    """Rows and digest of each day, whatever the order of rows."""
+    found = {}
+    for ds, paths in days.items():
+        rows = arrow_dataset.dataset(paths, schema=table.schema, format="parquet").to_table().to_pylist()
+        content = "\n".join(sorted(map(repr, rows)))
+        found[ds] = (len(rows), hashlib.sha256(content.encode()).hexdigest()[:32] if rows else "0")
+    return found
+
+
+def _raw_rows(file: LandedFile, key: bytes, erased: Callable[[str], bool]) -> list[dict]:
     """A row per line: who, item, hour of the day on which the line says that it happened (`ds`T`hour`)."""
-    rows = []
+    rows: list[dict] = []
     for line in Path(file.path).read_text().splitlines()[1:]:
+        place = {"ds": file.ds, "platform": "shop", "arrival_ds": file.ds, "source_file": file.name}
+        if line == ERASED or erased(pseudonym(key, f"shop:{line.split(',')[0]}")):
+            rows.append({**place, "reject_reason": ERASED})
+            continue
         who, item, at = line.split(",")
         rows.append(
             {
-                "ds": file.ds,
-                "platform": "shop",
+                **place,
                 "event_id": hashlib.sha256(line.encode()).hexdigest()[:32],
                 "account_id": pseudonym(key, f"shop:{who}"),
                 "item_id": f"shop:{item}",
                 "event_type": "view",
                 "event_time": datetime.fromisoformat(at).replace(tzinfo=UTC),
-                "arrival_ds": file.ds,
-                "source_file": file.name,
             }
         )
     return rows

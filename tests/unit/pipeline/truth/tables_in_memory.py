@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from pipeline.runtime.settings import Settings
 from pipeline.storage.publications import Publication
+from pipeline.tables.registry import table_named
 from pipeline.tables.schema import Table
 
 
@@ -54,6 +55,14 @@ class Catalogue:
         assert loaded is not None
         return loaded
 
+    def pinned_files(self, name: str, first: str, last: str, settings: Settings) -> tuple[int | None, list[str]]:
+        loaded = self.load(settings, table_named(name))
+        return (loaded.metadata.current_snapshot_id if loaded else None), planned_files(loaded, first, last)
+
+    def live_files(self, settings: Settings, table: Table) -> dict[str, list[str]]:
+        loaded = self.load(settings, table)
+        return {ds: list(paths) for ds, paths in loaded.files.items() if paths} if loaded else {}
+
     def unpublish(self, settings: Settings, table: str, ds: str) -> None:
         kept = self.tables[str(settings.home), table]
         del kept.properties[f"pub.{ds}"]
@@ -87,6 +96,11 @@ def tables_in_memory() -> Iterator[Catalogue]:
         patch("pipeline.storage.provenance.load_table", catalogue.load),
         patch("pipeline.storage.publish.ensure_table", catalogue.ensure),
         patch("pipeline.storage.publish._replace", replace_days),
+        patch("pipeline.storage.reading.load_table", catalogue.load),
+        patch("pipeline.storage.persons.pinned_files", catalogue.pinned_files),
+        patch("pipeline.erasure.published.live_files", catalogue.live_files),
+        patch("pipeline.erasure.published.file_schema", lambda settings, table: table.schema),
+        patch("pipeline.erasure.data_files.file_schema", lambda settings, table: table.schema),
         patch("spark_jobs.landing.ledger.file_schema", lambda settings, table: table.schema),
     ):
         yield catalogue

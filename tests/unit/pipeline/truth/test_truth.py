@@ -2,7 +2,7 @@
 
 Histories are drawn: files land, late and in pieces, are corrected, touched, delivered again and purged; nights run in
 and out of order, over ranges, beside one another, die half-way and come back as zombies; settings change; days are
-unpublished and repaired.
+unpublished and repaired; persons are erased.
 """
 
 import os
@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from pipeline.runtime.errors import TidemarkError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import lineage, repair_plan
+from pipeline.storage.suppression import ERASED
 from pipeline.storage.unpublish import check_landed
 from pipeline.tables.registry import table_named
 from tests.unit.pipeline.truth.small_home import SMALL_NIGHT, TABLES, SmallHome, lines
@@ -167,6 +168,17 @@ class Life(RuleBasedStateMachine):
             self.map.append((who, person, since))
         self._write_map(self.home)
 
+    @rule(who=st.sampled_from(WHO))
+    def erase(self, who: str) -> None:
+        """A person is erased, with all accounts that are theirs; may land again, and be named by the map again."""
+        before = self._stale_days()
+        theirs = self.home.erase(who)
+        assert self._stale_days() <= before, "an erasure leaves nothing to be made again"
+        self.map = [row for row in self.map if row[0] not in theirs]
+        for key, content in self.purged.items():
+            lines = content.splitlines(keepends=True)
+            self.purged[key] = "".join(f"{ERASED}\n" if line.split(",")[0] in theirs else line for line in lines)
+
     def settle(self) -> None:
         """Repairs, and runs the nights of the newest days, which a repair leaves to them."""
         while behind := [ds for ds in self.home.landed_days() if ds not in self.home.days("raw_events")]:
@@ -185,6 +197,9 @@ class Life(RuleBasedStateMachine):
         fresh = SmallHome(self._settings("fresh"))
         fresh.settings = fresh.settings.model_copy(update={"dedup_days": self.home.settings.dedup_days})
         self._write_map(fresh)
+        if (listed := self.home.settings.home / "erasures" / "suppressed.txt").exists():
+            (fresh.settings.home / "erasures").mkdir()
+            shutil.copy(listed, fresh.settings.home / "erasures")
         for ds in DAYS:
             for name in FILES:
                 content = self._content(ds, name)
@@ -197,6 +212,9 @@ class Life(RuleBasedStateMachine):
         differ = sorted(key for key in kept if kept[key] != made.get(key))
         assert not differ, differ
         assert {key for key in made if key[0] == "events"} <= kept.keys()
+
+    def _stale_days(self) -> set[str]:
+        return {it.partition(":")[0] for it in self.home.stale()}
 
     def _content(self, ds: str, name: str) -> str | None:
         path = self.home.path(ds, name)
