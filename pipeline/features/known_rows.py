@@ -128,5 +128,5 @@ def known_rows(settings: Settings, table: Table, known: str, delay: timedelta | 
         raise NotPublishedError(f"{table.name}: nothing has been published yet; see `status`")
     names = zones(settings)
     late = settings.serving_delay if delay is None else delay
-    timeline = by_day(iceberg, names, late) if known == "day" else by_publication(iceberg)
+    timeline = by_day(iceberg, names, late) if known == "day" else by_publication(iceberg, names)
     return KnownRows(table, iceberg, timeline, names, known == "day" and not hindsight)

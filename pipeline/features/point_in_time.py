@@ -15,7 +15,7 @@ from pyiceberg.table.snapshots import Snapshot
 from pipeline.runtime import days
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources
-from pipeline.storage.publications import gone_of, publications, published_by
+from pipeline.storage.publications import gone_of, publications, published_by, unpublished_by
 
 MICROSECOND = timedelta(microseconds=1)
 LIVE = timedelta(days=2)  # what was published later than that after its day was a backfill
@@ -29,6 +29,7 @@ class State:
     ds: str
     snapshot: int | None = None
     is_lost: bool = False  # it was replaced or removed since, and its snapshot has expired
+    is_unpublished: bool = False  # it was taken away from readers, who were left with the days before
 
 
 @dataclass(frozen=True)
@@ -84,18 +85,26 @@ def served_after(iceberg: IcebergTable | None, names: set[str]) -> dict[str, tim
     return {ds: late for ds, late in found.items() if timedelta(0) <= late <= LIVE}
 
 
-def by_publication(iceberg: IcebergTable) -> Timeline:
-    """What a reader would have read at each instant: the newest day published by then, as it was published then."""
+def by_publication(iceberg: IcebergTable, names: set[str]) -> Timeline:
+    """What a reader would have read at each instant: the newest day published by then, as it was published then.
+
+    Days that maintenance has taken out are lost, from their end on: when they were published nobody knows any more.
+    """
     seen: dict[str, State] = {}
     since, states = [], []
-    for instant, state in _history(iceberg):
+    if gone := gone_of(iceberg):
+        since.append(0)
+        states.append(State(days.shift(gone.kept_from, -1), is_lost=True))
+    for instant, state in _history(iceberg, names):
         seen[state.ds] = state
+        if state.is_unpublished:
+            del seen[state.ds]
         since.append(instant)
-        states.append(seen[max(seen)])
+        states.append(seen[max(seen)] if seen else state)
     return Timeline(since, states)
 
 
-def _history(iceberg: IcebergTable) -> list[tuple[int, State]]:
+def _history(iceberg: IcebergTable, names: set[str]) -> list[tuple[int, State]]:
     """Every publication of every day, in order of time."""
     found: dict[tuple[int, str], State] = {}
     snapshots = sorted(iceberg.snapshots(), key=lambda it: it.sequence_number or 0)
@@ -103,6 +112,8 @@ def _history(iceberg: IcebergTable) -> list[tuple[int, State]]:
         for ds, publication in published_by(snapshot).items():
             instant = publication.published or snapshot.timestamp_ms * 1_000_000
             found[_up(instant), ds] = State(ds, snapshot.snapshot_id)
+        if ds := unpublished_by(snapshot):
+            found[snapshot.timestamp_ms * 1000, ds] = State(ds, is_lost=True, is_unpublished=True)
     gaps = _gaps(snapshots)
     oldest = snapshots[0].timestamp_ms * 1000 if snapshots else 0
     for ds, now in publications(iceberg).items():
@@ -116,6 +127,9 @@ def _history(iceberg: IcebergTable) -> list[tuple[int, State]]:
         for gap in gaps:
             if any(instant < gap for instant in times) and gap < current:
                 found.setdefault((gap, ds), State(ds, is_lost=True))
+    told = {ds for _, ds in found}
+    for ds in gone_of(iceberg).days - told:
+        found[day_end(ds, names), ds] = State(ds, is_lost=True)
     return [(instant, found[instant, ds]) for instant, ds in sorted(found)]
 
 

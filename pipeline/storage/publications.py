@@ -10,6 +10,7 @@ from pipeline.runtime.days import shift
 
 SUMMARY = "tidemark.published"  # snapshot summary: the days published, as JSON
 KEPT_FROM = "kept.from"  # table property: days before it have gone, unless they are published again
+UNPUBLISHED = "tidemark.unpublished"  # snapshot summary: the day that it took away from readers
 GONE = "kept.gone"  # table property: the days since then that have gone, as JSON
 
 
@@ -43,12 +44,14 @@ def publications_at(iceberg: IcebergTable, snapshot_id: int) -> dict[str, Public
     order = chosen.sequence_number or 0 if chosen else 0
     days = publications(iceberg)
     newest_first = sorted(iceberg.snapshots(), key=lambda it: -(it.sequence_number or 0))
+    taken: set[str] = set()
     for snapshot in newest_first:
         if (snapshot.sequence_number or 0) > order:
             for ds in published_by(snapshot):
                 days.pop(ds, None)
         else:
-            days = published_by(snapshot) | days
+            taken |= {unpublished_by(snapshot)} - days.keys()
+            days = {ds: it for ds, it in published_by(snapshot).items() if ds not in taken} | days
     return dict(sorted(days.items()))
 
 
@@ -56,6 +59,11 @@ def published_by(snapshot: Snapshot) -> dict[str, Publication]:
     """The days that a snapshot published; empty for snapshots of other origin."""
     summary = snapshot.summary.additional_properties if snapshot.summary else {}
     return {ds: Publication(**it) for ds, it in json.loads(summary.get(SUMMARY, "{}")).items()}
+
+
+def unpublished_by(snapshot: Snapshot) -> str:
+    """The day that a snapshot took away from readers; empty when it took none."""
+    return str(snapshot.summary.additional_properties.get(UNPUBLISHED, "")) if snapshot.summary else ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pipeline.runtime.errors import FencedError, LandingError, NotPublishedError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import own_table
 from pipeline.storage.lineage import Lineage
-from pipeline.storage.publications import Publication, publications
+from pipeline.storage.publications import UNPUBLISHED, Publication, publications
 from pipeline.storage.publish import CONFLICTS
 from pipeline.tables.registry import RAW_EVENTS
 from pipeline.tables.schema import Table
@@ -29,7 +29,7 @@ def unpublish(settings: Settings, table: Table, ds: str) -> Publication:
         try:
             with warnings.catch_warnings(), iceberg.transaction() as transaction:
                 warnings.filterwarnings("ignore", "Delete operation did not match")
-                transaction.delete(f"ds = '{ds}'", snapshot_properties={"tidemark.unpublished": ds})
+                transaction.delete(f"ds = '{ds}'", snapshot_properties={UNPUBLISHED: ds})
                 transaction.remove_properties(f"pub.{ds}")
         except (CommitFailedException, ValidationException):
             continue

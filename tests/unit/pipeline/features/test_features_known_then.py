@@ -1,5 +1,6 @@
 """features.as_of with late events and republished days: what was known then, and nothing else."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,9 +23,11 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema, load_table
 from pipeline.storage.files import write_day
-from pipeline.storage.publications import Publication
+from pipeline.storage.publications import Publication, publications_at
 from pipeline.storage.publish import publish
+from pipeline.storage.retention import Needs, remove
 from pipeline.storage.rollback import rollback
+from pipeline.storage.unpublish import unpublish
 from pipeline.tables.registry import EVENTS, USER_FEATURES, USER_HISTORY
 from spark_jobs.states.history import EVENT_FIELDS, histories
 from tests.unit.pipeline.features.feature_days import ANN, BOB, features, publish_days
@@ -166,6 +169,42 @@ def test_what_a_day_held_is_not_made_up_when_its_snapshot_is_gone(home: Settings
         as_published(just(first.published, 1))
 
 
+def test_an_unpublished_day_is_what_readers_had_until_then(home: Settings) -> None:
+    republish(home, "r1", MON, 1)
+    second = republish(home, "r2", TUE, 2)
+    seen = _snapshot(home)
+    unpublish(home, USER_FEATURES, TUE)
+    between, without = datetime.now(UTC) + timedelta(milliseconds=1), _snapshot(home)
+    time.sleep(0.01)
+    third = republish(home, "r3", TUE, 3)
+    assert as_published(just(second.published, 1), between, just(third.published, 1)) == [2, 1, 3]
+    iceberg = load_table(home, USER_FEATURES)
+    assert iceberg is not None
+    assert [list(publications_at(iceberg, it)) for it in (seen, without)] == [[MON, TUE], [MON]]
+
+
+def test_days_that_maintenance_took_out_are_refused_not_passed_over(home: Settings) -> None:
+    first, second, third = (republish(home, f"r{n}", ds, n) for n, ds in enumerate((MON, TUE, WED)))
+    remove(home.model_copy(update={"keep": "user_features=3"}), USER_FEATURES, Needs())
+    for n, ds in enumerate((FRI, "2024-03-09"), start=3):
+        newest = republish(home, f"r{n}", ds, n)
+    assert remove(home.model_copy(update={"keep": "user_features=3"}), USER_FEATURES, Needs()) == [MON, TUE]
+    assert as_published(just(third.published, 1), just(newest.published, 1)) == [2, 4]
+    iceberg = load_table(home, USER_FEATURES)
+    assert iceberg is not None
+    iceberg.maintenance.expire_snapshots().older_than(datetime.now(UTC)).commit()
+    for lost in (first, second):
+        with pytest.raises(NotPublishedError, match="maintenance has removed it"):
+            as_published(just(lost.published, 1))
+    assert as_published(just(third.published, 1)) == [2]
+
+
+def _snapshot(home: Settings) -> int:
+    iceberg = load_table(home, USER_FEATURES)
+    assert iceberg is not None and iceberg.metadata.current_snapshot_id
+    return iceberg.metadata.current_snapshot_id
+
+
 def test_once_published_days_stay_known_without_their_snapshots(home: Settings) -> None:
     first = republish(home, "r1", TUE, 1)
     second = republish(home, "r2", WED, 2)
@@ -215,8 +254,8 @@ def test_a_delay_and_publication_do_not_go_together(home: Settings) -> None:
 @hypothesis_settings(deadline=None)
 def test_a_timeline_gives_the_newest_state_that_began(begins: list[int], times: list[int]) -> None:
     timeline = Timeline(sorted(begins), [State(str(begin)) for begin in sorted(begins)])
-    for time, found in zip(times, timeline.at(np.array(times, np.int64)), strict=True):
-        begun = [begin for begin in begins if begin <= time]
+    for at, found in zip(times, timeline.at(np.array(times, np.int64)), strict=True):
+        begun = [begin for begin in begins if begin <= at]
         assert (timeline.states[found].ds if found >= 0 else None) == (str(max(begun)) if begun else None)
 
 
@@ -224,7 +263,7 @@ def test_publications_are_told_in_order(home: Settings) -> None:
     first, second = republish(home, "r1", TUE, 1), republish(home, "r2", MON, 2)
     iceberg = load_table(home, USER_FEATURES)
     assert iceberg is not None
-    timeline = by_publication(iceberg)
+    timeline = by_publication(iceberg, {"UTC"})
     assert timeline.since == [-(-it.published // 1000) for it in (first, second)]
     assert [state.ds for state in timeline.states] == [TUE, TUE]
 
