@@ -11,6 +11,7 @@ from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
+from pipeline.tables.features import NO_MODEL
 from training.registry.model_of_day import model_of_day
 from training.registry.versions import load
 from training.scoring.bucket import Bucket, score_bucket
@@ -21,7 +22,9 @@ def main() -> None:
     parser.add_argument("--ds", required=True, help="the day to score")
     parser.add_argument("--bucket", type=int, default=0, help="users to score")
     parser.add_argument("--buckets", type=int, default=1, help="how many buckets there are")
-    parser.add_argument("--model-version", default="", help="registered version; default: the champion of the day")
+    parser.add_argument(
+        "--model-version", default="", help="registered version, or none; default: the champion of the day"
+    )
     given = parser.parse_args()
     if not 0 <= given.bucket < given.buckets:
         raise UsageError(f"--bucket: expected 0..{given.buckets - 1}, found {given.bucket}")
@@ -29,7 +32,7 @@ def main() -> None:
     model = model_of_day(settings, parse_day(given.ds), given.model_version)
     if model is None:
         raise UsageError("--model-version: there is no champion yet; train and promote one, or name one")
-    folder = load(settings, model)
+    folder = None if model == NO_MODEL else load(settings, model)
     rows = score_bucket(settings, parse_day(given.ds), given.run, bucket, model, folder)
     print(f"user_features ds={given.ds}: bucket {given.bucket}, {rows} users, model {model}")
 

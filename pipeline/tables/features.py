@@ -31,6 +31,9 @@ from pipeline.tables.schema import (
 from pipeline.tables.state import ACTS
 
 TOLERANCE = 1e-6
+# What propensities rest on.
+BY_MODEL, OBSERVED, EXTRAPOLATED, PRIOR = "model", "base_rate", "extrapolated", "prior"
+NO_MODEL = "none"  # `model_version` of rows that were scored while the log was too short to train on
 
 
 def _probability(name: str, meaning: str) -> Column:
@@ -83,7 +86,12 @@ SCORED_USERS = Table(
     (
         DS,
         USER_ID,
-        Column("model_version", STRING, "registry version of the champion that scored", True),
+        Column(
+            "model_version",
+            STRING,
+            "registry version of the champion that scored; `none` while there was none yet",
+            True,
+        ),
         Column(
             "model_ds",
             STRING,
@@ -175,11 +183,20 @@ SCORED_USERS = Table(
         Column(
             "propensity_reasons",
             PROPENSITY_REASONS,
-            "what moved the chances within 28 days most: per head up to 3 features, beside an "
+            "what moved the chances within 28 days most (empty without a model): per head up to 3 features, beside an "
             "average user, then up to 2 days of events, beside the user without them",
             True,
             since="1.1",
             by_model=True,
+        ),
+        Column(
+            "propensity_basis",
+            STRING,
+            "what the chances rest on: the model; while the log is too short to train one, how often all users did it "
+            "in spans as long as the horizon; the same of shorter spans, as if every day were alike; a stated prior",
+            values=(BY_MODEL, OBSERVED, EXTRAPOLATED, PRIOR),
+            nulls="before version 1.2, when it was always the model",
+            since="1.2",
         ),
     ),
     key=("user_id",),
@@ -247,6 +264,6 @@ USER_FEATURES = Table(
     key=("user_id",),
     keep=Keep(35, 8),  # as_of and the feedback of campaigns read each night of some weeks
     snapshot=True,
-    version="1.1",
+    version="1.2",
     rules=_user_features,
 )

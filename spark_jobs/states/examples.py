@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 
 from pipeline.runtime.days import days_between, shift
 from pipeline.runtime.errors import ModelError
+from pipeline.storage.log_length import SHORT_LOG
 from pipeline.tables.registry import TRAINING_EXAMPLES
 from spark_jobs.engine.kernels import map_groups
 from spark_jobs.states.history import (
@@ -24,7 +25,7 @@ TEST, VALID = 28, 56  # days before the last one: two windows that do not overla
 # Long logs train on windows that end before the validation window begins.
 LONG_LOG, LONG_TRAIN, LONG_KNOWN = 112, (84, 98, 112, 126), 14
 # Short logs cannot: their training windows overlap the validation window, never the test window.
-SHORT_LOG, SHORT_TRAIN, SHORT_KNOWN = 70, (63, 70), 7
+SHORT_TRAIN, SHORT_KNOWN = (63, 70), 7
 HORIZONS = (7, 28)  # days
 LABELS = {
     f"{name}_{days}d": (kind, days)

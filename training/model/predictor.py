@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.tables.features import BY_MODEL
 from training.data.catalogue import Catalogue
 from training.data.sequences import Sequences
 from training.data.users import HEADS, UserStates
@@ -14,6 +15,7 @@ from training.model.model import TrainedModel
 from training.ranking.engagements import Engagements
 from training.ranking.market import Market, Sizes
 from training.ranking.moments import Part, markets, parts
+from training.ranking.order import Rankers
 
 TREND_DAYS = 14
 SMOOTHING = 3.0  # users
@@ -44,6 +46,29 @@ class Predictor:
         """`known`: the engagements of all users; without them only user vectors are available."""
         places = markets(known, catalogue, _sizes(trained)) if known else {}
         return cls(trained, catalogue, *trained.item_vectors(catalogue), places)
+
+    @property
+    def rankers(self) -> Rankers:
+        """The order of each list."""
+        return self.trained.rankers
+
+    @property
+    def model_ds(self) -> str:
+        """The day that the model was trained for."""
+        return self.trained.card.ds
+
+    @property
+    def basis(self) -> str:
+        """What propensities rest on."""
+        return BY_MODEL
+
+    def by_text_alone(self) -> np.ndarray:
+        """[items] whether an item has no id of its own."""
+        return self.trained.vocabulary.ids(self.catalogue) == 0
+
+    def propensities(self, users: Tensor, states: UserStates, rows: np.ndarray) -> np.ndarray:
+        """[rows, HEADS] published probabilities; `users` are the vectors of the rows."""
+        return self.trained.propensities(users, states, rows)
 
     def users(self, states: UserStates, rows: np.ndarray) -> Tensor:
         """[rows, width] user vectors."""

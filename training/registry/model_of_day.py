@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from pipeline.runtime.days import day_end
 from pipeline.runtime.errors import ModelError, UsageError
 from pipeline.runtime.settings import Settings
+from pipeline.storage.log_length import SHORT_LOG, days_logged
 from pipeline.storage.reading import open_day, published
+from pipeline.tables.features import NO_MODEL
 from pipeline.tables.registry import USER_FEATURES
 from training.registry.runs import open_client
 from training.registry.versions import (
@@ -42,19 +44,23 @@ class Champion:
 def model_of_day(settings: Settings, ds: str, named: str = "") -> str | None:
     """The version to score `ds` with: the one `named`, else the champion of that time; None if there never was one.
 
+    NO_MODEL while the log is too short to train one.
+
     Raises UsageError when every champion was trained for a later day, ModelError when the one named is not registered.
     """
+    if named == NO_MODEL:
+        return NO_MODEL
     if named:
         folder_of(open_client(settings), named)
         return named
     if not has_registry(settings):
-        return None
+        return _before_the_first(settings, ds)
     client = open_client(settings)
     alias = aliased(client, CHAMPION)
     found = client.search_model_versions(f"name = '{MODEL}'")
     champions = [_champion(it) for it in found if str(it.version) == alias or _was_champion(it)]
     if not champions:
-        return None
+        return _before_the_first(settings, ds)
     present = next((it for it in champions if it.version == alias), None)
     scored = sorted(published(USER_FEATURES.name, settings))
     before = _scored_with(settings, ds) if ds in scored else ""
@@ -69,6 +75,8 @@ def champion_then(
     `present`: who is champion now; `before`: the version that the day was scored with; `scored`: the published days.
     """
     fair = [it for it in champions if it.ds <= ds]
+    if not fair and before == NO_MODEL:
+        return before
     if not fair:
         earliest = min(champions, key=lambda it: (it.ds, it.since))
         raise UsageError(
@@ -87,6 +95,11 @@ def champion_then(
         return max(then, key=lambda it: (it.since, int(it.version))).version
     # The log was loaded after its days: the champion is the one that a night of that time would have had.
     return max(fair, key=lambda it: (it.ds, it.since, int(it.version))).version
+
+
+def _before_the_first(settings: Settings, ds: str) -> str | None:
+    """NO_MODEL while no model can be trained, None from then on."""
+    return NO_MODEL if days_logged(settings, ds) < SHORT_LOG else None
 
 
 def _champion(version: "ModelVersion") -> Champion:

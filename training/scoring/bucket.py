@@ -22,6 +22,7 @@ from training.model.model import load
 from training.model.predictor import Predictor
 from training.ranking.engagements import Engagements, engagements, merged, shares
 from training.scoring.feature_rows import score_users
+from training.scoring.first_days import BaseRates, FirstDays
 from training.scoring.joined_tables import JoinedTables
 
 ENGAGED = ["user_id", "events"]
@@ -46,8 +47,10 @@ class Bucket:
         return [Bucket(self.number + self.of * n, self.of * number) for n in range(number)]
 
 
-def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path) -> int:
+def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path | None) -> int:
     """Stages the bucket's part of `user_features`; returns its rows.
+
+    `folder`: of the model `version`; None while there is none.
 
     The count that the audit compares them with comes only from the ids of `user_history`.
     """
@@ -55,7 +58,11 @@ def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version:
     inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
     joined = JoinedTables.open(settings, ds)
     engaged = everyone(history.to_batches(columns=ENGAGED), history.count_rows(), ds, catalogue)
-    predictor = Predictor.of(load(folder), catalogue, engaged)
+    predictor: Predictor | FirstDays
+    if folder:
+        predictor = Predictor.of(load(folder), catalogue, engaged)
+    else:
+        predictor = FirstDays.of(catalogue, engaged, BaseRates.of(history.to_batches(columns=["daily"]), ds), ds)
     attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}", model=version)
     file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
     expected = 0
@@ -83,7 +90,7 @@ def list_lengths(catalogue: Catalogue, history_events: int) -> dict[str, int]:
 
 
 def scored_share(
-    predictor: Predictor,
+    predictor: Predictor | FirstDays,
     history: arrow_dataset.Dataset,
     joined: JoinedTables,
     share: Bucket,

@@ -1,4 +1,4 @@
-"""The model's outputs for users: rows of SCORED_USERS from rows of `user_history`."""
+"""Scores of users: rows of SCORED_USERS from rows of `user_history`."""
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from training.data.sequences import COLD_EVENTS, cold_starts, items_read, sequen
 from training.data.users import HEADS, UserStates, user_states
 from training.model.lists import LISTS, REASONS, Lists
 from training.model.predictor import Predictor
+from training.scoring.first_days import FirstDays
 from training.scoring.reasons.columns import because, propensity_reasons
 
 SCORED = pa.struct([("item_id", pa.string()), ("score", pa.float32())])
@@ -21,19 +22,19 @@ SCORED = pa.struct([("item_id", pa.string()), ("score", pa.float32())])
 DAYS = 28
 
 
-def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) -> pa.Table:
+def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor | FirstDays) -> pa.Table:
     """One row of features per row of history, as known at the end of `ds`."""
     as_of = np.full(history.num_rows, day_number(ds), dtype=np.int32)
     states = user_states(history, as_of, predictor.catalogue)
     rows = np.arange(len(states))
     users = predictor.users(states, rows)
-    chances = predictor.trained.propensities(users, states, rows)
+    chances = predictor.propensities(users, states, rows)
     asked = predictor.asked(states, rows, users)
     lists = {name: predictor.listed(asked, name, NEXT_ITEMS) for name in LISTS}
     columns = {
         "ds": pa.array([ds] * len(rows), pa.string()),
         "model_version": pa.array([version] * len(rows), pa.string()),
-        "model_ds": pa.array([predictor.trained.card.ds] * len(rows), pa.string()),
+        "model_ds": pa.array([predictor.model_ds] * len(rows), pa.string()),
         **{name: history[name] for name in ("user_id", "platforms", "first_ds", "last_ds")},
         **_counts(states),
         "is_cold_start": pa.array(items_read(states.past) < COLD_EVENTS),
@@ -45,6 +46,7 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor) 
         **{f"{name}_cold": _unknown(lists[name], predictor) for name in LISTS},
         "cold_start": pa.array(cold_starts(states.past), pa.string()),
         "propensity_reasons": propensity_reasons(predictor, history, states, users),
+        "propensity_basis": pa.array([predictor.basis] * len(rows), pa.string()),
         **{f"p_{head}": pa.array(chances[:, place]) for place, head in enumerate(HEADS)},
     }
     return pa.table(columns).select(SCORED_USERS.schema.names).cast(SCORED_USERS.schema)
@@ -69,14 +71,14 @@ def _counts(states: UserStates) -> dict[str, pa.Array]:
     return columns | {name: pa.array(values) for name, values in spend.items()}
 
 
-def _unknown(ranked: Lists, predictor: Predictor) -> pa.Array:
-    """Entries of each list whose item has no id of its own."""
-    unknown = predictor.trained.vocabulary.ids(predictor.catalogue)[ranked.item] == 0
+def _unknown(ranked: Lists, predictor: Predictor | FirstDays) -> pa.Array:
+    """Entries of each list whose item is known by its text alone."""
+    unknown = predictor.by_text_alone()[ranked.item]
     users = len(ranked.offsets) - 1
     return pa.array(np.bincount(ranked.rows[unknown], minlength=users).astype(np.int32))
 
 
-def _items(ranked: Lists, predictor: Predictor) -> pa.Array:
+def _items(ranked: Lists, predictor: Predictor | FirstDays) -> pa.Array:
     """The published list of each user; shorter only if there are no more items to list."""
     items = predictor.catalogue.item_ids.take(pa.array(ranked.item))
     entries = pa.StructArray.from_arrays([items, pa.array(ranked.score)], fields=list(SCORED))
@@ -96,7 +98,7 @@ def _vectors(vectors: np.ndarray) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))
 
 
-def embedding_drift(history: pa.Table, ds: str, predictor: Predictor, users: Tensor) -> pa.Array:
+def embedding_drift(history: pa.Table, ds: str, predictor: Predictor | FirstDays, users: Tensor) -> pa.Array:
     """[rows] cosine distances; `users` are the vectors of the rows of `user_history` at `ds`.
 
     0 if nothing came since, null if no listed event was known then.

@@ -11,6 +11,7 @@ from training.data.users import HEADS, UserStates
 from training.model.lists import Lists
 from training.model.predictor import Asked, Predictor
 from training.propensity.plain_models import stack_inputs
+from training.scoring.first_days import FirstDays
 from training.scoring.reasons.effects import feature_effects, feature_names
 from training.scoring.reasons.occlusion import occlusion
 from training.scoring.reasons.own_items import effects
@@ -26,14 +27,14 @@ NEAR = 2.0**-14  # log-odds: effects closer than this are equal, since kernels d
 NOISE = 5e-6  # of LEAST itself
 
 
-def because(predictor: Predictor, asked: Asked, ranked: Lists, name: str) -> pa.Array:
+def because(predictor: Predictor | FirstDays, asked: Asked, ranked: Lists, name: str) -> pa.Array:
     """Per user, for the first entries of the list: the user's own items that moved each entry most."""
     top = np.flatnonzero(ranked.place < ENTRIES)
     entry, item, effect = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]
     for number, part in enumerate(asked.every):
         mine = top[ranked.part[top] == number]
         market = predictor.markets[part.platform]
-        fitted = predictor.trained.rankers.of(part.platform, name)
+        fitted = predictor.rankers.of(part.platform, name)
         for found in effects(part, market, fitted, ranked.at[mine]):
             best = strongest(found.entry, found.item, found.effect, ITEMS)
             entry.append(mine[found.entry[best]])
@@ -50,8 +51,12 @@ def because(predictor: Predictor, asked: Asked, ranked: Lists, name: str) -> pa.
     return _listed(ranked.rows[entries], asked.users, columns, BECAUSE)
 
 
-def propensity_reasons(predictor: Predictor, history: pa.Table, states: UserStates, users: Tensor) -> pa.Array:
-    """Per user and explained head: the features and then the events that moved it most."""
+def propensity_reasons(
+    predictor: Predictor | FirstDays, history: pa.Table, states: UserStates, users: Tensor
+) -> pa.Array:
+    """Per user and explained head: the features and then the events that moved it most; nothing without a model."""
+    if isinstance(predictor, FirstDays):
+        return pa.array([[]] * len(states), PROPENSITY_REASONS)
     inputs = stack_inputs(states, np.arange(len(states)))
     as_of = int(states.as_of[0]) if len(states) else 0
     tried = occlusion(predictor, history, as_of, users, EXPLAINED)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.runtime.days import day_end, shift
 from pipeline.runtime.errors import ModelError, UsageError
 from pipeline.runtime.settings import Settings, load_settings
+from pipeline.tables.features import NO_MODEL
 from tests.unit.pipeline.features.feature_days import ANN, features, publish_days
 from training.registry.model_of_day import Champion, champion_then, model_of_day
 from training.registry.runs import open_client
@@ -146,3 +147,9 @@ def test_a_champion_of_an_unknown_day_is_refused(home: Settings) -> None:
             model_of_day(home, "2024-03-20")
     finally:
         client.set_registered_model_alias(MODEL, CHAMPION, "2")
+
+
+def test_a_day_that_was_scored_without_a_model_stays_without_one() -> None:
+    early = "2024-02-01"
+    assert champion_then(LIVE, LIVE[-1], early, NO_MODEL, NIGHTS, over(early)) == NO_MODEL
+    assert champion_then(LIVE, LIVE[-1], "2024-03-11", NO_MODEL, NIGHTS, over("2024-03-11")) == "3"
