@@ -3,8 +3,9 @@
     home = pipeline.open()
     home.as_of(labels, columns=["recency_days", "p_purchase_7d"])    # Arrow
 
-`labels` is a pandas, Polars or Arrow frame with `user_id`, `event_timestamp` (with a time zone) and whatever else; its
-rows and their order do not change. docs/guides/read-features.md says what "known then" means.
+`labels` is a pandas, Polars (lazy too) or Arrow frame with `user_id`, `event_timestamp` and whatever else; its rows and
+their order do not change. Times need a time zone, in every column. docs/guides/read-features.md says what "known then"
+means.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +13,14 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from pipeline.features.known_rows import FEATURE_DS, Found, known_rows
 from pipeline.runtime.errors import UsageError
+from pipeline.runtime.frames import arrow_of, plain, refuse_naive
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.tables.registry import table_named
-from pipeline.tables.schema import STRING, Table
+from pipeline.tables.schema import INSTANT, STRING, Table
 
 MAX_AGE = timedelta(days=7)
 
@@ -52,28 +53,42 @@ def as_of(
     entities, wanted = _entities(entity_df, time), _wanted(declared, columns)
     _refuse_collisions(entities, [FEATURE_DS, *wanted])
     rows = known_rows(settings, declared, known, delay, hindsight)
-    states = rows.states(entities[time], max_age)
-    joined = _joined(declared, wanted, states, rows.found(entities["user_id"].cast(STRING), states, wanted))
+    users, times = plain(entities["user_id"]).cast(STRING), plain(entities[time])
+    states = rows.states(_instants(times, time), max_age)
+    joined = _joined(declared, wanted, states, rows.found(users, states, wanted))
     for name in joined.schema.names:
         entities = entities.append_column(joined.field(name), joined[name])
     return entities
 
 
 def _entities(entity_df: Any, time: str) -> pa.Table:
-    if isinstance(entity_df, pd.DataFrame):
-        entities = pa.Table.from_pandas(entity_df, preserve_index=False)
-    else:
-        entities = pa.table(entity_df)
+    entities = arrow_of(entity_df, "entity_df", UsageError)
     lacking = [name for name in ("user_id", time) if name not in entities.schema.names]
     if lacking:
-        raise UsageError(f"entity_df: expected the columns user_id and {time}, found no {lacking}")
-    kind = entities.schema.field(time).type
-    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        raise UsageError(
+            f"entity_df: expected the columns user_id and {time}, found no {', '.join(lacking)} among "
+            f"{', '.join(entities.schema.names)}; rename them, and make columns of an index (reset_index)"
+        )
+    refuse_naive(entities, "entity_df", UsageError)
+    users, kind = plain(entities["user_id"]).type, plain(entities[time]).type
+    if not (pa.types.is_string(users) or pa.types.is_null(users)):
+        raise UsageError(
+            f"entity_df: expected user_id as text, found {users}; ids are 32 hexadecimal characters, see `user`"
+        )
+    if not pa.types.is_timestamp(kind) and not (pa.types.is_null(kind) and not entities.num_rows):
         raise UsageError(
             f"entity_df: expected {time} as timestamps with a time zone, found {kind}; without a "
             "zone it is unknown which day was over"
         )
     return entities.replace_schema_metadata(None)
+
+
+def _instants(times: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """The times in microseconds; of nanoseconds what is below is cut, never rounded up into a later day."""
+    try:
+        return times.cast(INSTANT, safe=not pa.types.is_timestamp(times.type) or times.type.unit != "ns")
+    except pa.ArrowInvalid as problem:
+        raise UsageError(f"entity_df: expected {name} between the years 1 and 9999: {problem}; correct it") from None
 
 
 def _wanted(table: Table, columns: Sequence[str] | None) -> list[str]:

@@ -25,7 +25,7 @@ from pipeline.storage.catalog import load_table
 from pipeline.storage.declared import arrow_dataset_of
 from pipeline.storage.publications import gone_of
 from pipeline.storage.retention import REMOVED
-from pipeline.tables.schema import INSTANT, Table
+from pipeline.tables.schema import Table
 
 FEATURE_DS = "feature_ds"  # the partition that a row's features come from
 MODEL_DS = "model_ds"  # column: the day that the model was trained for
@@ -58,8 +58,8 @@ class KnownRows:
     is_checked: bool
 
     def states(self, times: pa.ChunkedArray, max_age: timedelta | None) -> np.ndarray:
-        """[rows] index of the state known at each time; -1 where none is recent enough."""
-        instants = times.cast(INSTANT, safe=False).cast(pa.int64())
+        """[rows] index of the state known at each time (`INSTANT`); -1 where none is recent enough."""
+        instants = times.cast(pa.int64())
         present = instants.is_valid().to_numpy()
         moments = instants.fill_null(0).to_numpy()
         states = self.timeline.at(moments)
