@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from pipeline.features.known_rows import FEATURE_DS, Found, known_rows
 from pipeline.runtime.errors import UsageError
-from pipeline.runtime.frames import arrow_of, plain, refuse_naive
+from pipeline.runtime.frames import arrow_of, instants, plain, refuse_naive
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.tables.registry import table_named
-from pipeline.tables.schema import INSTANT, STRING, Table
+from pipeline.tables.schema import STRING, Table
 
 MAX_AGE = timedelta(days=7)
 
@@ -54,7 +54,7 @@ def as_of(
     _refuse_collisions(entities, [FEATURE_DS, *wanted])
     rows = known_rows(settings, declared, known, delay, hindsight)
     users, times = plain(entities["user_id"]).cast(STRING), plain(entities[time])
-    states = rows.states(_instants(times, time), max_age)
+    states = rows.states(instants(times, time, "entity_df", UsageError), max_age)
     joined = _joined(declared, wanted, states, rows.found(users, states, wanted))
     for name in joined.schema.names:
         entities = entities.append_column(joined.field(name), joined[name])
@@ -81,14 +81,6 @@ def _entities(entity_df: Any, time: str) -> pa.Table:
             "zone it is unknown which day was over"
         )
     return entities.replace_schema_metadata(None)
-
-
-def _instants(times: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """The times in microseconds; of nanoseconds what is below is cut, never rounded up into a later day."""
-    try:
-        return times.cast(INSTANT, safe=not pa.types.is_timestamp(times.type) or times.type.unit != "ns")
-    except pa.ArrowInvalid as problem:
-        raise UsageError(f"entity_df: expected {name} between the years 1 and 9999: {problem}; correct it") from None
 
 
 def _wanted(table: Table, columns: Sequence[str] | None) -> list[str]:

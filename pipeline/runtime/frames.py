@@ -76,6 +76,18 @@ def refuse_naive(table: pa.Table, name: str, error: type[TidemarkError]) -> None
             )
 
 
+def instants(times: pa.ChunkedArray, column: str, name: str, error: type[TidemarkError]) -> pa.ChunkedArray:
+    """Zoned times of any unit in microseconds of UTC; of nanoseconds the rest is cut, never rounded into the next day.
+
+    Raises `error` for a time beyond what fits, which a cast would wrap round.
+    """
+    is_finer = pa.types.is_timestamp(times.type) and times.type.unit == "ns"
+    try:
+        return times.cast(pa.timestamp("us", "UTC"), safe=not is_finer)
+    except pa.ArrowInvalid as problem:
+        raise error(f"{name}: expected {column} between the years 1 and 9999: {problem}; correct it") from None
+
+
 def _is_frame(frame: Any) -> bool:
     return isinstance(frame, pd.DataFrame | pl.DataFrame)
 

@@ -3,7 +3,8 @@
     python -m tests.bench ope [1000000 3000000 10000000]
 
 First 500 logs of 5,000 impressions (8 arms, 4 strata, rates of 1 to 20%) are drawn and a mostly
-greedy policy is judged on each: the share of 95% intervals that hold its true value and gain.
+greedy policy is judged on each: the share of 95% intervals that hold its true value and gain, also of the direct method
+with a model that is wrong (the same reward for every arm).
 
 50 arms, 20 strata, clustered by user. Each length runs in a process of its own: all estimators,
 normal and bootstrap intervals, diagnostics, and the paired comparison of two policies. The log is
@@ -70,39 +71,45 @@ def coverage(logs: int = 500, rows: int = 5_000) -> None:
     from pipeline.decisions.ope.estimators import ESTIMATORS
     from pipeline.decisions.ope.judge import compare, evaluate
     from pipeline.decisions.ope.log import Log
+    from pipeline.decisions.ope.reward_model import FOLDS, MeanModel
 
+    wrong = MeanModel(np.full((FOLDS, 4, 8), 0.05))
     rng = np.random.default_rng(9)
     worth = rng.uniform(0.01, 0.2, (4, 8))
     scores = np.exp(rng.normal(0, 1, (4, 8)))
     logging = 0.2 / 8 + 0.8 * scores / scores.sum(axis=1, keepdims=True)
     greedy = 0.1 / 8 + 0.9 * np.eye(8)[worth.argmax(axis=1)]
     truths = [((policy * worth).sum(axis=1)).mean() for policy in (greedy, logging)]
-    held = {name: np.zeros(4) for name in ESTIMATORS}
-    errors = {name: [] for name in ESTIMATORS}
+    names = (*ESTIMATORS, "direct, wrong model")
+    held, widths = ({name: np.zeros(4) for name in names} for _ in range(2))
+    errors = {name: [] for name in names}
     for _ in range(logs):
         stratum = rng.integers(0, 4, rows)
         action = (rng.random((rows, 1)) > logging.cumsum(axis=1)[stratum]).sum(axis=1).clip(max=7)
         reward = (rng.random(rows) < worth[stratum, action]).astype(float)
         log = Log.checked(tuple("abcdefgh"), action, reward, logging[stratum, action], stratum)
-        for at, (found, truth) in enumerate(
+        for at, (judge, policies, truth) in enumerate(
             (
-                (evaluate(log, greedy), truths[0]),
-                (compare(log, greedy, logging), truths[0] - truths[1]),
+                (evaluate, (greedy,), truths[0]),
+                (compare, (greedy, logging), truths[0] - truths[1]),
             )
         ):
-            for name, it in found.estimates.items():
-                held[name][2 * at] += it.normal[0] <= truth <= it.normal[1]
-                held[name][2 * at + 1] += it.bootstrap[0] <= truth <= it.bootstrap[1]
+            found = judge(log, *policies).estimates
+            found["direct, wrong model"] = judge(log, *policies, wrong).estimates["direct"]
+            for name, it in found.items():
+                for number, (low, high) in enumerate((it.normal, it.bootstrap)):
+                    held[name][2 * at + number] += low <= truth <= high
+                    widths[name][2 * at + number] += high - low
                 if not at:
                     errors[name].append(it.value - truth)
     print(f"{logs} logs of {rows:,} impressions, true value {truths[0]:.4f}: intervals that hold it")
     for name, shares in held.items():
         value, gain = shares[:2] / logs, shares[2:] / logs
-        off = np.array(errors[name])
+        off, wide = np.array(errors[name]), widths[name] / logs
         print(
-            f"  {name:<14} value {value[0]:.1%} normal, {value[1]:.1%} bootstrap; gain "
-            f"{gain[0]:.1%}, {gain[1]:.1%}; bias {off.mean():+.5f}, root mean squared error "
-            f"{np.sqrt((off**2).mean()):.5f}",
+            f"  {name:<19} value {value[0]:.1%} normal, {value[1]:.1%} bootstrap; gain "
+            f"{gain[0]:.1%}, {gain[1]:.1%}; mean width {wide[0]:.4f}, {wide[1]:.4f}; bias {off.mean():+.5f}, "
+            f"root mean squared error {np.sqrt((off**2).mean()):.5f}",
             flush=True,
         )
 

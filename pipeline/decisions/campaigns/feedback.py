@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.decisions.campaigns.campaign import Campaign
+from pipeline.decisions.ope.log import LEAST_PROPENSITY
 from pipeline.features.point_in_time import EPOCH, MICROSECOND, day_end, zones
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import FeedbackError
@@ -94,7 +95,7 @@ def match(events: pl.DataFrame, campaign: Campaign, ended: datetime) -> Feedback
     seen = shown.select("ds", "user_id")
     earned, refused = _conversions(events, shown, campaign)
     for reason, bad in (
-        ("propensity", ~(pl.col("propensity").is_between(0, 1, closed="right").fill_null(False))),
+        ("propensity", ~pl.col("propensity").is_between(LEAST_PROPENSITY, 1).fill_null(False)),
         ("clock", pl.col("event_time") >= _midnight(pl.col("ds")) + SKEW),
     ):
         ids = shown.filter(bad)["event_id"].to_list()
@@ -161,7 +162,7 @@ def _midnight(day: pl.Expr) -> pl.Expr:
 
 
 MEANINGS = {
-    "propensity": "a propensity that is missing, 0 or above 1",
+    "propensity": "a propensity that is missing, underflowed, 0 or above 1",
     "clock": "an impression later than its arrival day",
     "early": "a conversion without an impression before it",
     "duplicate": "a second conversion of one impression to the same item",

@@ -5,8 +5,8 @@ policy / logged propensity, r the reward and q the reward model:
 
 - ips: mean of w r. Horvitz and Thompson 1952. Unbiased; the largest weights rule its variance.
 - snips: sum of w r / sum of w. Swaminathan and Joachims 2015. Within the range of rewards.
-- direct: mean of q under the policy. As good as the model; its interval leaves the model's
-  own error out.
+- direct: mean of q under the policy. As good as the model, whose error its interval holds:
+  judge.py takes it from the doubly robust correction.
 - doubly_robust: direct + mean of w (r - q). Dudik, Langford and Li 2011. Right when either the
   propensities or the model are.
 - switch_dr: doubly robust where w is at most a threshold, the model alone above it. Wang, Agarwal

@@ -5,6 +5,7 @@ verdict = evaluate(log, policy) verdict = compare(log, challenger, champion)
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from statistics import NormalDist
 
 import numpy as np
@@ -20,6 +21,7 @@ CHUNK_ROWS = 500_000
 LEVEL = 0.95
 DRAWS = 1_000
 LEAST_EFFECTIVE_ROWS = 100.0
+LEAST_CLUSTERS = 30  # with fewer, errors by cluster are too small (Cameron and Miller 2015, section VI)
 LEAST_SUPPORT = 1 - 1e-9
 ROUNDING = 1e-3  # of the mean weight: propensities are logged with few digits
 MOST_ERRORS_OFF = 4.0  # standard errors by which the mean weight may differ from 1
@@ -80,7 +82,7 @@ def evaluate(
     model = model or _means(chunks, policy)
     found = tally(chunks, policy, model, clip)
     draws = draw_blocks(len(found.sums), DRAWS, seed)
-    estimates = {name: _estimate([sums_of(name, found)], draws) for name in ESTIMATORS}
+    estimates = _estimates([found], draws)
     return Verdict(estimates, diagnose(found), refusal_of(found))
 
 
@@ -100,7 +102,7 @@ def compare(
     model = model or _means(chunks, challenger)
     new, old = (tally(chunks, policy, model, clip) for policy in (challenger, champion))
     draws = draw_blocks(len(new.sums), DRAWS, seed)
-    gains = {name: _estimate([sums_of(name, new), sums_of(name, old)], draws) for name in ESTIMATORS}
+    gains = _estimates([new, old], draws)
     refusals = [(who, refusal_of(of)) for who, of in (("challenger", new), ("champion", old))]
     return Verdict(gains, diagnose(new), "; ".join(f"{who}: {it}" for who, it in refusals if it))
 
@@ -120,14 +122,24 @@ def refusal_of(found: Tally) -> str:
             f"support is missing: {found.unsupported:.2%} of the policy lies where the logging "
             "policy has probability 0; explore there first"
         )
+    if found.is_clustered and len(found.sums) < LEAST_CLUSTERS:
+        return (
+            f"the {found.rows:,} impressions are of {len(found.sums)} clusters (user_id): with fewer than "
+            f"{LEAST_CLUSTERS} no interval holds what it says; collect more users"
+        )
+    if found.lowest_reward == found.highest_reward:
+        return (
+            f"all {found.rows:,} rewards are {found.lowest_reward:g}: they say nothing of how much rewards vary, so "
+            "no interval can be given; collect more"
+        )
     facts = diagnose(found)
-    if facts.effective_rows < LEAST_EFFECTIVE_ROWS:
+    if not facts.effective_rows >= LEAST_EFFECTIVE_ROWS:  # also when it is no number
         return (
             f"the effective sample is too small: {facts.effective_rows:.1f} of {facts.rows:,} "
             f"impressions, at least {LEAST_EFFECTIVE_ROWS:.0f} are needed; collect more"
         )
     off = abs(facts.mean_weight - 1)
-    if off > max(MOST_ERRORS_OFF * facts.mean_weight_error, ROUNDING):
+    if not off <= max(MOST_ERRORS_OFF * facts.mean_weight_error, ROUNDING):
         return (
             f"weights average {facts.mean_weight:.3f} (standard error "
             f"{facts.mean_weight_error:.3f}) where 1 is expected: support is missing or the "
@@ -165,6 +177,29 @@ def _means(chunks: Iterable[Log], policy: Evaluated) -> RewardModel:
     return fit_means(chunks, len(policy))
 
 
+def _estimates(tallies: list[Tally], draws: np.ndarray) -> dict[str, Estimate]:
+    """By every estimator: a value, or of two tallies the gain of the first over the second."""
+    found = {name: _estimate([sums_of(name, of) for of in tallies], draws) for name in ESTIMATORS}
+    return found | {"direct": _with_model_error(found["direct"], found["doubly_robust"])}
+
+
+def _with_model_error(direct: Estimate, robust: Estimate) -> Estimate:
+    """The direct method's value with the error of its model, which the modelled values cannot know.
+
+    What the logged rewards correct the model by (doubly robust - direct) estimates its error: squared, and added to the
+    variance of the doubly robust estimate, it gives the mean squared error. So the interval holds the truth where the
+    doubly robust one does, however wrong the model is, and is never narrower.
+    """
+    z, bias = NormalDist().inv_cdf((1 + LEVEL) / 2), robust.value - direct.value
+    error = float(np.hypot(robust.error, bias))
+    below, above = (
+        float(np.hypot(reach, z * bias))
+        for reach in (robust.value - robust.bootstrap[0], robust.bootstrap[1] - robust.value)
+    )
+    normal = (direct.value - z * error, direct.value + z * error)
+    return Estimate(direct.value, error, normal, (direct.value - below, direct.value + above))
+
+
 def _estimate(sums: list[tuple[np.ndarray, np.ndarray]], draws: np.ndarray) -> Estimate:
     """Of one pair of sums; of two, their difference."""
     (value, parts), *others = [ratio(top, bottom) for top, bottom in sums]
@@ -174,4 +209,5 @@ def _estimate(sums: list[tuple[np.ndarray, np.ndarray]], draws: np.ndarray) -> E
         value, parts, drawn = value - other, parts - its_parts, drawn - its_draws
     error = spread(parts)
     reach = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
-    return Estimate(value, error, (value - reach, value + reach), percentiles(drawn, LEVEL))
+    bootstrap = percentiles(drawn, LEVEL) if len(parts) > 1 else (-inf, inf)  # one block drawn again says nothing
+    return Estimate(value, error, (value - reach, value + reach), bootstrap)

@@ -12,8 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.runtime.errors import FeedbackError
+from pipeline.runtime.frames import shown
 
 SUM_TOLERANCE = 1e-6
+KINDS = {  # numpy's kinds of numbers, and words for them
+    "action": ("iu", "numbers of arms"),
+    "reward": ("fiub", "numbers"),
+    "propensity": ("fiu", "numbers"),
+    "stratum": ("iu", "whole numbers"),
+    "cluster": ("iu", "whole numbers"),
+}
+# No server draws so rarely: such a probability has underflowed, or is not that of the draw. Below it sums overflow.
+LEAST_PROPENSITY = 1e-12
+MOST_REWARD = 1e100  # whose square, weighted, is still a number
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,12 @@ def check_strata(log: Log, strata: int) -> None:
 
 def _check(log: Log) -> None:
     rows = len(log.action)
+    for name, (kinds, words) in KINDS.items():
+        value = getattr(log, name)
+        if value is not None and rows and (value.dtype.kind not in kinds or value.ndim != 1):
+            raise FeedbackError(
+                f"log: {name}: expected one column of {words}, found {value.ndim} of {value.dtype}; convert it"
+            )
     for name in ("reward", "propensity", "stratum", "cluster", "context"):
         value = getattr(log, name)
         if value is not None and len(value) != rows:
@@ -105,8 +122,13 @@ def _check(log: Log) -> None:
     _refuse(log, "action", (log.action < 0) | (log.action >= len(log.arms)), known)
     sound = (log.propensity > 0) & (log.propensity <= 1)  # NaN is neither
     _refuse(log, "propensity", ~sound, "a probability above 0 and at most 1")
+    underflowed = f"a probability of at least {LEAST_PROPENSITY:g}: a smaller one has underflowed, log that of the draw"
+    _refuse(log, "propensity", log.propensity < LEAST_PROPENSITY, underflowed)
     _refuse(log, "reward", ~np.isfinite(log.reward), "a finite number")
+    _refuse(log, "reward", np.abs(log.reward) > MOST_REWARD, f"a number of at most {MOST_REWARD:g}")
     _refuse(log, "stratum", log.stratum < 0, "a number from 0")
+    if log.context is not None:
+        _refuse(log, "context", ~np.isfinite(log.context).all(axis=tuple(range(1, log.context.ndim))), "finite numbers")
     if log.logging is not None:
         check_probabilities("logging policy", log.logging, log.arms)
         check_strata(log, len(log.logging))
@@ -122,5 +144,5 @@ def _refuse(log: Log, name: str, bad: np.ndarray, expected: str) -> None:
     row = int(np.argmax(bad))
     raise FeedbackError(
         f"log, row {log.first_row + row}: {name}: expected {expected}, found "
-        f"{getattr(log, name)[row]} ({int(bad.sum())} such rows); mend the log or leave them out"
+        f"{shown(getattr(log, name)[row].tolist())} ({int(bad.sum())} such rows); mend the log or leave them out"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -29,6 +30,9 @@ class Tally:
     squared_weights: float = 0.0
     largest_weight: float = 0.0
     largest_reward: float = 0.0
+    lowest_reward: float = inf  # and the highest, with their signs
+    highest_reward: float = -inf
+    is_clustered: bool = False
     clipped_rows: int = 0
     clipped_weight: float = 0.0
     rows_above: np.ndarray | None = None  # rows with a weight above each threshold
@@ -89,6 +93,9 @@ def _add_diagnostics(into: Tally, log: Log, policy: np.ndarray, weight: np.ndarr
     into.squared_weights += float((weight**2).sum())
     into.largest_weight = max(into.largest_weight, float(weight.max()))
     into.largest_reward = max(into.largest_reward, float(np.abs(log.reward).max()))
+    into.lowest_reward = min(into.lowest_reward, float(log.reward.min()))
+    into.highest_reward = max(into.highest_reward, float(log.reward.max()))
+    into.is_clustered |= log.cluster is not None
     if clip is not None:
         into.clipped_rows += int((weight > clip).sum())
         into.clipped_weight += float(np.maximum(weight - clip, 0).sum())

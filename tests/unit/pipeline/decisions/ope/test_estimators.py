@@ -34,7 +34,11 @@ def test_standard_errors_by_hand() -> None:
     low, high = found["ips"].normal
     assert (low + high) / 2 == pytest.approx(0.5)
     assert high - low == pytest.approx(2 * 1.959964 * found["ips"].error)
-    assert found["direct"].error == pytest.approx(0)
+    # the model is the same for all rows, yet off: by what doubly robust corrects it by, and by that correction's error
+    corrections = np.array([0.6, -0.2, -0.5625, 0.4])
+    robust = corrections.std(ddof=1) / 2
+    assert found["doubly_robust"].error == pytest.approx(robust)
+    assert found["direct"].error == pytest.approx(np.hypot(robust, corrections.mean()))
     snips = 2 / 3.9375
     residual = np.array([1.5 * (1 - snips), -snips, -0.9375 * snips, 0.5 * (1 - snips)])
     assert found["snips"].error == pytest.approx(np.sqrt((residual**2).sum() * 4 / 3) / 3.9375)
