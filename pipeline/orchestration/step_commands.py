@@ -14,6 +14,8 @@ AUDIT_FAILED = 4  # exit code of a release that refused what was staged: trying 
 OVERTAKEN = 5  # exit code of a release whose inputs were published anew meanwhile: run the job again
 NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
 SUPERSEDED = 3  # exit code of `python -m pipeline base-night --hour H`
+LOGGING = PROJECT / "spark_jobs" / "engine" / "log4j2.properties"
+QUIET = "error"  # the level that LOGGING has of itself
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
 
 
@@ -51,9 +53,14 @@ def spark_submit(settings: Settings, java: str) -> list[str]:
 
 
 def java_options(settings: Settings) -> str:
-    """The driver's Java options, with the archive of classes where there is one."""
-    archive = f'"-XX:SharedArchiveFile={CLASS_ARCHIVE}"' if CLASS_ARCHIVE.exists() else ""
-    return f"{settings.spark_java_options} {archive}".strip()
+    """The driver's Java options: what it logs, and the archive of classes where there is one."""
+    level = settings.spark_log_level
+    options = [settings.spark_java_options, f'"-Dlog4j2.configurationFile=file:{LOGGING}"']
+    if level != QUIET:
+        options += [f"-Dtidemark.log={level}", f"-Dtidemark.log.tasks={level}"]
+    if CLASS_ARCHIVE.exists():
+        options.append(f'"-XX:SharedArchiveFile={CLASS_ARCHIVE}"')
+    return " ".join(options).strip()
 
 
 def score_bucket(step: Step, settings: Settings, ds: str, run: str, bucket: int, version: str) -> list[str]:

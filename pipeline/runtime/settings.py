@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,9 @@ class Settings(BaseSettings):
     spark_java_options: str = Field(
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="options of the driver's Java; by default those of a short job",
+    )
+    spark_log_level: Literal["off", "error", "warn", "info", "debug"] = Field(
+        "error", description="what Spark and Java log next to a program's own lines"
     )
     spark_partitions: int = Field(4, ge=1, description="shuffle partitions")
 

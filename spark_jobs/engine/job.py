@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from pyspark.errors import PythonException
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from pipeline.runtime import program
 from pipeline.runtime.days import day_range, parse_day, shift
-from pipeline.runtime.errors import NotPublishedError, TidemarkError, UsageError
+from pipeline.runtime.errors import LandingError, NotPublishedError, SourceError, TidemarkError, UsageError
 from pipeline.runtime.settings import Settings, load_settings
 from pipeline.sources.landing import active_sources
 from pipeline.sources.source import Source
@@ -23,6 +24,8 @@ from pipeline.storage.inputs import Inputs
 from pipeline.tables.schema import Table
 from spark_jobs.engine.session import open_session
 from spark_jobs.engine.writing import write_days
+
+INTERNAL, UNREADABLE = "XX", "KD"  # classes of SQLSTATE
 
 
 @dataclass
@@ -206,3 +209,16 @@ def _unwrap(main: Callable[[], None]) -> None:
         if not kind.startswith(f"{TidemarkError.__module__}."):
             raise
         raise TidemarkError(message) from error
+    except CapturedException as error:
+        raise _typed(error) from error
+
+
+def _typed(error: CapturedException) -> Exception:
+    """An error of Spark that a file or a source's expression can cause, in one line; others keep their traceback."""
+    state = error.getSqlState() or INTERNAL
+    if state.startswith(INTERNAL):
+        return error
+    reason = " ".join((error.getMessage() or str(error)).partition("\n\n")[0].partition(" SQLSTATE")[0].split())
+    if state.startswith(UNREADABLE):
+        return LandingError(f"Spark cannot read what it was given: {reason}; deliver the file again")
+    return SourceError(f"an expression fails on a row: {reason}; correct it in the source file, such as with try_cast")

@@ -3,10 +3,15 @@
 import os
 import sys
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from pipeline.orchestration.step_commands import java_options
 from pipeline.runtime.settings import Settings
+from spark_jobs.engine.gateway import start_java
+from spark_jobs.engine.watch import watch
+
+QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")  # print as JSON what is raised as well
 
 
 def open_session(settings: Settings, name: str) -> SparkSession:
@@ -15,6 +20,8 @@ def open_session(settings: Settings, name: str) -> SparkSession:
     Master, memory and Java options given by spark-submit win over the settings. ANSI mode is off: a source's expression
     that cannot be evaluated gives NULL, which ends in quarantine instead of ending the night.
     """
+    for logger in QUERY_LOGGERS:
+        PySparkLogger.getLogger(logger).disabled = True
     # Workers of a local session run this interpreter; a cluster's own setting wins.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = (
@@ -29,17 +36,21 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.sql.shuffle.partitions", settings.spark_partitions)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")  # a bar in every log, below INFO
-        .config("spark.log.level", "WARN")  # INFO hides the job's own lines among hundreds
         .config("spark.sql.parquet.inferTimestampNTZ.enabled", "false")
     )
     active = SparkSession.getActiveSession()
     if active is None and not _submitted():
-        builder = (
-            builder.master(settings.spark_master)
-            .config("spark.driver.memory", settings.spark_memory)
-            .config("spark.driver.extraJavaOptions", java_options(settings))
-        )
-    return builder.getOrCreate()
+        java = {
+            "spark.master": settings.spark_master,
+            "spark.driver.memory": settings.spark_memory,
+            "spark.driver.extraJavaOptions": java_options(settings),
+        }
+        start_java(java)
+        builder = builder.config(map=java)
+    session = builder.getOrCreate()
+    if active is None:
+        watch(session)
+    return session
 
 
 def _submitted() -> bool:
