@@ -23,6 +23,7 @@ from pipeline.storage.declared import with_former_names
 from pipeline.storage.inputs import Inputs
 from pipeline.tables.schema import Table
 from spark_jobs.engine.session import open_session
+from spark_jobs.engine.watch import watching
 from spark_jobs.engine.writing import write_days
 
 INTERNAL, UNREADABLE = "XX", "KD"  # classes of SQLSTATE
@@ -186,8 +187,9 @@ class SparkJob:
 
 
 def run_job(main: Callable[[], None]) -> None:
-    """Runs a job's `main`; a typed error that a worker raised ends it like one of our own."""
-    program.run(partial(_unwrap, main))
+    """Runs a job's `main`, and shows how far it is; a typed error that a worker raised ends it like one of our own."""
+    with watching():
+        program.run(partial(_unwrap, main))
 
 
 def run_parts(doc: str | None, parts: dict[str, Callable[[SparkJob], None]]) -> None:

@@ -9,7 +9,6 @@ from pyspark.sql import SparkSession
 from pipeline.orchestration.step_commands import java_options
 from pipeline.runtime.settings import Settings
 from spark_jobs.engine.gateway import start_java
-from spark_jobs.engine.watch import watch
 
 QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")  # print as JSON what is raised as well
 
@@ -46,11 +45,8 @@ def open_session(settings: Settings, name: str) -> SparkSession:
             "spark.driver.extraJavaOptions": java_options(settings),
         }
         start_java(java)
-        builder = builder.config(map=java)
-    session = builder.getOrCreate()
-    if active is None:
-        watch(session)
-    return session
+        builder = builder.config(map={**java})
+    return builder.getOrCreate()
 
 
 def _submitted() -> bool:

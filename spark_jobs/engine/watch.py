@@ -1,27 +1,34 @@
 """Show how far Spark's work is, once it takes longer than some seconds."""
 
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from pyspark.sql import SparkSession
+from pyspark import SparkContext
 
 from pipeline.runtime.progress import EVERY_SECONDS, Progress
 
 
-def watch(spark: SparkSession) -> None:
-    """Shows, from a thread of its own, how many tasks of the stages that run are done."""
-    threading.Thread(target=_watch, args=(spark,), daemon=True).start()
-
-
-def _watch(spark: SparkSession) -> None:
-    progress, tracker = Progress(EVERY_SECONDS - 0.5), spark.sparkContext.statusTracker()
+@contextmanager
+def watching() -> Iterator[None]:
+    """Meanwhile shows, from a thread of its own, how many tasks of the stages that run are done."""
+    ended = threading.Event()
+    threading.Thread(target=_watch, args=(ended,), daemon=True).start()
     try:
-        while True:
-            time.sleep(EVERY_SECONDS)
-            infos = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-            running = [info for info in infos if info is not None]
-            if running:
-                done, tasks = (sum(getattr(it, name) for it in running) for name in ("numCompletedTasks", "numTasks"))
-                progress.show(f"{done} of {tasks} tasks done")
-    except Exception:
-        return  # the session has ended, or is ending
+        yield
+    finally:
+        ended.set()
+
+
+def _watch(ended: threading.Event) -> None:
+    progress = Progress(every=0)
+    while not ended.wait(EVERY_SECONDS):
+        context = SparkContext._active_spark_context
+        try:
+            tracker = context.statusTracker() if context else None
+            infos = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()] if tracker else []
+        except Exception:  # the session is ending; how its work ends is the program's to say
+            continue
+        if running := [info for info in infos if info is not None]:
+            done, tasks = (sum(getattr(it, name) for it in running) for name in ("numCompletedTasks", "numTasks"))
+            progress.show(f"{done} of {tasks} tasks done")

@@ -56,7 +56,7 @@ def survey(source: Source, files: list[LandedFile], indexes: list[Path]) -> Surv
     LandingError when no record has one.
     """
     delivery = source.delivery
-    first, last = (day and days_since_1970(day) for day in (delivery.first_day, delivery.last_day))
+    first, last = (days_since_1970(day) if day else None for day in (delivery.first_day, delivery.last_day))
     lowest, highest = EARLIEST if first is None else first, LATEST if last is None else last
     spans = [
         (int(inside.min()), int(inside.max()))
@@ -152,7 +152,9 @@ class TextDays:
     def _add(self, days: np.ndarray, records: pa.Array) -> None:
         order = np.argsort(days, kind="stable")
         records = records.take(pa.array(order))
-        offsets = np.frombuffer(records.buffers()[1], np.int32)[records.offset :] if len(records) else []
+        if not len(records):
+            return
+        offsets = np.frombuffer(records.buffers()[1], np.int32)[records.offset :]
         for day, start, end in _runs(days[order]):
             with (self._parts / str(day)).open("ab") as part:
                 part.write(memoryview(records.buffers()[2])[offsets[start] : offsets[end]])
