@@ -1,34 +1,32 @@
 """One landed file: whether it is whole, what it promises, how many records it holds.
 
-Lines end with a line feed; a carriage return before it belongs to the line end. Empty lines are no records. The count
-made here is the one that the audit holds `raw_events` against.
+The count made here is the one that the audit holds `raw_events` against: of text files the records that
+`text_records` finds, of Parquet and ORC the rows that their footers state.
 """
 
 import csv
-import gzip
 import hashlib
-import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from pipeline.runtime.errors import LandingError
-from pipeline.sources.source import Drop
+from pipeline.sources.json_array import array_elements, is_array
+from pipeline.sources.source import TYPED_FORMATS, Drop
+from pipeline.sources.text_records import Block, record_blocks
+from pipeline.sources.typed_files import arrow_schema
+from pipeline.sources.unpack import check_content, check_file, shown
 
-BLOCK_BYTES = 4 << 20
-LONGEST_LINE = 64 << 20  # more than this without a line feed is no file of lines
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+DELIMITERS = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
+UNNAMED = "column_"  # begins the names of columns of which the header has none, with their number
 
 
 @dataclass(frozen=True)
 class LandedFile:
     """A file as it was when it was looked at. `name` is relative to landing/.
 
-    `header` holds the columns as they are in the file; for Parquet with their types.
+    `columns` are the names of the fields as they are in the file, none for JSON; `header` is the same, for Parquet and
+    ORC with the types.
     """
 
     path: str
@@ -39,6 +37,7 @@ class LandedFile:
     size: int
     modified: int
     sha256: str = ""
+    columns: tuple[str, ...] = ()
 
     def check_unchanged(self) -> None:
         """Raises LandingError when the file is not what it was: what was read may be half."""
@@ -56,25 +55,29 @@ class LandedFile:
 def inspect(path: Path, name: str, ds: str, drop: Drop, allow_empty: bool) -> LandedFile:
     """Reads the whole file once.
 
-    Raises LandingError naming it when it is empty, damaged, or lacks columns of `drop`.
+    Raises LandingError naming it when it is no regular file, empty, damaged, of another kind than the source says, or
+    lacks columns of `drop`.
     """
+    check_file(path, name)
     before = path.stat()
-    records, header = _content(path, name, drop)
-    if records < 0:
+    found = _content(path, name, drop) if before.st_size else None
+    if found is None:
         if not allow_empty:
             raise LandingError(
                 f"{name}: expected records, found an empty file; deliver it again, or set "
                 "TIDEMARK_ALLOW_EMPTY=true when the day is really empty"
             )
-        records, header = 0, drop.columns
-    lacking = [column for column in drop.columns if column not in _names(header)]
+        found = 0, drop.columns, drop.columns
+    records, columns, header = found
+    lacking = [column for column in drop.columns if column not in columns]
     if drop.format != "jsonl" and lacking:
         raise LandingError(
-            f"{name}: expected the columns {', '.join(drop.columns)}, missing are "
-            f"{', '.join(lacking)} (found {', '.join(_names(header))}); deliver the file again or "
-            "correct `columns` of the source"
+            f"{name}: expected the columns {', '.join(drop.columns)}, missing are {', '.join(lacking)} (found "
+            f"{shown(', '.join(columns))}); {_how_to_mend(drop, columns)}"
         )
-    file = LandedFile(str(path), name, ds, records, header, before.st_size, before.st_mtime_ns, sha256_of(path))
+    file = LandedFile(
+        str(path), name, ds, records, header, before.st_size, before.st_mtime_ns, sha256_of(path), columns
+    )
     file.check_unchanged()  # also when it grew while it was hashed
     return file
 
@@ -85,84 +88,114 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def line_blocks(path: Path, name: str) -> Iterator[bytes]:
-    """The file's content in blocks of whole lines, each ending with a line feed, without BOM.
+def csv_header(first: Block, name: str, drop: Drop) -> tuple[str, ...]:
+    """The names of the columns of a CSV; without a header line those of the source, in its order.
 
-    Raises LandingError when it cannot be read to its end.
+    Columns without a name, which spreadsheets add on the right, get one: `column_7`.
     """
+    line = first.slices()[0]
     try:
-        yield from _line_blocks(path, name)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise LandingError(
-            f"{name}: expected a whole gzip file, found a truncated or damaged one ({error}); deliver it again"
-        ) from None
-
-
-def _content(path: Path, name: str, drop: Drop) -> tuple[int, tuple[str, ...]]:
-    """Number of records, -1 when the file is empty, and the header."""
-    if path.stat().st_size == 0:
-        return -1, ()
-    if drop.format == "parquet":
-        return _parquet(path, name)
-    blocks = line_blocks(path, name)
-    first = next(blocks, None)
-    if first is None:
-        return -1, ()
-    lines = sum(_records(block) for block in chain([first], blocks))
-    if drop.format == "jsonl":
-        return lines, ()
-    return max(lines - 1, 0), _csv_header(first, name, drop.encoding)
-
-
-def _parquet(path: Path, name: str) -> tuple[int, tuple[str, ...]]:
-    try:
-        metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise LandingError(
-            f"{name}: expected a whole Parquet file, found a truncated or damaged one "
-            f"({str(error).splitlines()[0]}); deliver it again"
-        ) from None
-    schema = metadata.schema.to_arrow_schema()
-    return metadata.num_rows, tuple(f"{field.name}:{field.type}" for field in schema)
-
-
-def _names(header: tuple[str, ...]) -> list[str]:
-    return [column.split(":")[0] for column in header]
-
-
-def _csv_header(block: bytes, name: str, encoding: str) -> tuple[str, ...]:
-    try:
-        line = block[: block.index(b"\n")].decode(encoding)
+        text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise LandingError(
-            f"{name}: expected a header in {encoding}, found other bytes; deliver the file again "
-            "or set `encoding` of the source"
+            f"{name}: expected a header in {drop.encoding}, found other bytes: {shown(line)}; deliver the file "
+            "again or set `encoding` of the source"
         ) from None
-    header = tuple(next(csv.reader([line.rstrip("\r")]), ()))
-    if len(set(header)) != len(header):
-        raise LandingError(f"{name}: expected each column once in the header, found {line.strip()}")
-    return header
+    names = _fields(text, drop)
+    if not drop.header:
+        if len(names) != len(drop.columns):
+            raise LandingError(
+                f"{name}: expected {len(drop.columns)} fields without a header ({', '.join(drop.columns)}), found "
+                f"{len(names)} in line 1: {shown(text)}; {_how_to_mend(drop, names)}"
+            )
+        return drop.columns
+    _check_delimiter(names, name, drop)
+    names = [text or f"{UNNAMED}{number}" for number, text in enumerate(names, 1)] if any(names) else names
+    if len(set(names)) != len(names):
+        again = next(it for number, it in enumerate(names) if it in names[:number])
+        raise LandingError(
+            f"{name}: expected each column once in the header, found {shown(text)} (twice: {shown(again)}); deliver "
+            "the file with another name for one of them"
+        )
+    return tuple(names)
 
 
-def _records(block: bytes) -> int:
-    return sum(1 for line in block.split(b"\n") if line not in (b"", b"\r"))
+Content = tuple[int, tuple[str, ...], tuple[str, ...]]
 
 
-def _line_blocks(path: Path, name: str) -> Iterator[bytes]:
-    rest, at_start = b"", True
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            if at_start:
-                block, at_start = block.removeprefix(BYTE_ORDER_MARK), False
-            block = rest + block
-            cut = block.rfind(b"\n") + 1
-            if cut:
-                yield block[:cut]
-            rest = block[cut:]
-            if len(rest) > LONGEST_LINE:
-                raise LandingError(
-                    f"{name}: expected one record per line, found a line of more than "
-                    f"{LONGEST_LINE >> 20} MiB; deliver the file again"
-                )
-    if rest:
-        yield rest + b"\n"
+def _content(path: Path, name: str, drop: Drop) -> Content | None:
+    """Number of records, names of the columns, and the header; None when the file is empty."""
+    if drop.format in TYPED_FORMATS:
+        what, magic = ("Parquet", b"PAR1") if drop.format == "parquet" else ("ORC", b"ORC")
+        check_content(path, name, magic, what)
+        rows, schema = arrow_schema(path, name, drop.format)
+        return rows, tuple(schema.names), tuple(f"{field.name}:{field.type}" for field in schema)
+    if drop.format == "jsonl":
+        if is_array(path, name, drop):
+            return len(array_elements(path, name, drop)), (), ()
+        counts = [len(block) for block in record_blocks(str(path), name, drop)]
+        return (sum(counts), (), ()) if counts else None
+    blocks = record_blocks(str(path), name, drop, keep_empty_first=drop.header)
+    first = next(blocks, None)
+    if first is None:
+        return None
+    header = csv_header(first, name, drop) if len(first) else drop.columns
+    records = len(first) + sum(len(block) for block in blocks)
+    return records - (1 if drop.header else 0), header, header
+
+
+def _fields(line: str, drop: Drop, delimiter: str = "") -> list[str]:
+    quoting = csv.QUOTE_MINIMAL if drop.quote else csv.QUOTE_NONE
+    rows = csv.reader(
+        [line],
+        delimiter=delimiter or drop.delimiter,
+        quotechar=drop.quote or None,
+        quoting=quoting,
+        escapechar=drop.escape or None if drop.escape != drop.quote else None,
+    )
+    try:
+        return next(rows, [])
+    except csv.Error:  # a line end or a quote where none can be: it is told as it is
+        return [line]
+
+
+def _check_delimiter(names: Sequence[str], name: str, drop: Drop) -> None:
+    """Raises LandingError for a header of one column that another delimiter would tell apart."""
+    if len(names) == 1 and (other := _other_delimiter(names, drop, len(drop.columns) == 1)):
+        lacking = ", ".join(column for column in drop.columns if column not in names) or "none"
+        raise LandingError(
+            f"{name}: expected columns separated by {_words(drop.delimiter)}, missing are {lacking} (found "
+            f"{shown(names[0])}), and the header seems to be separated by {_words(other)}; set `delimiter = "
+            f"{_toml(other)}` of the source"
+        )
+
+
+def _how_to_mend(drop: Drop, columns: Sequence[str]) -> str:
+    other = _other_delimiter(columns, drop) if drop.format == "csv" else None
+    if other:
+        return (
+            f"the file seems to be separated by {_words(other)}, not by {_words(drop.delimiter)}: set `delimiter = "
+            f"{_toml(other)}` of the source"
+        )
+    return "deliver the file again or correct `columns` of the source"
+
+
+def _other_delimiter(columns: Sequence[str], drop: Drop, several: bool = False) -> str | None:
+    """The delimiter by which more of the declared columns would be found; `several`: or any two."""
+    line = drop.delimiter.join(columns)
+    known = set(drop.columns)
+    gains = {other: len(known & set(_fields(line, drop, other))) for other in DELIMITERS if other != drop.delimiter}
+    best = max(gains, key=lambda other: gains[other], default="")
+    if best and gains[best] > len(known & set(columns)):
+        return best
+    counts = {other: len(_fields(line, drop, other)) for other in gains}
+    most = max(counts, key=lambda other: counts[other], default="")
+    return most if most and counts[most] > max(1, len(columns)) and (several or len(columns) == 1) else None
+
+
+def _words(delimiter: str) -> str:
+    return DELIMITERS.get(delimiter, repr(delimiter))
+
+
+def _toml(delimiter: str) -> str:
+    return '"\\t"' if delimiter == "\t" else f'"{delimiter}"'

@@ -70,10 +70,11 @@ def files(settings: Settings, source: Source, ds: str) -> list[Path]:
 
 
 def drop_files(settings: Settings, drop: Drop, ds: str) -> list[Path]:
-    """The landed files of one day of a drop (events or items), by name."""
-    found = sorted(settings.landing.glob(drop.path.replace("{ds}", ds)))
+    """The landed files of one day of a drop (events or items), by name; without what tools write next to data."""
+    pattern = drop.path.replace("{ds}", ds)
     notice = _notice(drop, ds)
-    return [path for path in found if path.relative_to(settings.landing).as_posix() != notice]
+    found = ((path, path.relative_to(settings.landing)) for path in sorted(settings.landing.glob(pattern)))
+    return [path for path, name in found if name.as_posix() != notice and not _is_aside(name, pattern)]
 
 
 def source_days(settings: Settings, source: Source) -> list[str]:
@@ -97,7 +98,9 @@ def days_of(drop: Drop, paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
     pattern = _day_pattern(drop.path)
     for path in paths:
         match = pattern.fullmatch(path.as_posix())
-        if match and _is_day(match[1]) and _notice(drop, match[1]) != path.as_posix():
+        if not match or not _is_day(match[1]) or _is_aside(path, drop.path):
+            continue
+        if _notice(drop, match[1]) != path.as_posix():
             yield match[1], path
 
 
@@ -196,6 +199,15 @@ def _looked_at(settings: Settings, source: Source, ds: str, found: Sequence[File
 def _notice(drop: Drop, ds: str) -> str | None:
     """The marker or listing of a day, relative to landing/: no data, also where the path of the data matches it."""
     return drop.notice(ds) if isinstance(drop, Delivery) else None
+
+
+def _is_aside(path: Path, pattern: str) -> bool:
+    """Whether a wildcard of the pattern took a name that begins with `.` or `_`: `_SUCCESS`, `.part-0.crc`.
+
+    Tools write such files and folders next to their data. A pattern that begins so itself means them.
+    """
+    names, patterns = reversed(path.parts), reversed(Path(pattern).parts)
+    return any(name[0] in "._" and part[0] in "*?[" for name, part in zip(names, patterns, strict=False))
 
 
 def _landing_folders(settings: Settings) -> set[str]:

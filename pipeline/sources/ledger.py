@@ -82,7 +82,7 @@ def _listed(settings: Settings, drops: Iterable[tuple[str, Drop]]) -> dict[str, 
     for platform, drop in drops:
         paths = [path.relative_to(settings.landing) for path in settings.landing.glob(drop_glob(drop))]
         for ds, path in days_of(drop, paths):
-            state = (settings.landing / path).stat()
+            state = (settings.landing / path).lstat()  # a link that leads nowhere is refused when it is read
             seen = Seen(ds, platform, state.st_size, state.st_mtime_ns)
             days.setdefault(ds, {})[path.as_posix()] = seen
     return days

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, create_model, model_validator
+from pydantic import AfterValidator, BeforeValidator, Strict, create_model, model_validator
 from pydantic.dataclasses import dataclass as table
 
 from pipeline.runtime.errors import SourceError
@@ -34,7 +34,12 @@ from pipeline.runtime.toml_file import (
     parsed,
 )
 
-FORMATS = ("jsonl", "csv", "parquet")
+FORMATS = ("jsonl", "csv", "parquet", "orc")
+TYPED_FORMATS = ("parquet", "orc")  # columns have types of their own; in the others every field is text
+ON_ERROR = ("reject", "null")
+THOUSANDS = ("", ".", ",", "'", " ", "\u00a0", "\u202f")
+LANDED, UNKNOWN_FIELDS = "tidemark:landed", "tidemark:unknown"  # next to the fields, in the frame of landed records
+RESERVED = "tidemark:"  # begins the names that the reader needs for itself
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 REQUIRED_EVENT = ("user_id", "item_id", "event_type", "event_time")
 ITEM_COLUMNS = ("item_title", "item_category", "item_brand", "item_image_path")
@@ -78,11 +83,11 @@ def _is_zone(name: str) -> bool:
 def _encoding(name: str) -> str:
     """Python's name for it."""
     try:
-        plain = codecs.decode(b'\n,"{', name) == '\n,"{'  # lines are cut before decoding
-    except (LookupError, UnicodeDecodeError):
-        plain = False
-    if not plain:
-        raise expected("an encoding that keeps ASCII as it is", name)
+        text = '\n,"{'.encode(name).decode(name) == '\n,"{'
+    except (LookupError, UnicodeError):
+        text = False
+    if not text:
+        raise expected("an encoding of text such as utf-8, utf-16, latin-1, cp1252, gb18030, shift_jis", name)
     return codecs.lookup(name).name
 
 
@@ -90,14 +95,58 @@ def _each_once(names: tuple[str, ...]) -> bool:
     return len(set(names)) == len(names) > 0
 
 
+def _is_one_character(text: str) -> bool:
+    return len(text) == 1 and text.isascii() and text not in "\r\n\0"
+
+
+_Sign = Annotated[
+    str, Strict(), Expected("a text"), must(lambda it: not it or _is_one_character(it), "one ASCII character, or none")
+]
+_DIALECT = {"delimiter": ",", "quote": '"', "escape": None, "comment": "", "header": True}
+
+
 @table(frozen=True, config=TABLE)
 class Drop:
-    """Files that land every day: `path` is relative to landing/, holds `{ds}`, may hold globs."""
+    """Files that land every day: `path` is relative to landing/, holds `{ds}`, may hold globs.
+
+    `delimiter` to `header` are the dialect of a CSV. An empty `quote` means that nothing is quoted; `escape` is the
+    sign that takes the meaning from a quote, an empty one says that there is none (quotes are doubled), and without
+    the key a backslash before a quote makes a record ambiguous. `decimal` and `thousands` are how numbers are written.
+    """
 
     path: Annotated[Text, must(_is_landing_path, "a path below landing/ with one {ds}")]
     format: Annotated[Text, one_of(FORMATS)]
     columns: Annotated[Texts, must(_each_once, "the names of all fields, each once")]
     encoding: Annotated[Text, AfterValidator(_encoding)] = "utf-8"
+    delimiter: Annotated[str, Strict(), Expected("a text"), must(_is_one_character, "one ASCII character")] = ","
+    quote: _Sign = '"'
+    escape: _Sign | None = None
+    comment: _Sign = ""
+    header: Flag = True
+    decimal: Annotated[Text, one_of((".", ","))] = "."
+    thousands: Annotated[str, Strict(), Expected("a text"), one_of(THOUSANDS)] = ""
+
+    @model_validator(mode="after")
+    def _dialect_of_its_format(self) -> "Drop":
+        for key, usual in _DIALECT.items():
+            if self.format != "csv" and getattr(self, key) != usual:
+                raise expected(f"nothing: it is of CSV files, and format is {self.format}", getattr(self, key), key)
+        signs = {key: sign for key in ("delimiter", "quote", "escape", "comment") if (sign := getattr(self, key))}
+        for key, sign in signs.items():
+            first = next(name for name, other in signs.items() if other == sign)
+            if first != key and (first, key) != ("quote", "escape"):
+                raise expected(f"another sign than {first}", sign, key)
+        if self.thousands == self.decimal:
+            raise expected("another sign than decimal", self.thousands, "thousands")
+        for column in self.columns:
+            if column.startswith(RESERVED):
+                raise expected(f"names that do not begin with {RESERVED}", column, "columns")
+        return self
+
+    @property
+    def plain_numbers(self) -> bool:
+        """Whether numbers are written as SQL reads them."""
+        return (self.decimal, self.thousands) == (".", "")
 
 
 @table(frozen=True, config=TABLE)
@@ -195,6 +244,16 @@ class Source:
     near_duplicate_seconds: float = 0
     max_late_days: int = MAX_LATE_DAYS
     required: bool = True
+    on_error: Mapping[str, str] = field(default_factory=dict)
+
+    def rejects(self, column: str) -> bool:
+        """Whether a row is rejected when its value of a canonical column is there and cannot be read."""
+        return self.on_error.get(column, self.on_error.get("default", "reject")) == "reject"
+
+
+def _on_error(value: object) -> object:
+    """`on_error = "null"` is short for a table with that default."""
+    return {"default": value} if isinstance(value, str) else value
 
 
 _columns: dict[str, Any] = dict.fromkeys(REQUIRED_EVENT, (Text, ...))
@@ -213,6 +272,13 @@ class _File:
     near_duplicate_seconds: Number = 0
     max_late_days: Whole = MAX_LATE_DAYS
     required: Flag = True
+    on_error: Annotated[
+        dict[
+            Annotated[str, one_of(("default", *REQUIRED_EVENT, *OPTIONAL_EVENT))],
+            Annotated[Text, one_of(ON_ERROR)],
+        ],
+        BeforeValidator(_on_error),
+    ] = field(default_factory=dict)
 
 
 def load_source(file: Path) -> Source:
@@ -229,6 +295,7 @@ def load_source(file: Path) -> Source:
         near_duplicate_seconds=found.near_duplicate_seconds,
         max_late_days=found.max_late_days,
         required=found.required,
+        on_error=found.on_error,
     )
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.errors import LandingError
 from pipeline.sources.landed_file import LandedFile
-from pipeline.sources.source import ITEMS, Items, Source
+from pipeline.sources.source import ITEMS, LANDED, Items, Source
 from spark_jobs.landing.map_source import checked_type
 from spark_jobs.landing.read import read_landing
 
@@ -37,13 +37,13 @@ def _mapped(rows: DataFrame, source: Source, items: Items) -> DataFrame:
     raw_id = F.nullif(F.expr(items.expressions["item_id"]).cast("string"), F.lit(""))
     item_id = F.concat(F.lit(f"{source.platform}:"), raw_id)
     return rows.select(
-        F.col("_landed.ds").alias("ds"),
+        F.col(f"`{LANDED}`.ds").alias("ds"),
         F.lit(source.platform).alias("platform"),
         item_id.alias("item_id"),
         *[_attribute(items, name) for name in ITEMS],
-        F.col("_landed.source_file").alias("source_file"),
-        F.col("_landed.line").alias("line"),
-        F.coalesce("_landed.problem", F.when(item_id.isNull(), "no item_id")).alias("problem"),
+        F.col(f"`{LANDED}`.source_file").alias("source_file"),
+        F.col(f"`{LANDED}`.line").alias("line"),
+        F.coalesce(f"`{LANDED}`.problem", F.when(item_id.isNull(), "no item_id")).alias("problem"),
     )
 
 

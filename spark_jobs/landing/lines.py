@@ -1,86 +1,140 @@
-"""Read landed text files as lines, in Python workers, through Arrow.
+"""Read landed files in Python workers, through Arrow: every record becomes a row.
 
-Spark's own readers drop what they cannot read or stop at it. Here every line that is not empty becomes a row, with a
-`problem` where its bytes are no text that a record could be in.
+Spark's own readers drop what they cannot read or stop at it. Here a record that cannot be read is a row with a
+`problem`. A task reads one part of one file: every n-th block of a text file, every n-th row group of a Parquet file.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
-from pipeline.sources.landed_file import LandedFile, line_blocks
+from pipeline.sources.json_array import array_elements, is_array
+from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.text_records import Block, Dialect, record_blocks
+from pipeline.sources.typed_files import batches, in_types
 from pipeline.storage.suppression import ERASED
-from spark_jobs.landing.split_lines import Reading, split_lines
+from spark_jobs.landing.decode import MAP, Reading, decode
 
-LINE = "line long, text string, problem string, sha256 string"
-PLACED_LINE = f"ds string, source_file string, {LINE}"
 PART_BYTES = 8 << 20  # a file of more bytes is read by several tasks
+ARRAY_RECORDS = 16_384  # of a JSON array, decoded at once
+OF_FILE = [("ds", pa.string()), ("source_file", pa.string())]
+OF_RECORD = [("line", pa.int64()), ("text", pa.string()), ("problem", pa.string()), ("sha256", pa.string())]
+TASK = "path string, name string, ds string, part int, parts int, columns array<string>"
 
 
-def read_lines(spark: SparkSession, files: list[LandedFile], reading: Reading) -> DataFrame:
-    """One row per line that is not empty: its place, its text, or a problem and a hash.
+@dataclass(frozen=True)
+class TypedReading:
+    """How Parquet and ORC files are read: in the types of `schema`, which holds all columns of the files."""
+
+    format: str
+    schema: pa.Schema
+    max_record_bytes: int
+
+
+def read_texts(spark: SparkSession, files: list[LandedFile], reading: Reading) -> DataFrame:
+    """One row per record: its place, `unknown`, and the fields of the source as `f0`, `f1`, …
 
     A task that shares a file decompresses all of it and keeps every n-th block: for gzip this is cheaper than a shuffle
-    of the lines.
+    of the records.
     """
+    fields = [(f"f{number}", pa.string()) for number in range(len(reading.drop.columns))]
+    schema = pa.schema([*OF_FILE, *OF_RECORD, ("unknown", MAP), *fields])
+
+    def read(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in found:
+            for task in batch.to_pylist():
+                yield from _placed(_read_text(**task, reading=reading), task, schema)
+
+    return _tasks(spark, files).mapInArrow(read, from_arrow_schema(schema))
+
+
+def read_typed(spark: SparkSession, files: list[LandedFile], reading: TypedReading) -> DataFrame:
+    """One row per row of the files: its place, and the columns in their order as `f0`, `f1`, …"""
+    fields = [(f"f{number}", field.type) for number, field in enumerate(reading.schema)]
+    schema = pa.schema([*OF_FILE, *OF_RECORD, *fields])
+
+    def read(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in found:
+            for task in batch.to_pylist():
+                yield from _placed(_read_typed(**task, reading=reading), task, schema)
+
+    return _tasks(spark, files).mapInArrow(read, from_arrow_schema(schema, prefer_timestamp_ntz=True))
+
+
+def _tasks(spark: SparkSession, files: list[LandedFile]) -> DataFrame:
     cores = spark.sparkContext.defaultParallelism
     parts = [
-        (file.path, file.name, file.ds, part, parts)
+        (file.path, file.name, file.ds, part, parts, list(file.columns))
         for file in files
         for parts in [min(cores, 1 + file.size // PART_BYTES)]
         for part in range(parts)
     ]
-    columns = "path string, name string, ds string, part int, parts int"
-    tasks = spark.createDataFrame(parts, columns).repartition(min(len(parts), 4 * cores))
-
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for task in batch.to_pylist():
-                yield from _read_part(**task, reading=reading)
-
-    return tasks.mapInArrow(read, PLACED_LINE)
+    return spark.createDataFrame(parts, TASK).repartition(min(len(parts), 4 * cores))
 
 
-def _read_part(path: str, name: str, ds: str, part: int, parts: int, reading: Reading) -> Iterator[pa.RecordBatch]:
-    """The lines of every `parts`-th block of a file, from block `part` on."""
-    line = 1
-    for number, block in enumerate(line_blocks(Path(path), name)):
+def _placed(rows: Iterator[pa.Table], task: dict, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for found in rows:
+        place = {name: pa.array([task[key]] * len(found)) for name, key in (("ds", "ds"), ("source_file", "name"))}
+        columns = {**place, **dict(zip(found.column_names, found.columns, strict=True))}
+        yield from pa.table([columns[name] for name in schema.names], schema=schema).to_batches()
+
+
+def _read_text(
+    path: str, name: str, ds: str, part: int, parts: int, columns: list[str], reading: Reading
+) -> Iterator[pa.Table]:
+    """The records of every `parts`-th block of a file, from block `part` on."""
+    drop = reading.drop
+    has_header = drop.format == "csv" and drop.header
+    if drop.format == "jsonl" and is_array(Path(path), name, drop):
+        blocks: Iterator[Block] = _array_blocks(array_elements(Path(path), name, drop))
+    else:
+        blocks = record_blocks(path, name, drop, keep_empty_first=has_header)
+    for number, block in enumerate(blocks):
         if number % parts == part:
-            rows = split_lines(block, line, reading)
-            if number == 0 and reading.has_header:
-                rows = rows.slice(1)
-            rows = rows.filter(pc.fill_null(pc.not_equal(rows["text"], ""), True))
-            place = {"ds": [ds] * len(rows), "source_file": [name] * len(rows)}
-            yield from pa.table({**place, **dict(zip(rows.column_names, rows, strict=True))}).to_batches()
-        line += block.count(b"\n")
+            rest = block.drop_first() if number == 0 and has_header else block
+            if len(rest):
+                yield decode(rest, columns, reading)
 
 
-def records(rows: DataFrame, problem: Column, fields: dict[str, Column], unknown: Column) -> DataFrame:
-    """The fields with their place. A record with a problem gives no fields."""
-    whole = F.col("_problem").isNull()
-    sha256 = F.coalesce("sha256", F.when(~whole, F.sha2("text", 256)))
-    landed = F.struct(
-        *["ds", "source_file", "line", "text"],
-        F.col("_problem").alias("problem"),
-        sha256.alias("sha256"),
-    )
-    told = F.map_filter(unknown, lambda _, value: value.isNotNull())
-    return rows.withColumn("_problem", problem).select(
-        landed.alias("_landed"),
-        F.when(whole, told).alias("_unknown"),
-        *[F.when(whole, field).alias(name) for name, field in fields.items()],
-    )
+def _array_blocks(elements: list[bytes]) -> Iterator[Block]:
+    """Elements of an array as if they were lines; `line` is the number of the element."""
+    for first in range(0, len(elements), ARRAY_RECORDS):
+        some = elements[first : first + ARRAY_RECORDS]
+        stops = np.cumsum([len(element) + 1 for element in some])
+        starts = np.concatenate(([0], stops[:-1]))
+        lines = np.arange(first + 1, first + 1 + len(some))
+        data = b"\n".join(some) + b"\n"
+        yield Block(data, starts, stops - 1, stops, lines, np.zeros(len(some), bool), Dialect())
 
 
-def as_map(fields: dict[str, Column]) -> Column:
-    pairs = [part for name, field in fields.items() for part in (F.lit(name), field)]
-    return F.create_map(*pairs) if pairs else F.lit(None).cast("map<string,string>")
+def _read_typed(
+    path: str, name: str, ds: str, part: int, parts: int, columns: list[str], reading: TypedReading
+) -> Iterator[pa.Table]:
+    """The rows of every `parts`-th row group. A row of nulls is the mark of an erased one."""
+    for first, batch in batches(path, name, reading.format, part, parts):
+        rows = in_types(batch, reading.schema, name, first)
+        nothing = reduce(pc.and_, [column.is_null() for column in rows.columns])
+        long = pc.greater(reduce(pc.add, [_bytes(column) for column in rows.columns]), reading.max_record_bytes)
+        problem = pc.if_else(nothing, ERASED, pc.if_else(long, "oversized", pa.scalar(None, pa.string())))
+        empty = pa.nulls(len(rows), pa.string())
+        lines = pa.array(np.arange(first + 1, first + 1 + len(rows)))
+        place = {"line": lines, "text": empty, "problem": problem, "sha256": empty}
+        fields = rows.columns
+        if problem.null_count < len(rows):
+            kept = pc.if_else(problem.is_null(), pa.array(np.arange(len(rows))), pa.scalar(None, pa.int64()))
+            fields = [column.take(kept) for column in fields]
+        yield pa.table({**place, **{f"f{number}": column for number, column in enumerate(fields)}})
 
 
-def erased_line() -> Column:
-    """The mark that replaces a line when a person is erased."""
-    return F.when(F.col("text") == ERASED, ERASED)
+def _bytes(column: pa.Array) -> pa.Array:
+    """Bytes of each text of a column; 0 for other types."""
+    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+        return pc.fill_null(pc.binary_length(column), 0).cast(pa.int64())
+    return pa.array(np.zeros(len(column), np.int64))

@@ -1,14 +1,22 @@
 """Rows of a source → canonical columns, by the Spark SQL of the source file."""
 
+import re
+from collections.abc import Callable
+
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StringType, TimestampNTZType, TimestampType
+from pyspark.sql.types import DataType, TimestampNTZType, TimestampType
 
 from pipeline.runtime.errors import SourceError
-from pipeline.sources.source import ITEM_COLUMNS, Source
+from pipeline.sources.source import ITEM_COLUMNS, LANDED, RESERVED, UNKNOWN_FIELDS, Drop, Source
+from spark_jobs.landing.strict import VALUE, Attempts
 
 UNKNOWN = "unknown."  # begins the names of attributes that the source does not declare
+UNREADABLE = "unreadable."  # and of those that keep what a canonical column could not be read from
+EVIDENCE_LENGTH = 80
+IDS = ("user_id", "item_id")
+NUMBERS = ("quantity", "price", "rating", "propensity")
 TYPES = {
     "user_id": "string",
     "item_id": "string",
@@ -27,27 +35,41 @@ TYPES = {
 
 
 def event_time(rows: DataFrame, source: Source) -> Column:
-    """When the event of a row of the source happened. Raises SourceError like `map_source`."""
-    kind = checked_type(rows, source, "event.event_time", source.event["event_time"])
-    return _canonical(source, "event_time", kind)
+    """When the event of a row of the source happened, NULL where it cannot be read. Raises like `map_source`."""
+    return Attempts(rows).tried(_typed(rows, source, "event_time"))[VALUE]
 
 
 def map_source(rows: DataFrame, source: Source) -> DataFrame:
-    """One row per row: its place, the canonical columns (raw ids), and `problem`.
+    """One row per row: its place, the canonical columns (raw ids), `problem` and `unreadable`.
 
-    `problem` is why the row could not be read, else the first [reject] condition that holds. Raises SourceError naming
-    the key, the SQL and Spark's reason when one cannot be evaluated.
+    `problem` is why the row could not be read, else the first [reject] condition that holds. `unreadable` has a flag
+    per canonical column: the file holds something, and the expression cannot read it. Where the source says
+    `on_error = "null"` there is no flag: the value is NULL, and what was found is kept in `attributes`. Raises
+    SourceError naming the key, the SQL and Spark's reason when one cannot be evaluated.
     """
-    types = {key: checked_type(rows, source, f"event.{key}", sql) for key, sql in source.event.items()}
+    attempts = Attempts(rows)
+    typed = {name: _typed(rows, source, name) for name in source.event}
+    read = {name: attempts.columns_of(value) for name, value in typed.items()}
+    tried = {
+        f"{RESERVED}{name}": attempts.tried(value, _numbers(source, name), name in IDS) for name, value in typed.items()
+    }
     for reason, sql in source.reject.items():
         checked_type(rows, source, f"reject.{reason}", sql)
-    return rows.select(
+        tried[f"{RESERVED}reject.{reason}"] = attempts.lenient(F.expr(sql).cast("boolean"))
+    evidence = {name: _evidence(read[name]) for name in typed}
+    failed = {name: _failed(name) & (evidence[name].isNotNull() if read[name] else F.lit(True)) for name in typed}
+    kept = {name: evidence[name] for name in typed if not source.rejects(name)}
+    unreadable = [(failed[name] if name in typed and name not in kept else F.lit(False)).alias(name) for name in TYPES]
+    place = F.col(f"`{LANDED}`")
+    return rows.withColumns(tried).select(
         F.lit(source.platform).alias("platform"),
-        F.col("_landed.ds").alias("ds"),
-        F.col("_landed.source_file").alias("source_file"),
-        F.struct("_landed.line", "_landed.sha256").alias("evidence"),
-        F.coalesce("_landed.problem", *_rejections(source)).alias("problem"),
-        *[_canonical(source, name, types.get(name)).alias(name) for name in TYPES],
+        place["ds"].alias("ds"),
+        place["source_file"].alias("source_file"),
+        F.struct(place["line"].alias("line"), place["sha256"].alias("sha256")).alias("evidence"),
+        F.coalesce(place["problem"], *_rejections(source)).alias("problem"),
+        *[_canonical(source, name).alias(name) for name in TYPES if name != "attributes"],
+        _attributes(source, {name: F.when(failed[name], found) for name, found in kept.items()}).alias("attributes"),
+        F.struct(*unreadable).alias("unreadable"),
     )
 
 
@@ -67,28 +89,102 @@ def checked_type(rows: DataFrame, source: Source, key: str, sql: str) -> DataTyp
     return kind
 
 
-def _rejections(source: Source) -> list[Column]:
-    return [F.when(F.expr(sql), reason) for reason, sql in source.reject.items()]
-
-
-def _canonical(source: Source, name: str, kind: DataType | None) -> Column:
-    """A canonical column in its type; null where the source has no expression for it."""
-    value = F.expr(source.event[name]) if name in source.event else F.lit(None)
-    if name == "attributes":
-        return _with_unknown(value.cast(TYPES[name]))
-    if isinstance(kind, TimestampNTZType):
+def _typed(rows: DataFrame, source: Source, name: str) -> Column:
+    """The expression of a canonical column in the column's type; a local time as the instant that it is."""
+    sql = source.event[name]
+    kind = checked_type(rows, source, f"event.{name}", sql)
+    if isinstance(kind, TimestampNTZType) and name == "event_time":
         # The session's zone is UTC: the cast keeps the clock's reading, the shift makes it UTC.
-        return F.to_utc_timestamp(value.cast("timestamp"), source.timezone)
-    if isinstance(kind, StringType) or TYPES[name] == "string":
-        value = F.nullif(value.cast("string"), F.lit(""))
-    if name == "item_id":
-        value = F.concat(F.lit(f"{source.platform}:"), value)
-    return value.cast(TYPES[name])
+        return F.to_utc_timestamp(F.expr(sql).cast("timestamp"), source.timezone)
+    if name in NUMBERS and not source.delivery.plain_numbers and re.search(r"(?i)\b(replace|translate)\s*\(", sql):
+        raise SourceError(
+            f"{source.file}: event.{name} = {sql.strip()!r}: expected a number as it is in the file, because `decimal` "
+            "and `thousands` say how to read it; leave the replacing out, or those keys"
+        )
+    try:
+        value = F.expr(sql).cast(TYPES[name])
+        rows.select(value)
+    except AnalysisException:
+        raise SourceError(
+            f"{source.file}: event.{name} = {sql.strip()!r}: expected {TYPES[name].upper()}, found "
+            f"{kind.simpleString().upper()}; cast it"
+        ) from None
+    return value
 
 
-def _with_unknown(attributes: Column) -> Column:
-    """Attributes and, as `unknown.<name>`, the fields that the source does not declare."""
-    unknown = F.transform_keys("_unknown", lambda name, _: F.concat(F.lit(UNKNOWN), name))
-    nothing = F.create_map().cast(TYPES["attributes"])
-    both = F.map_concat(F.coalesce(attributes, nothing), F.coalesce(unknown, nothing))
+def _numbers(source: Source, name: str) -> Callable[[Column], Column] | None:
+    """How a text column is read by the expression of a number, where the source says how numbers are written."""
+    if name not in NUMBERS or source.delivery.plain_numbers:
+        return None
+    return lambda text: plain_number(text, source.delivery)
+
+
+def plain_number(text: Column, drop: Drop) -> Column:
+    """A number as SQL reads it, made of one with the source's decimal sign and thousands separator.
+
+    What looks like a number and is not written so becomes a text that no cast reads; other texts stay.
+    """
+    decimal, thousands = re.escape(drop.decimal), re.escape(drop.thousands)
+    grouped = rf"[0-9]{{1,3}}({thousands}[0-9]{{3}})+|" if thousands else ""
+    right = text.rlike(rf"^\s*[+-]?({grouped}[0-9]+)({decimal}[0-9]+)?\s*$")
+    digits = F.replace(text, F.lit(drop.thousands), F.lit("")) if thousands else text
+    plain = F.replace(digits, F.lit(drop.decimal), F.lit("."))
+    like = text.rlike(r"^\s*[+-]?[0-9][0-9.,' \u00a0\u202f]*$")
+    return F.when(right, plain).when(like, F.concat(F.lit("no number: "), text)).otherwise(text)
+
+
+def _value(name: str) -> Column:
+    return F.col(f"`{RESERVED}{name}`")[VALUE]
+
+
+def _failed(name: str) -> Column:
+    """Whether the expression raised, or gave a number that is none."""
+    raised = F.col(f"`{RESERVED}{name}`").isNull()
+    if name not in NUMBERS:
+        return raised
+    return raised | F.coalesce(F.isnan(_value(name)) | (F.abs(_value(name)) == float("inf")), F.lit(False))
+
+
+def _evidence(columns: list[str]) -> Column:
+    """What the file holds in the columns, cut; NULL when there is nothing, or only blanks."""
+    texts = []
+    for name in columns:
+        text = F.col(f"`{name.replace('`', '``')}`").cast("string")
+        texts.append(F.when(F.trim(text) != "", F.substring(text, 1, EVIDENCE_LENGTH)))
+    found = F.concat_ws(", ", *texts)
+    return F.nullif(F.substring(found, 1, EVIDENCE_LENGTH), F.lit(""))
+
+
+def _rejections(source: Source) -> list[Column]:
+    """Reasons of the conditions that hold; one that cannot be evaluated on a row rejects it as `bad_<reason>`."""
+    found = []
+    for reason in source.reject:
+        tried = F.col(f"`{RESERVED}reject.{reason}`")
+        found += [F.when(tried.isNull(), f"bad_{reason}"), F.when(tried[VALUE], reason)]
+    return found
+
+
+def _canonical(source: Source, name: str) -> Column:
+    """A canonical column in its type; null where the source has no expression for it, or it cannot be read."""
+    if name not in source.event:
+        return F.lit(None).cast(TYPES[name])
+    value = _value(name)
+    if name in NUMBERS and not source.rejects(name):
+        value = F.when(~_failed(name), value)
+    if TYPES[name] == "string":
+        value = F.nullif(value, F.lit(""))
+    return F.concat(F.lit(f"{source.platform}:"), value) if name == "item_id" else value
+
+
+def _attributes(source: Source, unreadable: dict[str, Column]) -> Column:
+    """Attributes, as `unknown.<name>` the fields that the source does not declare, and what could not be read."""
+    kind = TYPES["attributes"]
+    nothing = F.create_map().cast(kind)
+    attributes = _value("attributes") if "attributes" in source.event else F.lit(None).cast(kind)
+    unknown = F.transform_keys(f"`{UNKNOWN_FIELDS}`", lambda name, _: F.concat(F.lit(UNKNOWN), name))
+    maps = [F.coalesce(attributes, nothing), F.coalesce(unknown, nothing)]
+    if unreadable:
+        pairs = [part for name, found in unreadable.items() for part in (F.lit(UNREADABLE + name), found)]
+        maps.append(F.map_filter(F.create_map(*pairs).cast(kind), lambda _, value: value.isNotNull()))
+    both = F.map_concat(*maps)
     return F.when(F.size(both) > 0, both)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage.suppression import ERASED, fingerprint, suppressed
-from spark_jobs.landing.map_source import UNKNOWN
+from spark_jobs.landing.map_source import UNKNOWN, UNREADABLE
 
 EVENT_ID_COLUMNS = (
     "item_id",
@@ -71,5 +71,7 @@ def name_events(rows: DataFrame) -> DataFrame:
 
 def _declared(attributes: str) -> Column:
     """The attributes without the fields that the source does not declare; null, as without any, when none is left."""
-    declared = F.map_filter(attributes, lambda name, _: ~F.startswith(name, F.lit(UNKNOWN)))
+    declared = F.map_filter(
+        attributes, lambda name, _: ~(F.startswith(name, F.lit(UNKNOWN)) | F.startswith(name, F.lit(UNREADABLE)))
+    )
     return F.when(F.size(declared) > 0, declared)

@@ -35,17 +35,21 @@ def _checks(timezone: str, max_late_days: int, max_price: float) -> dict[str, Co
     """Reason → condition, in order. Days are those of the platform's zone."""
     item, kind, time = F.col("item_id"), F.col("event_type"), F.col("event_time")
     itemless = kind.isin(*ITEMLESS_EVENT_TYPES)
+    bad = {name: F.col(f"unreadable.{name}") for name in TYPES}
     return {
+        "bad_user_id": bad.pop("user_id"),
         "missing_user_id": F.col("user_id").isNull(),
-        "bad_event_type": kind.isNull() | ~kind.isin(*EVENT_TYPES),
+        "bad_event_type": bad.pop("event_type") | kind.isNull() | ~kind.isin(*EVENT_TYPES),
+        "bad_item_id": bad.pop("item_id"),
         "missing_item_id": item.isNull() & ~itemless,
-        "bad_event_time": time.isNull(),
+        "bad_event_time": bad.pop("event_time") | time.isNull(),
         "event_time_in_future": time >= _midnight(1 + AHEAD_DAYS, timezone),
         "event_time_too_old": time < _midnight(-max_late_days, timezone),
-        "bad_quantity": ~F.col("quantity").between(0, MAX_QUANTITY) | (F.col("quantity") == 0),
-        "bad_price": ~F.col("price").between(0, max_price),
-        "bad_rating": ~F.col("rating").between(-MAX_QUANTITY, MAX_QUANTITY),
-        "bad_propensity": ~F.col("propensity").between(0, 1) | (F.col("propensity") == 0),
+        "bad_quantity": bad.pop("quantity") | ~F.col("quantity").between(0, MAX_QUANTITY) | (F.col("quantity") == 0),
+        "bad_price": bad.pop("price") | ~F.col("price").between(0, max_price),
+        "bad_rating": bad.pop("rating") | ~F.col("rating").between(-MAX_QUANTITY, MAX_QUANTITY),
+        "bad_propensity": bad.pop("propensity") | ~F.col("propensity").between(0, 1) | (F.col("propensity") == 0),
+        **{f"bad_{name}": unreadable for name, unreadable in bad.items()},
     }
 
 

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.days import day_range
 from pipeline.runtime.settings import Settings
+from pipeline.sources.landing import source_days
 from pipeline.sources.source import load_source
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.tables.registry import RAW_EVENTS
@@ -37,7 +38,7 @@ def folders(table: str) -> list[Any]:
 def test_raw_events(spark: SparkSession, home: Settings, folder: Path) -> None:
     (home.landing / "shop").symlink_to(folder)
     source = load_source(folder / "shop.toml")
-    landed = inspect_drop(home, source.delivery, ["2011-03-27"])
+    landed = inspect_drop(home, source.delivery, source_days(home, source))
     found = ingest(spark, [(source, landed)], home).toArrow().to_pylist()
     expected = [_named(home, row) for row in read_jsonl(folder / "expected.jsonl")]
     assert [_shown(row, like) for row, like in zip(found, expected, strict=False)] == expected

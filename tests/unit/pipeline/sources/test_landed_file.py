@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.runtime.errors import LandingError
-from pipeline.sources import landed_file
-from pipeline.sources.landed_file import LandedFile, inspect, line_blocks
+from pipeline.sources import text_records, unpack
+from pipeline.sources.landed_file import LandedFile, inspect
 from pipeline.sources.source import Drop
+from pipeline.sources.text_records import record_blocks
 
 
 def look(path: Path, format_: str = "csv", allow_empty: bool = False, **fields: str) -> LandedFile:
@@ -48,15 +49,17 @@ def test_jsonl_records(tmp_path: Path) -> None:
 
 
 def test_blocks_end_with_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landed_file, "BLOCK_BYTES", 4)
+    monkeypatch.setattr(unpack, "CHUNK_BYTES", 4)
     path = file_of(tmp_path, b"a,b\n123456\n1\n2\n3")
-    assert list(line_blocks(path, "x")) == [b"a,b\n", b"123456\n", b"1\n2\n", b"3\n"]
+    blocks = list(record_blocks(str(path), "x", Drop("shop/{ds}", "csv", ("a", "b"))))
+    assert [block.slices() for block in blocks] == [[b"a,b"], [b"123456"], [b"1", b"2", b"3"]]
+    assert [block.lines.tolist() for block in blocks] == [[1], [2], [3, 4, 5]]
     assert look(path).records == 4
 
 
 def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landed_file, "BLOCK_BYTES", 4)
-    monkeypatch.setattr(landed_file, "LONGEST_LINE", 8)
+    monkeypatch.setattr(unpack, "CHUNK_BYTES", 4)
+    monkeypatch.setattr(text_records, "LONGEST_RECORD", 8)
     with pytest.raises(LandingError, match=r"shop/x\.csv: expected one record per line"):
         look(file_of(tmp_path, b"a,b\n" + b"x" * 100))
 

@@ -70,6 +70,25 @@ def test_days_of_delivery(tmp_path: Path) -> None:
     assert not delivery.closed("2011-03-07")
 
 
+def test_the_dialect_of_a_csv(tmp_path: Path) -> None:
+    dialect = 'encoding = "utf-16"\ndelimiter = "\\t"\nquote = ""\nescape = "\\\\"\ncomment = "#"\nheader = false\n'
+    numbers = 'decimal = ","\nthousands = "."\n'
+    text = TOML.replace('encoding = "latin-1"\n', dialect + numbers)
+    delivery = load_source(written(tmp_path, text)).delivery
+    assert (delivery.encoding, delivery.delimiter, delivery.quote, delivery.escape) == ("utf-16", "\t", "", "\\")
+    assert (delivery.comment, delivery.header, delivery.decimal, delivery.thousands) == ("#", False, ",", ".")
+    assert not delivery.plain_numbers
+
+
+def test_what_is_done_with_a_value_that_cannot_be_read(tmp_path: Path) -> None:
+    table = TOML.replace("[delivery]", 'on_error = {default = "null", price = "reject"}\n[delivery]', 1)
+    source = load_source(written(tmp_path, table))
+    assert (source.rejects("price"), source.rejects("quantity")) == (True, False)
+    word = TOML.replace("[delivery]", 'on_error = "null"\n[delivery]', 1)
+    assert not load_source(written(tmp_path, word)).rejects("price")
+    assert load_source(written(tmp_path, TOML)).rejects("price")
+
+
 def test_little_is_needed(tmp_path: Path) -> None:
     lines = [line for line in TOML.split("[reject]")[0].splitlines() if not _optional(line)]
     source = load_source(written(tmp_path, "\n".join(lines)))
@@ -96,12 +115,20 @@ def _optional(line: str) -> bool:
         ("max_late_days = 3", "required = 1", "required: expected true or false, found 1"),
         ("{ds}.csv.gz", "events.csv.gz", "delivery.path: expected a path below landing/ with one"),
         ("shop/{ds}.csv", "../{ds}.csv", "delivery.path: expected a path below landing/ with one"),
-        ('"csv"', '"xml"', "delivery.format: expected one of jsonl, csv, parquet, found 'xml'"),
+        ('"csv"', '"xml"', "delivery.format: expected one of jsonl, csv, parquet, orc, found 'xml'"),
         ('["who", "what"]', "[]", "delivery.columns: expected the names of all fields, each once"),
         ('["who", "what"]', '["a", "a"]', "delivery.columns: expected the names of all fields"),
         ('["who", "what"]', '"who"', "delivery.columns: expected a list of str, found 'who'"),
-        ("latin-1", "klingon", "delivery.encoding: expected an encoding that keeps ASCII"),
-        ("latin-1", "utf-16", "delivery.encoding: expected an encoding that keeps ASCII"),
+        ("latin-1", "klingon", "delivery.encoding: expected an encoding of text such as utf-8, utf-16"),
+        ("latin-1", "base64", "delivery.encoding: expected an encoding of text such as utf-8, utf-16"),
+        ('"latin-1"', '"utf-8"\ndelimiter = ";;"', "delivery.delimiter: expected one ASCII character, found ';;'"),
+        ('"latin-1"', '"utf-8"\nquote = ","', "delivery.quote: expected another sign than delimiter, found ','"),
+        ('"latin-1"', '"utf-8"\nthousands = "."', "delivery.thousands: expected another sign than decimal, found '.'"),
+        ('"latin-1"', '"utf-8"\ndecimal = ";"', "delivery.decimal: expected one of ., ,, found ';'"),
+        ('"jsonl"', '"jsonl"\ndelimiter = ";"', "items.delimiter: expected nothing: it is of CSV files, and format is"),
+        ('["who", "what"]', '["tidemark:landed"]', "delivery.columns: expected names that do not begin with"),
+        ("max_late_days = 3", 'on_error = "drop"', "on_error.default: expected one of reject, null, found 'drop'"),
+        ("max_late_days = 3", "on_error = {prise = 'null'}", "on_error.prise: expected one of default, user_id, item"),
         ("Saturday", "Caturday", "delivery.closed_weekdays: expected names out of Monday"),
         ("[2011-03-08]", '["2011-03-08"]', "delivery.closed_dates: expected a list of date"),
         ("= 2011-03-01", '= "2011-03-01"', "delivery.first_day: expected a date such as"),
