@@ -18,6 +18,9 @@ from spark_jobs.engine.job import run_job
 from spark_jobs.engine.session import open_session
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import inspect_drop
+from spark_jobs.landing.map_source import map_source
+from spark_jobs.landing.odd_values import odd_values
+from spark_jobs.landing.read import read_landing
 from spark_jobs.landing.show import show_rows
 
 
@@ -33,9 +36,13 @@ def main() -> None:
     if not landed:
         path = source.delivery.path.replace("{ds}", ds)
         raise LandingError(f"{source.platform}: no file matches landing/{path}")
-    rows = ingest(open_session(settings, "Check source"), [(source, landed)], settings).persist()
+    spark = open_session(settings, "Check source")
+    rows = ingest(spark, [(source, landed)], settings).persist()
     print(f"{source.platform} {ds}: {rows.count()} rows in {len(landed)} files")
     show_rows(rows)
+    read = read_landing(spark, source.delivery, landed, settings.max_record_bytes)
+    for line in odd_values([map_source(it, source) for it in read]):
+        print(f"warning: {line}")
 
 
 def _latest(settings: Settings, source: Source) -> str:

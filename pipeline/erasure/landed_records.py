@@ -5,27 +5,27 @@ add up, and ingest rejects the record as `erased`.
 """
 
 import csv
-import gzip
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import orc
 
 from pipeline.erasure.data_files import plain
+from pipeline.erasure.landed_lines import blank_text, lines_in_which
 from pipeline.erasure.names import Names
 from pipeline.erasure.persons import Persons
 from pipeline.runtime.atomic import replacing
 from pipeline.runtime.settings import Settings
 from pipeline.sources.identity import dated_digest, identity_file, readable_map
 from pipeline.sources.landed_file import sha256_of
-from pipeline.sources.landing import IDENTITY
+from pipeline.sources.landing import IDENTITY, drop_of
+from pipeline.sources.unpack import HEAD_BYTES, PACKINGS, kind_of
 from pipeline.storage.provenance import exchange_files, rewrite
-from pipeline.storage.suppression import ERASED
 
 ASIDE = "_erasing"  # below landing/: no source reads a folder of such a name
 
@@ -37,21 +37,26 @@ def blank_records(settings: Settings, records: Iterable[tuple[str, int]]) -> dic
         lines[name].add(line)
     for name, wanted in lines.items():
         path = settings.landing / name
-        blank = _blank_rows if _is_parquet(path) else _blank_lines
+        kind = _kind(path)
         with _replacing(settings, path) as aside:
-            blank(path, aside, wanted)
+            if kind == "Parquet":
+                _blank_rows(path, aside, wanted)
+            elif kind == "ORC":
+                _blank_orc_rows(path, aside, wanted)
+            else:
+                blank_text(path, aside, wanted, drop_of(settings, name))
     return {name: len(wanted) for name, wanted in lines.items()}
 
 
 def blank_lines_naming(settings: Settings, files: Iterable[Path], names: Names) -> int:
-    """Blanks the lines of packed landing files in which nobody found a user but a name is."""
+    """Blanks the records of packed landing files in which nobody found a user but a name is."""
     blanked = 0
     for path in files:
-        if path.is_relative_to(settings.landing) and path.suffix == ".gz":
-            with gzip.open(path) as file:
-                wanted = {number for number, line in enumerate(file, 1) if names.spans(line)}
+        if path.is_relative_to(settings.landing) and _kind(path) in PACKINGS:
+            drop = drop_of(settings, path.relative_to(settings.landing).as_posix())
+            wanted = lines_in_which(path, names.spans, drop)
             with _replacing(settings, path) as aside:
-                _blank_lines(path, aside, wanted)
+                blank_text(path, aside, wanted, drop)
             blanked += len(wanted)
     return blanked
 
@@ -93,13 +98,6 @@ def _keep_days_fresh(settings: Settings, before: pl.DataFrame | None, now: pl.Da
     rewrite(settings, change)
 
 
-def _blank_lines(path: Path, aside: Path, wanted: set[int]) -> None:
-    with _open(path, "rb") as before, _open(aside, "wb", path.suffix == ".gz") as after:
-        for number, line in enumerate(before, start=1):
-            end = line[len(line.rstrip(b"\r\n")) :]
-            after.write(ERASED.encode() + end if number in wanted else line)
-
-
 def _blank_rows(path: Path, aside: Path, wanted: set[int]) -> None:
     with pq.ParquetFile(path) as file:
         schema = pa.schema([field.with_nullable(True) for field in plain(file.schema_arrow)])
@@ -127,15 +125,19 @@ def _null_row(schema: pa.Schema) -> pa.Table:
     return pa.table([pa.nulls(1, field.type) for field in schema], schema=schema)
 
 
-def _is_parquet(path: Path) -> bool:
+def _blank_orc_rows(path: Path, aside: Path, wanted: set[int]) -> None:
+    file = orc.ORCFile(str(path))
+    with orc.ORCWriter(str(aside), compression="zstd") as writer:
+        first = 1
+        for number in range(file.nstripes):
+            rows = pa.Table.from_batches([file.read_stripe(number)])
+            writer.write(_nulled(rows, rows.schema, wanted, first))
+            first += rows.num_rows
+
+
+def _kind(path: Path) -> str | None:
     with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
-
-
-def _open(path: Path, mode: str, gzipped: bool | None = None) -> IO[bytes]:
-    if path.suffix == ".gz" if gzipped is None else gzipped:
-        return gzip.open(path, mode)  # type: ignore[return-value]
-    return path.open(mode)
+        return kind_of(file.read(HEAD_BYTES))
 
 
 @contextmanager

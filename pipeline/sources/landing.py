@@ -104,6 +104,12 @@ def days_of(drop: Drop, paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
             yield match[1], path
 
 
+def drop_of(settings: Settings, name: str) -> Drop | None:
+    """The drop that a landed file belongs to, by its name below landing/; None when no source reads it."""
+    drops = (drop for source in active_sources(settings) for drop in (source.delivery, source.items) if drop)
+    return next((drop for drop in drops if any(True for _ in days_of(drop, [Path(name)]))), None)
+
+
 def landed_days(settings: Settings) -> list[str]:
     """The days with at least one event file of any active source, in order."""
     return sorted({ds for s in active_sources(settings) for ds in source_days(settings, s)})

@@ -27,6 +27,7 @@ CUT = 80  # characters of what was found that a message shows
 UNREADABLE = "\udcff"  # stands for bytes that are no character: as UTF-8 it is not readable either
 
 GZIP, ZSTD, BZIP2, XZ, LZ4 = "gzip", "zstd", "bzip2", "xz", "lz4"
+PACKINGS = (GZIP, ZSTD, BZIP2, XZ, LZ4)  # that are read
 MAGIC = {
     b"\x1f\x8b": GZIP,
     b"\x28\xb5\x2f\xfd": ZSTD,
@@ -106,10 +107,10 @@ def unpacked(path: Path, name: str, what: str) -> Iterator[bytes]:
         packing = kind_of(file.read(HEAD_BYTES))
     if packing is None and path.suffix == ".gz" and path.stat().st_size:
         packing = GZIP  # which it is not: the error says so
-    if packing and packing not in _OPENERS:
+    if packing and packing not in PACKINGS:
         raise LandingError(
             f"{name}: expected {what}, found {packing} data; deliver it as plain text, or packed by "
-            f"{', '.join(_OPENERS)}"
+            f"{', '.join(PACKINGS)}"
         )
     seen, first = 0, True
     most = max(BOMB_BYTES, BOMB_RATIO * path.stat().st_size)
@@ -158,7 +159,7 @@ def check_encoding(block: bytes, name: str, what: str, encoding: str) -> None:
     if controls > 16 and controls > len(head) // 20:
         raise LandingError(
             f"{name}: expected {what}, found data that is no text (it begins with {shown(repr(head[:16]))}); deliver "
-            f"it as plain text, or packed by {', '.join(_OPENERS)}"
+            f"it as plain text, or packed by {', '.join(PACKINGS)}"
         )
 
 
@@ -191,7 +192,7 @@ def _check_not_packed(block: bytes, name: str, what: str, packing: str | None) -
     if found:
         raise LandingError(
             f"{name}: expected {what}, found {found} data{f' in {packing} data' if packing else ''}; "
-            f"deliver it as plain text, or packed once by {', '.join(_OPENERS)}"
+            f"deliver it as plain text, or packed once by {', '.join(PACKINGS)}"
         )
 
 

@@ -85,7 +85,8 @@ def _problems(block: Block, records: list[bytes], max_record_bytes: int) -> Prob
         problems = dict.fromkeys(np.flatnonzero(block.broken).tolist(), "malformed") | problems
     erased = ERASED.encode()
     if erased in block.data:
-        problems |= {row: ERASED for row, record in enumerate(records) if record == erased}
+        marks = (erased, b'"%b"' % erased)  # the latter in a JSON array
+        problems |= {row: ERASED for row, record in enumerate(records) if record in marks}
     return problems
 
 

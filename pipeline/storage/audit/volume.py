@@ -20,13 +20,15 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import reading
 from pipeline.storage.audit.acceptances import accepted
 from pipeline.storage.audit.facts import rows_by_platform
-from pipeline.storage.audit.staged_rows import parquet_sql
+from pipeline.storage.audit.staged_rows import data_files, parquet_sql
 from pipeline.storage.staging import Manifest
+from pipeline.storage.suppression import ERASED
 
 PAST_DAYS = 84  # twelve of each weekday
 MIN_DAYS = 14  # days with rows before a platform is judged
 MIN_SAME_WEEKDAY = 4  # else all days are compared with
 MIN_ROWS = 50  # of a usual day: below that chance alone is odd
+MIN_REFUSED = 10  # rows of a platform that are all refused hold the day
 LEAST_SPREAD = 0.1  # of logarithms: a tenth more or less is never odd
 OUTSIDE, FAR = (3, 1.5), (6, 4.0)  # spreads, and at least this factor more or less
 WIDER = 2.0  # times the factor, where all weekdays are compared with
@@ -82,12 +84,13 @@ def usual(past: Sequence[tuple[str, int]], ds: str) -> Usual | None:
 
 
 def check_volume(settings: Settings, run: str, manifests: list[Manifest]) -> None:
-    """Holds a staged day of `raw_events` whose rows are far outside of what its platforms usually land.
+    """Holds a staged day of `raw_events` whose rows are far outside of what its platforms usually land, or all refused.
 
     Raises AuditError naming each platform and day. It passes when somebody has accepted it (`python -m pipeline
     accept`), or when exactly these rows are published already. A range is compared with what was published before it.
     """
     days = sorted({ds for manifest in manifests for ds in manifest.days})
+    _check_not_all_refused(settings, manifests, days)
     stated = {key: 0 for manifest in manifests for key in _stated(manifest)}
     found = stated | rows_by_platform(manifests, days)
     spared = {str(name) for manifest in manifests for name in _listed(manifest, "not_required")}
@@ -116,6 +119,48 @@ def check_volume(settings: Settings, run: str, manifests: list[Manifest]) -> Non
             f"is whole: deliver it again, or let it pass with `python -m pipeline accept {platform} --ds {ds} "
             "--reason …`, then release it again"
         )
+
+
+def _check_not_all_refused(settings: Settings, manifests: list[Manifest], days: Sequence[str]) -> None:
+    """Holds a day of a platform of which not one row became an event: its source does not fit its files.
+
+    A handful of rows may all be wrong, and a platform that is not required holds nothing up: that is a warning. Rows of
+    erased persons do not count.
+    """
+    held = []
+    spared = {str(name) for manifest in manifests for name in _listed(manifest, "not_required")}
+    for ds, platform, rows, reason in _all_refused(manifests):
+        text = (
+            f"raw_events ds={ds} platform={platform}: expected events, found {rows:,} rows that are all refused, "
+            f"most as {reason}"
+        )
+        if ds not in days or platform in spared or rows < MIN_REFUSED:
+            print(f"warning: {text}")
+        elif (taken := accepted(settings, platform, ds)) is not None:
+            print(f"warning: {text}; accepted by {taken.by}: {taken.reason}")
+        else:
+            held.append((ds, platform, text))
+    if held:
+        ds, platform, _ = held[0]
+        raise AuditError(
+            f"{'; '.join(text for *_, text in held)}; the day is held, nothing is published. See why with `python -m "
+            f"pipeline source check` and correct the source, or let it pass with `python -m pipeline accept {platform} "
+            f"--ds {ds} --reason …`, then release it again"
+        )
+
+
+def _all_refused(manifests: list[Manifest]) -> list[tuple[str, str, int, str]]:
+    """Day, platform, rows, and their commonest reason, where no row of a platform is an event."""
+    files = data_files(manifests)
+    if not files:
+        return []
+    query = (
+        f"SELECT ds, platform, count(*), mode(reject_reason) FROM {parquet_sql(files)} "
+        f"WHERE reject_reason IS DISTINCT FROM '{ERASED}' GROUP BY ds, platform "
+        "HAVING count(*) = count(reject_reason) ORDER BY ds, platform"
+    )
+    with duckdb.connect() as connection:
+        return connection.execute(query).fetchall()
 
 
 def landed_before(settings: Settings, days: Sequence[str]) -> Past:

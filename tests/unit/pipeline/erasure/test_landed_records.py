@@ -1,10 +1,14 @@
 """Landing files: records are blanked where they are, and nothing else changes."""
 
 import gzip
+import json
+import lzma
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from pipeline.erasure.landed_records import blank_lines_naming, blank_records
 from pipeline.erasure.names import Names
@@ -54,3 +58,46 @@ def test_lines_in_which_no_user_could_be_read(home: Settings) -> None:
     path.write_bytes(gzip.compress(b'who\n"u-4711,broken\nu-4711x\n'))
     assert blank_lines_naming(home, [path], Names(["u-4711"])) == 1
     assert gzip.decompress(path.read_bytes()) == b"who\nerased\nu-4711x\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack", "unpack"),
+    [("utf-8", bytes, bytes), ("utf-16", bytes, bytes), ("gb18030", lzma.compress, lzma.decompress)],
+)
+def test_a_record_of_several_lines(
+    home: Settings, encoding: str, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes]
+) -> None:
+    """All of it goes, and the records behind it keep their lines."""
+    own_source(home, f'format = "csv"\nencoding = "{encoding}"')
+    path = home.landing / "shop" / "2011-03-01"
+    path.parent.mkdir()
+    text = 'who,what\nanna,"a\nletter,\nof hers"\nbob,漢字\nanna,x\n'
+    path.write_bytes(pack(text.encode(encoding)))
+    blank_records(home, [("shop/2011-03-01", 2), ("shop/2011-03-01", 6)])
+    assert unpack(path.read_bytes()).decode(encoding) == "who,what\nerased\n\n\nbob,漢字\nerased\n"
+
+
+def test_elements_of_a_json_array(home: Settings) -> None:
+    own_source(home, 'format = "jsonl"')
+    path = home.landing / "shop" / "2011-03-01"
+    path.parent.mkdir()
+    path.write_text('[{"who": "anna"},\n {"who": "bob", "n": 1.0}]')
+    blank_records(home, [("shop/2011-03-01", 1)])
+    assert json.loads(path.read_text()) == ["erased", {"who": "bob", "n": 1.0}]
+    assert "1.0" in path.read_text()
+
+
+def test_rows_of_orc(home: Settings) -> None:
+    (home.landing / "shop").mkdir()
+    path = home.landing / "shop" / "1.orc"
+    orc.write_table(pa.table({"who": ["anna", "bob"], "n": [1, 2]}), path)
+    blank_records(home, [("shop/1.orc", 1)])
+    assert orc.read_table(path).to_pylist() == [{"who": None, "n": None}, {"who": "bob", "n": 2}]
+
+
+def own_source(home: Settings, delivery: str) -> None:
+    home.sources.mkdir()
+    (home.sources / "shop.toml").write_text(
+        f'platform = "shop"\ntimezone = "UTC"\n[delivery]\npath = "shop/{{ds}}"\n{delivery}\ncolumns = ["who"]\n'
+        '[event]\nuser_id = "who"\nitem_id = "who"\nevent_type = "who"\nevent_time = "now()"\n'
+    )

@@ -174,3 +174,32 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     with pytest.raises(SystemExit) as end:
         program.run(cli.main)
     return end.value.code
+
+
+def refused(home: Settings, rows: int, facts: dict[str, object] | None = None, sound: int = 0) -> None:
+    raw = {**SOUND["raw_events"], "ds": DAY, "platform": "shop"}
+    bad = {**raw, "reject_reason": "bad_encoding", "event_id": None}
+    found = [{**(raw if n < sound else bad), "source_file": f"{n}"} for n in range(rows)]
+    stage(home, "raw_events", {DAY: found}, run="r1", facts=facts)
+
+
+def test_a_day_of_which_every_row_is_refused_is_held(home: Settings, capsys) -> None:
+    refused(home, 12)
+    with pytest.raises(AuditError) as held:
+        check(home)
+    assert str(held.value).startswith(
+        f"raw_events ds={DAY} platform=shop: expected events, found 12 rows that are all refused, most as bad_encoding"
+        "; the day is held, nothing is published. See why with `python -m pipeline source check` and correct the source"
+    )
+    accept(home, "shop", DAY, "test data")
+    check(home)
+    assert "all refused, most as bad_encoding; accepted by" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rows", "facts", "sound"), [(9, None, 0), (12, {"not_required": ["shop"]}, 0), (12, None, 1)])
+def test_a_few_refused_rows_and_a_day_with_an_event_are_not_held(
+    home: Settings, capsys, rows: int, facts: dict[str, object] | None, sound: int
+) -> None:
+    refused(home, rows, facts, sound)
+    check(home)
+    assert ("warning: raw_events" in capsys.readouterr().out) == (sound == 0)
