@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.errors import LandingError
 from pipeline.sources.landed_file import LandedFile
-from pipeline.sources.source import ITEMS, LANDED, Items, Source
+from pipeline.sources.source import ITEMS, LANDED, RESERVED, Items, Source
 from spark_jobs.landing.map_source import checked_type
 from spark_jobs.landing.read import read_landing
+from spark_jobs.landing.strict import VALUE, Attempts
 
 
 def read_catalogue(
@@ -28,28 +29,38 @@ def read_catalogue(
     for key, sql in items.expressions.items():
         checked_type(frames[0], source, f"items.{key}", sql)
     rows = reduce(DataFrame.unionByName, [_mapped(rows, source, items) for rows in frames])
+    rows = rows.where("problem is distinct from 'padding'")  # the empty rows of a spreadsheet
     rows = rows.persist()  # used twice: for what cannot be read, then for what can
     _refuse(rows.where("problem is not null"))
     return rows.drop("problem")
 
 
 def _mapped(rows: DataFrame, source: Source, items: Items) -> DataFrame:
-    raw_id = F.nullif(F.expr(items.expressions["item_id"]).cast("string"), F.lit(""))
-    item_id = F.concat(F.lit(f"{source.platform}:"), raw_id)
-    return rows.select(
+    attempts = Attempts(rows)
+    tried = {
+        f"{RESERVED}{name}": attempts.tried(F.expr(sql).cast("string"), plain=True)
+        if name == "item_id"
+        else attempts.lenient(F.expr(sql))
+        for name, sql in items.expressions.items()
+    }
+    raised = [
+        F.when(F.col(f"`{name}`").isNull(), f"a {name.removeprefix(RESERVED)} that cannot be read") for name in tried
+    ]
+    item_id = F.concat(F.lit(f"{source.platform}:"), F.nullif(F.col(f"`{RESERVED}item_id`")[VALUE], F.lit("")))
+    return rows.withColumns(tried).select(
         F.col(f"`{LANDED}`.ds").alias("ds"),
         F.lit(source.platform).alias("platform"),
         item_id.alias("item_id"),
         *[_attribute(items, name) for name in ITEMS],
         F.col(f"`{LANDED}`.source_file").alias("source_file"),
         F.col(f"`{LANDED}`.line").alias("line"),
-        F.coalesce(f"`{LANDED}`.problem", F.when(item_id.isNull(), "no item_id")).alias("problem"),
+        F.coalesce(f"`{LANDED}`.problem", *raised, F.when(item_id.isNull(), "no item_id")).alias("problem"),
     )
 
 
 def _attribute(items: Items, name: str) -> Column:
     """An attribute; an empty text, or a price that is not a number of at least 0, is null."""
-    found = F.expr(items.expressions.get(name, "NULL"))
+    found = F.col(f"`{RESERVED}{name}`")[VALUE] if name in items.expressions else F.lit(None)
     if name == "price":
         price = found.cast("double")
         return F.when((price >= 0) & (price < float("inf")), price).alias(name)

@@ -81,7 +81,10 @@ def _tasks(spark: SparkSession, files: list[LandedFile]) -> DataFrame:
 
 def _placed(rows: Iterator[pa.Table], task: dict, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for found in rows:
-        place = {name: pa.array([task[key]] * len(found)) for name, key in (("ds", "ds"), ("source_file", "name"))}
+        place = {
+            name: pa.repeat(pa.scalar(task[key], pa.string()), len(found))
+            for name, key in (("ds", "ds"), ("source_file", "name"))
+        }
         columns = {**place, **dict(zip(found.column_names, found.columns, strict=True))}
         yield from pa.table([columns[name] for name in schema.names], schema=schema).to_batches()
 
