@@ -14,7 +14,7 @@ from pipeline.runtime.errors import LandingError
 from pipeline.sources.json_array import array_elements, is_array
 from pipeline.sources.source import TYPED_FORMATS, Drop
 from pipeline.sources.text_records import Block, record_blocks
-from pipeline.sources.typed_files import arrow_schema
+from pipeline.sources.typed_files import readable_schema
 from pipeline.sources.unpack import check_content, check_file, shown
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
@@ -26,7 +26,7 @@ class LandedFile:
     """A file as it was when it was looked at. `name` is relative to landing/.
 
     `columns` are the names of the fields as they are in the file, none for JSON; `header` is the same, for Parquet and
-    ORC with the types.
+    ORC with the types in which they are read.
     """
 
     path: str
@@ -128,7 +128,7 @@ def _content(path: Path, name: str, drop: Drop) -> Content | None:
     if drop.format in TYPED_FORMATS:
         what, magic = ("Parquet", b"PAR1") if drop.format == "parquet" else ("ORC", b"ORC")
         check_content(path, name, magic, what)
-        rows, schema = arrow_schema(path, name, drop.format)
+        rows, schema = readable_schema(path, name, drop.format)
         return rows, tuple(schema.names), tuple(f"{field.name}:{field.type}" for field in schema)
     if drop.format == "jsonl":
         if is_array(path, name, drop):

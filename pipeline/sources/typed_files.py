@@ -45,6 +45,12 @@ def arrow_schema(path: Path, name: str, format_: str) -> tuple[int, pa.Schema]:
     return rows, schema
 
 
+def readable_schema(path: Path, name: str, format_: str) -> tuple[int, pa.Schema]:
+    """Rows, and the columns in the types in which they are read. Raises like `arrow_schema`."""
+    rows, schema = arrow_schema(path, name, format_)
+    return rows, read_as(schema, int96_columns(path) if format_ == "parquet" else frozenset())
+
+
 def damaged(name: str, format_: str, error: Exception) -> LandingError:
     return LandingError(
         f"{name}: expected a whole {WORDS[format_]} file, found a truncated or damaged one "

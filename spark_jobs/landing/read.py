@@ -13,7 +13,7 @@ from pyspark.sql.types import ArrayType, MapType, StructType
 
 from pipeline.sources.landed_file import LandedFile
 from pipeline.sources.source import LANDED, TYPED_FORMATS, UNKNOWN_FIELDS, Drop
-from pipeline.sources.typed_files import arrow_schema, int96_columns, read_as
+from pipeline.sources.typed_files import readable_schema
 from spark_jobs.landing.decode import Reading
 from spark_jobs.landing.lines import TypedReading, read_texts, read_typed
 
@@ -38,9 +38,7 @@ def read_landing(
 
 def _typed(spark: SparkSession, drop: Drop, files: list[LandedFile], max_record_bytes: int) -> DataFrame:
     """Fields of Parquet and ORC files in their own types; those that are not declared as text."""
-    path = Path(files[0].path)
-    _, found = arrow_schema(path, files[0].name, drop.format)
-    schema = read_as(found, int96_columns(path) if drop.format == "parquet" else frozenset())
+    _, schema = readable_schema(Path(files[0].path), files[0].name, drop.format)
     rows = read_typed(spark, files, TypedReading(drop.format, schema, max_record_bytes))
     columns = {name: F.col(f"f{number}") for number, name in enumerate(schema.names)}
     kinds = {name: rows.schema[f"f{number}"].dataType for number, name in enumerate(schema.names)}

@@ -16,15 +16,14 @@ from pipeline.runtime.errors import LandingError
 from pipeline.sources import typed_files
 from pipeline.sources.landed_file import inspect
 from pipeline.sources.source import Drop
-from pipeline.sources.typed_files import arrow_schema, batches, in_types, int96_columns, read_as
+from pipeline.sources.typed_files import arrow_schema, batches, in_types, int96_columns, readable_schema
 
 NOON = datetime(2026, 3, 31, 12, 0, 0, 123456)
 
 
 def read(path: Path, format_: str = "parquet", parts: int = 1) -> pa.Table:
     """The file in the types in which it is read, by `parts` tasks."""
-    _, found = arrow_schema(path, path.name, format_)
-    schema = read_as(found, int96_columns(path) if format_ == "parquet" else frozenset())
+    _, schema = readable_schema(path, path.name, format_)
     pieces = [it for part in range(parts) for it in batches(str(path), path.name, format_, part, parts)]
     pieces.sort(key=lambda piece: piece[0])
     rows = [in_types(batch, schema, path.name, first) for first, batch in pieces]
