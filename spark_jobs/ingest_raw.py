@@ -19,6 +19,7 @@ from spark_jobs.landing.identities import dated_rows, identities, identity_versi
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import check_unchanged, inspect_days, records_by_day, volume_facts
 from spark_jobs.landing.ledger import entries, kept_rows, known_files, stage_ledger, vanished
+from spark_jobs.landing.nested import with_elements_counted
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def ingest_days(job: SparkJob) -> None:
     versions = identity_versions(of_map)  # first: a map that is wrong is refused before anything is read
     known = known_files(job)
     landed = inspect_days(job.settings, job.sources, job.days, known)
+    landed = with_elements_counted(job.spark, landed, job.settings)
     gone = vanished(known, landed)
     unchanged = partial(check_unchanged, landed)
     records = records_by_day(landed, job.days)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Strict, create_model, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, create_model, model_validator
 from pydantic.dataclasses import dataclass as table
 
 from pipeline.runtime.errors import SourceError
@@ -33,6 +33,7 @@ from pipeline.runtime.toml_file import (
     one_of,
     parsed,
 )
+from pipeline.sources.elements import PATH, path_parts
 
 FORMATS = ("jsonl", "csv", "parquet", "orc")
 TYPED_FORMATS = ("parquet", "orc")  # columns have types of their own; in the others every field is text
@@ -61,6 +62,7 @@ MANIFESTS = ("manifest", "_manifest")  # files of these names list a day's files
 QUIET_MINUTES = 30
 PLATFORM = re.compile(r"[a-z][a-z0-9_]*")
 REASON = re.compile(r"[a-z][a-z0-9_]*")
+ELEMENT = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _is_landing_path(path: str) -> bool:
@@ -160,6 +162,10 @@ class Delivery(Drop):
     complete: Annotated[Text, must(_is_file_name, "a file name without wildcards")] | None = None
     files: AboveZero | None = None
     quiet_minutes: Number | None = None
+    rows: Annotated[Text, named(PATH, "a path")] | None = None
+    rows_optional: Flag = False
+    rows_separator: Annotated[str, Strict(), Field(min_length=1), Expected("a text")] | None = None
+    element: Annotated[Text, named(ELEMENT)] = "element"
 
     @model_validator(mode="after")
     def _says_once_when_a_day_is_complete(self) -> "Delivery":
@@ -172,6 +178,29 @@ class Delivery(Drop):
             words = f"a path with {{ds}} below landing/, because {self.path} gives a day no folder of its own"
             raise expected(words, self.complete, "complete")
         return self
+
+    @model_validator(mode="after")
+    def _names_a_list_of_its_own(self) -> "Delivery":
+        if self.rows is None:
+            if self.rows_optional or self.rows_separator:
+                raise expected("the path of the list that rows_optional and rows_separator are about", None, "rows")
+            return self
+        if self.rows_separator and len(path_parts(self.rows)) > 1:
+            raise expected("a column, because rows_separator cuts its text", self.rows, "rows")
+        if path_parts(self.rows)[0] not in self.columns:
+            raise expected(f"a path that begins with one of columns ({', '.join(self.columns)})", self.rows, "rows")
+        taken = {column.lower() for column in self.columns}
+        if set(self.element_names) & taken:
+            words = f"a name that no column has, for what rows = {self.rows!r} gives (set element = ...)"
+            raise expected(words, self.element, "element")
+        return self
+
+    @property
+    def element_names(self) -> tuple[str, ...]:
+        """What the SQL calls the value at each part of `rows`: the element last, what holds its list before it."""
+        above = len(path_parts(self.rows or "")) - 1
+        names = [f"{self.element}_parent_{level}" for level in range(above, 1, -1)]
+        return (*names, *([f"{self.element}_parent"] if above > 0 else []), self.element)
 
     @property
     def quiet(self) -> float:
@@ -279,6 +308,13 @@ class _File:
         ],
         BeforeValidator(_on_error),
     ] = field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _keeps_equal_elements_apart(self) -> "_File":
+        if self.delivery.rows is not None and self.near_duplicate_seconds:
+            words = "0 with delivery.rows, because equal lines of one order would count once"
+            raise expected(words, self.near_duplicate_seconds, "near_duplicate_seconds")
+        return self
 
 
 def load_source(file: Path) -> Source:

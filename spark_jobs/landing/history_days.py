@@ -15,8 +15,9 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.errors import LandingError
 from pipeline.sources.landed_file import LandedFile
-from pipeline.sources.source import Source
+from pipeline.sources.source import LANDED, TYPED_FORMATS, Source
 from spark_jobs.landing.map_source import event_time
+from spark_jobs.landing.nested import with_first_element
 from spark_jobs.landing.read import read_landing
 
 NO_RECORD, NO_TIME = -(2**31), 2**31 - 1  # instead of a day since 1970
@@ -30,13 +31,14 @@ def index_days(spark: SparkSession, source: Source, file: LandedFile, max_record
     """
     if (folder / "_SUCCESS").exists():
         return
-    [rows] = read_landing(spark, source.delivery, [file], max_record_bytes)
+    [landed] = read_landing(spark, source.delivery, [file], max_record_bytes, keep_text=True)
+    rows = with_first_element(landed, source)
     local = F.to_date(F.from_utc_timestamp(event_time(rows, source), source.timezone))
-    unreadable = F.when(F.col("_landed.text").isNull(), F.col("_landed.problem"))
+    unreadable = F.when(F.col(f"`{LANDED}`.text").isNull(), F.col(f"`{LANDED}`.problem"))
     rows.select(
-        F.col("_landed.line").alias("line"),
+        F.col(f"`{LANDED}`.line").alias("line"),
         F.coalesce(F.datediff(local, F.lit("1970-01-01").cast("date")), F.lit(NO_TIME)).alias("day"),
-        (F.lit(None).cast("string") if source.delivery.format == "parquet" else unreadable).alias("problem"),
+        (F.lit(None).cast("string") if source.delivery.format in TYPED_FORMATS else unreadable).alias("problem"),
     ).repartition(1).sortWithinPartitions("line").write.mode("overwrite").parquet(str(folder))
 
 

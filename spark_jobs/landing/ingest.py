@@ -12,7 +12,7 @@ from pipeline.sources.source import Source
 from pipeline.sources.user_key import load_user_key
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.landing.identities import erased_by_map
-from spark_jobs.landing.map_source import map_source
+from spark_jobs.landing.nested import map_records
 from spark_jobs.landing.pseudonymise import forget_erased, name_events, pseudonymise
 from spark_jobs.landing.read import read_landing
 from spark_jobs.landing.reject_rows import reject_rows
@@ -21,7 +21,7 @@ from spark_jobs.landing.reject_rows import reject_rows
 def ingest(spark: SparkSession, landed: list[tuple[Source, list[LandedFile]]], settings: Settings) -> DataFrame:
     """One row per landed record, of all sources and days."""
     frames = [
-        reject_rows(map_source(rows, source), source.timezone, source.max_late_days, settings.max_price)
+        reject_rows(map_records(rows, source), source.timezone, source.max_late_days, settings.max_price)
         for source, files in landed
         if files
         for rows in read_landing(spark, source.delivery, files, settings.max_record_bytes)

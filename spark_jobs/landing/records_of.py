@@ -10,7 +10,7 @@ from pipeline.sources.landed_file import inspect
 from pipeline.sources.landing import active_sources
 from pipeline.sources.source import Source
 from pipeline.storage.suppression import ERASED
-from spark_jobs.landing.map_source import map_source
+from spark_jobs.landing.nested import map_records
 from spark_jobs.landing.pseudonymise import pseudonymise
 from spark_jobs.landing.read import read_landing
 
@@ -36,7 +36,7 @@ def _records(spark: SparkSession, settings: Settings, source: Source, names: set
     if not files:
         return []
     landed = read_landing(spark, source.delivery, files, settings.max_record_bytes)
-    return [map_source(rows, source) for rows in landed]
+    return [map_records(rows, source) for rows in landed]
 
 
 def _of_users(settings: Settings, rows: DataFrame, users: list[str]) -> DataFrame:
