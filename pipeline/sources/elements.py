@@ -5,7 +5,7 @@ file: 12.10 stays 12.10, and an id of twenty digits keeps all of them.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -92,10 +92,17 @@ def _within(value: bytes, rest: list[str], above: tuple[Fields, ...]) -> Iterato
 
 
 def _fields(value: bytes) -> Fields | None:
-    """The fields of an object as texts, what is nested as its JSON text; None for what cannot be read."""
-    found = _decoded(_AS_OBJECT, value) if value.lstrip()[:1] == b"{" else {VALUE: value}
-    if found is None:
-        return None
+    """The fields of an element; None for what cannot be read."""
+    return object_texts(value) if value.lstrip()[:1] == b"{" else _texts({VALUE: value})
+
+
+def object_texts(value: bytes) -> Fields | None:
+    """The fields of an object as texts, what is nested as its JSON text; None for what is no readable object."""
+    found = _decoded(_AS_OBJECT, value)
+    return None if found is None else _texts(found)
+
+
+def _texts(found: Mapping[str, bytes | msgspec.Raw]) -> Fields | None:
     texts: Fields = {}
     for name, field in found.items():
         text = bytes(field).strip()

@@ -1,0 +1,1 @@
+"""What a file seems to be, and a source file for it."""
