@@ -9,20 +9,52 @@ import typer
 from pipeline.commands.declare import Day, MaybeDay, Table, command, environment, group
 
 app = group("Read and manage the data of a home.")
-source = group("Check a source file, or import a history file.", "source check shop.toml --ds 2026-03-31")
+source = group("Make or check a source file, or import a history file.", "source check shop.toml --ds 2026-03-31")
 app.add_typer(source, name="source")
 
 
-@command(source, "check", "source check shop.toml --ds 2026-03-31")
+@command(source, "new", "source new myshop orders-2025.csv.gz --write")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="name of the new source")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="files of one kind to look at")] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="T", help="start from it; `source templates` lists them")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="write sources/NAME.toml instead of printing it")] = False,
+) -> None:
+    """Look at files, write a source file for them, and check it.
+
+    Each line says what speaks for it. What could not be decided is listed as open.
+    """
+    from pipeline.commands.source import new_source
+
+    raise typer.Exit(new_source(environment(), name, files or [], template, write))
+
+
+@command(source, "templates", "source templates")
+def templates() -> None:
+    """List the templates for public schemas."""
+    from pipeline.commands.source import print_templates
+
+    environment()
+    print_templates()
+
+
+@command(source, "check", "source check shop.toml --ds 2026-03-31 --html check.html")
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="source TOML")],
     ds: Annotated[str | None, typer.Option(metavar="D", help="landed day; the latest by default")] = None,
+    compare: Annotated[str | None, typer.Option(metavar="D", help="another landed day: what changed since")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as a page, too")] = None,
 ) -> None:
-    """Show what a landed day becomes, and what is rejected."""
+    """Show what a landed day becomes, and what is rejected.
+
+    Of files of more than 256 MB together the beginning is read, which it says.
+    """
     from pipeline.commands.source import check_source
 
     environment()  # a mistyped setting is found here, as everywhere
-    raise typer.Exit(check_source(file, ds))
+    raise typer.Exit(check_source(file, ds, compare, html))
 
 
 @command(source, "import", "source import myshop orders-2025.csv.gz")

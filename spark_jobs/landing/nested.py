@@ -196,7 +196,7 @@ def _no_list(source: Source, kind: DataType) -> SourceError:
 def _told_apart(mapped: DataFrame) -> DataFrame:
     """Adds `repeat` = 2, 3, … to equal elements of a record, and the element's number to `evidence`."""
     declared = F.map_filter("attributes", lambda name, _: ~F.startswith(name, F.lit(UNKNOWN)))
-    content = [
+    content: list[Column | str] = [
         *[name for name in TYPES if name != "attributes"],
         F.array_sort(F.map_entries(declared)).alias("_declared"),
     ]

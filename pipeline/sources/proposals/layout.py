@@ -119,8 +119,8 @@ def _lists(look: Look) -> Iterator[tuple[float, str, pl.Series, dict[str, pl.Ser
             yield _texts(quoted(name), values, [])
         elif kind == pl.Utf8 and _looks(values, "{"):
             first = [object_texts(text.encode()) or {} for text in values.drop_nulls().head(200)]
-            for inner in dict.fromkeys(key for it in first for key, text in it.items() if (text or "").startswith("[")):
-                yield _texts(f"{quoted(name)}.{quoted(inner)}", values, [inner])
+            for key in dict.fromkeys(key for it in first for key, text in it.items() if (text or "").startswith("[")):
+                yield _texts(f"{quoted(name)}.{quoted(key)}", values, [key])
 
 
 def _typed(path: str, values: pl.Series) -> tuple[float, str, pl.Series, dict[str, pl.Series]]:
@@ -157,5 +157,7 @@ def _likely(path: str, fields: dict[str, pl.Series]) -> float:
 
 def _looks(values: pl.Series, mark: str) -> bool:
     """Whether most of what is filled in begins with a bracket."""
-    filled = values.drop_nulls().head(200)
-    return values.dtype == pl.Utf8 and len(filled) > 0 and filled.str.strip_chars().str.starts_with(mark).mean() > 0.5  # type: ignore[operator]
+    if values.dtype != pl.Utf8:
+        return False
+    filled = values.drop_nulls().head(200).str.strip_chars()
+    return 2 * int(filled.str.starts_with(mark).sum()) > len(filled)

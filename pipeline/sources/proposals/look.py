@@ -75,8 +75,8 @@ def look_at(file: Path) -> Look:
     packing = next((name for mark, name in PACKED.items() if magic.startswith(mark)), None)
     pieces, whole = _sample(file, packing)
     encoding = _encoding(pieces)
-    mark = "\ufeff"
-    text = "\n".join(piece.decode(encoding, errors="replace").removeprefix(mark).strip("\r\n") for piece in pieces)
+    texts = [piece.decode(encoding, errors="replace").removeprefix("\ufeff").strip("\r\n") for piece in pieces]
+    text = "\n".join(texts)
     if not text.strip():
         raise SourceError(f"{file}: expected records, found only blanks")
     seen = Look(file, "csv", packing, encoding, pl.DataFrame(), whole)

@@ -13,14 +13,14 @@ from pipeline.sources.proposals.times import Times, times_of
 # The words of public logs for each event type, in lower case and without punctuation.
 WORDS = {
     "impression": "imp impression impressions shown display viewitemlist productlistviewed listview",
-    "view": "view views pv pageview productview productviewed viewitem viewproduct click clicks detail itemview "
-    "viewed viewcontent browse productdetail visit",
+    "view": "view views pv pageview productview productviewed viewitem viewproduct click clicks detail "
+    "itemview viewed viewcontent browse productdetail visit",
     "search": "search query sitesearch productssearched viewsearchresults searched",
     "cart": "cart carts addtocart add2cart basketadd addtobasket productadded addcart basket atc",
     "favorite": "fav favorite favourite favorites wishlist addtowishlist wishlistadd save like productaddedtowishlist "
     "collect bookmark",
-    "purchase": "buy buys bought purchase purchases order orders ordered transaction ordercompleted sale "
-    "paid conversion checkoutcompleted",
+    "purchase": "buy buys bought purchase purchases order orders ordered transaction ordercompleted "
+    "sale paid conversion checkoutcompleted",
     "return": "return returned refund refunded orderrefunded cancel",
     "review": "review reviewed feedback rating rated productreviewed comment",
 }
@@ -30,9 +30,11 @@ NAMES = {
     r"account_?(id)?|buyer(_?id)?|reviewer_?id|shopper_?id|person_?id|anonymous_?id|user_pseudo_id|"
     r"kunden?_?(id|nr)?|who|session_?(id)?",
     "item_id": r"item_?(id)?|product_?(id|code)|product|sku|parent_asin|asin|movie_?id|aid|stock_?code|listing_?(id)?|"
-    r"article_?(id|number)?|artikel_?(id|nr)?|produkt_?(id|nr)?|goods_?id|offer_?id|isbn|variant_?id|track_?id|content_?id|element\.id|value",
+    r"article_?(id|number)?|artikel_?(id|nr)?|produkt_?(id|nr)?|goods_?id|"
+    r"offer_?id|isbn|variant_?id|track_?id|content_?id|element\.id|value",
     "event_type": r"event_?(type|name)?|action(_?type)?|behaviou?r(_?type)?|activity|type|verb|what|interaction",
-    "event_time": r"event_?time(stamp)?|time_?stamp|ts|at|created(_?at)?|occurred_?at|time|date(time)?|\w*(time|date|_at)",
+    "event_time": r"event_?time(stamp)?|time_?stamp|ts|at|created(_?at)?|occurred_?at|time|zeit|date(time)?|"
+    r"\w*(time|date|_at)",
     "quantity": r"quantity|qty|units|pieces|count",
     "price": r"preis|(unit|item|list|sale)?_?price|amount|unitprice",
     "query": r"query|search_?(terms?|query|keyword|phrase)|keywords?|q",
@@ -143,7 +145,7 @@ def _type_field(fields: Sequence[Field]) -> Field | None:
             continue
         counts = texts.value_counts()
         known = [kind is not None for kind in map(event_type, counts.get_column(counts.columns[0]))]
-        share = counts.filter(pl.Series(known))["count"].sum() / len(texts)
+        share = float(counts.filter(pl.Series(known))["count"].sum()) / len(texts)
         named = re.fullmatch(NAMES["event_type"], it.last, re.I) is not None
         score = share + (0.3 if named and share > 0 else 0.0)
         if score > best_score and (share > 0.5 or (named and share > 0.02)):
@@ -170,11 +172,12 @@ def _types(kinds: Field | None, guesses: dict[str, Guess], layout: Layout) -> tu
         return guess, unmapped, []
     quantity = guesses.get("quantity")
     if quantity and quantity.field is not None:
-        negative = quantity.field.texts.str.starts_with("-").mean() or 0
+        texts = quantity.field.texts
+        negative = int(texts.str.starts_with("-").sum())
         if negative:
             sql = f"CASE WHEN {quantity.sql} < 0 THEN 'return' ELSE 'purchase' END"
-            words = f"no field names a type; a quantity makes it a purchase, {negative:.2%} negative ones returns"
-            return Guess("event_type", sql, words), (), ["the type was told by the sign of the quantity: check it"]
+            why = f"no field names a type; a quantity makes it a purchase, {negative} negative ones returns"
+            return Guess("event_type", sql, why), (), ["the type was told by the sign of the quantity: check it"]
     if "rating" in guesses:
         kind, why = "review", "a rating"
     elif "quantity" in guesses or any(ORDER.fullmatch(it.last) and "session" not in it.last for it in layout.fields):
@@ -269,8 +272,8 @@ def _optional(column: str, it: Field) -> Guess | None:
     if texts.str.contains(r"^-?\d{1,3}(\.\d{3})*,\d+$|^-?\d+,\d+$").mean() > 0.5:  # type: ignore[operator]
         sql = f"replace(replace({it.sql}, '.', ''), ',', '.')"
         texts = texts.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    share = texts.cast(pl.Float64, strict=False).is_not_null().mean() or 0
-    if share < 0.9:  # type: ignore[operator]
+    share = int(texts.cast(pl.Float64, strict=False).is_not_null().sum()) / max(len(texts), 1)
+    if share < 0.9:
         return None
     return Guess(
         column, f"CAST({sql} AS DOUBLE)", f"{_named(it)}; {it.filled:.1%} filled, {share:.2%} of it numbers", it

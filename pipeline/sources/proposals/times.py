@@ -40,7 +40,7 @@ class Times:
     @property
     def span(self) -> str:
         first, last = self.instants.min(), self.instants.max()
-        return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if first is not None and last is not None else ""
+        return f"{str(first)[:16]} to {str(last)[:16]}"
 
 
 def times_of(field: Field) -> Times | None:
