@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import lzma
+import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -73,10 +74,18 @@ def look_at(file: Path) -> Look:
     if magic.startswith(b"PAR1"):
         return _parquet(file)
     packing = next((name for mark, name in PACKED.items() if magic.startswith(mark)), None)
-    pieces, whole = _sample(file, packing)
+    try:
+        pieces, whole = _sample(file, packing)
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        raise SourceError(
+            f"{file}: expected a whole {packing or 'readable'} file, found a damaged one ({str(error)[:80]})"
+        ) from None
     encoding = _encoding(pieces)
+    share = SAMPLE_ROWS // len(pieces)
     texts = [piece.decode(encoding, errors="replace").removeprefix("\ufeff").strip("\r\n") for piece in pieces]
-    text = "\n".join(texts)
+    lines = [text.split("\n") for text in texts]
+    whole = whole and all(len(it) <= share + 1 for it in lines)  # a header is one more
+    text = "\n".join(line for it in lines for line in it[: share + 1])
     if not text.strip():
         raise SourceError(f"{file}: expected records, found only blanks")
     seen = Look(file, "csv", packing, encoding, pl.DataFrame(), whole)
@@ -128,13 +137,13 @@ def _encoding(pieces: list[bytes]) -> str:
 
 def _json(seen: Look, text: str) -> Look:
     """Fields as texts; what is nested keeps its JSON text. A list of records is one record per element."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     if text.lstrip()[0] == "[":
         raise SourceError(
             f"{seen.file}: expected JSON lines (one object per line), found a list; make lines of it with `jq -c '.[]'`"
         )
-    records = [found for line in lines[:SAMPLE_ROWS] if (found := object_texts(line.encode())) is not None]
-    if len(records) < 0.5 * len(lines[:SAMPLE_ROWS]):
+    records = [found for line in lines if (found := object_texts(line.encode())) is not None]
+    if len(records) < 0.5 * len(lines):
         raise SourceError(
             f"{seen.file}: expected JSON lines (one object per line), found {lines[0][:80]!r}; make one line of each "
             "record with `jq -c .`"
@@ -143,14 +152,13 @@ def _json(seen: Look, text: str) -> Look:
     rows = pl.DataFrame(
         {name: [record.get(name) for record in records] for name in names}, dict.fromkeys(names, pl.Utf8)
     )
-    return replace(seen, format="jsonl", rows=rows, whole=seen.whole and len(lines) <= SAMPLE_ROWS)
+    return replace(seen, format="jsonl", rows=rows)
 
 
 def _csv(seen: Look, text: str) -> Look:
     """Fields as texts, an empty one as null; cut as most of the lines agree on."""
-    lines = "\n".join(text.splitlines()[: SAMPLE_ROWS + 1]) + "\n"
-    delimiter = _delimiter(seen.file, lines)
-    cells = list(csv.reader(io.StringIO(lines), delimiter=delimiter))
+    delimiter = _delimiter(seen.file, text)
+    cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     cells = [row for row in cells if any(row)]
     width = max(set(map(len, cells)), key=[len(row) for row in cells].count)
     rows = [row for row in cells if len(row) == width]
@@ -159,17 +167,16 @@ def _csv(seen: Look, text: str) -> Look:
     content = rows[1:] if header else rows
     columns = {name: [row[place] or None for row in content] for place, name in enumerate(names)}
     found = pl.DataFrame(columns, dict.fromkeys(columns, pl.Utf8))
-    whole = seen.whole and len(text) <= len(lines) + 1
-    return replace(seen, rows=found, delimiter=delimiter, header=header, whole=whole)
+    return replace(seen, rows=found, delimiter=delimiter, header=header)
 
 
-def _delimiter(file: Path, lines: str) -> str:
+def _delimiter(file: Path, text: str) -> str:
     """The one that cuts most records into equally many fields, quoted texts left whole; of several, into the most."""
     if file.name.split(".")[1:2] in (["tsv"], ["tab"]):
         return "\t"
     found = {}
     for delimiter in DELIMITERS:
-        rows = [row for row in islice(csv.reader(io.StringIO(lines), delimiter=delimiter), 1000) if any(row)]
+        rows = [row for row in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1000) if any(row)]
         widths = Counter(map(len, rows))
         width, count = widths.most_common(1)[0]
         found[delimiter] = (width > 1, round(count / len(rows), 2), width)
