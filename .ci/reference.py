@@ -4,7 +4,8 @@ python .ci/reference.py            # writes what is out of date
 python .ci/reference.py --check    # writes nothing; exit code 1 when a page is out of date
 
 Settings come from the model in `pipeline/runtime/settings.py`, commands from the command line itself, programs from
-their docstrings, tables from their declarations, steps from the graph of the night, presets from their dataclass.
+their docstrings, tables from their declarations, steps from the graph of the night, presets from their dataclass,
+templates from their TOML files.
 """
 
 import argparse
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from pipeline.runtime.settings import PREFIX, Settings  # noqa: E402
+from pipeline.sources import templates_page  # noqa: E402
 from pipeline.tables.features_page import grid, page  # noqa: E402
 from pipeline.tables.registry import TABLES, USER_FEATURES  # noqa: E402
 from pipeline.tables.schema import Table  # noqa: E402
@@ -321,6 +323,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "features.md": lambda: page(USER_FEATURES),
     "steps.md": steps_page,
     "presets.md": presets_page,
+    "templates.md": templates_page.page,
 }
 
 

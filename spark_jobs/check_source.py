@@ -10,12 +10,13 @@ read, which it says. Writes nothing but the page.
 import argparse
 import tempfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.report.source_check import SourceCheck, print_check, write_page
+from pipeline.report.source_check import Sessions, SourceCheck, print_check, write_page
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings, load_settings
@@ -25,10 +26,13 @@ from pipeline.sources.landing import files, source_days
 from pipeline.sources.source import Source, check_lateness, load_source
 from spark_jobs.engine.job import run_job
 from spark_jobs.engine.session import open_session
+from spark_jobs.events.clean import BOT, DUPLICATE, judge, keep_events
+from spark_jobs.events.sessions import sessionize
+from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.nested import map_records
 from spark_jobs.landing.odd_values import odd_values
 from spark_jobs.landing.read import read_landing
-from spark_jobs.landing.show import facts_of
+from spark_jobs.landing.show import SHOWN, columns, over_time, rejected, warnings
 
 SAMPLE_MB = 256  # of all files together; `--sample-mb` changes it
 ANY_DAY = "1970-01-01"
@@ -69,7 +73,7 @@ def _checks(
     spark = open_session(settings, "Check source")
     _warn_of_odd_values(spark, settings, source, landed[0][0])
     checks = [
-        facts_of(spark, settings, source, found, day, f"{source.platform} {day}", share)
+        _facts(spark, settings, source, found, day, f"{source.platform} {day}", share)
         for day, (found, share) in zip(days, landed, strict=True)
     ]
     return checks[0], checks[1] if len(checks) > 1 else None
@@ -92,7 +96,54 @@ def _of_history(
         lasts += [row[0]] if row and row[0] else []
     patient = replace(source, max_late_days=FOR_EVER)
     names = ", ".join(file.name for file in found)
-    return facts_of(spark, settings, patient, found, max(lasts, default=ANY_DAY), f"{source.platform}, {names}", share)
+    return _facts(spark, settings, patient, found, max(lasts, default=ANY_DAY), f"{source.platform}, {names}", share)
+
+
+def _facts(
+    spark: SparkSession, settings: Settings, source: Source, files: list[LandedFile], ds: str, title: str, share: float
+) -> SourceCheck:
+    """What the files would become if they landed on `ds`; `share` of their bytes are in them."""
+    files = [replace(file, ds=ds) for file in files]
+    rows = ingest(spark, [(source, files)], settings)
+    place = {"data_file": F.lit(""), "data_row": F.monotonically_increasing_id()}
+    raw = rows.withColumns(place).persist()
+    valid = raw.where("reject_reason IS NULL")
+    verdicts = judge(raw, [ds], settings, [source]).persist()
+    fates = {row["verdict"]: row["count"] for row in verdicts.groupBy("verdict").count().collect()}
+    events = keep_events(raw, verdicts).persist()
+    landed = raw.count()
+    found = SourceCheck(
+        platform=source.platform,
+        title=title,
+        files=tuple(file.name for file in files),
+        records=sum(file.records for file in files),
+        rows=landed,
+        events=events.count(),
+        duplicates=fates.get(DUPLICATE, 0),
+        bots=fates.get(BOT, 0),
+        share=share,
+        own=own_columns(spark, settings, source, files),
+        canonical=columns(valid, SHOWN),
+        rejected=rejected(raw),
+        times=over_time(events, source),
+        sessions=_sessions(events, settings, source),
+    )
+    for frame in (raw, verdicts, events):
+        frame.unpersist()
+    return replace(found, warnings=tuple(warnings(found)))
+
+
+def _sessions(events: DataFrame, settings: Settings, source: Source) -> Sessions:
+    gap, longest = timedelta(minutes=settings.session_gap_minutes), timedelta(hours=settings.session_max_hours)
+    sessions = sessionize(events, {source.platform: source.timezone}, gap, longest)
+    counts = sessions.agg(
+        F.count_distinct("account_id").alias("users"),
+        F.count("*").alias("sessions"),
+        F.coalesce(F.sum("events"), F.lit(0)).alias("events"),
+        F.coalesce(F.max("events"), F.lit(0)).alias("longest"),
+    ).first()
+    assert counts is not None
+    return Sessions(counts["users"], counts["sessions"], counts["events"], counts["longest"])
 
 
 def _landed(settings: Settings, source: Source, ds: str, folder: Path, limit: int) -> tuple[list[LandedFile], float]:

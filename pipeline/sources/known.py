@@ -1,7 +1,7 @@
 """Templates: source files for what shops and research sets really have, each with a small made-up sample.
 
 `source templates` lists them, `source new NAME --template T` writes one. The comment at the head of a template says
-what it reads; the page docs/guides/templates.md is made of these.
+what it reads; the page docs/reference/templates.md is made of these.
 """
 
 import re
@@ -34,7 +34,7 @@ class Template:
     @property
     def comment(self) -> list[str]:
         """The lines of the comment at the head."""
-        return [line[1:].strip() for line in re.match(r"(#.*\n)+", self.text)[0].splitlines()]  # type: ignore[index]
+        return [line.removeprefix("# ") for line in re.match(r"(#.*\n)+", self.text)[0].splitlines()]  # type: ignore[index]
 
     @property
     def title(self) -> str:

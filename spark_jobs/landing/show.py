@@ -1,20 +1,15 @@
-"""What landed files become, counted: the facts that `source check` shows."""
+"""What landed files and their rows hold, counted for `source check`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, StructType
 
-from pipeline.report.source_check import CUT, ColumnFacts, Rejected, Sessions, SourceCheck
+from pipeline.report.source_check import CUT, ColumnFacts, Rejected, SourceCheck
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile
 from pipeline.sources.source import Source
-from spark_jobs.events.clean import BOT, DUPLICATE, judge, keep_events
-from spark_jobs.events.sessions import sessionize
-from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.read import read_landing
 
 SHOWN = (
@@ -36,49 +31,15 @@ EXAMPLES = 3  # rejected rows shown for each reason
 HOURLY_DAYS = 2  # events of more days than this are counted by day
 
 
-def facts_of(
-    spark: SparkSession, settings: Settings, source: Source, files: list[LandedFile], ds: str, title: str, share: float
-) -> SourceCheck:
-    """What the files would become if they landed on `ds`; `share` of their bytes are in them."""
-    files = [replace(file, ds=ds) for file in files]
-    rows = ingest(spark, [(source, files)], settings)
-    place = {"data_file": F.lit(""), "data_row": F.monotonically_increasing_id()}
-    raw = rows.withColumns(place).persist()
-    valid = raw.where("reject_reason IS NULL")
-    verdicts = judge(raw, [ds], settings, [source]).persist()
-    fates = {row["verdict"]: row["count"] for row in verdicts.groupBy("verdict").count().collect()}
-    events = keep_events(raw, verdicts).persist()
-    landed = raw.count()
-    found = SourceCheck(
-        platform=source.platform,
-        title=title,
-        files=tuple(file.name for file in files),
-        records=sum(file.records for file in files),
-        rows=landed,
-        events=events.count(),
-        duplicates=fates.get(DUPLICATE, 0),
-        bots=fates.get(BOT, 0),
-        share=share,
-        own=_own_columns(spark, settings, source, files),
-        canonical=_columns(valid, SHOWN),
-        rejected=_rejected(raw),
-        times=_over_time(events, source),
-        sessions=_sessions(events, settings, source),
-    )
-    for frame in (raw, verdicts, events):
-        frame.unpersist()
-    return replace(found, warnings=tuple(_warnings(found)))
-
-
-def _own_columns(
+def own_columns(
     spark: SparkSession, settings: Settings, source: Source, files: list[LandedFile]
 ) -> tuple[ColumnFacts, ...]:
     """Of the declared columns; files whose header is another one are counted by the first."""
     frame = read_landing(spark, source.delivery, files, settings.max_record_bytes)[0]
-    return _columns(frame, [name for name in frame.columns if name not in ("_landed", "_unknown")])
+    return columns(frame, [name for name in frame.columns if name not in ("_landed", "_unknown")])
 
 
-def _columns(rows: DataFrame, names: Sequence[str]) -> tuple[ColumnFacts, ...]:
+def columns(rows: DataFrame, names: Sequence[str]) -> tuple[ColumnFacts, ...]:
     """Each column in one pass. The examples are the first value, the least and the greatest."""
     asked = [F.count("*").alias("rows")]
     for place, name in enumerate(names):
@@ -109,7 +70,7 @@ def _as_text(rows: DataFrame, name: str) -> Column:
     return F.nullif(F.to_json(column) if nested else column.cast("string"), F.lit(""))
 
 
-def _rejected(raw: DataFrame) -> tuple[Rejected, ...]:
+def rejected(raw: DataFrame) -> tuple[Rejected, ...]:
     """Reason, rows, and the first few of them with file and line."""
     rejected = raw.where("reject_reason IS NOT NULL")
     line = F.get_json_object("record", "$.line").cast("long").alias("line")
@@ -126,7 +87,7 @@ def _rejected(raw: DataFrame) -> tuple[Rejected, ...]:
     )
 
 
-def _over_time(events: DataFrame, source: Source) -> tuple[tuple[str, str, int], ...]:
+def over_time(events: DataFrame, source: Source) -> tuple[tuple[str, str, int], ...]:
     """(local hour or day, event type, events)."""
     local = F.from_utc_timestamp("event_time", source.timezone)
     span = events.agg(F.datediff(F.max(local), F.min(local)).alias("days")).first()
@@ -138,20 +99,7 @@ def _over_time(events: DataFrame, source: Source) -> tuple[tuple[str, str, int],
     )
 
 
-def _sessions(events: DataFrame, settings: Settings, source: Source) -> Sessions:
-    gap, longest = timedelta(minutes=settings.session_gap_minutes), timedelta(hours=settings.session_max_hours)
-    sessions = sessionize(events, {source.platform: source.timezone}, gap, longest)
-    counts = sessions.agg(
-        F.count_distinct("account_id").alias("users"),
-        F.count("*").alias("sessions"),
-        F.coalesce(F.sum("events"), F.lit(0)).alias("events"),
-        F.coalesce(F.max("events"), F.lit(0)).alias("longest"),
-    ).first()
-    assert counts is not None
-    return Sessions(counts["users"], counts["sessions"], counts["events"], counts["longest"])
-
-
-def _warnings(check: SourceCheck) -> list[str]:
+def warnings(check: SourceCheck) -> list[str]:
     """What someone who looks at the tables should not overlook."""
     found = []
     if check.rows and not check.events:
