@@ -150,7 +150,7 @@ def _fields(line: str, drop: Drop, delimiter: str = "") -> list[str]:
         [line],
         delimiter=delimiter or drop.delimiter,
         quotechar=drop.quote or None,
-        quoting=quoting,
+        quoting=quoting,  # type: ignore[arg-type]  # one of the constants of csv
         escapechar=drop.escape or None if drop.escape != drop.quote else None,
     )
     try:
