@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.runtime.errors import SettingsError
 
+LogLevel = Literal["off", "error", "warn", "info", "debug"]
 PREFIX = "TIDEMARK_"
 # Read elsewhere, by name: the secret (pipeline/sources/user_key.py) and the tests' data folder.
 NOT_SETTINGS = {"TIDEMARK_USER_KEY", "TIDEMARK_TEST_DATA"}
@@ -31,9 +32,7 @@ class Settings(BaseSettings):
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="options of the driver's Java; by default those of a short job",
     )
-    spark_log_level: Literal["off", "error", "warn", "info", "debug"] = Field(
-        "error", description="what Spark and Java log next to a program's own lines"
-    )
+    spark_log_level: LogLevel = Field("error", description="what Spark and Java log next to a program's own lines")
     spark_partitions: int = Field(4, ge=1, description="shuffle partitions")
 
     # cleaning
