@@ -32,7 +32,9 @@ class Settings(BaseSettings):
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="options of the driver's Java; by default those of a short job",
     )
-    spark_log_level: LogLevel = Field("error", description="what Spark and Java log next to a program's own lines")
+    spark_log_level: LogLevel = Field(
+        "error", description="what Spark and Java log next to a program's own lines: off, error, warn, info or debug"
+    )
     spark_partitions: int = Field(4, ge=1, description="shuffle partitions")
 
     # cleaning

@@ -69,6 +69,7 @@ def digest(paths: list[Path]) -> tuple[int, int]:
     files = [str(path) for path in paths]
     read = "read_csv(?, all_varchar = true)" if paths[0].suffix == ".csv" else "read_parquet(?)"
     with duckdb.connect(config={"memory_limit": "1GB"}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         rows, total = connection.execute(f"SELECT count(*), sum(hash(t)::HUGEINT) FROM {read} t", [files]).fetchone()
     return rows, total
 

@@ -109,7 +109,9 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
         return [part.rsplit("/", 1)[-1] for part in command]
 
     days = ["--from", "2026-01-01", "--to", "2026-01-05", "--run", "R"]
-    java = ["--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"]
+    options = f'-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Dlog4j2.configurationFile=file:{step_commands.LOGGING}"'
+    assert step_commands.java_options(home) == options
+    java = ["--driver-java-options", options.rsplit("/", 1)[-1]]
     master = ["--master", "local[2]", "--driver-memory", "1g", *java]
     assert typed(LAND) == ["spark-submit", *master, "land_days.py", *days]
     until = ["--until", "ingest"]
