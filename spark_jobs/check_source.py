@@ -32,7 +32,7 @@ from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.nested import map_records
 from spark_jobs.landing.odd_values import odd_values
 from spark_jobs.landing.read import read_landing
-from spark_jobs.landing.show import SHOWN, columns, over_time, rejected, warnings
+from spark_jobs.landing.show import SHOWN, columns, over_time, own_columns, rejected, warnings
 
 SAMPLE_MB = 256  # of all files together; `--sample-mb` changes it
 ANY_DAY = "1970-01-01"
