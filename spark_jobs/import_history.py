@@ -19,7 +19,7 @@ from pipeline.sources import imports
 from pipeline.sources.imports import DayFile, ImportFolder, Split
 from pipeline.sources.landed_file import LandedFile, inspect, sha256_of
 from pipeline.sources.landing import find_source
-from pipeline.sources.source import Source
+from pipeline.sources.source import TYPED_FORMATS, Source
 from spark_jobs.engine.job import run_job
 from spark_jobs.engine.session import open_session
 from spark_jobs.landing.history_days import check_readable, index_days
@@ -75,7 +75,7 @@ def _split(settings: Settings, source: Source, files: list[LandedFile], folder: 
         progress.show(f"{file.name}: finding the days of {file.records:,} records ({number} of {len(files)} files)")
         index_days(spark, source, file, settings.max_record_bytes, index)
         file.check_unchanged()
-        if source.delivery.format != "parquet":
+        if source.delivery.format not in TYPED_FORMATS:
             check_readable(file, index)
     found = survey(source, files, indexes)
     days = {day_of(day): day for day in sorted(found.rows)}

@@ -37,7 +37,7 @@ def blank_text(path: Path, aside: Path, wanted: set[int], drop: Drop | None) -> 
             after.write(kept + _blanked(line, text, lines[number], encoding))
 
 
-def lines_in_which(path: Path, holds: Callable[[bytes], bool], drop: Drop | None) -> set[int]:
+def lines_in_which(path: Path, holds: Callable[[bytes], object], drop: Drop | None) -> set[int]:
     """The lines on which the records begin that hold something, the lines of a record taken together."""
     if drop is None:
         return {number for number, line in enumerate(_lines(path, b"\n"), 1) if holds(line)}

@@ -24,15 +24,15 @@ from pipeline.runtime.days import days_since_1970
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.progress import Progress
 from pipeline.sources.imports import SHOWN, Outside
-from pipeline.sources.landed_file import LandedFile, line_blocks
-from pipeline.sources.source import Delivery, Drop, Source
-from spark_jobs.landing.history_days import NO_RECORD, NO_TIME, DaysOfLines, index_batches
+from pipeline.sources.json_array import array_elements, is_array
+from pipeline.sources.landed_file import LandedFile
+from pipeline.sources.source import TYPED_FORMATS, Delivery, Drop, Source
+from pipeline.sources.text_records import record_blocks
+from spark_jobs.landing.history_days import NO_TIME, DaysOfLines, index_batches
 
 EARLIEST, LATEST = days_since_1970("1971-01-01"), days_since_1970("9998-12-31")  # 1970: a time that is 0, or none
 HELD_BYTES = 64 << 20  # of Parquet rows, before they are sorted into days
 BATCH_ROWS = 1 << 16
-# A field of a CSV line with its quotes, as it is there (RFC 4180), and what ends it.
-FIELD = re.compile(r'("(?:[^"]|"")*"[^,]*|[^,]*)(,|\Z)', re.DOTALL)
 
 
 @dataclass
@@ -75,7 +75,7 @@ def survey(source: Source, files: list[LandedFile], indexes: list[Path]) -> Surv
         f"before {delivery.first_day or EARLIEST_DAY}": lambda days: days < first,
         f"after {delivery.last_day or LATEST_DAY}": lambda days: (days > last) & (days != NO_TIME),
     }
-    unit = "row" if delivery.format == "parquet" else "line"
+    unit = "row" if delivery.format in TYPED_FORMATS else "line"
     for file, index in zip(files, indexes, strict=True):
         for batch in index_batches(index):
             days, lines = batch["day"].to_numpy(), batch["line"].to_numpy()
@@ -102,7 +102,7 @@ EARLIEST_DAY, LATEST_DAY = day_of(EARLIEST), day_of(LATEST)
 
 
 class TextDays:
-    """Days of files of lines. Lines, and what stands before the first record, stay as they are.
+    """Days of files of text. Records stay as they are, in the encoding of the delivery.
 
     Where the files' columns differ, each file's fields are put under the columns of all: still as they are written.
     """
@@ -110,100 +110,95 @@ class TextDays:
     def __init__(self, delivery: Drop, files: list[LandedFile], parts: Path) -> None:
         self._delivery, self._parts = delivery, parts
         self._columns = _all_columns([file.header for file in files])
+        self._has_header = delivery.format == "csv" and delivery.header
         self._head = b""
 
     def split(self, file: LandedFile, index: Path, found: Survey, progress: Progress) -> None:
         """Adds the file's records to the parts of their days."""
-        days, line, head, has_begun = DaysOfLines(index), 1, b"", False
         own = _all_columns([file.header])
-        arrange = None if own == self._columns else _Rearranged(file.name, own, self._columns, self._delivery.encoding)
-        for block in line_blocks(Path(file.path), file.name):
-            count = block.count(b"\n")
-            of, begins = days.of(line, count)
-            lines = _lines(block)
-            is_record = of != NO_RECORD
-            if not has_begun:
-                has_begun = bool(is_record.any())
-                before = int(is_record.argmax()) if has_begun else count
-                head += b"".join(lines.slice(0, before).to_pylist())
-            placed = found.placed(of[is_record])
-            records = lines.filter(pa.array(is_record))
+        arrange = None if own == self._columns else _Rearranged(file.name, own, self._columns, self._delivery)
+        days = DaysOfLines(index)
+        for number, (lines, records) in enumerate(self._records(file)):
+            if number == 0 and self._has_header:
+                self._head = self._head or (_header(self._columns, self._delivery) if arrange else records[0])
+                lines, records = lines[1:], records[1:]
+            if not records:
+                continue
+            of, _ = days.of(int(lines[0]), int(lines[-1] - lines[0]) + 1)
+            placed = found.placed(of[lines - lines[0]])
             if arrange:
-                placed, records = arrange.records(placed, records, begins[is_record], line + int((~is_record).sum()))
+                records = [arrange.record(record, line) for record, line in zip(records, lines.tolist(), strict=True)]
             self._add(placed, records)
-            line += count
-            progress.show(f"{file.name}: {line - 1:,} lines split into days")
-        if arrange:
-            self._add(*arrange.rest(line))
-        if not self._head and self._delivery.format == "csv":
-            self._head = _header(self._columns, self._delivery.encoding) if arrange else head
+            progress.show(f"{file.name}: {int(lines[-1]):,} lines split into days")
 
     def write(self, day: int, target: Path) -> None:
         """The day's file, gzipped when its name says so; the same records give the same bytes."""
-        with target.open("wb") as file:
+        with target.open("wb") as file, (self._parts / str(day)).open(encoding="utf-8", newline="") as part:
             gzipped = self._delivery.path.endswith(".gz")
             out = gzip.GzipFile("", "wb", 6, file, mtime=0) if gzipped else file
-            out.write(self._head)
-            with (self._parts / str(day)).open("rb") as part:
-                shutil.copyfileobj(part, out, 1 << 20)
+            text = io.TextIOWrapper(out, self._delivery.encoding, newline="")  # type: ignore[arg-type]
+            text.write(self._head.decode())
+            shutil.copyfileobj(part, text, 1 << 20)
+            text.flush()
+            text.detach()
             if gzipped:
                 out.close()
 
-    def _add(self, days: np.ndarray, records: pa.Array) -> None:
-        order = np.argsort(days, kind="stable")
-        records = records.take(pa.array(order))
-        if not len(records):
+    def _records(self, file: LandedFile) -> Iterator[tuple[np.ndarray, list[bytes]]]:
+        """Some records at a time, each with its line end, and the lines on which they begin."""
+        if self._delivery.format == "jsonl" and is_array(Path(file.path), file.name, self._delivery):
+            elements = array_elements(Path(file.path), file.name, self._delivery)
+            yield np.arange(1, len(elements) + 1), [b" ".join(it.splitlines()) + b"\n" for it in elements]
             return
-        offsets = np.frombuffer(records.buffers()[1], np.int32)[records.offset :]
+        for block in record_blocks(file.path, file.name, self._delivery, keep_empty_first=self._has_header):
+            places = zip(block.starts.tolist(), block.stops.tolist(), strict=True)
+            yield block.lines, [block.data[start:stop] for start, stop in places]
+
+    def _add(self, days: np.ndarray, records: list[bytes]) -> None:
+        order = np.argsort(days, kind="stable")
         for day, start, end in _runs(days[order]):
             with (self._parts / str(day)).open("ab") as part:
-                part.write(memoryview(records.buffers()[2])[offsets[start] : offsets[end]])
+                part.writelines(records[at] for at in order[start:end].tolist())
 
 
 class _Rearranged:
     """Records of one file under the columns of all files."""
 
-    def __init__(self, name: str, own: list[tuple[str, int]], columns: list[tuple[str, int]], encoding: str) -> None:
-        self._name, self._encoding, self._own, self._all = name, encoding, len(own), len(columns)
+    def __init__(self, name: str, own: list[tuple[str, int]], columns: list[tuple[str, int]], drop: Drop) -> None:
+        self._name, self._own, self._all = name, len(own), len(columns)
+        self._delimiter, self._quote = drop.delimiter, drop.quote
         place = {column: at for at, column in enumerate(own)}
         self._places = [place.get(column) for column in columns]
-        self._pending: list[bytes] = []  # lines of a record that may go on
-        self._day = 0
+        quote, delimiter = re.escape(drop.quote), re.escape(drop.delimiter)
+        quoted = f"{quote}(?:[^{quote}]|{quote}{quote})*{quote}[^{delimiter}]*|" if quote else ""
+        self._field = re.compile(f"({quoted}[^{delimiter}]*)({delimiter}|\\Z)", re.DOTALL)
 
-    def records(self, days: np.ndarray, lines: pa.Array, begins: np.ndarray, first: int) -> tuple[np.ndarray, pa.Array]:
-        """Days and records that are whole; the last one is kept until it is known where it ends."""
-        of: list[int] = []
-        whole: list[bytes] = []
-        for number, (day, line, is_first) in enumerate(zip(days.tolist(), lines.to_pylist(), begins, strict=True)):
-            if is_first and self._pending:
-                of.append(self._day)
-                whole.append(self._record(b"".join(self._pending), first + number - len(self._pending)))
-                self._pending = []
-            self._pending.append(line)
-            self._day = day
-        return np.array(of, np.int64), pa.array(whole, pa.binary())
-
-    def rest(self, end: int) -> tuple[np.ndarray, pa.Array]:
-        """The last record of the file."""
-        whole = [self._record(b"".join(self._pending), end - len(self._pending))] if self._pending else []
-        return np.array([self._day] * len(whole), np.int64), pa.array(whole, pa.binary())
-
-    def _record(self, record: bytes, line: int) -> bytes:
+    def record(self, record: bytes, line: int) -> bytes:
         """The fields in the other order; a record that has too many or too few stays as it is, and malformed."""
-        text = record.decode(self._encoding)
+        text = record.decode()
         content = text.rstrip("\r\n")
-        fields = _fields(content)
-        if content.count('"') % 2:
+        if self._quote and content.count(self._quote) % 2:
             return record
+        fields = self._fields(content)
         if len(fields) == self._own:
-            arranged = ",".join("" if at is None else fields[at] for at in self._places)
-            return (arranged + text[len(content) :]).encode(self._encoding)
+            arranged = self._delimiter.join("" if at is None else fields[at] for at in self._places)
+            return (arranged + text[len(content) :]).encode()
         if len(fields) == self._all:
             raise LandingError(
                 f"{self._name}, line {line}: expected {self._own} fields, found {len(fields)}: under the columns of "
                 "all files it would pass for another record; correct the line, or import the file by itself"
             )
         return record
+
+    def _fields(self, content: str) -> list[str]:
+        """The fields of a CSV record as they are written, quotes included."""
+        fields, at = [], 0
+        while found := self._field.match(content, at):
+            fields.append(found[1])
+            if not found[2]:
+                break
+            at = found.end()
+        return fields
 
 
 class ParquetDays:
@@ -260,14 +255,9 @@ class ParquetDays:
 
 def days_writer(delivery: Delivery, files: list[LandedFile], parts: Path) -> TextDays | ParquetDays:
     """What copies files of the delivery's format."""
+    if delivery.format == "orc":
+        raise LandingError(f"{files[0].name}: expected text or Parquet, found ORC, which is not imported; convert it")
     return ParquetDays(files, parts) if delivery.format == "parquet" else TextDays(delivery, files, parts)
-
-
-def _lines(block: bytes) -> pa.Array:
-    """The lines of a block of whole ones, with their ends."""
-    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + 1
-    offsets = np.concatenate(([0], ends)).astype(np.int32)
-    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)])
 
 
 def _runs(days: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -289,21 +279,11 @@ def _all_columns(headers: list[tuple[str, ...]]) -> list[tuple[str, int]]:
     return list(columns)
 
 
-def _fields(content: str) -> list[str]:
-    """The fields of a CSV record as they are written, quotes included."""
-    fields, at = [], 0
-    while found := FIELD.match(content, at):
-        fields.append(found[1])
-        if not found[2]:
-            break
-        at = found.end()
-    return fields
-
-
-def _header(columns: list[tuple[str, int]], encoding: str) -> bytes:
+def _header(columns: list[tuple[str, int]], drop: Drop) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([name for name, _ in columns])
-    return line.getvalue().encode(encoding)
+    quoting = {"quotechar": drop.quote} if drop.quote else {"quoting": csv.QUOTE_NONE, "escapechar": "\\"}
+    csv.writer(line, delimiter=drop.delimiter, lineterminator="\n", **quoting).writerow([name for name, _ in columns])
+    return line.getvalue().encode()
 
 
 def _parquet(file: LandedFile) -> pq.ParquetFile:

@@ -8,7 +8,7 @@ mode of each expression), but no way to ask for them in SQL.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -26,8 +26,8 @@ class Attempts:
 
     def __init__(self, rows: DataFrame) -> None:
         self._rows = rows
-        self._jvm: Any = rows.sparkSession._jvm
-        self._gateway: Any = rows.sparkSession.sparkContext._gateway
+        self._jvm = cast(Any, rows.sparkSession._jvm)
+        self._gateway = cast(Any, rows.sparkSession.sparkContext._gateway)
         self._catalyst = self._jvm.org.apache.spark.sql.catalyst.expressions
         self._bridge = self._jvm.org.apache.spark.sql.classic.ExpressionUtils
 

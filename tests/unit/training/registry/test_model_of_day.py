@@ -104,11 +104,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIDEMARK_HOME", str(tmp_path_factory.mktemp("then") / "home"))
         settings = load_settings()
-        assert model_of_day(settings, "2024-03-20") is None
+        assert model_of_day(settings, "2024-03-20") == NO_MODEL  # nothing has landed
         assert not settings.mlflow.exists()  # asking makes nothing
         client = open_client(settings)
         client.create_registered_model(MODEL)
-        assert model_of_day(settings, "2024-03-20") is None
+        assert model_of_day(settings, "2024-03-20") == NO_MODEL  # nothing has landed
         days = ("2024-03-01", "2024-03-08", "2024-03-09", "2024-03-10")
         for ds, promoted in zip(days, ("true", "true", "false", "true"), strict=True):
             tags = {"ds": ds, PROMOTED: promoted} | {PROMOTED_AT: f"{ds}T20:00:00+00:00"}
