@@ -31,7 +31,7 @@ from training.ranking.order import ANY, Fitted, ListOrder, Rankers
 
 # Log-odds: first what a user has turned to, then what is asked for of late; users alike and texts count half as much.
 # Not fitted: there is nothing yet to fit on.
-WEIGHTS = {"seen": 3.0, "own_days": 1.0, "log_users_14": 1.0, "log_ease": 0.5, "log_follow": 0.5, "text_near": 0.5}
+WEIGHTS = {"seen": 8.0, "own_days": 1.0, "log_users_14": 1.0, "log_ease": 0.5, "log_follow": 0.5, "text_near": 0.5}
 # Chances of the first day, before anything was seen to follow: half the people of a shop come back within a week, few
 # buy, hardly anybody sends back. Within 7 days; the weight is that of USERS users, since shops differ.
 FIRST_CHANCE = {"click": 0.4, "cart": 0.1, "purchase": 0.05, "return": 0.01, "churn": 0.5}
