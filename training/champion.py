@@ -3,7 +3,8 @@
 python -m training.champion --print                    prints the version that is champion now
 python -m training.champion --print --ds 2011-11-09    prints the one that scores that day, see model_of_day.py
 
-Exit code 3 when no version ever was champion; 2 when every one was trained for a later day.
+Exit code 3 when no version ever was champion, or when a text encoder was adapted or rolled back since the champion was
+trained, so that the night must train a new one; 2 when every one was trained for a later day.
 """
 
 import argparse
@@ -11,11 +12,25 @@ import sys
 
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
-from pipeline.runtime.settings import load_settings
+from pipeline.runtime.settings import Settings, load_settings
 from training.registry.model_of_day import model_of_day
-from training.registry.versions import version
+from training.registry.versions import encoder_of_version, version
+from training.texts.adapted import identity_in, promoted
 
 NO_CHAMPION = 3
+
+
+def other_encoder(settings: Settings, ds: str, version: str) -> str:
+    """Why the version cannot score the night of `ds`; "" if it can.
+
+    Only adapted encoders are compared: what a changed TIDEMARK_TEXT_ENCODER does is the decision of a person.
+    """
+    was, chosen = identity_in(encoder_of_version(settings, version)), promoted(settings, ds)
+    now = chosen.identity if chosen else ""
+    if was == now:
+        return ""
+    names = [f"the adapted text encoder {it}" if it else "the text encoder as it came" for it in (was, now)]
+    return f"champion {version} reads vectors of {names[0]}, ds={ds} has those of {names[1]}; train another"
 
 
 def main() -> None:
@@ -28,6 +43,9 @@ def main() -> None:
     found = model_of_day(settings, parse_day(given.ds), given.model_version) if given.ds else version(settings)
     if found is None:
         print("error: there is no champion yet; train, evaluate and promote one", file=sys.stderr)
+        sys.exit(NO_CHAMPION)
+    if given.ds and not given.model_version and (why := other_encoder(settings, given.ds, found)):
+        print(f"error: {why}", file=sys.stderr)
         sys.exit(NO_CHAMPION)
     print(found)
 

@@ -6,6 +6,7 @@ Reads `items` of the published days and the newest earlier `item_embeddings`; wr
 `item_embeddings`. Only texts that are new to the encoder are encoded.
 """
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.runtime import program
@@ -18,8 +19,9 @@ from pipeline.storage.files import write_day
 from pipeline.storage.reading import open_day, published
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import ITEM_EMBEDDINGS, ITEMS
+from training.texts.adapted import Promotion, promoted
 from training.texts.encoders import open_encoder
-from training.texts.item_texts import embed_items, known_vectors, texts_of
+from training.texts.item_texts import Encoder, embed_items, known_vectors, texts_of
 
 
 def main() -> None:
@@ -34,11 +36,16 @@ def encode(settings: Settings, wanted: list[str], run: str) -> Manifest:
     days = [ds for ds in wanted if ds in published(ITEMS.name, settings)]
     if not days:
         raise NotPublishedError(f"items: no day of {wanted[0]}..{wanted[-1]} is published")
-    encoder = open_encoder(settings, lambda: texts_of(open_day(settings, ITEMS, days[-1])[1].to_table()))
-    known = known_vectors(_latest_before(settings, days[0]), encoder.version)
+    earlier = _latest_before(settings, days[0])
+    encoders: dict[Promotion | None, tuple[Encoder, dict[str, np.ndarray]]] = {}  # with the vectors that each knows
     attempt = staging.begin(settings, ITEM_EMBEDDINGS.name, run)
     schema, files, facts, inputs = file_schema(settings, ITEM_EMBEDDINGS), {}, {}, {}
     for ds in days:
+        chosen = promoted(settings, ds)
+        if chosen not in encoders:
+            opened = open_encoder(settings, lambda: texts_of(open_day(settings, ITEMS, days[-1])[1].to_table()), ds)
+            encoders[chosen] = opened, known_vectors(earlier, opened.version)
+        encoder, known = encoders[chosen]
         inputs[ITEMS.name], items = open_day(settings, ITEMS, ds)
         table, fresh = embed_items(items.to_table(), known, ds, encoder)
         files[ds] = [write_day(attempt.day(ds), table, schema)] if table.num_rows else []

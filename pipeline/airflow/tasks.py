@@ -13,7 +13,7 @@ from pipeline.airflow.environment import TORCH_SLOTS
 from pipeline.airflow.operators import TRIGGER_GRACE, Await, AwaitLanding, Command, Experiment, Release, Report
 from pipeline.orchestration import step_commands
 from pipeline.orchestration.graph import Step, before
-from pipeline.orchestration.steps import NIGHT, REPORT, SCORE, TRAIN, TRAINING_STEPS
+from pipeline.orchestration.steps import ADAPT, ADAPT_STEPS, NIGHT, REPORT, SCORE, TRAIN, TRAINING_STEPS
 from pipeline.runtime.settings import Settings
 
 DAY = "{{ dag_run.partition_key }}"  # of hourly DAGs it is the hour
@@ -148,7 +148,7 @@ def job(settings: Settings, step: Step, task_id: str = "job", more: tuple[str, .
             execution_timeout=timedelta(minutes=settings.spark_timeout_minutes),
             **common,
         )
-    kind = Report if step is REPORT else Experiment if step in TRAINING_STEPS else Command
+    kind = Report if step is REPORT else Experiment if step in (*TRAINING_STEPS, ADAPT) else Command
     command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
     torch = step.program.startswith("training.")
     pool, slots = ("torch", TORCH_SLOTS) if torch else (DEFAULT_POOL, 1)
@@ -179,6 +179,13 @@ def training_tasks(settings: Settings, warm_start: bool = False) -> Any:
         for earlier in before(step, TRAINING_STEPS):
             drawn[earlier.name] >> drawn[step.name]
     return drawn[TRAINING_STEPS[0].name]
+
+
+def adapt_tasks(settings: Settings) -> Any:
+    """adapt >> promote_encoder: what makes an adapted text encoder, and maybe lets later nights use it."""
+    first, last = (step_tasks(settings, step) for step in ADAPT_STEPS)
+    first >> last
+    return first
 
 
 def score_group(settings: Settings, outlets: Sequence[Any]) -> TaskGroup:

@@ -1,6 +1,7 @@
 """When a DAG of business days runs: once for each local day, as soon as the day is over.
 
     schedule=BusinessDays(timezone=settings.business_tz, weekdays="7")    # each Sunday, when it is over
+    schedule=BusinessDays(timezone=settings.business_tz, monthly=True)     # the last day of each month
 
 Airflow's own `CronPartitionTimetable("0 0 * * *", run_offset=-1)` looks for the midnight before the tick. Where a clock
 change skips midnight (Cairo, Santiago, Beirut, Havana) the tick is at 01:00 and that search stops at the tick itself:
@@ -29,24 +30,25 @@ INSTANT = timedelta(microseconds=1)
 class BusinessDays(CronPartitionTimetable):
     """The partition key is a day, the run starts when it is over in `timezone`.
 
-    weekdays: "7" or "1-6" for those days alone, Monday is 1. A date that a zone left out (Apia, 2011-12-30) has no run.
-    A backfill takes the days from its first date to its last, both included.
+    weekdays: "7" or "1-6" for those days alone, Monday is 1. monthly: the last day of each month alone. A
+    date that a zone left out (Apia, 2011-12-30) has no run. A backfill takes the days from its first date to its last,
+    both included.
     """
 
-    def __init__(self, *, timezone: str, weekdays: str = EVERY_DAY) -> None:
+    def __init__(self, *, timezone: str, weekdays: str = EVERY_DAY, monthly: bool = False) -> None:
         first, _, last = weekdays.partition("-")
-        self._zone, self._weekdays = timezone, weekdays
+        self._zone, self._weekdays, self._monthly = timezone, weekdays, monthly
         self._wanted = range(int(first), int(last or first) + 1)
         # The ticks as a cron expression, for people: Airflow shows it as the schedule.
         ticks = "*" if weekdays == EVERY_DAY else ",".join(str(day % 7 + 1) for day in self._wanted)
-        super().__init__(f"0 0 * * {ticks}", timezone=timezone, key_format=KEY_FORMAT)
+        super().__init__(f"0 0 {1 if monthly else '*'} * {ticks}", timezone=timezone, key_format=KEY_FORMAT)
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> "BusinessDays":
-        return cls(timezone=data["timezone"], weekdays=data["weekdays"])
+        return cls(timezone=data["timezone"], weekdays=data["weekdays"], monthly=data.get("monthly", False))
 
     def serialize(self) -> dict[str, Any]:
-        return {"timezone": self._zone, "weekdays": self._weekdays}
+        return {"timezone": self._zone, "weekdays": self._weekdays, "monthly": self._monthly}
 
     def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterable[DagRunInfo]:
         """The runs of a backfill: of the days that the two dates and those between them name."""
@@ -94,7 +96,8 @@ class BusinessDays(CronPartitionTimetable):
         )
 
     def _has(self, day: date) -> bool:
-        return day.isoweekday() in self._wanted and self._begin(day) < self._end(day)
+        wanted = day.isoweekday() in self._wanted and (not self._monthly or (day + DAY).day == 1)
+        return wanted and self._begin(day) < self._end(day)
 
     def _begin(self, day: date) -> DateTime:
         return self._end(day - DAY)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pipeline.orchestration.graph import Step
-from pipeline.orchestration.steps import TRAIN
+from pipeline.orchestration.steps import ADAPT, TRAIN
 from pipeline.runtime.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
     given = arguments(step, first, last, run)
     if step.spark:
         return [*spark_submit(settings, java_options(settings)), str(program(step)), *given]
-    if step is TRAIN:
+    if step in (TRAIN, ADAPT):
         processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
         # Without "--" torchrun takes the job's --run for an abbreviation of its own --run-path.
         torchrun = [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *given]

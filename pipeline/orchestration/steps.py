@@ -70,7 +70,7 @@ ENCODE = Part(
     "training.encode_items",
     reads=("items", "item_embeddings"),
     writes=("item_embeddings",),
-    settings=("text_encoder", "image_encoder"),
+    settings=("text_encoder", "text_length", "image_encoder"),
 )
 REVIEWS = Part(
     "reviews",
@@ -270,6 +270,19 @@ LEARN = Step(
     record=True,
     key="hour",
 )
+# In a DAG of its own, monthly.
+ADAPT = Step(
+    "adapt",
+    "training.adapt_encoder",
+    "Fine-tunes the text encoder on the shop's own texts with torchrun, one MLflow run; a retry resumes.",
+    reads=("user_history", "items"),
+)
+PROMOTE_ENCODER = Step(
+    "promote_encoder",
+    "training.promote_encoder",
+    "Lets later nights use the adapted encoder when it is better on cold items and nowhere worse.",
+    after=("adapt",),
+)
 
 NIGHT = (
     LAND,
@@ -285,10 +298,11 @@ NIGHT = (
     SERVE,
     REPORT,
 )
+ADAPT_STEPS = (ADAPT, PROMOTE_ENCODER)
 TRAINING_STEPS = tuple(step for step in NIGHT if step.training)
 DECISION_STEPS = (AD_POLICY, INTERVENE, UPLIFT, EXPERIMENTS)
 INTRADAY_STEPS = (REFRESH, RESCORE, PATCH)
-STEPS = (*NIGHT, *DECISION_STEPS, *INTRADAY_STEPS, LEARN)
+STEPS = (*NIGHT, *DECISION_STEPS, *INTRADAY_STEPS, LEARN, *ADAPT_STEPS)
 
 
 _PART_WRITING = {table: part for step in STEPS for part in step.parts for table in part.writes}

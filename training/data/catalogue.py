@@ -18,7 +18,7 @@ from pipeline.tables.schema import Table
 from training.data import distributed
 from training.data.arrow import day_numbers, vectors
 from training.data.scope import EVERYTHING, Scope
-from training.texts.encoders import open_encoder
+from training.texts.encoders import encoder_of
 from training.texts.event_texts import EventTexts
 
 PICTURE_COLUMNS = re.compile(r" \+ .*:(\d+)$")
@@ -118,5 +118,5 @@ def with_texts(settings: Settings, catalogue: Catalogue) -> Catalogue:
     """The catalogue with an encoder for users' queries and reviews."""
     file = settings.home / "encoders" / "texts.db"
     width = catalogue.text.shape[1]
-    texts = EventTexts(catalogue.encoder, width, file, partial(open_encoder, settings))
+    texts = EventTexts(catalogue.encoder, width, file, partial(encoder_of, settings, catalogue.encoder))
     return replace(catalogue, texts=texts)

@@ -31,7 +31,7 @@ def tune(model: InterestModel, preset: Preset) -> None:
         return
     model.backbone.requires_grad_(False)
     if preset.tuning in ("lora", "adalora", "ia3"):
-        model.adapter = Adapter(_tuner(model.backbone, preset))
+        model.adapter = Adapter(tuner(model.backbone, preset.tuning, preset.rank))
     elif preset.tuning == "prefix":
         _check_prefix(model)
     elif preset.tuning != "frozen":
@@ -52,23 +52,24 @@ def trainable(model: nn.Module) -> int:
     return sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
 
 
-def _tuner(reader: nn.Module, preset: Preset) -> Any:
+def tuner(reader: nn.Module, tuning: str, rank: int) -> Any:
+    """A peft tuner of all linear layers of `reader`, which it changes in place; `tuning` is lora, adalora or ia3."""
     from peft import AdaLoraConfig, AdaLoraModel, IA3Config, IA3Model, LoraConfig, LoraModel
 
     linear = [name for name, part in reader.named_modules() if isinstance(part, nn.Linear)]
-    rank: dict[str, Any] = {"lora_alpha": 2 * preset.rank, "target_modules": linear}
-    if preset.tuning == "lora":
-        return LoraModel(reader, LoraConfig(r=preset.rank, **rank), NAME)
-    if preset.tuning == "ia3":
+    low_rank: dict[str, Any] = {"lora_alpha": 2 * rank, "target_modules": linear}
+    if tuning == "lora":
+        return LoraModel(reader, LoraConfig(r=rank, **low_rank), NAME)
+    if tuning == "ia3":
         return IA3Model(reader, IA3Config(target_modules=linear, feedforward_modules=[]), NAME)
     budget = AdaLoraConfig(
-        init_r=preset.rank + preset.rank // 2,
-        target_r=preset.rank,
+        init_r=rank + rank // 2,
+        target_r=rank,
         total_step=1000,
         tinit=20,
         tfinal=0,
         deltaT=5,
-        **rank,
+        **low_rank,
     )
     return AdaLoraModel(reader, budget, NAME)
 

@@ -1,5 +1,6 @@
 """The model registry: versions of `tidemark`, with the aliases challenger and champion."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,11 @@ def has_registry(settings: Settings) -> bool:
 def load(settings: Settings, wanted: str) -> Path:
     """The model folder of a version. Raises ModelError when it is not registered."""
     return folder_of(open_client(settings), wanted)
+
+
+def encoder_of_version(settings: Settings, wanted: str) -> str:
+    """The text encoder whose item vectors a version reads, as its card says."""
+    return str(json.loads((load(settings, wanted) / "card.json").read_text())["encoder"])
 
 
 def roll_back(client: "MlflowClient") -> tuple[str, str]:

