@@ -20,6 +20,14 @@ GET = {
         "Amazon Beauty, 5-core (https://jmcauley.ucsd.edu/data/amazon/): interactions.parquet with user, item, ts "
         "(epoch seconds), and titles.parquet with ItemID, Title"
     ),
+    "amazon_electronics": (
+        "Amazon Electronics, 5-core (https://jmcauley.ucsd.edu/data/amazon/): interactions.parquet with user, item, ts "
+        "(epoch seconds), and titles.parquet with ItemID, Title"
+    ),
+    "steam": (
+        "Steam reviews (https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data): interactions.parquet with user, "
+        "item, ts (epoch seconds), and titles.parquet with ItemID, Title"
+    ),
     "retail_rocket": (
         "RetailRocket (https://www.kaggle.com/datasets/retailrocket/ecommerce-dataset): events.parquet with user, "
         "item, ts (epoch seconds), event"
