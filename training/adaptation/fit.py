@@ -91,7 +91,7 @@ class Adaptation:
                 loss = self.loss(name, rows, done)
                 if loss.requires_grad:  # a process with no share of a very small batch has nothing to add
                     loss.backward()
-            _sum_gradients(weights)
+            sum_gradients(weights)
             nn.utils.clip_grad_norm_(weights, self.preset.clip)
             optimizer.step()
             if self.tuned.adapter is not None:
@@ -198,7 +198,7 @@ def telling_memory(preset: AdaptPreset, length: int) -> Iterator[None]:
         ) from error
 
 
-def _sum_gradients(weights: list[nn.Parameter]) -> None:
+def sum_gradients(weights: list[nn.Parameter]) -> None:
     """Over all processes; a weight that a step did not reach gets a gradient of 0 where there are several."""
     if distributed.world() == 1:
         return

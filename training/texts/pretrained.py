@@ -104,8 +104,10 @@ def read_pretrained(folder: str, name: str) -> Pretrained:
             f"an encoder with tokenizer and safetensors, found {name!r}: {str(error).splitlines()[0][:200]}"
         ) from None
     missing = sorted(key for key in found["missing_keys"] if UNUSED not in key and "position_ids" not in key)
-    if missing or not len(tokenizer):
-        lacks = f"{len(missing)} weights, such as {missing[0]}" if missing else "the vocabulary of its tokenizer"
+    words = {"tokenizer.json", "tokenizer.model", *tokenizer.vocab_files_names.values()}
+    no_words = not any(_file(folder, file) for file in words)  # a tokenizer of special tokens alone is made up then
+    if missing or no_words:
+        lacks = f"{len(missing)} weights, such as {missing[0]}" if missing else "its tokenizer (tokenizer.json)"
         raise SettingsError(f"TIDEMARK_TEXT_ENCODER={name}: expected a whole model, it lacks {lacks}; take another")
     if len(tokenizer) > config.vocab_size:
         raise SettingsError(

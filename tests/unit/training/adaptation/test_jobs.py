@@ -85,7 +85,7 @@ def with_gains(home: Settings, gain: tuple[float, float, float]) -> str:
     client = open_client(home)
     run_id = needed_run(client, "first", DS)
     report = registry.report_of(client, run_id)
-    registry.log_report(client, run_id, replace(report, gains=dict.fromkeys(report.gains, list(gain))))
+    registry.log_report(client, run_id, replace(report, gains={name: list(gain) for name in report.gains}))
     return report.identity
 
 
