@@ -249,3 +249,14 @@ def test_a_dag_that_is_off_takes_a_partition_key_all_the_same(dag) -> None:
     timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
     takes_key = timetable.partitioned or timetable.partitioned_at_runtime
     assert takes_key == (dag.dag_id not in ("maintenance", "repair"))
+
+
+def test_the_encoder_is_adapted_each_month_by_torchrun_and_decided_on_after(home, monkeypatch) -> None:
+    dag = load(FOLDER / "adapt_encoder.py", monkeypatch)
+    assert dag.timetable.serialize()["monthly"]
+    adapt, decide = dag.get_task("adapt"), dag.get_task("promote_encoder")
+    assert adapt.upstream_task_ids == {"wait_for_history"} and decide.upstream_task_ids == {"adapt"}
+    assert adapt.pool == decide.pool == "torch"
+    assert any(part.endswith("torchrun") for part in adapt.command)
+    assert adapt.command[-5:-2] == ["training.adapt_encoder", "--ds", "{{ dag_run.partition_key }}"]
+    assert decide.command[1:3] == ["-m", "training.promote_encoder"]

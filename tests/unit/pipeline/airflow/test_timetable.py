@@ -142,3 +142,14 @@ def test_every_hour_that_a_zone_has_is_a_key_of_the_intraday_refresh(zone: str) 
             hours.add((run - timedelta(minutes=1)).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H"))
             instant = run
         assert set(keys) == hours and len(hours) >= 41
+
+
+def test_monthly_is_the_last_day_of_each_month_when_it_is_over() -> None:
+    """Also in a year with a 29th of February, and after a journey through the database."""
+    made = BusinessDays(timezone="Europe/Berlin", monthly=True)
+    assert made._expression == "0 0 1 * *"
+    timetable = BusinessDays.deserialize(json.loads(json.dumps(made.serialize())))
+    found = list(scheduled(timetable, datetime(2024, 1, 15, tzinfo=UTC), datetime(2024, 6, 15, tzinfo=UTC)))
+    assert [it.partition_key for it in found] == ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31"]
+    assert [it.run_after.hour for it in found] == [23, 23, 22, 22, 22]  # midnight in Berlin, in UTC
+    assert BusinessDays.deserialize({"timezone": "UTC", "weekdays": "7"}).serialize()["monthly"] is False
