@@ -133,7 +133,7 @@ def test_special_tokens_are_never_masked_and_each_text_has_a_word_to_guess() -> 
 @pytest.mark.parametrize("tuning", ["lora", "adalora", "ia3", "frozen", "full"])
 def test_the_saved_encoder_gives_the_vectors_of_the_adapted_one(tuning: str, encoder: Path, tmp_path: Path) -> None:
     job = adaptation(
-        encoder, tmp_path, replace(PRESET, tuning=tuning, epochs=4, learning_rate=RATES[tuning], warmup=0.0)
+        encoder, tmp_path, replace(PRESET, tuning=tuning, epochs=6, learning_rate=RATES[tuning], warmup=0.0)
     )
     job.fit()
     job.tuned.eval()
@@ -147,7 +147,7 @@ def test_the_saved_encoder_gives_the_vectors_of_the_adapted_one(tuning: str, enc
     assert read.model.pooling == "mean" and not any("lora" in name for name in read.model.state_dict())
     found = TextEncoder("adapted", folder=tmp_path / "saved").encode(TEXTS)
     assert np.abs(found - adapted.numpy()).max() < 0.02  # which were not computed in bf16
-    assert np.abs(found - TextEncoder(str(encoder)).encode(TEXTS)).max() > 0.02
+    assert np.abs(found - TextEncoder(str(encoder)).encode(TEXTS)).max() > 2e-3  # of the same bits, were it untouched
 
 
 def test_a_retry_goes_on_from_the_checkpoint(encoder: Path, tmp_path: Path) -> None:
