@@ -1,6 +1,6 @@
 """Train the interest model: a day's challenger.
 
-    torchrun --standalone --nproc-per-node 2 -m -- training.train --ds 2011-11-06 --run R
+    python -m training.launch --nproc-per-node 2 -m -- training.train --ds 2011-11-06 --run R
     python -m training.train --ds 2011-11-06 --run R                       (one process)
     python -m training.train --ds 2011-11-06 --run R --preset lora --init champion
     python -m training.train --ds 2011-11-07 --run R --warm-start          (few steps, with replay)

@@ -38,11 +38,11 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
     if step.spark:
         return [*spark_submit(settings, java_options(settings)), str(program(step)), *given]
     if step in (TRAIN, ADAPT):
-        processes = ["--standalone", "--nproc-per-node", str(settings.train_processes)]
+        processes = ["--nproc-per-node", str(settings.train_processes)]
         # Without "--" torchrun takes the job's --run for an abbreviation of its own --run-path.
-        torchrun = [str(BINARIES / "torchrun"), *processes, "-m", "--", step.program, *given]
+        launch = [*_python("training.launch"), *processes, "-m", "--", step.program, *given]
         # More threads than cores spin: an epoch on two cores took three times as long.
-        return ["env", "OMP_NUM_THREADS=1", *torchrun]
+        return ["env", "OMP_NUM_THREADS=1", *launch]
     return [*(_pipeline(step.command) if step.command else _python(step.program)), *given]
 
 

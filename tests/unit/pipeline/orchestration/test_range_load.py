@@ -123,8 +123,9 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
     assert typed(TRAIN) == [
         "env",
         "OMP_NUM_THREADS=1",
-        "torchrun",
-        "--standalone",
+        python,
+        "-m",
+        "training.launch",
         "--nproc-per-node",
         "2",
         "-m",

@@ -121,14 +121,9 @@ def test_sampled_negatives_train_too(trainer: Callable[..., Trainer]) -> None:
 @pytest.mark.usefixtures("shop")
 def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
     job = "tests.unit.training.fitting.two_processes"
-    torchrun = [
-        str(Path(sys.executable).with_name("torchrun")),
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-    ]
+    launch = [sys.executable, "-m", "training.launch", "--nproc-per-node", "2"]
     for command, name in (
-        ([*torchrun, "-m", "--", job], "two"),
+        ([*launch, "-m", "--", job], "two"),
         ([sys.executable, "-m", job], "one"),
     ):
         subprocess.run([*command, str(tmp_path / name)], cwd=PROJECT, check=True, timeout=300)

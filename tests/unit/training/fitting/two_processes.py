@@ -1,6 +1,6 @@
 """Trains on the shop for a few steps and writes the weights: what the DDP test runs twice.
 
-    torchrun --standalone --nproc-per-node 2 -m -- tests.unit.training.fitting.two_processes OUT
+    python -m training.launch --nproc-per-node 2 -m -- tests.unit.training.fitting.two_processes OUT
     python -m tests.unit.training.fitting.two_processes OUT
 
 One process holds both shards, two hold one each: the steps must be the same.
