@@ -259,12 +259,12 @@ def open_home(home: str | Path | None = None) -> Home:
     Raises SettingsError for a mistyped or wrong setting, or when there is no folder at `home`.
     """
     from pipeline.runtime.errors import SettingsError
-    from pipeline.runtime.settings import load_settings
+    from pipeline.runtime.settings import checked_home, load_settings
 
     settings = load_settings()
     if home is None:
         return Home(settings)
-    folder = Path(home).expanduser().resolve()
+    folder = checked_home(Path(home))
     if not folder.is_dir():
         raise SettingsError(f"home: expected the folder of a home, found none at {folder}")
     return Home(settings.model_copy(update={"home": folder}))

@@ -1,15 +1,17 @@
 """Follow a DAG run: a live table on a terminal, plain lines elsewhere."""
 
-import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from pipeline.airflow.rest import AirflowClient
+from pipeline.runtime.plain import plain, terminal
 
 POLL_SECONDS = 2.0  # each poll costs the API server 50 ms on top of the night's own work
 OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
@@ -21,8 +23,8 @@ Tasks = list[dict[str, Any]]
 
 def follow(client: AirflowClient, run_path: str) -> tuple[str, Tasks]:
     """Polls the run until it is over; returns its state and its task instances."""
-    if sys.stdout.isatty():
-        with Live(console=Console(), refresh_per_second=2, transient=False) as live:
+    if terminal().isatty():
+        with Live(console=Console(file=terminal()), refresh_per_second=2, transient=False) as live:
             return _poll(client, run_path, lambda tasks: live.update(table(tasks)))
     return _poll(client, run_path, Lines())
 
@@ -32,8 +34,7 @@ def table(tasks: Tasks) -> Table:
     shown = Table("task", "state", Column("seconds", justify="right"), box=None)
     for task in _started(tasks):
         colour = COLOURS.get(task["state"], "white")
-        state = f"[{colour}]{task['state']}[/]"
-        shown.add_row(name(task), state, f"{seconds(task):.1f}")
+        shown.add_row(escape(plain(name(task))), Text(str(task["state"]), style=colour), f"{seconds(task):.1f}")
     waiting = sum(task["state"] not in OVER and not task["start_date"] for task in tasks)
     shown.caption = f"{waiting} tasks to come" if waiting else None
     return shown

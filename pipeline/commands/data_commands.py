@@ -121,8 +121,10 @@ def read(
         pq.write_table(rows, out)
         print(f"{out}: {rows.num_rows} rows")
     else:
+        breaks = {"\n": "\\n", "\t": "\\t"}  # what else could steer a terminal is escaped for every command
+        shown = pl.DataFrame(rows).with_columns(pl.col(pl.String).str.replace_many(breaks))
         with pl.Config(tbl_cols=-1, tbl_width_chars=200):
-            print(pl.from_arrow(rows))
+            print(shown)
 
 
 @command(app, "history", "history user_features")

@@ -11,6 +11,7 @@ from pipeline.orchestration.graph import Step
 from pipeline.orchestration.range_load import Load, environment
 from pipeline.orchestration.steps import REPORT, SCORE, SERVE
 from pipeline.runtime.errors import OnlineError, OrchestrationError
+from pipeline.runtime.private import make_home
 from pipeline.runtime.processes import Processes, Usage
 from pipeline.runtime.settings import Settings
 from pipeline.storage.lineage import Lineage, Stale
@@ -87,7 +88,7 @@ def served_night(settings: Settings) -> str:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One repair at a time: two would make the same partitions again. Raises OrchestrationError."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     lock = FileLock(settings.home / "repair.lock", timeout=0)
     try:
         lock.acquire()

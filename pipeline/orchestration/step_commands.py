@@ -16,6 +16,7 @@ NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
 SUPERSEDED = 3  # exit code of `python -m pipeline base-night --hour H`
 LOGGING = PROJECT / "spark_jobs" / "engine" / "log4j2.properties"
 QUIET = "error"  # the level that LOGGING has of itself
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
 
 
@@ -112,7 +113,16 @@ def environment(settings: Settings) -> dict[str, str]:
         "TIDEMARK_ALLOW_EMPTY": str(settings.allow_empty).lower(),
         "TIDEMARK_FORGET_VANISHED": str(settings.forget_vanished).lower(),
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
+        **past_proxies(),
     }
+
+
+def past_proxies() -> dict[str, str]:
+    """Keeps the tokens of servers on this machine from a proxy of the environment; other hosts go by way of it."""
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in given.split(",") if host.strip()]
+    named = ",".join([*hosts, *(host for host in LOOPBACK_NAMES if host not in hosts)])
+    return {"NO_PROXY": named, "no_proxy": named}
 
 
 def _python(module: str) -> list[str]:

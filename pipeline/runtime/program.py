@@ -10,13 +10,17 @@ import gc
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 from pipeline.runtime.days import day_range
 from pipeline.runtime.errors import TidemarkError, UsageError
+from pipeline.runtime.plain import masked, plain, plain_output
 
 DISK_FULL = "No space left on device"
+READ_ONLY = "Read-only file system"
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = {"pipeline", "spark_jobs", "training"}
 
@@ -28,7 +32,8 @@ def run(main: Callable[[], None]) -> None:
     gc.freeze()  # modules stay to the end
     gc.enable()
     try:
-        _run(main)
+        with plain_output():
+            _run(main)
         _ended.append(0)
     finally:
         gc.unfreeze()
@@ -46,14 +51,39 @@ def _run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         _end(1, "interrupted")
     except Exception as error:
-        # Also from a Spark worker or the JVM, which wrap the system's words in their own.
-        if DISK_FULL in str(error):
-            _end(1, f"{DISK_FULL}: free some and run again; nothing half-written is visible")
+        if said := explained(error):
+            _end(1, said)
         raise
 
 
+def explained(error: BaseException) -> str | None:
+    """One line for a fault of the machine or of a server, by whatever library it comes; None for any other error.
+
+    Spark's workers and the JVM wrap the words of the system in their own.
+    """
+    text = str(error)
+    if DISK_FULL in text or "database or disk is full" in text:
+        return f"{DISK_FULL}: free some and run again; nothing half-written is visible"
+    if READ_ONLY in text or "readonly database" in text:
+        file = getattr(error, "filename", None) or "the home"
+        return f"{file}: {READ_ONLY}; mount it writable for this user"
+    if type(error).__module__.startswith("sqlalchemy.") and type(error).__name__ == "OperationalError":
+        why = next(
+            (line.strip() for line in str(getattr(error, "orig", text)).splitlines() if line.strip()), "no reason"
+        )
+        if "database is locked" in why:
+            return f"catalogue: another program has held its lock for longer than is waited; run again ({why})"
+        return f"catalogue: its database is out of reach ({why}); start it, or correct TIDEMARK_CATALOG_URI"
+    return None
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The traceback of an error that nobody foresaw, without secrets and without what steers a terminal."""
+    sys.stderr.write(plain(masked("".join(traceback.format_exception(kind, error, trace))), lines=True))
+
+
 def _end(code: int, message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {plain(message)}", file=sys.stderr)
     _ended.append(code)
     sys.exit(code)
 
@@ -74,6 +104,7 @@ def _leave() -> None:
 
 if _is_program():
     gc.disable()
+    sys.excepthook = _show_traceback
     atexit.register(_leave)  # the first to register is the last to run
 
 

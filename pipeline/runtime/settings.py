@@ -1,6 +1,7 @@
 """Deployment settings: the environment (`TIDEMARK_*`) read once into one frozen object."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -9,9 +10,16 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.runtime.errors import SettingsError
+from pipeline.runtime.plain import found
+from pipeline.runtime.private import close_home
 
 LogLevel = Literal["off", "error", "warn", "info", "debug"]
 PREFIX = "TIDEMARK_"
+# Their values may hold a password, so that no message shows them.
+ADDRESSES = ("catalog_uri", "online_uri", "mlflow_uri", "notify_smtp", "notify_webhook")
+PASSWORD = re.compile(r"^[^:]+://[^:/?#]*:(?P<password>[^?#]*)@")
+ADDRESS_BYTE = re.compile(rb"[A-Za-z0-9/._~-]")
+UNWRITABLE = re.compile(r"@|%(?![0-9A-Fa-f]{2})|\s")
 # Read elsewhere, by name: the secret (pipeline/sources/user_key.py) and the tests' data folder.
 NOT_SETTINGS = {"TIDEMARK_USER_KEY", "TIDEMARK_TEST_DATA"}
 
@@ -159,6 +167,41 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper()
-        raise SettingsError(f"{name}: {first['msg']}, found {first['input']!r}") from None
-    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+        field = str(first["loc"][0])
+        shown = "a value that is not shown, as it may hold a password" if field in ADDRESSES else found(first["input"])
+        raise SettingsError(f"{PREFIX}{field.upper()}: {first['msg']}, found {shown}") from None
+    for field in ADDRESSES:
+        _check_password(PREFIX + field.upper(), getattr(settings, field))
+    home = checked_home(settings.home)
+    close_home(home)
+    return settings.model_copy(update={"home": home})
+
+
+def checked_home(path: Path) -> Path:
+    """The path of a home made absolute.
+
+    Raises SettingsError for one that an address cannot hold as it is. The catalogue names files by addresses, and of
+    the programs that read them some decode `%20` and some do not: half of a table would lie in a folder next to it.
+    """
+    home = path.expanduser().resolve()
+    whole = os.fsencode(home)
+    odd = {
+        chr(byte) if byte < 128 else "a letter beyond ASCII" for byte in whole if not ADDRESS_BYTE.match(bytes([byte]))
+    }
+    if odd:
+        named = ", ".join(sorted(it if len(it) > 1 else repr(it) for it in odd))
+        raise SettingsError(
+            f"TIDEMARK_HOME: expected a path of the letters a to z, digits and / . _ - ~, found {named} in "
+            f"{found(str(home))}; choose another folder, or reach this one through a mount with a plain name"
+        )
+    return home
+
+
+def _check_password(name: str, address: str) -> None:
+    """Raises SettingsError for a password that drivers read differently: one takes the rest of it for the host."""
+    match = PASSWORD.match(address)
+    if match and UNWRITABLE.search(match["password"]):
+        raise SettingsError(
+            f"{name}: expected a password in which @, % and blanks are written as %40, %25 and %20, found one with "
+            "such a character as it is; the value is not shown"
+        )

@@ -10,6 +10,7 @@ from functools import cache
 from sqlalchemy import Engine, MetaData, NullPool, create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
+from pipeline.runtime.private import make_home, private_file
 from pipeline.runtime.settings import Settings
 
 metadata = MetaData()
@@ -23,13 +24,16 @@ def database_uri(settings: Settings) -> str:
     return settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db"
 
 
+def database_inode(settings: Settings) -> int:
+    """The number of the catalogue's file, which is created where it is missing; 0 for another database."""
+    make_home(settings.home)
+    return 0 if settings.catalog_uri else private_file(settings.home / "catalog.db").stat().st_ino
+
+
 def engine(settings: Settings) -> Engine:
     """An engine on the database, with every declared table created; one per process and set of tables."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    file = settings.home / "catalog.db"
     # A file that was restored from a backup is another file, and may lack tables.
-    inode = file.stat().st_ino if file.exists() else 0
-    made = _engine(database_uri(settings), inode, frozenset(metadata.tables))
+    made = _engine(database_uri(settings), database_inode(settings), frozenset(metadata.tables))
     if made.dialect.name == "sqlite" and not _has_tables(made):  # a new file may get the number of an old one
         _create(made)
     return made

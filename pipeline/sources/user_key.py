@@ -1,4 +1,8 @@
-"""The key that pseudonymises users: from the environment, else kept in the home with mode 0600."""
+"""The key that pseudonymises users: from the environment, else kept in the home with mode 0600.
+
+A home remembers a fingerprint of its key, `user.key.fingerprint`. With another key every user would be a stranger:
+their history would end, and whoever was erased would come back.
+"""
 
 import hmac
 import os
@@ -7,25 +11,39 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.runtime.errors import SettingsError
+from pipeline.runtime.private import OTHERS, make_home
 
 VARIABLE = "TIDEMARK_USER_KEY"
+KEY, FINGERPRINT = "user.key", "user.key.fingerprint"
+SHORTEST = 16  # characters; below, all keys can be tried against one id that is known
+LABEL = b"tidemark: fingerprint of a home's key"  # hashed to 64 characters, where an id has 32
 
 
 def load_user_key(home: Path) -> bytes:
-    """The key's bytes; made once when neither the variable nor `home/user.key` exists.
+    """The key's bytes; made once, for a home without tables, when neither the variable nor `home/user.key` exists.
 
-    Never log or print it. Raises SettingsError when it is empty.
+    Never log or print it. Raises SettingsError when the key is short, readable by others, gone, or another than the one
+    that the home's tables were made with.
     """
-    path = home / "user.key"
+    path = home / KEY
     text = os.environ.get(VARIABLE)
+    where = VARIABLE if text is not None else str(path)
     if text is None:
         if not path.exists():
-            _create(path)
-        text = path.read_text().strip()
-    if not text:
-        where = VARIABLE if VARIABLE in os.environ else str(path)
-        raise SettingsError(f"{where}: expected a secret key, found nothing; set {VARIABLE}")
-    return text.encode()
+            _refuse_second_key(home, path)
+            make_home(home)
+            _write_once(path, secrets.token_hex(32))
+        _refuse_readable(path)
+        text = path.read_text(encoding="utf-8").strip()
+    if len(text) < SHORTEST:
+        found = f"{len(text)}" if text else "nothing"
+        raise SettingsError(
+            f"{where}: expected a secret key of at least {SHORTEST} characters, found {found}; set {VARIABLE}, for "
+            "example to the output of `openssl rand -hex 32`"
+        )
+    key = text.encode()
+    _check_fingerprint(home, key, where)
+    return key
 
 
 def pseudonym(key: bytes, identity: str) -> str:
@@ -33,12 +51,43 @@ def pseudonym(key: bytes, identity: str) -> str:
     return hmac.digest(key, identity.encode(), "sha256").hex()[:32]
 
 
-def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
+def _check_fingerprint(home: Path, key: bytes, where: str) -> None:
+    """Raises SettingsError for another key than the home's; a home that has none yet takes this one's."""
+    path, found = home / FINGERPRINT, hmac.digest(key, LABEL, "sha256").hex()
+    if not path.exists() and home.is_dir() and os.access(home, os.W_OK):
+        _write_once(path, found)
+    if path.exists() and not hmac.compare_digest(path.read_text(encoding="utf-8").strip(), found):
+        raise SettingsError(
+            f"{where}: expected the key that the tables of {home} were made with, found another, by which every user "
+            f"would be somebody else; bring the key back, or load the logs into a new home"
+        )
+
+
+def _refuse_second_key(home: Path, path: Path) -> None:
+    """Raises SettingsError where a key must have been there."""
+    if (home / FINGERPRINT).exists() or (home / "warehouse").exists():
+        raise SettingsError(
+            f"{path}: expected the key that the tables of {home} were made with, found none; bring it back from a "
+            f"backup or set {VARIABLE}. A new key is made only in a new home: it would make every user somebody else"
+        )
+
+
+def _refuse_readable(path: Path) -> None:
+    """Raises SettingsError where others than the owner may read the key."""
+    mode = path.stat().st_mode & 0o777
+    if mode & OTHERS:
+        raise SettingsError(
+            f"{path}: expected mode 600, found {mode:o}: others may have read the key; run `chmod 600 {path}`, and "
+            "move to a new home with a new key if somebody could have"
+        )
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Writes a line with mode 0600, unless another process was first."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32) + "\n")
-    with suppress(FileExistsError):  # another process was first, so one key wins
+        file.write(text + "\n")
+    with suppress(FileExistsError):
         os.link(temporary, path)
     temporary.unlink()

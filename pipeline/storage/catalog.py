@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import Settings
-from pipeline.runtime.state_database import database_uri
+from pipeline.runtime.state_database import database_inode, database_uri
 from pipeline.storage.migration import DECLARED, as_declared_view, declared_property, iceberg_schema, migrated
 from pipeline.tables.registry import TABLES
 from pipeline.tables.schema import Table
@@ -38,11 +38,9 @@ TABLE_PROPERTIES = {
 
 def open_catalog(settings: Settings) -> SqlCatalog:
     """The catalogue, with its tables and namespace created where missing; one per process."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    file = settings.home / "catalog.db"
     # A file that was restored from a backup is another one. A forked process shares no connection.
-    inode = file.stat().st_ino if file.exists() else 0
-    return _open(database_uri(settings), settings.warehouse.as_uri(), inode, os.getpid())
+    uri = database_uri(settings)
+    return _open(uri, settings.warehouse.as_uri(), database_inode(settings), os.getpid())
 
 
 @cache

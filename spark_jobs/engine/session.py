@@ -3,11 +3,13 @@
 import os
 import sys
 
+from pyspark import SparkConf, SparkContext
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from pipeline.orchestration.step_commands import java_options
 from pipeline.runtime.settings import Settings
+from spark_jobs.engine.closed import protection, unless_given
 from spark_jobs.engine.gateway import start_java
 
 QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")  # print as JSON what is raised as well
@@ -37,16 +39,27 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.ui.showConsoleProgress", "false")  # a bar in every log, below INFO
         .config("spark.sql.parquet.inferTimestampNTZ.enabled", "false")
     )
-    active = SparkSession.getActiveSession()
-    if active is None and not _submitted():
-        java = {
-            "spark.master": settings.spark_master,
-            "spark.driver.memory": settings.spark_memory,
-            "spark.driver.extraJavaOptions": java_options(settings),
-        }
-        start_java(java)
-        builder = builder.config(map={**java})
+    if SparkSession.getActiveSession() is None:
+        given = _submitted_with()
+        options = protection(given.get("spark.master", settings.spark_master) or settings.spark_master, settings.home)
+        builder = builder.config(map={**unless_given(options, given)})
+        if not _submitted():
+            java = {
+                "spark.master": settings.spark_master,
+                "spark.driver.memory": settings.spark_memory,
+                "spark.driver.extraJavaOptions": java_options(settings),
+            }
+            start_java(java)
+            builder = builder.config(map={**java})
     return builder.getOrCreate()
+
+
+def _submitted_with() -> SparkConf:
+    """What spark-submit was given, which the JVM that it started knows; nothing without it."""
+    if _submitted():
+        SparkContext._ensure_initialized()
+        return SparkConf()
+    return SparkConf(loadDefaults=False)
 
 
 def _submitted() -> bool:
