@@ -1,9 +1,11 @@
 """Follow a DAG run: a live table on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -11,6 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.airflow.rest import AirflowClient
+from pipeline.runtime.errors import OrchestrationError
 from pipeline.runtime.plain import plain, terminal
 
 POLL_SECONDS = 2.0  # each poll costs the API server 50 ms on top of the night's own work
@@ -21,12 +24,15 @@ COLOURS = {"success": "green", "failed": "red", "running": "cyan", "up_for_retry
 Tasks = list[dict[str, Any]]
 
 
-def follow(client: AirflowClient, run_path: str) -> tuple[str, Tasks]:
-    """Polls the run until it is over; returns its state and its task instances."""
+def follow(client: AirflowClient, run_path: str, check: Callable[[], None] = lambda: None) -> tuple[str, Tasks]:
+    """Polls the run until it is over; returns its state and its task instances.
+
+    `check` raises when there is nothing left that could end the run: a scheduler that died says nothing.
+    """
     if terminal().isatty():
         with Live(console=Console(file=terminal()), refresh_per_second=2, transient=False) as live:
-            return _poll(client, run_path, lambda tasks: live.update(table(tasks)))
-    return _poll(client, run_path, Lines())
+            return _poll(client, run_path, lambda tasks: live.update(table(tasks)), check)
+    return _poll(client, run_path, Lines(), check)
 
 
 def table(tasks: Tasks) -> Table:
@@ -69,10 +75,15 @@ def seconds(task: dict[str, Any]) -> float:
     return (datetime.now(UTC) - began).total_seconds()
 
 
-def _poll(client: AirflowClient, run_path: str, show: Any) -> tuple[str, Tasks]:
+def _poll(client: AirflowClient, run_path: str, show: Any, check: Callable[[], None]) -> tuple[str, Tasks]:
     while True:
-        state = client.get(run_path)["state"]
-        tasks = client.get(f"{run_path}/taskInstances?limit=1000")["task_instances"]
+        check()
+        try:
+            state = client.get(run_path)["state"]
+            tasks = client.get(f"{run_path}/taskInstances?limit=1000")["task_instances"]
+        except httpx.HTTPError as error:
+            check()  # says more, where the API server has ended
+            raise OrchestrationError(f"Airflow does not answer: {error}; see its logs and run again") from None
         show(tasks)
         if state in ("success", "failed"):
             return str(state), tasks

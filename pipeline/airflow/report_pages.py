@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 # The start page has one script of its own, which opens links outside of its frame.
 START_POLICY = f"{POLICY}; script-src 'self'"
+# Reports tell of people: no browser keeps a copy, and none takes a page for anything but what it says it is.
+CLOSED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 NEWEST = 14  # nights on the start page
 NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")  # some DAGs run by the hour
 OPENER = """
@@ -54,6 +56,18 @@ class ReportPages:
         await self._app(scope, receive, send)
 
 
+def checked_hosts(app: Any) -> Any:
+    """Airflow's whole API server behind a check of Host: a page elsewhere that has its name point here gets nothing.
+
+    Airflow checks none itself, and without passwords it hands a token to whoever asks.
+    """
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from pipeline.runtime.settings import load_settings
+
+    return TrustedHostMiddleware(app, allowed_hosts=load_settings().hosts, www_redirect=False)
+
+
 def make_app() -> "FastAPI":
     """The pages, for whoever is signed in to Airflow."""
     from airflow.api_fastapi.core_api.security import get_user
@@ -61,6 +75,12 @@ def make_app() -> "FastAPI":
     from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
     app = FastAPI(title="Tidemark reports", openapi_url=None, dependencies=[Depends(get_user)])
+
+    @app.middleware("http")
+    async def closed(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers.update(CLOSED)
+        return response
 
     @app.get("/", response_class=HTMLResponse)
     def start(request: Request) -> HTMLResponse:

@@ -56,18 +56,20 @@ def page_servers(settings: Settings) -> list[Server]:
     store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
     artifacts = ["--artifacts-destination", str(settings.mlflow / "artifacts")]
     mlflow_port = ["--host", LOOPBACK, "--port", str(settings.mlflow_port)]
-    pages = ["--bind", LOOPBACK, "--directory", str(settings.reports), str(settings.docs_port)]
+    # By default MLflow answers to every name of a private address, and checks reads for no origin.
+    hosts = ["--allowed-hosts", ",".join(f"{host}:{settings.mlflow_port}" for host in settings.hosts)]
+    pages = ["--directory", str(settings.reports), "--port", str(settings.docs_port), "--host", LOOPBACK]
     return [
         Server(
             "mlflow",
-            [python, "-m", "mlflow", "server", *mlflow_port, *store, *artifacts],
+            [python, "-m", "mlflow", "server", *mlflow_port, *hosts, *store, *artifacts],
             variables,
             settings.mlflow_port,
             "TIDEMARK_MLFLOW_PORT",
         ),
         Server(
             "pages",
-            [python, "-m", "http.server", *pages],
+            [python, "-m", "pipeline.airflow.page_server", *pages],
             variables,
             settings.docs_port,
             "TIDEMARK_DOCS_PORT",

@@ -1,8 +1,12 @@
 """Start Airflow on this machine: database, API server, scheduler, DAG processor, pools."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from pipeline.airflow import servers
 from pipeline.airflow.environment import address, airflow_environment, pool_slots
@@ -10,6 +14,7 @@ from pipeline.airflow.rest import AirflowClient
 from pipeline.airflow.servers import Server
 from pipeline.orchestration.step_commands import BINARIES
 from pipeline.runtime.errors import OrchestrationError
+from pipeline.runtime.private import make_home, private_file
 from pipeline.runtime.settings import Settings
 
 DAG_ID = "nightly_features"
@@ -46,6 +51,32 @@ def idle(settings: Settings) -> list[str]:
     return [name for name in names if not servers.find(pid_folder(settings), name)]
 
 
+def require_running(settings: Settings) -> None:
+    """Raises OrchestrationError when one of Airflow's processes has ended, without which a run may never end."""
+    if ended := idle(settings):
+        logs = ", ".join(f"{pid_folder(settings)}/{name}.log" for name in ended)
+        raise OrchestrationError(
+            f"{', '.join(ended)}: expected to run until the night is over, found it ended; log: {logs}; run again, "
+            "what is published stays"
+        )
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """One night at a time on a home: two would start the same servers. Raises OrchestrationError for the second."""
+    make_home(settings.home)
+    settings.airflow.mkdir(exist_ok=True)
+    lock = FileLock(settings.airflow / "night.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OrchestrationError(
+            f"nightly: another night is under way in {settings.home}; wait for its end, or use another home"
+        ) from None
+    with lock:
+        yield
+
+
 def begin(settings: Settings, scheduled: bool) -> None:
     """Migrates the database and starts what does not run yet, without waiting for it."""
     programs = airflow_servers(settings, scheduled)
@@ -72,7 +103,8 @@ def migrate(settings: Settings) -> None:
     wanted = version("apache-airflow-core")
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    settings.airflow.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
+    private_file(settings.airflow / "airflow.db")
     command = [str(BINARIES / "airflow"), "db", "migrate"]
     environment = airflow_environment(settings)
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -9,7 +9,7 @@ from pipeline.airflow import servers
 from pipeline.airflow.environment import address
 from pipeline.airflow.follow import Tasks, follow, name
 from pipeline.airflow.rest import AirflowClient
-from pipeline.airflow.start import DAG_ID, begin, idle, pid_folder, wait
+from pipeline.airflow.start import DAG_ID, alone, begin, idle, pid_folder, require_running, wait
 from pipeline.commands.repair import repair
 from pipeline.commands.run import show, warn
 from pipeline.orchestration.range_load import load_range
@@ -45,18 +45,19 @@ def run_night(settings: Settings, asked: str | None, allow_empty: bool, incomple
     warn(settings)
     if not incomplete and not made:
         require_complete(settings, [*earlier_days(settings, ds), ds])
-    ours = idle(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # by way of `finally`
-    try:
-        begin(settings, scheduled=False)
-        load_earlier(settings, ds)
-        client = wait(settings)
-        finish(settings, ds, client, DAG_ID, trigger(client, DAG_ID, ds, settings.allow_empty, incomplete or made))
-        finish(settings, ds, client, DECISIONS, trigger(client, DECISIONS, ds))
-        print(*summarise(settings, ds), sep="\n")
-        print(f"Data Docs       {settings.reports}; `make up` serves them, Airflow and MLflow")
-    finally:
-        servers.stop(pid_folder(settings), ours)
+    with alone(settings):
+        ours = idle(settings)
+        try:
+            begin(settings, scheduled=False)
+            load_earlier(settings, ds)
+            client = wait(settings)
+            finish(settings, ds, client, DAG_ID, trigger(client, DAG_ID, ds, settings.allow_empty, incomplete or made))
+            finish(settings, ds, client, DECISIONS, trigger(client, DECISIONS, ds))
+            print(*summarise(settings, ds), sep="\n")
+            print(f"Data Docs       {settings.reports}; `make up` serves them, Airflow and MLflow")
+        finally:
+            servers.stop(pid_folder(settings), ours)
     print(f"{ds}: done in {time.monotonic() - started:.0f} s")
 
 
@@ -95,7 +96,7 @@ def finish(settings: Settings, ds: str, client: AirflowClient, dag: str, run_pat
     """Follows the run to its end. Raises OrchestrationError when it failed."""
     for message in missing(settings, ds):
         print(f"waiting for {message}", flush=True)
-    state, tasks = follow(client, run_path)
+    state, tasks = follow(client, run_path, lambda: require_running(settings))
     page = f"{address(settings)}/{run_path.replace('dagRuns', 'runs')}"
     if state != "success":
         raise OrchestrationError(f"{dag} {ds}: {failures(client, run_path, tasks)}; see {page}")

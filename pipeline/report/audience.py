@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import share, told, told_share, veiled
+from pipeline.report.words import share, told, told_share
+from pipeline.runtime.floor import veiled
 
 LIFE = ("new", "active", "regular", "fading", "lapsed")
 REASONS_SHOWN = 12

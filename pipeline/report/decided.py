@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import veiled
+from pipeline.runtime.floor import veiled
 from pipeline.runtime.settings import Settings
 from pipeline.storage.report_files import experiment_pages
 

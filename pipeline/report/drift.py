@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from pipeline.report.migration import Flow
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import FLOOR, MISSING, counted, tellable, veiled
+from pipeline.report.words import MISSING, counted
+from pipeline.runtime.floor import FLOOR, tellable, veiled
 from pipeline.tables.interests import DRIFT_STAGES
 
 MOVING = ("shifting", "shifted", "reviving")

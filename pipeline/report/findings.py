@@ -7,7 +7,8 @@ from statistics import median
 from pipeline.report.intake import Intake
 from pipeline.report.night import Night
 from pipeline.report.shift import SHIFTED
-from pipeline.report.words import Change, people, percent, share, thousands
+from pipeline.report.words import Change, percent, share, thousands
+from pipeline.runtime.floor import people
 
 SURGE = 0.5  # a change of landed rows by more than half is worth a look
 MUCH_QUARANTINE, MORE_THAN_USUAL = 0.05, 1.5

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import OTHER, told_share, veiled
+from pipeline.report.words import OTHER, told_share
 from pipeline.runtime.days import shift
+from pipeline.runtime.floor import veiled
 
 WEEKS = 8  # drawn together
 WEEKS_SHOWN = 12  # in the curve of how many move

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from pipeline.report.partitions import Partitions
-from pipeline.report.words import FLOOR, LEAST_POINTS
+from pipeline.report.words import LEAST_POINTS
 from pipeline.runtime.days import shift
+from pipeline.runtime.floor import FLOOR
 
 WEEK = 7
 SHOWN_EACH_WAY = 6

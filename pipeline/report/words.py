@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from unicodedata import east_asian_width
 
-FLOOR = 5  # k-anonymity of the page: fewer users than this are not told apart
+from pipeline.runtime.floor import FLOOR, people, tellable, veiled
+
 MISSING = "–"
 NOT_TOLD = "not told"  # with it, a small group beside it could be told
 UNCHANGED = "unchanged"
@@ -50,31 +51,6 @@ class Change:
 def thousands(value: float | None) -> str:
     """`12,345`."""
     return MISSING if value is None else f"{value:,.0f}"
-
-
-def people(value: int | None, floor: int = FLOOR) -> str:
-    """A number of users, never a small one."""
-    if value is None:
-        return f"< {floor}"
-    return thousands(value) if value == 0 or value >= floor else f"< {floor}"
-
-
-def veiled(groups: Mapping[str, int], floor: int = FLOOR) -> set[str]:
-    """The groups of a whole whose size must not be told, where the size of the whole is known.
-
-    The small ones, and the least of the others until what is left of the whole tells of more than
-    one group and of enough users (complementary suppression).
-    """
-    hidden = {name for name, users in groups.items() if 0 < users < floor}
-    others = sorted((users, name) for name, users in groups.items() if users >= floor)
-    while hidden and others and (len(hidden) < 2 or sum(groups[it] for it in hidden) < floor):
-        hidden.add(others.pop(0)[1])
-    return hidden
-
-
-def tellable(part: int, whole: int, floor: int = FLOOR) -> bool:
-    """Whether neither the part nor the rest of a whole that is known is a small group."""
-    return not veiled({"part": part, "rest": whole - part}, floor)
 
 
 def told_share(part: int, whole: int | None) -> float | None:

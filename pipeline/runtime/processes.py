@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -19,6 +20,8 @@ SIDE_BY_SIDE = 2  # a Spark job starts up for half of its time, on one core
 # What to look for in the log of a failed process, the clearest first.
 OUR_ERROR = re.compile(r"\berror: .+")
 EXCEPTION = re.compile(r"^(Caused by: )?([\w.]+\.)?[A-Z]\w*(Error|Exception)\b.*")
+NO_OUTPUT = "no output"
+ROOM = 1 << 20  # bytes free, below which a program's last words may not have found room
 ANYTHING = re.compile(r".*\S.*")
 
 
@@ -60,6 +63,8 @@ class Processes:
             failure = Stopped if self.stop() else OrchestrationError
             said = error_line(log.read_text(errors="replace").splitlines())
             said = said.removeprefix("error: ")
+            if said == NO_OUTPUT and shutil.disk_usage(log.parent).free < ROOM:
+                said = f"no output, and no space left on the device of {log.parent}: free some and run again"
             error = failure(f"{title} (exit code {code}): {said}; log: {log}")
             error.exit_code = code
             raise error
@@ -104,4 +109,4 @@ def error_line(lines: list[str]) -> str:
         found = [match.group() for line in lines if (match := pattern.search(line))]
         if found:
             return found[-1].strip()
-    return "no output"
+    return NO_OUTPUT

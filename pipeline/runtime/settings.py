@@ -113,10 +113,22 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of MLflow's UI")
     docs_port: int = Field(8081, ge=1, le=65535, description="port of Data Docs and reports")
     mlflow_uri: str = Field("", description="MLflow tracking URI; SQLite by default")
+    allowed_hosts: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._, -]*$",
+        description="names by which browsers and services may ask for the servers besides localhost and 127.0.0.1, "
+        "by commas",
+    )
 
     @property
     def serving_delay(self) -> timedelta:
         return timedelta(hours=self.serving_delay_hours)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The host names that the servers answer to."""
+        given = (host.strip().lower() for host in self.allowed_hosts.split(","))
+        return ["127.0.0.1", "localhost", *filter(None, given)]
 
     @property
     def landing(self) -> Path:

@@ -21,7 +21,7 @@ LOCK_SECONDS = 60  # how long a writer waits for another one on SQLite
 
 def database_uri(settings: Settings) -> str:
     """SQLAlchemy URI of the catalogue's database."""
-    return settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db"
+    return settings.catalog_uri or f"sqlite:///{settings.home}/catalog.db?timeout={LOCK_SECONDS}"
 
 
 def database_inode(settings: Settings) -> int:

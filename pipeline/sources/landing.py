@@ -8,7 +8,8 @@ from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from pipeline.runtime.errors import SourceError
+from pipeline.runtime.errors import LandingError, SourceError
+from pipeline.runtime.plain import plain
 from pipeline.runtime.settings import Settings
 from pipeline.sources.completeness import LATE_SECONDS, File, Landed, Sighting, day_end, lacks, seen
 from pipeline.sources.source import Delivery, Drop, Source, check_lateness, load_source
@@ -70,11 +71,30 @@ def files(settings: Settings, source: Source, ds: str) -> list[Path]:
 
 
 def drop_files(settings: Settings, drop: Drop, ds: str) -> list[Path]:
-    """The landed files of one day of a drop (events or items), by name; without what tools write next to data."""
+    """The landed files of one day of a drop (events or items), by name; without what tools write next to data.
+
+    Raises LandingError for what stands where a file should: a folder, a pipe, a link that leads nowhere, or a name that
+    is no UTF-8, which neither Spark nor the tables can hold.
+    """
     pattern = drop.path.replace("{ds}", ds)
     notice = _notice(drop, ds)
     found = ((path, path.relative_to(settings.landing)) for path in sorted(settings.landing.glob(pattern)))
-    return [path for path, name in found if name.as_posix() != notice and not _is_aside(name, pattern)]
+    meant = [path for path, name in found if name.as_posix() != notice and not _is_aside(name, pattern)]
+    for path in meant:
+        _require_file(path, settings.landing)
+    return meant
+
+
+def _require_file(path: Path, landing: Path) -> None:
+    name = plain(f"landing/{path.relative_to(landing)}")
+    if path.is_dir():
+        raise LandingError(f"{name}: expected a file, found a folder; put its files next to it, or name them in `path`")
+    if path.is_symlink() and not path.exists():
+        raise LandingError(f"{name}: expected a file, found a link that leads nowhere; deliver the file, or remove it")
+    if path.exists() and not path.is_file():
+        raise LandingError(f"{name}: expected a file, found a pipe, a socket or a device; remove it")
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path.relative_to(landing))):
+        raise LandingError(f"{name}: expected a name in UTF-8, found other bytes; rename the file")
 
 
 def source_days(settings: Settings, source: Source) -> list[str]:

@@ -6,7 +6,7 @@ loads it, each task too, so what is behind it is imported on the first visit of 
 
 from airflow.plugins_manager import AirflowPlugin
 
-from pipeline.airflow.report_pages import PREFIX, ReportPages
+from pipeline.airflow.report_pages import PREFIX, ReportPages, checked_hosts
 
 ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{colour}' stroke-width='1.8' stroke-linecap='round'%3E%3Cpath d='M3 9c3-3 6-3 9 0s6 3 9 0M3 15c3-3 6-3 9 0s6 3 9 0'/%3E%3C/svg%3E"  # noqa: E501
 ICONS = {
@@ -20,6 +20,7 @@ class TidemarkReports(AirflowPlugin):
 
     name = "tidemark_reports"
     fastapi_apps = [{"app": ReportPages(), "url_prefix": PREFIX, "name": "Tidemark reports"}]  # noqa: RUF012
+    fastapi_root_middlewares = [{"middleware": checked_hosts, "name": "Tidemark allowed hosts"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "Tidemark",

@@ -16,6 +16,7 @@ from pipeline.decisions.experiments.statistics import (
     ratio_p_value,
     users_needed,
 )
+from pipeline.runtime.floor import FLOOR
 
 LEVEL = 0.95
 
@@ -35,6 +36,7 @@ class MetricResult:
     p_values: list[float]
     intervals: list[tuple[float, float]]
     differences: list[float]
+    least_users: list[int]  # of the smaller arm at each look
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Result:
     ratio_p_value: float
     metrics: list[MetricResult]
     needed: int
+
+    @property
+    def tellable(self) -> bool:
+        """Whether the figures tell of no single user: an arm of few users is one of their purses."""
+        return all(users == 0 or users >= FLOOR for users in self.users)
 
     @property
     def trusted(self) -> bool:
@@ -93,6 +100,7 @@ def _result(metric: Metric, users: pl.DataFrame) -> MetricResult:
         p_values,
         [always_valid_interval(look, metric.least_gain, LEVEL) for look in looks],
         [look.value for look in looks],
+        [int(np.bincount(arm[:end], minlength=2).min()) for end in ends + 1],
     )
 
 

@@ -11,20 +11,24 @@ from matplotlib.figure import Figure
 from pipeline.decisions.experiments.analysis import MetricResult, Result
 from pipeline.decisions.experiments.statistics import RATIO_ALARM
 from pipeline.runtime import pages
+from pipeline.runtime.floor import FLOOR, people
 
+FEW = f"fewer than {FLOOR} users"
+COLUMNS = 7  # of figures
 BLUE, GREY = "#3d7ea6", "#888888"
 
 
 def page(result: Result) -> str:
     """The whole page as HTML."""
-    broken = any(it.verdict == "broken" for it in result.metrics)
+    broken = result.tellable and any(it.verdict == "broken" for it in result.metrics)
     template = _environment().get_template("experiment.html.j2")
     return template.render(
         result=result,
         answer=answer(result),
-        state="wrong" if broken or not result.trusted else "fine",
-        cells=_cells,
-        pictures=[(it.metric.name, pages.picture(_drawn(it))) for it in result.metrics if it.days],
+        state="wrong" if broken or (result.tellable and not result.trusted) else "fine",
+        cells=_cells if result.tellable else lambda metric: [FEW] * COLUMNS,
+        people=people,
+        pictures=[(it.metric.name, pages.picture(_drawn(it))) for it in result.metrics if it.days and result.tellable],
     )
 
 
@@ -32,6 +36,8 @@ def answer(result: Result) -> str:
     """What came out, in one sentence."""
     if not sum(result.users):
         return "Nobody's days are over yet."
+    if not result.tellable:
+        return f"Fewer than {FLOOR} users of an arm are done: no figure is shown, since it would be theirs."
     if not result.trusted:
         return (
             f"Do not read the rest: the split of users has a chance of {result.ratio_p_value:.2g} "
@@ -78,7 +84,7 @@ def _drawn(result: MetricResult) -> Figure:
     axis = figure.subplots()
     days = [date.fromisoformat(day) for day in result.days]
     low, high = np.array(result.intervals).T
-    known = np.isfinite(low)
+    known = np.isfinite(low) & (np.array(result.least_users) >= FLOOR)
     axis.axhline(0, color=GREY, linewidth=1)
     if known.any():
         shown = np.array(days)[known]

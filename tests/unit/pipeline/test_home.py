@@ -116,6 +116,18 @@ def test_a_user_by_either_name(door: Home) -> None:
         door.user(USER, "today")
 
 
+def test_a_user_by_any_of_the_ids_that_are_joined(door: Home) -> None:
+    """Their row is the person's: no account has one of its own."""
+    key = load_user_key(door.settings.home)
+    accounts = [pseudonym(key, name) for name in ("webshop:U1", "app:d-9")]
+    rows = [{"ds": TUE, "account_id": account, "user_id": USER, "since_ds": TUE} for account in accounts]
+    publish_days(door.settings, "r3", {TUE: rows}, "identities")
+    for name in ("webshop:U1", "app:d-9", *accounts, USER):
+        assert door.user(name).row["user_id"] == USER, name
+    with pytest.raises(NotPublishedError, match="no row of user"):
+        door.user("webshop:U1", MON)  # they were joined on Tuesday
+
+
 def test_a_home_without_a_night_says_so(home: Settings) -> None:
     with pytest.raises(NotPublishedError, match="run a night first"):
         pipeline.open().user(USER)

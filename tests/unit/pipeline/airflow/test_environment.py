@@ -1,6 +1,7 @@
 """Airflow's environment: everything below the home and on loopback; two homes share nothing."""
 
 import json
+from urllib.request import proxy_bypass_environment
 
 import pytest
 
@@ -39,3 +40,24 @@ def test_the_callers_environment_is_kept(home: Settings, monkeypatch: pytest.Mon
 def test_heavy_tasks_at_a_time(monkeypatch, cores: int | None, slots: int) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     assert pool_slots() == {"spark": slots, "torch": 2 * slots}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", "127.0.0.1,localhost,::1"),
+        ("db, localhost", "db,localhost,127.0.0.1,::1"),
+        ("*", "*,127.0.0.1,localhost,::1"),
+    ],
+)
+def test_a_proxy_of_the_environment_sees_no_token_of_a_server_here(
+    home, monkeypatch, given: str, expected: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", given)
+    found = airflow_environment(home)
+    assert found["NO_PROXY"] == found["no_proxy"] == expected
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, found[name])
+    assert proxy_bypass_environment("127.0.0.1:8080") and proxy_bypass_environment("localhost:5000")

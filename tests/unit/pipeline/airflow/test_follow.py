@@ -1,10 +1,18 @@
 """Following a run: what is printed, once per task that ends; and what a failure says."""
 
+import io
 from types import SimpleNamespace
+
+import httpx
+import pytest
+from rich.console import Console
 
 from pipeline.airflow.follow import follow, table
 from pipeline.airflow.rest import _lines
+from pipeline.airflow.start import require_running
 from pipeline.commands.nightly import failures
+from pipeline.runtime.errors import OrchestrationError
+from pipeline.runtime.settings import Settings
 
 
 def task(task_id: str, state: str | None, seconds: float | None = None, **changes) -> dict:
@@ -79,3 +87,31 @@ def test_a_log_entry_holds_its_exception() -> None:
     entry = {"event": "Task failed", "error_detail": [{"exc_value": "exit code 1:\nwhy"}]}
     assert _lines(entry) == ["Task failed", "exit code 1:", "why"]
     assert _lines({"event": "::group::Pre"}) == []
+
+
+def test_a_scheduler_that_died_ends_the_wait(home: Settings) -> None:
+    """Its run says `running` for ever."""
+    endless = SimpleNamespace(get=lambda path: {"state": "running", "task_instances": []})
+    polls = []
+
+    def check() -> None:
+        polls.append(1)
+        if len(polls) > 1:
+            require_running(home)
+
+    with pytest.raises(OrchestrationError, match=r"airflow-scheduler, .*: expected to run until the night is over"):
+        follow(endless, "dags/d/dagRuns/r", check)
+
+
+def test_an_api_server_that_went_is_one_clear_line() -> None:
+    def get(path: str) -> dict:
+        raise httpx.ConnectError("connection refused")
+
+    with pytest.raises(OrchestrationError, match="Airflow does not answer: connection refused; see its logs"):
+        follow(SimpleNamespace(get=get), "dags/d/dagRuns/r")
+
+
+def test_a_task_named_like_markup_crashes_no_table() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(table([task("[/red] \x1b[2J", "success", 1.0)]))
+    assert "[/red] \\u001b[2J" in console.file.getvalue()

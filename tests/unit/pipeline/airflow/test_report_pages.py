@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from pipeline.airflow import links, report_pages
@@ -27,15 +28,15 @@ def test_airflow_loads_the_plugin_and_it_brings_in_nothing_heavy(home: Settings)
         "from pipeline.airflow.environment import PROJECT; "
         "runpy.run_path(str(PROJECT / 'pipeline/airflow/plugins' / 'tidemark_reports.py')); "
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before]); "
-        "views, _ = m._get_ui_plugins(); apps, _ = m.get_fastapi_plugins(); "
+        "views, _ = m._get_ui_plugins(); apps, guards = m.get_fastapi_plugins(); "
         "print([(it['name'], it['destination'], it['href']) for it in views]); "
-        "print([it['url_prefix'] for it in apps], m._get_plugins()[1])"
+        "print([it['url_prefix'] for it in apps], [it['name'] for it in guards], m._get_plugins()[1])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=airflow_environment(home))
     assert done.stdout.splitlines()[-3:] == [
         "[]",
         "[('Tidemark', 'nav', '/tidemark/'), ('Nightly report', 'dag_run', '/tidemark/runs/{DAG_ID}/{RUN_ID}')]",
-        "['/tidemark'] {}",
+        "['/tidemark'] ['Tidemark allowed hosts'] {}",
     ], done.stderr[-2000:]
 
 
@@ -119,3 +120,23 @@ def test_the_images_have_the_plugin() -> None:
     assert (
         "AIRFLOW__CORE__PLUGINS_FOLDER: /opt/tidemark/pipeline/airflow/plugins" in (docker / "compose.yaml").read_text()
     )
+
+
+def test_no_browser_keeps_a_page_or_takes_it_for_something_else(client: TestClient) -> None:
+    for path in ("/", f"/nightly/{NIGHT}.html", "/nightly/2001-01-01.html", "/opener.js"):
+        headers = client.get(path).headers
+        assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff"), path
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8080", 200), ("localhost", 200), ("airflow-api:8080", 200), ("rebound.example:8080", 400), ("", 400)],
+)
+def test_airflow_answers_to_its_own_names_alone(host: str, status: int, home: Settings, monkeypatch) -> None:
+    monkeypatch.setenv("TIDEMARK_ALLOWED_HOSTS", "Airflow-API, features.example")
+    app = FastAPI()
+    app.add_middleware(report_pages.checked_hosts)
+    app.get("/auth/token")(lambda: {"access_token": "of an admin"})
+    answer = TestClient(app).get("/auth/token", headers={"Host": host})
+    assert answer.status_code == status
+    assert ("of an admin" in answer.text) is (status == 200)

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from pipeline.airflow.start import alone
 from pipeline.commands import cli, nightly, run
 from pipeline.commands.nightly import run_night
 from pipeline.orchestration.steps import ENCODE
@@ -119,3 +120,21 @@ def test_a_folder_that_no_source_reads_is_a_warning(landed: Settings, monkeypatc
     assert capsys.readouterr().err.startswith("warning: landing/webshopp: no source reads this folder")
     assert not exit_code(monkeypatch, "status")
     assert "unread    landing/webshopp: no source reads" in capsys.readouterr().out
+
+
+def test_the_second_night_on_a_home_is_refused_in_one_line(landed: Settings, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(nightly, "require_complete", lambda settings, days: None)
+    with alone(landed):
+        assert exit_code(monkeypatch, "nightly") == 1
+    assert capsys.readouterr().err.endswith(
+        f"error: nightly: another night is under way in {landed.home}; wait for its end, or use another home\n"
+    )
+
+
+def test_a_catalogue_that_is_away_is_one_line_without_the_password(landed: Settings, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("TIDEMARK_CATALOG_URI", "postgresql+psycopg2://tidemark:a%40secret@127.0.0.1:1/catalog")
+    assert exit_code(monkeypatch, "tables") == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: catalogue: its database is out of reach (") and "127.0.0.1" in line
+    assert line.endswith("start it, or correct TIDEMARK_CATALOG_URI")
+    assert "secret" not in line

@@ -84,7 +84,9 @@ def test_a_wrong_address_is_refused_without_its_password(name: str, value: str, 
 
 def test_the_traceback_of_an_unforeseen_error_shows_no_secret_either() -> None:
     called = f"__file__ = {str(program.PROJECT / 'pipeline' / 'made_up.py')!r}\n"
-    code = "from pipeline.runtime import program\ndef main(): raise ValueError('hidden words \\x1b[2J')\nprogram.run(main)"
+    code = (
+        "from pipeline.runtime import program\ndef main(): raise ValueError('hidden words \\x1b[2J')\nprogram.run(main)"
+    )
     environment = {"TIDEMARK_USER_KEY": "hidden words", "PATH": "/usr/bin"}
     command = [sys.executable, "-c", called + code]
     done = subprocess.run(command, env=environment, cwd=program.PROJECT, capture_output=True, text=True, check=False)

@@ -2,14 +2,14 @@
 
 import hashlib
 import hmac
-import stat
 from pathlib import Path
 
 import pytest
 
+import pipeline
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import load_settings
-from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.sources.user_key import pseudonym
 
 
 def test_home_moves_all_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,24 +28,22 @@ def test_home_moves_all_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert str(tmp_path / "a") in settings.tracking_uri
 
 
-def test_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TIDEMARK_USER_KEY", raising=False)
-    first = load_user_key(tmp_path)
-    assert load_user_key(tmp_path) == first
-    assert len(first) == 64
-    assert stat.S_IMODE((tmp_path / "user.key").stat().st_mode) == 0o600
+@pytest.mark.parametrize("name", ["my home", "a%20b", "what's", "Müller", "a[1]", "a#b", "a?b", "a,b", "a:b"])
+def test_a_home_whose_path_an_address_cannot_hold_is_refused(name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TIDEMARK_HOME", str(tmp_path / name))
+    with pytest.raises(SettingsError, match="TIDEMARK_HOME: expected a path of the letters a to z"):
+        load_settings()
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    monkeypatch.setenv("TIDEMARK_HOME", str(tmp_path / "plain"))
+    with pytest.raises(SettingsError, match="expected a path of the letters a to z"):
+        pipeline.open(tmp_path / name)
 
 
-def test_key_from_the_environment_wins_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIDEMARK_USER_KEY", "s3cret")
-    assert load_user_key(tmp_path) == b"s3cret"
-    assert not list(tmp_path.iterdir())
-
-
-def test_empty_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIDEMARK_USER_KEY", "")
-    with pytest.raises(SettingsError, match="TIDEMARK_USER_KEY: expected a secret key"):
-        load_user_key(tmp_path)
+def test_every_path_that_is_taken_is_its_own_address(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TIDEMARK_HOME", str(tmp_path / "A-b_c.d~1"))
+    home = load_settings().home
+    assert home.as_uri() == f"file://{home}"
 
 
 def test_pseudonym_is_the_first_half_of_the_hmac() -> None:

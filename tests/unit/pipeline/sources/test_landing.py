@@ -1,11 +1,13 @@
 """What has landed and what is missing, on days that are open, closed or out of bounds."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from pipeline.runtime.errors import SourceError
+from pipeline.runtime.errors import LandingError, SourceError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import (
     active_sources,
@@ -162,3 +164,42 @@ def test_imports_stay_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"pyspark", "pyarrow", "pyiceberg", "great_expectations", "torch", "pandas"}
     assert not heavy & set(done.stdout.split())
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("put", "name", "found"),
+    [
+        (folder, "2026-01-02-b.csv", "found a folder"),
+        (dangling, "2026-01-02-b.csv", "found a link that leads nowhere"),
+        (os.mkfifo, "2026-01-02-b.csv", "found a pipe, a socket or a device"),
+        (Path.touch, os.fsdecode(b"2026-01-02-\xff.csv"), "expected a name in UTF-8"),
+        (
+            folder,
+            "2026-01-02-\x1b[2J\nerror: forged.csv",
+            r"2026-01-02-\\u001b\[2J\\nerror: forged.csv: expected a file",
+        ),
+    ],
+)
+def test_what_stands_where_a_file_is_expected_is_named(put, name: str, found: str, home: Settings) -> None:
+    own_source(home, glob="*")
+    land(home, "shop/2026-01-02-a.csv")
+    put(home.landing / "shop" / name)
+    with pytest.raises(LandingError, match=found) as caught:
+        files(home, active_sources(home)[0], "2026-01-02")
+    assert "landing/shop/2026-01-02-" in str(caught.value) and str(caught.value).isprintable()
+
+
+def test_a_link_to_a_file_is_a_file(home: Settings) -> None:
+    own_source(home, glob="*")
+    land(home, "_store/real.csv")
+    (home.landing / "shop").mkdir()
+    (home.landing / "shop" / "2026-01-02-a.csv").symlink_to(home.landing / "_store" / "real.csv")
+    assert len(files(home, active_sources(home)[0], "2026-01-02")) == 1

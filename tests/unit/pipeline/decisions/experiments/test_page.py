@@ -45,3 +45,25 @@ def test_names_are_escaped(home) -> None:
     text = page(analyse(experiment, of_arms(2_000, 0.0), "2024-03-10"))
     assert "Control: &lt;b&gt;old&lt;/b&gt;;" in text
     assert "<b>" not in text.replace("<br>", "")
+
+
+@pytest.mark.parametrize("few", [1, 4])
+def test_an_arm_of_few_users_shows_no_figure_of_theirs(home, few: int) -> None:
+    users = of_arms(2_000, 0.0)
+    single = users.filter(pl.col("arm") == 1).head(few)
+    result = analyse(declared(home), pl.concat([users.filter(pl.col("arm") == 0), single]).sort("done"), "2024-03-10")
+    text = html.unescape(page(result))
+    assert answer(result) == "Fewer than 5 users of an arm are done: no figure is shown, since it would be theirs."
+    assert "1,000 in control, < 5 in" in text
+    for metric in result.metrics:
+        for figure in (metric.plain.control, metric.plain.treatment, metric.p_value):
+            assert f'<td class="number">{figure:.4g}</td>' not in text
+    assert text.count('<td class="number">fewer than 5 users</td>') == 7 * len(result.metrics)
+    assert "<img" not in text and "chance of such a split" not in text
+
+
+def test_five_users_an_arm_are_enough(home) -> None:
+    users = of_arms(2_000, 0.0)
+    five = pl.concat([users.filter(pl.col("arm") == arm).head(5) for arm in (0, 1)]).sort("done")
+    text = page(analyse(declared(home), five, "2024-03-10"))
+    assert "5 in control, 5 in" in text and "fewer than" not in text
