@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.orchestration.graph import Step
 from pipeline.orchestration.steps import ADAPT, TRAIN
+from pipeline.runtime.proxies import past_proxies
 from pipeline.runtime.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -16,7 +17,6 @@ NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
 SUPERSEDED = 3  # exit code of `python -m pipeline base-night --hour H`
 LOGGING = PROJECT / "spark_jobs" / "engine" / "log4j2.properties"
 QUIET = "error"  # the level that LOGGING has of itself
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
 
 
@@ -115,14 +115,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
         **past_proxies(),
     }
-
-
-def past_proxies() -> dict[str, str]:
-    """Keeps the tokens of servers on this machine from a proxy of the environment; other hosts go by way of it."""
-    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    hosts = [host.strip() for host in given.split(",") if host.strip()]
-    named = ",".join([*hosts, *(host for host in LOOPBACK_NAMES if host not in hosts)])
-    return {"NO_PROXY": named, "no_proxy": named}
 
 
 def _python(module: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What only the owner of a home may read: the home, its databases and keys, and temporary data.
+"""What only the owner of a home may read: the home, its databases, and temporary data.
 
     make_home(settings.home)                a folder with mode 0700
     folder = scratch_folder(settings.home)  temporary data of this process, below the home
@@ -6,6 +6,7 @@
 Temporary data lies below the home and not in /tmp: a job that is killed cannot remove its own.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -20,7 +21,6 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 SCRATCH = "tmp"
 LOCK = ".lock"
 DATABASES = ("*.db", "airflow/*.db", "mlflow/*.db", "online/*.sqlite*", "online/*.db")
-KEYS = ("user.key",)
 
 _held: list["FileLock"] = []  # for as long as this process lives
 
@@ -33,12 +33,13 @@ def make_home(home: Path) -> None:
 
 
 def close_home(home: Path) -> None:
-    """Takes the home, its databases and keys from group and others; does nothing where there is no home.
+    """Takes the home and its databases from group and others; does nothing where there is no home.
 
-    A folder of another owner is left as it is: whoever shares a home mounts it for one user.
+    A folder of another owner is left as it is: whoever shares a home mounts it for one user. A key that others may read
+    is not closed but refused (pipeline/sources/user_key.py): they may have read it.
     """
     if home.is_dir():
-        for path in (home, *(file for pattern in (*DATABASES, *KEYS) for file in home.glob(pattern))):
+        for path in (home, *(file for pattern in DATABASES for file in home.glob(pattern))):
             close(path)
 
 
@@ -49,7 +50,11 @@ def close(path: Path) -> None:
     except FileNotFoundError:  # it went meanwhile
         return
     if found.st_uid == os.geteuid() and found.st_mode & OTHERS and not stat.S_ISLNK(found.st_mode):
-        path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+        try:
+            path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+        except OSError as error:
+            if error.errno != errno.EROFS:  # a backup that is mounted to be read; who reads the mount may
+                raise
 
 
 def private_file(path: Path) -> Path:

@@ -18,6 +18,7 @@ from types import TracebackType
 from pipeline.runtime.days import day_range
 from pipeline.runtime.errors import TidemarkError, UsageError
 from pipeline.runtime.plain import masked, plain, plain_output
+from pipeline.runtime.proxies import past_proxies
 
 DISK_FULL = "No space left on device"
 READ_ONLY = "Read-only file system"
@@ -105,6 +106,7 @@ def _leave() -> None:
 if _is_program():
     gc.disable()
     sys.excepthook = _show_traceback
+    os.environ.update(past_proxies())
     atexit.register(_leave)  # the first to register is the last to run
 
 

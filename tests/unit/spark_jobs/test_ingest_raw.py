@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
 from pipeline.runtime.errors import LandingError, SourceError
@@ -17,6 +18,7 @@ from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage import staging
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs import ingest_raw
+from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import inspect_days, volume_facts
 from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop, rows_of, run_ingest
 
@@ -250,3 +252,20 @@ def test_no_raw_id_reaches_the_tables(shop: Settings, monkeypatch: pytest.Monkey
     run_ingest(monkeypatch, DAY, DAY)
     assert len(rows_of("raw_events")) == 3
     assert "secret17" not in str(rows_of("raw_events"))
+
+
+def test_no_raw_id_is_in_what_spark_sends_to_every_task(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broadcasts and plans leave the rows: whoever gets at the block service would read them first."""
+    sent: list[bytes] = []
+    dump = cloudpickle.dumps
+    monkeypatch.setattr(
+        cloudpickle, "dumps", lambda it, *args, **more: sent.append(dump(it, *args, **more)) or sent[-1]
+    )
+    land(shop, f"shop/{DAY}.csv", HEADER + LINE.replace("anna", "secret17"))
+    land(shop, "identity.csv", "platform,raw_id,person_id\nshop,secret17,secret99\nshop,secret18,secret99\n")
+    rows = ingest(SparkSession.active(), inspect_days(shop, active_sources(shop), [DAY]), shop)
+    plan = rows._jdf.queryExecution().executedPlan().toString()
+    assert "secret17" not in plan and "BroadcastExchange" not in plan
+    run_ingest(monkeypatch, DAY, DAY)
+    assert sent and not [it for it in sent if b"secret" in it]
+    assert len(rows_of("identities", "account_id")) == 2

@@ -1,5 +1,6 @@
 """Who may read a home, and that temporary data of killed jobs goes with the next start."""
 
+import errno
 import signal
 import stat
 import subprocess
@@ -38,8 +39,9 @@ def test_a_home_is_made_closed(opens, tmp_path: Path) -> None:
 
 def test_every_program_closes_a_home_that_was_left_open(home: Settings) -> None:
     home.home.chmod(0o755)
-    (home.airflow).mkdir()
-    files = [home.home / "catalog.db", home.home / "user.key", home.airflow / "airflow.db"]
+    home.airflow.mkdir()
+    home.mlflow.mkdir()
+    files = [home.home / "catalog.db", home.mlflow / "mlflow.db", home.airflow / "airflow.db"]
     for file in files:
         file.touch(0o644)
     load_settings()
@@ -82,3 +84,12 @@ def test_what_a_killed_job_left_goes_with_the_next_start_and_that_of_a_living_on
         for job in jobs:
             job.kill()
             job.wait()
+
+
+def test_a_home_that_is_mounted_to_be_read_is_read(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    home.home.chmod(0o755)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert load_settings().home == home.home

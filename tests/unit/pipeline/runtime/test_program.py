@@ -1,13 +1,16 @@
 """How programs end: exit code and one clear last line, also on a disk that is full."""
 
+import errno
 import gc
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from pipeline.runtime import program
 from pipeline.runtime.errors import AuditError, UsageError
@@ -27,6 +30,33 @@ def raising(error: BaseException) -> None:
             RuntimeError("java.io.IOException: No space left on device"),
             1,
             "error: No space left on device: free some and run again; nothing half-written is visible",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/srv/home/staging"),
+            1,
+            "error: /srv/home/staging: Read-only file system; mount it writable for this user",
+        ),
+        (
+            OperationalError("COMMIT", {}, sqlite3.OperationalError("attempt to write a readonly database")),
+            1,
+            "error: the home: Read-only file system; mount it writable for this user",
+        ),
+        (
+            OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full")),
+            1,
+            "error: No space left on device: free some and run again; nothing half-written is visible",
+        ),
+        (
+            OperationalError("COMMIT", {}, sqlite3.OperationalError("database is locked")),
+            1,
+            "error: catalogue: another program has held its lock for longer than is waited; run again "
+            "(database is locked)",
+        ),
+        (
+            OperationalError("SELECT 1", {}, Exception("connection to server failed: refused\n\tIs it running?\n")),
+            1,
+            "error: catalogue: its database is out of reach (connection to server failed: refused); start it, or "
+            "correct TIDEMARK_CATALOG_URI",
         ),
     ],
 )

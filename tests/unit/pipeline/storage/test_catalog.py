@@ -10,7 +10,7 @@ import pytest
 from pipeline.runtime.errors import SettingsError
 from pipeline.runtime.settings import Settings
 from pipeline.storage import staging
-from pipeline.storage.catalog import ensure_table, file_schema
+from pipeline.storage.catalog import ensure_table, file_schema, open_catalog
 from pipeline.storage.files import write_day
 from pipeline.storage.publish import publish
 from pipeline.storage.reading import read, scan
@@ -61,3 +61,9 @@ def test_a_copied_home_is_refused_before_it_writes_into_the_first(home: Settings
     shutil.copytree(home.home, copy.home)
     with pytest.raises(SettingsError, match=r"expected tables below .*copy/warehouse, found one"):
         ensure_table(copy, TRAINING_EXAMPLES)
+
+
+def test_a_commit_waits_a_minute_for_a_lock(home: Settings) -> None:
+    """Without it SQLite gives up after 5 s, which a commit next to a backup can take."""
+    with open_catalog(home).engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
