@@ -1,6 +1,7 @@
 """Load the Java classes that most jobs use; `python -m spark_jobs.class_archive` archives them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
@@ -16,8 +17,8 @@ LINES = [(1, '[{"user": "a", "day": "2026-01-01"}]', 1.5), (2, "b,2026-01-02 10:
 
 def main() -> None:
     """Computes nothing of interest, in a temporary folder."""
-    spark = open_session(Settings(), "Load classes")
     with TemporaryDirectory() as folder:
+        spark = open_session(Settings(home=Path(folder)), "Load classes")  # no home: there may be none yet
         path = f"{folder}/rows"
         spark.createDataFrame(LINES, COLUMNS).write.parquet(path)
         rows = parsed(spark.read.schema(COLUMNS).parquet(path).repartition("id")).persist()

@@ -92,3 +92,12 @@ def test_the_traceback_of_an_unforeseen_error_shows_no_secret_either() -> None:
     done = subprocess.run(command, env=environment, cwd=program.PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.endswith("ValueError: *** \\u001b[2J\n")
+
+
+def test_a_program_started_by_hand_passes_by_a_proxy_too() -> None:
+    called = f"__file__ = {str(program.PROJECT / 'pipeline' / 'made_up.py')!r}\n"
+    code = "import os\nfrom pipeline.runtime import program\nprogram.run(lambda: print(os.environ['no_proxy']))"
+    environment = {"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "db", "PATH": "/usr/bin"}
+    command = [sys.executable, "-c", called + code]
+    done = subprocess.run(command, env=environment, cwd=program.PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout == "db,127.0.0.1,localhost,::1\n"
