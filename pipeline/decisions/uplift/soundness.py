@@ -12,6 +12,7 @@ from pipeline.decisions.uplift.base_models import BASES, Fit
 from pipeline.decisions.uplift.effects import NORMAL, difference_in_means
 from pipeline.decisions.uplift.trial import FOLDS, Trial, fold_of, places
 from pipeline.runtime.errors import UpliftError
+from pipeline.runtime.floor import people
 
 LEAST_USERS = 200  # of each arm, the effective sample size of the weights
 LEAST_OUTCOMES = 10  # users of each arm whose outcome is not 0
@@ -46,8 +47,8 @@ def check_sizes(trial: Trial) -> None:
         if users < LEAST_USERS or outcomes < LEAST_OUTCOMES:
             raise UpliftError(
                 f"{trial.name}: expected at least {LEAST_USERS} users of arm {name}, "
-                f"{LEAST_OUTCOMES} of them with {trial.measure}, found {arm.sum():,} users (worth "
-                f"{users:,.0f} by their weights) and {outcomes:,} outcomes; collect more"
+                f"{LEAST_OUTCOMES} of them with {trial.measure}, found {people(int(arm.sum()))} users "
+                f"(worth {people(int(users))} by their weights) and {people(outcomes)} outcomes; collect more"
             )
 
 

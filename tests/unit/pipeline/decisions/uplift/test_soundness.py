@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.decisions.uplift.soundness import check, check_balance, check_weights
+from pipeline.decisions.uplift.soundness import check, check_balance, check_sizes, check_weights
 from pipeline.runtime.errors import UpliftError
 from tests.unit.pipeline.decisions.uplift.trials import drawn
 
@@ -60,3 +60,11 @@ def test_arms_that_features_decide_are_sound_under_their_propensities() -> None:
     check(made)
     with pytest.raises(UpliftError, match="foretell"):
         check_balance(replace(made, propensity=np.full(2_000, 0.5)))
+
+
+def test_a_trial_of_few_users_does_not_say_how_few() -> None:
+    """The message is on a page."""
+    single = MADE.rows(~MADE.treated | (np.cumsum(MADE.treated) == 1) & MADE.treated)
+    with pytest.raises(UpliftError) as caught:
+        check_sizes(replace(single, outcome=np.full(len(single), 3.5)))
+    assert "found < 5 users (worth < 5 by their weights) and < 5 outcomes" in str(caught.value)
