@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.report import words
 from pipeline.report.rendering import template
 from pipeline.runtime.atomic import replace_text
+from pipeline.runtime.plain import plain, terminal
 
 CUT = 80  # characters of a value that are shown
 NOTABLE_POINTS = 0.02  # a change of a filled share that is worth a line
@@ -207,8 +208,8 @@ def print_check(check: SourceCheck, before: SourceCheck | None = None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    terminal = Console()
-    console = terminal if terminal.is_terminal else Console(width=200)
+    drawn = Console(file=terminal())
+    console = drawn if drawn.is_terminal else Console(width=200)
     print(check.headline)
     for line in (check.sampled, *check.warnings):
         if line:
@@ -219,7 +220,7 @@ def print_check(check: SourceCheck, before: SourceCheck | None = None) -> None:
             continue
         table = Table(*it.heads, title=it.title, title_justify="left", box=None)
         for row in it.rows:
-            table.add_row(*[Text(cell) for cell in row])
+            table.add_row(*[Text(plain(cell)) for cell in row])
         console.print()
         console.print(table)
     print(f"\n{check.becomes}")
