@@ -58,13 +58,16 @@ def test_what_is_cut_off_or_damaged_is_refused(tmp_path: Path, packing: str) -> 
             read(tmp_path / "x.csv", content)
 
 
+NOISE = bytes(range(200, 250))
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"\xff\x06\x00\x00sNaPpY" + os.urandom(50), "snappy data"),
-        (b"PK\x03\x04" + os.urandom(50), "zip data"),
-        (b"PAR1" + os.urandom(50), "Parquet data"),
-        (b"ORC\x0a\x03" + os.urandom(50), "ORC data"),
+        (b"\xff\x06\x00\x00sNaPpY" + NOISE, "snappy data"),
+        (b"PK\x03\x04" + NOISE, "zip data"),
+        (b"PAR1" + NOISE, "Parquet data"),
+        (b"ORC\x0a\x03" + NOISE, "ORC data"),
         (gzip.compress(gzip.compress(TEXT)), "gzip data in gzip data"),
         (gzip.compress(PACKED["zstd"]), "zstd data in gzip data"),
     ],
