@@ -34,7 +34,7 @@ FULL = 16  # hex characters of a digest of all weights
 class SentenceModel(nn.Module):
     """Tokens to vectors of length 1."""
 
-    def __init__(self, transformer: nn.Module, pooling: str, projection: nn.Module | None = None) -> None:
+    def __init__(self, transformer: nn.Module, pooling: str, projection: nn.Sequential | None = None) -> None:
         super().__init__()
         self.transformer, self.pooling, self.projection = transformer, pooling, projection
 
@@ -42,7 +42,7 @@ class SentenceModel(nn.Module):
     def width(self) -> int:
         """Components of a vector."""
         if self.projection is not None:
-            return int(self.projection[0].out_features)  # type: ignore[index]
+            return int(self.projection[0].out_features)  # type: ignore[arg-type]
         return int(self.transformer.config.hidden_size)  # type: ignore[union-attr, arg-type]
 
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -136,7 +136,8 @@ def save_pretrained(read: Pretrained, folder: Path, about: dict[str, Any]) -> No
     pooling["word_embedding_dimension"] = int(model.transformer.config.hidden_size)  # type: ignore[union-attr, arg-type]
     _write(folder / "1_Pooling" / "config.json", pooling)
     if model.projection is not None:
-        linear, activation = model.projection  # type: ignore[misc]
+        linear, activation = model.projection[0], model.projection[1]
+        assert isinstance(linear, nn.Linear), "a projection is a linear layer and its activation"
         parts.append(("2_Dense", "Dense"))
         dense = {
             "in_features": linear.in_features,
@@ -186,7 +187,7 @@ def _refuse_code(config: Any, folder: str, name: str) -> None:
         )
 
 
-def _modules(folder: str, name: str, config: Any) -> tuple[str, nn.Module | None]:
+def _modules(folder: str, name: str, config: Any) -> tuple[str, nn.Sequential | None]:
     """How tokens become one vector, and what follows."""
     decoder = any("CausalLM" in kind for kind in config.architectures or ())
     pooling, projection = "last" if decoder else "mean", None
@@ -215,7 +216,7 @@ def _pooling(told: dict[str, Any], name: str) -> str:
     return kinds[0]
 
 
-def _dense(folder: str, path: str, name: str, hidden: int) -> nn.Module:
+def _dense(folder: str, path: str, name: str, hidden: int) -> nn.Sequential:
     told, file = _json(folder, f"{path}/config.json"), _file(folder, f"{path}/model.safetensors")
     activation = str(told.get("activation_function", "")).rpartition(".")[2]
     if file is None or activation not in ACTIVATIONS or told.get("in_features") != hidden:
