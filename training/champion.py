@@ -1,7 +1,8 @@
 """The champion: the registered version that scores a night.
 
 python -m training.champion --print                    prints the version that is champion now
-python -m training.champion --print --ds 2011-11-09    prints the one that scores that day, see model_of_day.py
+python -m training.champion --print --ds 2011-11-09    prints the one that scores that day, see model_of_day.py;
+                                                       `none` while the log is too short to train one
 
 Exit code 3 when no version ever was champion, or when a text encoder was adapted or rolled back since the champion was
 trained, so that the night must train a new one; 2 when every one was trained for a later day.
@@ -13,6 +14,7 @@ import sys
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.settings import Settings, load_settings
+from pipeline.tables.features import NO_MODEL
 from training.registry.model_of_day import model_of_day
 from training.registry.versions import encoder_of_version, version
 from training.texts.adapted import identity_in, promoted
@@ -44,7 +46,8 @@ def main() -> None:
     if found is None:
         print("error: there is no champion yet; train, evaluate and promote one", file=sys.stderr)
         sys.exit(NO_CHAMPION)
-    if given.ds and not given.model_version and (why := other_encoder(settings, given.ds, found)):
+    trained = found != NO_MODEL
+    if trained and given.ds and not given.model_version and (why := other_encoder(settings, given.ds, found)):
         print(f"error: {why}", file=sys.stderr)
         sys.exit(NO_CHAMPION)
     print(found)

@@ -14,6 +14,8 @@ from pipeline.report.timing import Timeline, timeline
 from pipeline.report.topics import Trends, Turn, topic_names, topics_alive, trends, turns
 from pipeline.runtime.settings import Settings
 from pipeline.storage.lineage import Lineage
+from pipeline.storage.log_length import trains_from
+from pipeline.tables.features import NO_MODEL
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Night:
     decided: Decided
     quality: Quality
     timeline: Timeline
+    trained_from: str = ""  # the first day that a model can be trained for, where none scored the night
     stale: list[str] = field(default_factory=list)  # partitions up to the day that are not what they would be now
 
     @property
@@ -52,7 +55,7 @@ def night_of(settings: Settings, ds: str) -> Night:
     """The figures of `ds`, from what is published now and nothing later than `ds`."""
     judged = quality(settings, ds)
     with open_partitions(settings) as partitions:
-        names = topic_names(partitions, ds)
+        names, users = topic_names(partitions, ds), audience(partitions, ds)
         return Night(
             ds=ds,
             intake=intake(partitions, ds),
@@ -62,9 +65,10 @@ def night_of(settings: Settings, ds: str) -> Night:
             trends=trends(partitions, ds, names),
             turns=turns(partitions, ds, names),
             spreads=spreads(partitions, ds),
-            audience=audience(partitions, ds),
+            audience=users,
             decided=decided(settings, partitions, ds),
             quality=judged,
             timeline=timeline(settings, partitions, ds, judged.trained),
+            trained_from=trains_from(settings, ds) if users.coverage.versions == [NO_MODEL] else "",
             stale=[str(it) for it in Lineage(settings).stale if it.ds <= ds and not it.follows],
         )

@@ -3,8 +3,10 @@
 import pyarrow.compute as pc
 
 from pipeline.runtime.settings import Settings
+from pipeline.storage.log_length import trains_from
 from pipeline.storage.reading import published, read, scan
 from pipeline.storage.report_files import nightly_page
+from pipeline.tables.features import NO_MODEL
 from pipeline.tables.registry import TABLES
 
 # Why a table may hold no row after a whole night.
@@ -41,7 +43,8 @@ def summarise(settings: Settings, ds: str) -> list[str]:
 
 def _model(settings: Settings, ds: str) -> str:
     versions = scan("user_features", ds, settings).select("model_version").to_arrow()
-    return ", ".join(sorted(set(versions["model_version"].to_pylist()))) or "none"
+    found = ", ".join(sorted(set(versions["model_version"].to_pylist()))) or NO_MODEL
+    return f"{found}; one is trained from {trains_from(settings, ds)} on" if found == NO_MODEL else found
 
 
 def _decisions(settings: Settings, ds: str) -> list[str]:

@@ -8,10 +8,11 @@ from pipeline.report.findings import findings
 from pipeline.report.intake import Funnel, Reason
 from pipeline.report.migration import Flow, Week
 from pipeline.report.night import Night, night_of
+from pipeline.report.summary import summarise
 from pipeline.report.tiles import tiles
 from pipeline.runtime.days import shift
 from pipeline.runtime.settings import Settings
-from pipeline.storage import staging
+from pipeline.storage import log_length, staging
 from pipeline.storage.audit.acceptances import accept
 from tests.unit.pipeline.report.conftest import BEFORE, HOSTILE, NIGHT
 from tests.unit.pipeline.report.published import publish_rows, user
@@ -188,3 +189,13 @@ def test_more_in_quarantine_than_usual(home: Settings) -> None:
         )
     texts = [it.text for it in findings(night_of(home, NIGHT))]
     assert "40.0 % of the landed rows are in quarantine; usual is 20.0 %." in texts
+
+
+def test_a_night_without_a_model_says_when_one_will_be(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_length, "landed_days", lambda settings: [shift(NIGHT, -9), NIGHT])
+    publish_rows(home, "user_features", NIGHT, [{"user_id": user(n), "model_version": "none"} for n in range(6)])
+    for table in ("accounting", "sessions"):
+        publish_rows(home, table, NIGHT, [])
+    enough = shift(NIGHT, 60)
+    assert night_of(home, NIGHT).trained_from == enough
+    assert f"users scored    6 by model none; one is trained from {enough} on" in summarise(home, NIGHT)
