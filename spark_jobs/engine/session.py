@@ -30,6 +30,8 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.ansi.enabled", "false")
         .config("spark.sql.mapKeyDedupPolicy", "LAST_WIN")
+        # Else NULLIF, BETWEEN and the like hide their parts from what tries them row by row (landing/strict.py).
+        .config("spark.sql.alwaysInlineCommonExpr", "true")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         # Rows of whole histories are large: 10,000 of them would not fit next to the heap.
         .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 << 20)
