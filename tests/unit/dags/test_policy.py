@@ -257,6 +257,6 @@ def test_the_encoder_is_adapted_each_month_by_torchrun_and_decided_on_after(home
     adapt, decide = dag.get_task("adapt"), dag.get_task("promote_encoder")
     assert adapt.upstream_task_ids == {"wait_for_history"} and decide.upstream_task_ids == {"adapt"}
     assert adapt.pool == decide.pool == "torch"
-    assert any(part.endswith("torchrun") for part in adapt.command)
+    assert "training.launch" in adapt.command  # torchrun, on loopback
     assert adapt.command[-5:-2] == ["training.adapt_encoder", "--ds", "{{ dag_run.partition_key }}"]
     assert decide.command[1:3] == ["-m", "training.promote_encoder"]
