@@ -1,4 +1,4 @@
-"""Every idiom of Spark SQL that a source may use is tried row by row: right where it can be read, none where it raises."""
+"""Every idiom of Spark SQL is tried row by row: its value where it can be read, nothing where it raises."""
 
 import pytest
 from pyspark.sql import SparkSession
