@@ -8,6 +8,7 @@ mode of each expression), but no way to ask for them in SQL.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from pyspark.sql import Column, DataFrame
@@ -18,18 +19,36 @@ from pipeline.sources.source import LANDED
 CATALYST = "org.apache.spark.sql.catalyst.expressions"
 VALUE = "value"
 
+TREATED = ("RuntimeReplaceable", "AttributeReference", "CreateMap", "Cast")  # classes that are looked at by name
+MODES = ("evalMode", "evalContext", "failOnError")  # arguments that say whether an expression raises
+
 Substitute = Callable[[Column], Column]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Of a class of expressions: which of TREATED it is, if any, and the places of its MODES."""
+
+    name: str
+    modes: dict[int, str]
 
 
 class Attempts:
     """Expressions over `rows`, tried row by row."""
 
     def __init__(self, rows: DataFrame) -> None:
+        jvm = cast(Any, rows.sparkSession._jvm)
+        catalyst = jvm.org.apache.spark.sql.catalyst.expressions
         self._rows = rows
-        self._jvm = cast(Any, rows.sparkSession._jvm)
         self._gateway = cast(Any, rows.sparkSession.sparkContext._gateway)
-        self._catalyst = self._jvm.org.apache.spark.sql.catalyst.expressions
-        self._bridge = self._jvm.org.apache.spark.sql.classic.ExpressionUtils
+        self._bridge = jvm.org.apache.spark.sql.classic.ExpressionUtils
+        # Looked up once: every name on the way to a class is a question to the JVM.
+        self._object, self._to_seq = jvm.java.lang.Object, jvm.PythonUtils.toSeq
+        self._is_instance = jvm.py4j.reflection.TypeUtil.isInstanceOf
+        self._try_eval, self._named_struct = catalyst.TryEval, catalyst.CreateNamedStruct
+        self._not_null, self._ansi = catalyst.objects.AssertNotNull, catalyst.EvalMode.ANSI()
+        self._kinds: dict[str, Kind] = {}
+        self._analysed_before: dict[int, tuple[Column, Any]] = {}
 
     def tried(self, expression: Column, texts: Substitute | None = None, plain: bool = False) -> Column:
         """A struct with the value of the expression, NULL for the rows on which it fails.
@@ -54,53 +73,67 @@ class Attempts:
         return sorted({found.apply(number).name() for number in range(found.size())})
 
     def _analysed(self, expression: Column) -> Any:
-        plan = self._rows.select(expression.alias(VALUE))._jdf.queryExecution().analyzed()
-        return plan.expressions().head().child()
+        if id(expression) not in self._analysed_before:
+            plan = self._rows.select(expression.alias(VALUE))._jdf.queryExecution().analyzed()
+            self._analysed_before[id(expression)] = expression, plan.expressions().head().child()
+        return self._analysed_before[id(expression)][1]
 
     def _try(self, node: Any) -> Column:
-        named = self._jvm.PythonUtils.toSeq([self._bridge.expression(F.lit(VALUE)._jc), node])
-        return Column(self._bridge.column(self._catalyst.TryEval(self._catalyst.CreateNamedStruct(named))))
+        named = self._to_seq([self._bridge.expression(F.lit(VALUE)._jc), node])
+        return Column(self._bridge.column(self._try_eval(self._named_struct(named))))
 
     def _strict(self, node: Any, texts: Substitute | None, plain: bool) -> Any:
-        if self._is(node, "RuntimeReplaceable"):
+        kind = self._kind(node)
+        if kind.name == "RuntimeReplaceable":
             return self._strict(node.replacement(), texts, plain)
-        if self._is(node, "AttributeReference"):
-            text = node.dataType().typeName() == "string"
+        if kind.name == "AttributeReference":
+            text = texts and _type(node) == "string"
             return self._changed(node, texts) if texts and text else node
         children = node.children()
-        new = [self._strict(children.apply(number), texts, plain) for number in range(children.size())]
-        if self._is(node, "CreateMap"):  # a NULL key would leave the builder of later rows' maps unusable
-            none = self._jvm.PythonUtils.toSeq([])
-            new[0::2] = [self._catalyst.objects.AssertNotNull(key, none) for key in new[0::2]]
-        if new:
-            node = node.withNewChildren(self._jvm.PythonUtils.toSeq(new))
-        if plain and self._is(node, "Cast") and node.dataType().typeName() == "string":
-            kind = children.apply(0).dataType().typeName()
-            if kind in ("double", "float"):
-                return self._changed(new[0], plain_digits)
-        return self._raising(node)
+        old = [children.apply(number) for number in range(children.size())]
+        new = [self._strict(child, texts, plain) for child in old]
+        if kind.name == "CreateMap":  # a NULL key would leave the builder of later rows' maps unusable
+            new[0::2] = [self._not_null(key, self._to_seq([])) for key in new[0::2]]
+        if any(after is not before for before, after in zip(old, new, strict=True)):
+            node = node.withNewChildren(self._to_seq(new))
+        if plain and kind.name == "Cast" and _type(node) == "string" and _type(old[0]) in ("double", "float"):
+            return self._changed(new[0], plain_digits)
+        return self._raising(node, kind)
 
-    def _raising(self, node: Any) -> Any:
+    def _raising(self, node: Any, kind: "Kind") -> Any:
         """The expression in the mode in which it raises."""
-        ansi = self._catalyst.EvalMode.ANSI()
-        size, changed = node.productArity(), False
-        arguments = self._gateway.new_array(self._jvm.java.lang.Object, size)
+        modes = {at: mode for at in kind.modes if (mode := self._raising_mode(kind.modes[at], node.productElement(at)))}
+        if not modes:
+            return node
+        size = node.productArity()
+        arguments = self._gateway.new_array(self._object, size)
         for number in range(size):
-            argument, name = node.productElement(number), node.productElementName(number)
-            if name == "evalMode" and argument.toString() == "LEGACY":
-                argument, changed = ansi, True
-            elif name == "evalContext" and argument.evalMode().toString() == "LEGACY":
-                argument, changed = argument.copy(ansi, argument.allowDecimalPrecisionLoss()), True
-            elif name == "failOnError" and argument is False:
-                argument, changed = True, True
-            arguments[number] = argument
-        return node.makeCopy(arguments) if changed else node
+            arguments[number] = modes[number] if number in modes else node.productElement(number)
+        return node.makeCopy(arguments)
+
+    def _raising_mode(self, name: str, argument: Any) -> Any:
+        """What an argument that says how failures are met must be; None where it is so already."""
+        if name == "evalMode":
+            return self._ansi if argument.toString() == "LEGACY" else None
+        if name == "evalContext":
+            is_lenient = argument.evalMode().toString() == "LEGACY"
+            return argument.copy(self._ansi, argument.allowDecimalPrecisionLoss()) if is_lenient else None
+        return True if argument is False else None
+
+    def _kind(self, node: Any) -> "Kind":
+        found = node.getClass().getName()
+        if found not in self._kinds:
+            name = next((it for it in TREATED if self._is_instance(f"{CATALYST}.{it}", node)), "")
+            names = [node.productElementName(number) for number in range(node.productArity())]
+            self._kinds[found] = Kind(name, {at: it for at, it in enumerate(names) if it in MODES})
+        return self._kinds[found]
 
     def _changed(self, node: Any, change: Substitute) -> Any:
         return self._bridge.expression(change(Column(self._bridge.column(node)))._jc)
 
-    def _is(self, node: Any, name: str) -> bool:
-        return bool(self._jvm.py4j.reflection.TypeUtil.isInstanceOf(f"{CATALYST}.{name}", node))
+
+def _type(node: Any) -> str:
+    return str(node.dataType().typeName())
 
 
 def plain_digits(number: Column) -> Column:
