@@ -1,6 +1,8 @@
-"""Run every test on two cores, and report coverage of our own code.
+"""Run every test on two cores.
 
-    python .ci/tests.py [PYTEST ARGUMENT ...]
+    python .ci/tests.py [--coverage] [PYTEST ARGUMENT ...]
+
+With `--coverage` it also reports how much of our own code ran; tracing that makes everything slower.
 
 A file's tests stay in one worker: they share its Spark session, or its scheduler. The longest file,
 the run through Airflow, comes first. (Groups of xdist 3.8 have no effect under pytest 9.2.)
@@ -15,6 +17,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COVERAGE = "--coverage"
 ORDER = "--no-loadscope-reorder"  # xdist would begin with the files of most tests
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", ORDER]
 # The plainest code that numpy, OpenBLAS, torch and oneDNN have for x86; others ignore the names.
@@ -29,17 +32,19 @@ OTHER_KERNEL = {
 
 
 def main() -> None:
-    extra = sys.argv[1:]
-    coverage = ["--cov", "--cov-report=", "--cov-append"]
-    subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=True)
-    command = [*PYTEST, "--durations=12", *coverage, *extra]
-    code = subprocess.run(command, cwd=ROOT, check=False).returncode
-    subprocess.run(
-        [sys.executable, "-m", "coverage", "report", "--skip-covered", "--sort=cover"],
-        cwd=ROOT,
-        check=False,
-    )
+    extra = [argument for argument in sys.argv[1:] if argument != COVERAGE]
+    measured = COVERAGE in sys.argv
+    if measured:
+        run("coverage", "erase")
+    traced = ["--cov", "--cov-report=", "--cov-append"] if measured else []
+    code = subprocess.run([*PYTEST, "--durations=25", *traced, *extra], cwd=ROOT, check=False).returncode
+    if measured:
+        run("coverage", "report", "--skip-covered", "--sort=cover")
     sys.exit(code if extra else code or under_another_kernel())
+
+
+def run(module: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, check=False)
 
 
 def under_another_kernel() -> int:
