@@ -18,12 +18,13 @@ from pipeline.runtime.errors import LandingError, SourceError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.elements import EMPTY, MISSING, NULL, VALUE, elements, path_parts
 from pipeline.sources.landed_file import LandedFile
-from pipeline.sources.source import Source
+from pipeline.sources.source import LANDED, RESERVED, Source
 from spark_jobs.landing.inspect import Landed
 from spark_jobs.landing.map_source import TYPES, UNKNOWN, map_source
 from spark_jobs.landing.read import read_landing
 
 REPEAT = "repeat"
+POSITION, FOUND_ROW = f"{RESERVED}position", f"{RESERVED}found"
 FIELDS = "map<string,string>"
 FOUND = f"array<struct<problem:string,levels:array<{FIELDS}>>>"
 
@@ -36,25 +37,25 @@ def map_records(rows: DataFrame, source: Source) -> DataFrame:
 
 
 def unnested(rows: DataFrame, source: Source) -> DataFrame:
-    """Records (`_landed`, `_unknown` and columns) → one row per element, in the order of the list.
+    """Records (see `read_landing`) → one row per element, in the order of the list.
 
     A record whose list is missing, empty or none stays one row, with a problem; with `rows_optional` the first two are
     none. The first row of a record carries its text. Raises SourceError where a typed column holds no list at the path.
     """
-    found, whole = _found(rows, source), F.col("_landed.problem").isNull()
-    kept = [F.col(f"`{name}`") for name in rows.columns if name != "_landed"]
-    listed = rows.select("_landed", *kept, F.posexplode_outer(F.when(whole, found)).alias("_position", "_found"))
+    place = F.col(f"`{LANDED}`")
+    found, whole = _found(rows, source), place["problem"].isNull()
+    kept = [F.col(f"`{name}`") for name in rows.columns if name != LANDED]
+    listed = rows.select(place, *kept, F.posexplode_outer(F.when(whole, found)).alias(POSITION, FOUND_ROW))
+    row, position = F.col(f"`{FOUND_ROW}`"), F.col(f"`{POSITION}`")
     allowed = (MISSING, EMPTY) if source.delivery.rows_optional else ()
+    names = [name for name in rows.select(f"`{LANDED}`.*").columns if name not in ("text", "problem")]
     landed = F.struct(
-        *[F.col(f"_landed.{name}") for name in rows.select("_landed.*").columns if name not in ("text", "problem")],
-        F.when(F.coalesce("_position", F.lit(0)) == 0, F.col("_landed.text")).alias("text"),
-        F.coalesce("_landed.problem", F.when(~F.col("_found.problem").isin(*allowed), F.col("_found.problem"))).alias(
-            "problem"
-        ),
+        *[place[name].alias(name) for name in names],
+        F.when(F.coalesce(position, F.lit(0)) == 0, place["text"]).alias("text"),
+        F.coalesce(place["problem"], F.when(~row["problem"].isin(*allowed), row["problem"])).alias("problem"),
     )
-    names = source.delivery.element_names
-    levels = [F.col(f"_found.level_{level}").alias(name) for level, name in enumerate(names)]
-    return listed.select(landed.alias("_landed"), *kept, *levels)
+    levels = [row[f"level_{level}"].alias(name) for level, name in enumerate(source.delivery.element_names)]
+    return listed.select(landed.alias(LANDED), *kept, *levels)
 
 
 def with_first_element(rows: DataFrame, source: Source) -> DataFrame:
@@ -80,8 +81,9 @@ def with_elements_counted(spark: SparkSession, landed: Landed, settings: Setting
 def _counted(spark: SparkSession, source: Source, files: list[LandedFile], settings: Settings) -> list[LandedFile]:
     rows: dict[str, tuple[int, int]] = {}
     for frame in read_landing(spark, source.delivery, files, settings.max_record_bytes):
-        place = [F.col("_landed.source_file").alias("file"), F.col("_landed.line").alias("line")]
-        by_file = unnested(frame, source).select(*place).groupBy("file")
+        place = F.col(f"`{LANDED}`")
+        named = (place["source_file"].alias("file"), place["line"].alias("line"))
+        by_file = unnested(frame, source).select(*named).groupBy("file")
         counts = by_file.agg(F.count("*").alias("rows"), F.count_distinct("line").alias("records"))
         rows |= {row["file"]: (row["rows"], row["records"]) for row in counts.collect()}
     for file in files:

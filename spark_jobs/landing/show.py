@@ -9,7 +9,7 @@ from pyspark.sql.types import ArrayType, MapType, StructType
 from pipeline.report.source_check import CUT, ColumnFacts, Rejected, SourceCheck
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import LandedFile
-from pipeline.sources.source import Source
+from pipeline.sources.source import LANDED, UNKNOWN_FIELDS, Source
 from spark_jobs.landing.read import read_landing
 
 SHOWN = (
@@ -36,7 +36,7 @@ def own_columns(
 ) -> tuple[ColumnFacts, ...]:
     """Of the declared columns; files whose header is another one are counted by the first."""
     frame = read_landing(spark, source.delivery, files, settings.max_record_bytes)[0]
-    return columns(frame, [name for name in frame.columns if name not in ("_landed", "_unknown")])
+    return columns(frame, [name for name in frame.columns if name not in (LANDED, UNKNOWN_FIELDS)])
 
 
 def columns(rows: DataFrame, names: Sequence[str]) -> tuple[ColumnFacts, ...]:
