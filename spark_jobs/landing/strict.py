@@ -20,6 +20,7 @@ CATALYST = "org.apache.spark.sql.catalyst.expressions"
 VALUE = "value"
 
 TREATED = ("RuntimeReplaceable", "AttributeReference", "CreateMap", "Cast")  # classes that are looked at by name
+ABSENT = ("ElementAt", "GetArrayItem", "Elt")  # an element that is not there is nothing, and no failure
 MODES = ("evalMode", "evalContext", "failOnError")  # arguments that say whether an expression raises
 
 Substitute = Callable[[Column], Column]
@@ -124,7 +125,9 @@ class Attempts:
         found = node.getClass().getName()
         if found not in self._kinds:
             name = next((it for it in TREATED if self._is_instance(f"{CATALYST}.{it}", node)), "")
-            names = [node.productElementName(number) for number in range(node.productArity())]
+            is_absent = any(self._is_instance(f"{CATALYST}.{it}", node) for it in ABSENT)
+            arguments = 0 if is_absent else node.productArity()
+            names = [node.productElementName(number) for number in range(arguments)]
             self._kinds[found] = Kind(name, {at: it for at, it in enumerate(names) if it in MODES})
         return self._kinds[found]
 

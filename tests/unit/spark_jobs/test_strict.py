@@ -23,6 +23,8 @@ RIGHT = {
     "element_at(transform(split(w, ','), x -> trim(x)), 2)": "b",
     "aggregate(transform(split('1,2', ','), x -> CAST(x AS INT)), 0, (sum, x) -> sum + x)": "3",
     "exists(split(w, ','), x -> x = 'b')": "true",
+    "element_at(filter(split(w, ','), x -> x = 'c'), 1)": None,
+    "split(w, ',')[7]": None,
     "get_json_object(j, '$.a')": "7",
     "from_json(j, 'a STRING, l ARRAY<INT>').l[1]": "2",
     "map('a', n)['a']": "12",
