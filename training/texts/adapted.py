@@ -13,13 +13,16 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from pipeline.runtime.atomic import replace_text, replacing
 from pipeline.runtime.errors import ModelError, SettingsError
 from pipeline.runtime.settings import Settings
-from training.texts.language_model import TextEncoder
+
+if TYPE_CHECKING:
+    from training.texts.language_model import TextEncoder
 
 NAME = "adapted"
 VERSION = re.compile(rf"\b{NAME}@([0-9a-f]+)-")
@@ -47,8 +50,10 @@ def identity_in(version: str) -> str:
     return found.group(1) if found else ""
 
 
-def open_adapted(settings: Settings, identity: str) -> TextEncoder:
+def open_adapted(settings: Settings, identity: str) -> "TextEncoder":
     """Raises SettingsError if the folder is not there or its weights are not those that were promoted."""
+    from training.texts.language_model import TextEncoder  # torch: what only asks who was promoted is quick
+
     folder = folder_of(settings, identity)
     if not folder.is_dir():
         raise SettingsError(
