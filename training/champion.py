@@ -1,8 +1,9 @@
 """The champion: the registered version that scores a night.
 
 python -m training.champion --print                    prints the version that is champion now
-python -m training.champion --print --ds 2011-11-09    prints the one that scores that day, see model_of_day.py;
-                                                       `none` while the log is too short to train one
+python -m training.champion --print --ds 2011-11-09    prints the one that scores that day (model_of_day.py)
+
+It prints `none` for a day while the log is too short to train one.
 
 Exit code 3 when no version ever was champion, or when a text encoder was adapted or rolled back since the champion was
 trained, so that the night must train a new one; 2 when every one was trained for a later day.
