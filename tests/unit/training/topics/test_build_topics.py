@@ -89,7 +89,7 @@ def test_vectors_that_the_run_has_staged_serve_as_published_ones(home: Settings)
     assert read("topics", DS, home).equals(expected[0])
     assert read("item_topics", DS, home).equals(expected[1])
     inputs = staging.current(home, "topics", "r")[0].inputs
-    assert set(inputs) == {"items", "user_history", "item_embeddings"}
+    assert set(inputs) == {"items", "user_history", "item_embeddings", "topics", "item_topics"}
     newest = load_table(home, TOPICS).current_snapshot()
     recorded = json.loads(newest.summary.additional_properties["tidemark.inputs"])
     assert recorded["item_embeddings"] == load_table(home, ITEM_EMBEDDINGS).current_snapshot().snapshot_id
@@ -169,7 +169,7 @@ def test_a_platform_without_any_text(home: Settings) -> None:
 
 
 def test_a_day_that_is_not_published_is_named(home: Settings) -> None:
-    with pytest.raises(NotPublishedError, match=rf"item_embeddings ds={DS}: not published"):
+    with pytest.raises(NotPublishedError, match=rf"items ds={DS}: not published"):
         build(home, DS, "r")
     assert not published("topics", home)
 
