@@ -1,7 +1,8 @@
 """Servers that we start and stop ourselves: a pid file each, so that `down` ends what `up` began.
 
-A pid alone may belong to somebody else after a crash or a reboot, so the pid file also holds when
-the process started. Each server leads a session of its own; ending it ends the whole session.
+A pid alone may belong to somebody else after a crash or a reboot, so the pid file also holds which start of the machine
+it was, and how long after that the process began: setting the clock changes neither. Each server leads a session of its
+own; ending it ends the whole session.
 """
 
 import json
@@ -19,6 +20,7 @@ import psutil
 from pipeline.runtime.errors import OrchestrationError
 
 SUFFIX = ".pid.json"
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 PATIENCE = 15.0  # seconds between asking and killing
 
 
@@ -35,12 +37,13 @@ class Server:
 
 @dataclass(frozen=True)
 class Started:
-    """What a pid file holds. `created`: the kernel's start time of the process."""
+    """What a pid file holds. `created`: seconds from the machine's start `boot` until the process began."""
 
     name: str
     pid: int
     created: float
     log: str
+    boot: str = ""
 
 
 def start(folder: Path, server: Server) -> Started:
@@ -60,8 +63,8 @@ def start(folder: Path, server: Server) -> Started:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    created = psutil.Process(process.pid).create_time()
-    started = Started(server.name, process.pid, created, str(log))
+    created = _created(psutil.Process(process.pid))
+    started = Started(server.name, process.pid, created, str(log), BOOT.read_text())
     _pid_file(folder, server.name).write_text(json.dumps(asdict(started)))
     return started
 
@@ -159,10 +162,15 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 def _leader(started: Started) -> psutil.Process | None:
     try:
         process = psutil.Process(started.pid)
-        same = abs(process.create_time() - started.created) < 0.5
+        same = started.boot == BOOT.read_text() and abs(_created(process) - started.created) < 0.5
     except psutil.NoSuchProcess:
         return None
     return process if same else None
+
+
+def _created(process: psutil.Process) -> float:
+    """Seconds since the machine started. Both times follow the clock, so a clock that is set moves both."""
+    return process.create_time() - psutil.boot_time()
 
 
 def _read(file: Path) -> Started | None:

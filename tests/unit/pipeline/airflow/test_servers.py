@@ -83,6 +83,25 @@ def test_another_program_with_the_same_pid_is_left_alone(folder: Path) -> None:
     file.write_text(kept)
 
 
+def test_setting_the_clock_loses_no_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Process times follow the clock: six seconds once ended a night whose servers were well."""
+    started = servers.start(folder, sleeper(folder))
+    now = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: now + 6)
+    assert servers.find(folder, "sleeper") == started
+    assert servers.stop(folder, ["sleeper"]) == ["sleeper"]
+    assert not psutil.pid_exists(started.pid)
+
+
+def test_a_process_of_another_start_of_the_machine_is_left_alone(folder: Path) -> None:
+    servers.start(folder, sleeper(folder))
+    file = folder / "sleeper.pid.json"
+    kept = file.read_text()
+    file.write_text(json.dumps({**json.loads(kept), "boot": "another"}))
+    assert servers.find(folder, "sleeper") is None
+    file.write_text(kept)
+
+
 def test_an_occupied_port_is_one_clear_line(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupant:
         port = occupant.getsockname()[1]
