@@ -53,7 +53,7 @@ def ingest_days(job: SparkJob) -> None:
         raise
     stage_ledger(job, raw, read)
     counts: dict[str, object] = {"rows": rows_by_day(versions, job.days)}
-    of_map.stage(IDENTITIES, identities(of_map, versions), facts=counts, landed=dated)
+    of_map.stage_small(IDENTITIES, identities(versions, job.days), counts, landed=dated)
 
 
 if __name__ == "__main__":

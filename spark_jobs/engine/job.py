@@ -2,10 +2,11 @@
 
 import argparse
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
+import polars as pl
 from pyspark.errors import PythonException
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, SparkSession, functions
@@ -19,9 +20,11 @@ from pipeline.sources.landing import active_sources
 from pipeline.sources.source import Source
 from pipeline.storage import staging
 from pipeline.storage.catalog import file_schema
-from pipeline.storage.declared import with_former_names
+from pipeline.storage.declared import polars_rows, with_former_names
+from pipeline.storage.files import write_day
 from pipeline.storage.inputs import Inputs
 from pipeline.tables.schema import Table
+from spark_jobs.engine.kernels import in_schema
 from spark_jobs.engine.session import open_session
 from spark_jobs.engine.watch import watching
 from spark_jobs.engine.writing import write_days
@@ -97,6 +100,13 @@ class SparkJob:
         self.require(table)
         return self.read_range(table, first, self.last, lookback_days)
 
+    def read_own(self, table: Table, columns: Sequence[str]) -> pl.LazyFrame:
+        """Some columns of the rows of the job's days, read in this process: those that `read` gives, noted by it."""
+        own = self.staged.get(table.name)
+        if own:
+            return frame_of(table, [file for files in own.days.values() for file in files], columns)
+        return frame_of(table, self.inputs.pins.files(table.name, self.first, self.last), columns)
+
     def require(self, table: Table) -> None:
         """Raises NotPublishedError unless every day of the job is published."""
         missing = sorted(set(self.days) - set(self.inputs.pins.days(table.name)))
@@ -112,6 +122,10 @@ class SparkJob:
         `lookback`: a day of the job depends on that many days before it only; by default on all from `first` on.
         """
         return self._parquet(table, self.inputs.files(table.name, first, last, lookback))
+
+    def read_small(self, table: Table, first: str, last: str, columns: Sequence[str]) -> pl.DataFrame:
+        """Some columns of the published rows of [first, last], read in this process: of a table that is small."""
+        return frame_of(table, self.inputs.files(table.name, first, last), columns).collect()
 
     def read_published(self, table: Table, first: str, last: str) -> DataFrame:
         """The published rows of [first, last], where they are no input: the job's own earlier rows."""
@@ -167,6 +181,31 @@ class SparkJob:
         self.staged[table.name] = staging.complete(attempt, days, files, self.inputs.as_json(), facts, landed)
         return self.staged[table.name]
 
+    def stage_small(
+        self,
+        table: Table,
+        rows: pl.DataFrame,
+        facts: dict[str, object] | None = None,
+        landed: list[dict] | None = None,
+        inputs: Mapping[str, int | str | dict] | None = None,
+    ) -> staging.Manifest:
+        """Writes rows that this process holds as one whole staged attempt of the job's days.
+
+        `inputs`: what they are made from, by default all that the job has noted.
+        """
+        attempt = staging.begin(
+            self.settings, table.name, self.run, fence=self.inputs.fence, sources=self.__dict__.get("sources")
+        )
+        schema = file_schema(self.settings, table)
+        files = {
+            ds: [write_day(attempt.day(ds), in_schema(day, table.schema), schema)]
+            for (ds,), day in rows.sort("ds", maintain_order=True).partition_by("ds", as_dict=True).items()
+        }
+        print(f"{table.name}: staged {len(rows)} rows of {len(self.days)} days")
+        noted = self.inputs.as_json() if inputs is None else inputs
+        self.staged[table.name] = staging.complete(attempt, self.days, files, noted, facts, landed)
+        return self.staged[table.name]
+
     @cached_property
     def sources(self) -> list[Source]:
         """The active sources, read once: what rows are made with is what is noted of their files."""
@@ -184,6 +223,15 @@ class SparkJob:
         rows = self.spark.read.schema(from_arrow_schema(with_former_names(table))).parquet(*files)
         former = {now: functions.coalesce(now, *names) for now, names in table.renamed.items()}
         return rows.withColumns(former).select(table.schema.names) if former else rows
+
+
+def frame_of(table: Table, files: Sequence[str], columns: Sequence[str]) -> pl.LazyFrame:
+    """Some columns of data files, maybe of none."""
+    if files:
+        return polars_rows(table, files, columns)
+    empty = pl.from_arrow(table.schema.empty_table().select(list(columns)))
+    assert isinstance(empty, pl.DataFrame)
+    return empty.lazy()
 
 
 def run_job(main: Callable[[], None]) -> None:

@@ -19,9 +19,7 @@ FEW = 1_000_000  # rows that every task may hold at once
 def joined_accounts(job: SparkJob, ds: str) -> pl.DataFrame:
     """`account_id` and `user_id` of the accounts that are a person's at the end of `ds`: see `Persons`."""
     newest = max((day for day in job.inputs.pins.days(IDENTITIES.name) if day <= ds), default=LOG_BEGINS)
-    rows = job.read_range(IDENTITIES, newest, ds).select(*VERSIONS)  # a day published between them would count
-    versions = pl.from_arrow(rows.toArrow())
-    assert isinstance(versions, pl.DataFrame)
+    versions = job.read_small(IDENTITIES, newest, ds, VERSIONS)  # a day published between them would count
     return joined_as_of(versions, ds)
 
 

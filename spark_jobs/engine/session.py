@@ -2,7 +2,11 @@
 
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 
+import pyarrow as pa
 from pyspark import SparkConf, SparkContext
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
@@ -12,6 +16,7 @@ from pipeline.runtime.settings import Settings
 from spark_jobs.engine.closed import protection, unless_given
 from spark_jobs.engine.gateway import start_java
 
+WORKERS = "spark_jobs.engine.workers"
 QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")  # print as JSON what is raised as well
 
 
@@ -33,8 +38,10 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         # Else NULLIF, BETWEEN and the like hide their parts from what tries them row by row (landing/strict.py).
         .config("spark.sql.alwaysInlineCommonExpr", "true")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-        # Rows of whole histories are large: 10,000 of them would not fit next to the heap.
-        .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 << 20)
+        # With a limit of bytes Spark sizes every column again for each row, which took most of the time.
+        .config("spark.sql.execution.arrow.maxBytesPerBatch", (1 << 31) - 1)
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", 4096)
+        .config("spark.python.daemon.module", WORKERS)
         .config("spark.sql.adaptive.enabled", "true")
         .config("spark.sql.shuffle.partitions", settings.spark_partitions)
         .config("spark.ui.enabled", "false")
@@ -53,7 +60,20 @@ def open_session(settings: Settings, name: str) -> SparkSession:
             }
             start_java(java)
             builder = builder.config(map={**java})
+        spark = builder.getOrCreate()
+        threading.Thread(target=_warm_up, args=(spark,), daemon=True).start()
+        return spark
     return builder.getOrCreate()
+
+
+def _warm_up(spark: SparkSession) -> None:
+    """Starts the first Python worker while the job looks at its inputs and plans, which takes as long."""
+    with suppress(Exception):  # the job itself meets it again
+        spark.range(0, 1, 1, 1).mapInArrow(_unchanged, "id long").toArrow()
+
+
+def _unchanged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    return batches
 
 
 def _submitted_with() -> SparkConf:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pipeline.runtime.errors import LandingError
 from pipeline.sources.landed_file import LandedFile
 from pipeline.sources.source import ITEMS, LANDED, RESERVED, Items, Source
-from spark_jobs.landing.map_source import checked_type
+from spark_jobs.landing.map_source import checked_types
 from spark_jobs.landing.read import read_landing
 from spark_jobs.landing.strict import VALUE, Attempts
 
@@ -26,8 +26,7 @@ def read_catalogue(
     be evaluated.
     """
     frames = read_landing(spark, items, files, max_bytes)
-    for key, sql in items.expressions.items():
-        checked_type(frames[0], source, f"items.{key}", sql)
+    checked_types(frames[0], source, {f"items.{key}": sql for key, sql in items.expressions.items()})
     rows = reduce(DataFrame.unionByName, [_mapped(rows, source, items) for rows in frames])
     rows = rows.where("problem is distinct from 'padding'")  # the empty rows of a spreadsheet
     rows = rows.persist()  # used twice: for what cannot be read, then for what can

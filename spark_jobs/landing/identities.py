@@ -1,8 +1,6 @@
 """What a load makes of the identity map: `identities` of its days, and whose rows stay out."""
 
 import polars as pl
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import LandingError
@@ -13,9 +11,7 @@ from pipeline.storage.inputs import LOG_BEGINS
 from pipeline.storage.persons import VERSIONS, joined_as_of
 from pipeline.storage.suppression import fingerprint, suppressed
 from pipeline.tables.registry import IDENTITIES
-from spark_jobs.engine.job import SparkJob
-
-SCHEMA = ", ".join(f"{name} string" for name in VERSIONS)
+from spark_jobs.engine.job import SparkJob, frame_of
 
 
 def identity_versions(job: SparkJob) -> pl.DataFrame:
@@ -34,12 +30,10 @@ def identity_versions(job: SparkJob) -> pl.DataFrame:
     return evolve(known, _without_erased(job.settings, stated), job.first, job.first if has_past else ALWAYS)
 
 
-def identities(job: SparkJob, versions: pl.DataFrame) -> DataFrame:
-    """Rows of `identities` of the job's days: each day holds the versions up to it."""
-    days = job.spark.createDataFrame([(ds,) for ds in job.days], "ds string")
-    rows = job.spark.createDataFrame(versions.select(*VERSIONS).to_arrow(), SCHEMA)
-    dated = rows.join(F.broadcast(days), F.col("since_ds") <= F.col("ds"))
-    return dated.select(*IDENTITIES.schema.names)
+def identities(versions: pl.DataFrame, days: list[str]) -> pl.DataFrame:
+    """Rows of `identities` of each of the days: the versions up to it."""
+    dated = versions.select(*VERSIONS).join(pl.DataFrame({"ds": days}), how="cross")
+    return dated.filter(pl.col("since_ds") <= pl.col("ds")).select(IDENTITIES.schema.names)
 
 
 def rows_by_day(versions: pl.DataFrame, days: list[str]) -> dict[str, int]:
@@ -71,11 +65,11 @@ def _known(job: SparkJob) -> tuple[pl.DataFrame, bool]:
     """
     days = list(job.inputs.pins.days(IDENTITIES.name))
     before = max((ds for ds in days if ds < job.first), default="")
-    known = _local(job.read_range(IDENTITIES, before or LOG_BEGINS, shift(job.first, -1)))
+    known = job.read_small(IDENTITIES, before or LOG_BEGINS, shift(job.first, -1), VERSIONS)
     covered = before
     for ds in (max((ds for ds in days if job.first <= ds <= job.last), default=""), max(days, default="")):
         if ds > covered and ds >= job.first:
-            rows = _local(job.read_published(IDENTITIES, ds, ds))
+            rows = frame_of(IDENTITIES, job.inputs.pins.files(IDENTITIES.name, ds, ds), VERSIONS).collect()
             known = pl.concat([known, rows.filter(pl.col("since_ds") > covered)])
             covered = ds
     erased = suppressed(job.settings.home)
@@ -83,13 +77,6 @@ def _known(job: SparkJob) -> tuple[pl.DataFrame, bool]:
         gone = [fingerprint(a) in erased or fingerprint(u) in erased for a, u, _ in known.iter_rows()]
         known = known.filter(~pl.Series(gone, dtype=pl.Boolean))
     return known, bool(before)
-
-
-def _local(rows: DataFrame) -> pl.DataFrame:
-    """Versions, brought to the driver."""
-    found = pl.from_arrow(rows.select(*VERSIONS).toArrow())
-    assert isinstance(found, pl.DataFrame)
-    return found
 
 
 def _without_erased(settings: Settings, stated: pl.DataFrame) -> pl.DataFrame:

@@ -1,14 +1,14 @@
 """The ledger of a job's days: files that were read before and are gone, and rows of `landed_files`."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from pipeline.sources.ledger import Entry, entry
-from pipeline.storage import provenance, staging
-from pipeline.storage.catalog import file_schema
-from pipeline.storage.files import write_day
+from pipeline.storage import provenance
 from pipeline.storage.staging import Manifest
 from pipeline.tables.registry import LANDED_FILES, RAW_EVENTS
 from spark_jobs.engine.job import SparkJob
@@ -60,22 +60,18 @@ def stage_ledger(job: SparkJob, raw: Manifest, read: list[Entry]) -> None:
     before = {(row["ds"], row["path"], row["sha256"]): row for row in known}
     now = datetime.now(UTC)
     seen = {(row["ds"], row["path"]): row["first_seen"] for row in known}
-    days: dict[str, list[dict]] = {}
-    for it in read:
-        row = before.get((it["ds"], it["path"], it["sha256"])) or {
+    rows = [
+        before.get((it["ds"], it["path"], it["sha256"]))
+        or {
             **it,
             "modified": EPOCH + int(str(it["modified"])) // NANOSECONDS * MICROSECOND,
             "first_seen": seen.get((it["ds"], it["path"]), now),
             "run": job.run,
             "attempt": raw.attempt,
         }
-        days.setdefault(str(it["ds"]), []).append(row)
-    attempt = staging.begin(job.settings, LANDED_FILES.name, job.run, fence=job.inputs.fence)
-    schema = file_schema(job.settings, LANDED_FILES)
-    files = {}
-    for ds, rows in days.items():
-        rows.sort(key=lambda row: row["path"])
-        table = pa.Table.from_pylist(rows, schema=LANDED_FILES.schema)
-        files[ds] = [write_day(attempt.day(ds), table, schema)]
-    facts: dict[str, object] = {"rows": {ds: len(days.get(ds, [])) for ds in job.days}}
-    staging.complete(attempt, job.days, files, {RAW_EVENTS.name: raw.attempt}, facts)
+        for it in sorted(read, key=lambda it: str(it["path"]))
+    ]
+    found = pl.from_arrow(pa.Table.from_pylist(rows, schema=LANDED_FILES.schema))
+    assert isinstance(found, pl.DataFrame)
+    counts: dict[str, object] = {"rows": dict.fromkeys(job.days, 0) | Counter(str(row["ds"]) for row in rows)}
+    job.stage_small(LANDED_FILES, found, counts, inputs={RAW_EVENTS.name: raw.attempt})

@@ -4,7 +4,7 @@ Spark's own readers drop what they cannot read or stop at it. Here a record that
 `problem`. A task reads one part of one file: every n-th block of a text file, every n-th row group of a Parquet file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
 from pipeline.sources.json_array import array_elements, is_array
 from pipeline.sources.landed_file import LandedFile
@@ -26,7 +27,19 @@ PART_BYTES = 8 << 20  # a file of more bytes is read by several tasks
 ARRAY_RECORDS = 16_384  # of a JSON array, decoded at once
 OF_FILE = [("ds", pa.string()), ("source_file", pa.string())]
 OF_RECORD = [("line", pa.int64()), ("text", pa.string()), ("problem", pa.string()), ("sha256", pa.string())]
-TASK = "path string, name string, ds string, part int, parts int, columns array<string>"
+BATCH = 16_384  # rows handed to Spark at once
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """What a task reads: every `parts`-th block or row group of a file, from number `part` on."""
+
+    path: str
+    name: str
+    ds: str
+    part: int
+    parts: int
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,12 +60,10 @@ def read_texts(spark: SparkSession, files: list[LandedFile], reading: Reading) -
     fields = [(f"f{number}", pa.string()) for number in range(len(reading.drop.columns))]
     schema = pa.schema([*OF_FILE, *OF_RECORD, ("unknown", MAP), *fields])
 
-    def read(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in found:
-            for task in batch.to_pylist():
-                yield from _placed(_read_text(**task, reading=reading), task, schema)
+    def read(part: FilePart) -> Iterator[pa.Table]:
+        return _read_text(part, reading)
 
-    return _tasks(spark, files).mapInArrow(read, from_arrow_schema(schema))
+    return _of_parts(spark, files, read, schema, from_arrow_schema(schema))
 
 
 def read_typed(spark: SparkSession, files: list[LandedFile], reading: TypedReading) -> DataFrame:
@@ -60,50 +71,59 @@ def read_typed(spark: SparkSession, files: list[LandedFile], reading: TypedReadi
     fields = [(f"f{number}", field.type) for number, field in enumerate(reading.schema)]
     schema = pa.schema([*OF_FILE, *OF_RECORD, *fields])
 
-    def read(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in found:
-            for task in batch.to_pylist():
-                yield from _placed(_read_typed(**task, reading=reading), task, schema)
+    def read(part: FilePart) -> Iterator[pa.Table]:
+        return _read_typed(part, reading)
 
-    return _tasks(spark, files).mapInArrow(read, from_arrow_schema(schema, prefer_timestamp_ntz=True))
+    return _of_parts(spark, files, read, schema, from_arrow_schema(schema, prefer_timestamp_ntz=True))
 
 
-def _tasks(spark: SparkSession, files: list[LandedFile]) -> DataFrame:
+def _of_parts(
+    spark: SparkSession,
+    files: list[LandedFile],
+    read: Callable[[FilePart], Iterator[pa.Table]],
+    schema: pa.Schema,
+    kinds: StructType,
+) -> DataFrame:
+    """What `read` gives of every part of the files; `kinds` is `schema` in Spark's types."""
     cores = spark.sparkContext.defaultParallelism
     parts = [
-        (file.path, file.name, file.ds, part, parts, list(file.columns))
+        FilePart(file.path, file.name, file.ds, part, count, file.columns)
         for file in files
-        for parts in [min(cores, 1 + file.size // PART_BYTES)]
-        for part in range(parts)
+        for count in [min(cores, 1 + file.size // PART_BYTES)]
+        for part in range(count)
     ]
-    return spark.createDataFrame(parts, TASK).repartition(min(len(parts), 4 * cores))
+
+    def run(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in numbers:
+            for number in batch["id"].to_pylist():
+                yield from _placed(read(parts[number]), parts[number], schema)
+
+    return spark.range(0, len(parts), 1, min(len(parts), 4 * cores)).mapInArrow(run, kinds)
 
 
-def _placed(rows: Iterator[pa.Table], task: dict, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _placed(rows: Iterator[pa.Table], part: FilePart, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for found in rows:
         place = {
-            name: pa.repeat(pa.scalar(task[key], pa.string()), len(found))
-            for name, key in (("ds", "ds"), ("source_file", "name"))
+            name: pa.repeat(pa.scalar(value, pa.string()), len(found))
+            for name, value in (("ds", part.ds), ("source_file", part.name))
         }
         columns = {**place, **dict(zip(found.column_names, found.columns, strict=True))}
-        yield from pa.table([columns[name] for name in schema.names], schema=schema).to_batches()
+        yield from pa.table([columns[name] for name in schema.names], schema=schema).to_batches(max_chunksize=BATCH)
 
 
-def _read_text(
-    path: str, name: str, ds: str, part: int, parts: int, columns: list[str], reading: Reading
-) -> Iterator[pa.Table]:
+def _read_text(it: FilePart, reading: Reading) -> Iterator[pa.Table]:
     """The records of every `parts`-th block of a file, from block `part` on."""
     drop = reading.drop
     has_header = drop.format == "csv" and drop.header
-    if drop.format == "jsonl" and is_array(Path(path), name, drop):
-        blocks: Iterator[Block] = _array_blocks(array_elements(Path(path), name, drop))
+    if drop.format == "jsonl" and is_array(Path(it.path), it.name, drop):
+        blocks: Iterator[Block] = _array_blocks(array_elements(Path(it.path), it.name, drop))
     else:
-        blocks = record_blocks(path, name, drop, keep_empty_first=has_header)
+        blocks = record_blocks(it.path, it.name, drop, keep_empty_first=has_header)
     for number, block in enumerate(blocks):
-        if number % parts == part:
+        if number % it.parts == it.part:
             rest = block.drop_first() if number == 0 and has_header else block
             if len(rest):
-                yield decode(rest, columns, reading)
+                yield decode(rest, it.columns, reading)
 
 
 def _array_blocks(elements: list[bytes]) -> Iterator[Block]:
@@ -117,12 +137,10 @@ def _array_blocks(elements: list[bytes]) -> Iterator[Block]:
         yield Block(data, starts, stops - 1, stops, lines, np.zeros(len(some), bool), Dialect())
 
 
-def _read_typed(
-    path: str, name: str, ds: str, part: int, parts: int, columns: list[str], reading: TypedReading
-) -> Iterator[pa.Table]:
+def _read_typed(it: FilePart, reading: TypedReading) -> Iterator[pa.Table]:
     """The rows of every `parts`-th row group. A row of nulls is the mark of an erased one."""
-    for first, batch in batches(path, name, reading.format, part, parts):
-        rows = in_types(batch, reading.schema, name, first)
+    for first, batch in batches(it.path, it.name, reading.format, it.part, it.parts):
+        rows = in_types(batch, reading.schema, it.name, first)
         nothing = reduce(pc.and_, [column.is_null() for column in rows.columns])
         long = pc.greater(reduce(pc.add, [_bytes(column) for column in rows.columns]), reading.max_record_bytes)
         problem = pc.if_else(nothing, ERASED, pc.if_else(long, "oversized", pa.scalar(None, pa.string())))

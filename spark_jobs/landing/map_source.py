@@ -1,7 +1,7 @@
 """Rows of a source → canonical columns, by the Spark SQL of the source file."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame
@@ -36,7 +36,8 @@ TYPES = {
 
 def event_time(rows: DataFrame, source: Source) -> Column:
     """When the event of a row of the source happened, NULL where it cannot be read. Raises like `map_source`."""
-    return Attempts(rows).tried(_typed(rows, source, "event_time"))[VALUE]
+    typed = _typed(rows, source, {"event_time": source.event["event_time"]})
+    return Attempts(rows).tried(typed["event_time"])[VALUE]
 
 
 def map_source(rows: DataFrame, source: Source) -> DataFrame:
@@ -48,14 +49,16 @@ def map_source(rows: DataFrame, source: Source) -> DataFrame:
     SourceError naming the key, the SQL and Spark's reason when one cannot be evaluated.
     """
     attempts = Attempts(rows)
-    typed = {name: _typed(rows, source, name) for name in source.event}
+    typed = _typed(rows, source, source.event)
+    conditions = {f"reject.{reason}": sql for reason, sql in source.reject.items()}
+    checked_types(rows, source, conditions)
+    rejects = {reason: F.expr(sql).cast("boolean") for reason, sql in source.reject.items()}
+    attempts.analyse([*typed.values(), *rejects.values()])
     read = {name: attempts.columns_of(value) for name, value in typed.items()}
     tried = {
         f"{RESERVED}{name}": attempts.tried(value, _numbers(source, name), name in IDS) for name, value in typed.items()
     }
-    for reason, sql in source.reject.items():
-        checked_type(rows, source, f"reject.{reason}", sql)
-        tried[f"{RESERVED}reject.{reason}"] = attempts.lenient(F.expr(sql).cast("boolean"))
+    tried |= {f"{RESERVED}reject.{reason}": attempts.lenient(condition) for reason, condition in rejects.items()}
     evidence = {name: _evidence(read[name]) for name in typed}
     failed = {name: _failed(name) & (evidence[name].isNotNull() if read[name] else F.lit(True)) for name in typed}
     kept = {name: evidence[name] for name in typed if not source.rejects(name)}
@@ -73,43 +76,68 @@ def map_source(rows: DataFrame, source: Source) -> DataFrame:
     )
 
 
-def checked_type(rows: DataFrame, source: Source, key: str, sql: str) -> DataType:
-    """The type of an expression. Raises SourceError when it cannot be evaluated on the rows."""
+def checked_types(rows: DataFrame, source: Source, expressions: Mapping[str, str]) -> dict[str, DataType]:
+    """The types of expressions by their keys. Raises SourceError for the first that cannot be evaluated on the rows."""
     try:
-        kind = rows.select(F.expr(sql)).schema[0].dataType
+        kinds = [field.dataType for field in rows.select(*map(F.expr, expressions.values())).schema]
+    except (AnalysisException, ParseException):
+        kinds = []
+    if len(kinds) != len(expressions):  # one at a time, to say which it is
+        return {key: _checked_type(rows, source, key, sql) for key, sql in expressions.items()}
+    return dict(zip(expressions, kinds, strict=True))
+
+
+def _checked_type(rows: DataFrame, source: Source, key: str, sql: str) -> DataType:
+    try:
+        return rows.select(F.expr(sql)).schema[0].dataType
     except (AnalysisException, ParseException) as error:
         reason = " ".join(str(error).split(" SQLSTATE")[0].split())
         raise SourceError(f"{source.file}: {key} = {sql.strip()!r}: {reason}; correct it") from None
-    if key == "event.event_time" and not isinstance(kind, TimestampType | TimestampNTZType):
-        raise SourceError(
-            f"{source.file}: {key} = {sql.strip()!r}: expected TIMESTAMP (an instant) or "
-            f"TIMESTAMP_NTZ (local time), found {kind.simpleString().upper()}; use to_timestamp "
-            "or to_timestamp_ntz"
-        )
-    return kind
 
 
-def _typed(rows: DataFrame, source: Source, name: str) -> Column:
-    """The expression of a canonical column in the column's type; a local time as the instant that it is."""
-    sql = source.event[name]
-    kind = checked_type(rows, source, f"event.{name}", sql)
-    if isinstance(kind, TimestampNTZType) and name == "event_time":
-        # The session's zone is UTC: the cast keeps the clock's reading, the shift makes it UTC.
-        return F.to_utc_timestamp(F.expr(sql).cast("timestamp"), source.timezone)
-    if name in NUMBERS and not source.delivery.plain_numbers and re.search(r"(?i)\b(replace|translate)\s*\(", sql):
-        raise SourceError(
-            f"{source.file}: event.{name} = {sql.strip()!r}: expected a number as it is in the file, because `decimal` "
-            "and `thousands` say how to read it; leave the replacing out, or those keys"
-        )
+def _typed(rows: DataFrame, source: Source, expressions: Mapping[str, str]) -> dict[str, Column]:
+    """The expression of each canonical column in the column's type; a local time as the instant that it is."""
+    kinds = checked_types(rows, source, {f"event.{name}": sql for name, sql in expressions.items()})
+    _check_time(source, kinds["event.event_time"])
+    typed = {}
+    for name, sql in expressions.items():
+        value = F.expr(sql)
+        if name in NUMBERS and not source.delivery.plain_numbers and re.search(r"(?i)\b(replace|translate)\s*\(", sql):
+            raise SourceError(
+                f"{source.file}: event.{name} = {sql.strip()!r}: expected a number as it is in the file, because "
+                "`decimal` and `thousands` say how to read it; leave the replacing out, or those keys"
+            )
+        if name == "event_time" and isinstance(kinds["event.event_time"], TimestampNTZType):
+            # The session's zone is UTC: the cast keeps the clock's reading, the shift makes it UTC.
+            typed[name] = F.to_utc_timestamp(value.cast("timestamp"), source.timezone)
+        else:
+            typed[name] = value.cast(TYPES[name])
     try:
-        value = F.expr(sql).cast(TYPES[name])
-        rows.select(value)
+        rows.select(*typed.values())
     except AnalysisException:
+        _check_casts(rows, source, typed, kinds)
+        raise
+    return typed
+
+
+def _check_time(source: Source, kind: DataType) -> None:
+    if not isinstance(kind, TimestampType | TimestampNTZType):
         raise SourceError(
-            f"{source.file}: event.{name} = {sql.strip()!r}: expected {TYPES[name].upper()}, found "
-            f"{kind.simpleString().upper()}; cast it"
-        ) from None
-    return value
+            f"{source.file}: event.event_time = {source.event['event_time'].strip()!r}: expected TIMESTAMP (an instant) "
+            f"or TIMESTAMP_NTZ (local time), found {kind.simpleString().upper()}; use to_timestamp or to_timestamp_ntz"
+        )
+
+
+def _check_casts(rows: DataFrame, source: Source, typed: dict[str, Column], kinds: dict[str, DataType]) -> None:
+    """Raises SourceError for the first value that has no cast to its column's type."""
+    for name, value in typed.items():
+        try:
+            rows.select(value)
+        except AnalysisException:
+            raise SourceError(
+                f"{source.file}: event.{name} = {source.event[name].strip()!r}: expected {TYPES[name].upper()}, found "
+                f"{kinds[f'event.{name}'].simpleString().upper()}; cast it"
+            ) from None
 
 
 def _numbers(source: Source, name: str) -> Callable[[Column], Column] | None:

@@ -7,7 +7,7 @@ such, and a NULL that the author meant (a CASE without a branch) stays one. Spar
 mode of each expression), but no way to ask for them in SQL.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -50,6 +50,15 @@ class Attempts:
         self._not_null, self._ansi = catalyst.objects.AssertNotNull, catalyst.EvalMode.ANSI()
         self._kinds: dict[str, Kind] = {}
         self._analysed_before: dict[int, tuple[Column, Any]] = {}
+
+    def analyse(self, expressions: Sequence[Column]) -> None:
+        """Analyses the expressions together, which takes little longer than one. Raises AnalysisException."""
+        plan = (
+            self._rows.select(*[it.alias(VALUE) for it in expressions])._jdf.queryExecution().analyzed().expressions()
+        )
+        if plan.size() == len(expressions):  # but for a generator or a window, which has a plan of its own
+            nodes = {id(it): (it, plan.apply(number).child()) for number, it in enumerate(expressions)}
+            self._analysed_before.update(nodes)
 
     def tried(self, expression: Column, texts: Substitute | None = None, plain: bool = False) -> Column:
         """A struct with the value of the expression, NULL for the rows on which it fails.

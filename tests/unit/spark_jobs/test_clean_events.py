@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.settings import Settings
 from pipeline.tables.registry import RAW_EVENTS
-from spark_jobs.events.account import account, due_days, expected_rows
+from spark_jobs.events.account import account, count_verdicts, expected_rows
 from spark_jobs.events.clean import judge, keep_events, quarantine
 from tests.unit.spark_jobs.landed_shop import HEADER, TOML, land, open_shop, rows_of, run_clean, run_ingest
 from tests.unit.spark_jobs.published_rows import as_arrow, event, shop_like
@@ -141,15 +142,16 @@ def _clean(raw: DataFrame, days: list[str], limits: Settings) -> tuple[list[tupl
     own = raw.where(F.col("ds").isin(days))
     verdicts = judge(raw.where(F.col("ds") <= days[-1]), days, limits, sources).persist()
     events, bad = keep_events(own, verdicts), quarantine(own, verdicts)
-    due = due_days(raw.sparkSession, [(ds, "shop") for ds in days])
-    counts = account(own, events, bad, verdicts, due)
-    expected = expected_rows(own, verdicts, days)
-    found = [_sorted(frame) for frame in (events, bad, counts)]
+    landed, kept, refused = (pl.from_arrow(frame.toArrow()).lazy() for frame in (own, events, bad))
+    judged = count_verdicts(verdicts)
+    counts = account(landed, kept, refused, judged, [(ds, "shop") for ds in days])
+    expected = expected_rows(landed, judged, days)
+    found = [_sorted(frame.collect().to_dicts()) for frame in (kept, refused, counts.lazy())]
     for facts, rows in zip(expected, found, strict=False):
         assert facts == dict.fromkeys(days, 0) | Counter(row[0] for row in rows)
     verdicts.unpersist()
     return tuple(found)
 
 
-def _sorted(frame: DataFrame) -> list[tuple]:
-    return sorted((tuple(row.values()) for row in frame.toArrow().to_pylist()), key=str)
+def _sorted(rows: list[dict]) -> list[tuple]:
+    return sorted((tuple(row.values()) for row in rows), key=str)
