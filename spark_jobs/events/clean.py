@@ -1,20 +1,28 @@
 """Raw events → the fate of each row: event, duplicate or quarantine.
 
-A row is judged in this order: rejected at ingest, duplicate, bot. Windows run over the few columns that they need; the
-verdicts, which are few, then join the rows by their place in the data files.
+A row is judged in this order: rejected at ingest, duplicate, bot. Accounts are judged by the few columns that this
+needs; the verdicts, which are few, then join the rows by their place in the data files.
 """
 
-from pyspark.sql import Column, DataFrame, Window
+from functools import partial
+
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.runtime.settings import Settings
 from pipeline.sources.source import Source
 from pipeline.tables.registry import EVENTS, QUARANTINE
+from spark_jobs.engine.kernels import MICROS, map_groups
 
 PLACE = ("data_file", "data_row")  # the place of a row, in the order in which it was read
 SAME_DEED = ("platform", "item_id", "event_type", "quantity", "price", "query")
 NEEDED = (*PLACE, "ds", "account_id", "event_id", "event_time", *SAME_DEED)
 DUPLICATE, BOT = "duplicate", "bot"
+VERDICT = pa.schema(
+    [("data_file", "string"), ("data_row", "int64"), ("ds", "string"), ("platform", "string"), ("verdict", "string")]
+)
 BROWSING = ("impression", "view", "search")
 # A local day is judged over the row's arrival day and the one before it: the zone's midnight cuts it at most once.
 BOT_DAYS = 2
@@ -44,13 +52,16 @@ def judge(raw: DataFrame, days: list[str], settings: Settings, sources: list[Sou
 
     `raw` reaches back `lookback_days` before the first of them; it carries PLACE.
     """
-    near_seconds = {source.platform: source.near_duplicate_seconds for source in sources}
-    zones = {source.platform: source.timezone for source in sources}
+    kernel = partial(
+        verdicts,
+        days=days,
+        dedup_days=settings.dedup_days,
+        near_seconds={source.platform: source.near_duplicate_seconds for source in sources},
+        zones={source.platform: source.timezone for source in sources},
+        bot_limits=(settings.bot_events_per_day, settings.bot_events_per_minute),
+    )
     valid = raw.where("reject_reason IS NULL").select(*NEEDED)
-    marked = find_duplicates(valid, settings.dedup_days, near_seconds)
-    marked = find_bots(marked, days, zones, settings.bot_events_per_day, settings.bot_events_per_minute)
-    verdict = F.when(F.col("is_duplicate"), DUPLICATE).when(F.col("is_bot"), BOT)
-    return marked.select(*PLACE, "ds", "platform", verdict.alias("verdict")).where("verdict IS NOT NULL")
+    return map_groups(valid, "account_id", kernel, VERDICT)
 
 
 def keep_events(raw: DataFrame, verdicts: DataFrame) -> DataFrame:
@@ -73,61 +84,83 @@ def quarantine(raw: DataFrame, verdicts: DataFrame) -> DataFrame:
     return rejected.unionByName(by_bots).select(*QUARANTINE.schema.names)
 
 
-def find_bots(rows: DataFrame, days: list[str], zones: dict[str, str], per_day: int, per_minute: int) -> DataFrame:
+def verdicts(
+    rows: pl.DataFrame,
+    days: list[str],
+    dedup_days: int,
+    near_seconds: dict[str, float],
+    zones: dict[str, str],
+    bot_limits: tuple[int, int],
+) -> pl.DataFrame:
+    """VERDICT of the rows of `days`, of whole accounts; see `find_duplicates` and `find_bots`."""
+    marked = find_bots(find_duplicates(rows, dedup_days, near_seconds), days, zones, *bot_limits)
+    verdict = pl.when("is_duplicate").then(pl.lit(DUPLICATE)).when("is_bot").then(pl.lit(BOT))
+    return marked.with_columns(verdict=verdict).filter(pl.col("verdict").is_not_null())
+
+
+def find_bots(
+    rows: pl.DataFrame, days: list[str], zones: dict[str, str], per_day: int, per_minute: int
+) -> pl.DataFrame:
     """The rows of `days` with `is_bot`: the account browsed too much on a local day of its platform.
 
     Each row is judged by what had arrived on its own arrival day and the BOT_DAYS - 1 before it: so a range says the
     same as its days, and a later arrival never makes a bot of an earlier row. Duplicates do not count: a file
     delivered twice makes nobody a bot. `zones` gives the time zone of each platform.
     """
-    browsing = (F.col("event_type").isin(*BROWSING) & ~F.col("is_duplicate")).cast("int")
-    nights = F.array(*[F.date_add("ds", after).cast("string") for after in range(BOT_DAYS)])
-    known = rows.withColumn("_night", F.explode(F.filter(nights, lambda night: night.between(days[0], days[-1]))))
-    day = ("account_id", "platform", "_night", "_local_day")
-    minute = Window.partitionBy(*day, "_minute")  # first: its order serves the day's window too
-    counted = known.withColumns(
-        {"_local_day": _local_day(zones), "_minute": F.date_trunc("minute", "event_time")}
-    ).withColumn("_in_minute", F.sum(browsing).over(minute))
-    whole_day = Window.partitionBy(*day)
-    too_many = F.sum(browsing).over(whole_day) > per_day
-    too_fast = F.max("_in_minute").over(whole_day) > per_minute
-    judged = counted.withColumn("is_bot", too_many | too_fast).where(F.col("_night") == F.col("ds"))
-    return judged.drop("_night", "_local_day", "_minute", "_in_minute")
+    day = ["account_id", "platform", "night", "local_day"]
+    own = rows.filter(pl.col("ds").is_in(days)).with_columns(night=pl.col("ds"), local_day=_local_day(zones))
+    browsed = rows.filter(pl.col("event_type").is_in(BROWSING) & ~pl.col("is_duplicate")).select(
+        "account_id",
+        "platform",
+        night=pl.concat_list([_days_after("ds", after) for after in range(BOT_DAYS)]),
+        local_day=_local_day(zones),
+        minute=pl.col("event_time").dt.truncate("1m"),
+    )
+    seen = browsed.explode("night").filter(pl.col("night").is_in(days))
+    counted = seen.group_by(*day, "minute").len().group_by(day).agg(in_day=pl.sum("len"), in_minute=pl.max("len"))
+    found = own.join(counted, on=day, how="left", maintain_order="left")
+    is_bot = (pl.col("in_day") > per_day) | (pl.col("in_minute") > per_minute)
+    return found.with_columns(is_bot=is_bot.fill_null(False)).select(*rows.columns, "is_bot")
 
 
-def _local_day(zones: dict[str, str]) -> Column:
+def _local_day(zones: dict[str, str]) -> pl.Expr:
     """The calendar day of an event where its platform is; a platform without a source has UTC."""
-    named = F.create_map(*[F.lit(part) for name, zone in zones.items() for part in (name, zone)]) if zones else None
-    zone = F.lit("UTC") if named is None else F.coalesce(named[F.col("platform")], F.lit("UTC"))
-    return F.to_date(F.from_utc_timestamp("event_time", zone))
+    time, known = pl.col("event_time"), pl.col("platform")
+    days = [pl.when(known == name).then(time.dt.convert_time_zone(zone).dt.date()) for name, zone in zones.items()]
+    return pl.coalesce(*days, time.dt.date())
 
 
-def find_duplicates(rows: DataFrame, dedup_days: int, near_seconds: dict[str, float]) -> DataFrame:
+def _days_after(name: str, days: int) -> pl.Expr:
+    return pl.col(name).str.to_date().dt.offset_by(f"{days}d").dt.to_string("%Y-%m-%d")
+
+
+def find_duplicates(rows: pl.DataFrame, dedup_days: int, near_seconds: dict[str, float]) -> pl.DataFrame:
     """Adds `is_duplicate`. `near_seconds` gives the span of near duplicates by platform.
 
     Exact: the same event_id. Near: the same account, platform, item, type, quantity, price and query at most
     `near_seconds` from the row before it, by arrival day, then time. Rows that are equal in all of this are ordered by
-    PLACE: were the two windows to differ, each would take another copy.
+    PLACE: were the two orders to differ, each would take another copy.
     """
-    by_account = rows.repartition("account_id")  # every window below is within an account: one shuffle
-    same = Window.partitionBy("account_id", "event_id").orderBy("ds", *PLACE)
-    repeated = _recent(F.lag("ds").over(same), dedup_days)
-    near = {platform: seconds for platform, seconds in near_seconds.items() if seconds > 0}
-    if near:
-        repeated = repeated | _is_near(near, dedup_days)
-    return by_account.withColumn("is_duplicate", repeated)
+    same = ["account_id", "event_id"]
+    found = rows.sort(*same, "ds", *PLACE).with_columns(is_duplicate=_repeats(same) & _recent(dedup_days))
+    near = {name: int(seconds * MICROS) for name, seconds in near_seconds.items() if seconds > 0}
+    if not near:
+        return found
+    same = ["account_id", *SAME_DEED]
+    limit = pl.col("platform").replace_strict(near, default=-1, return_dtype=pl.Int64)
+    apart = (pl.col("event_time") - pl.col("event_time").shift()).dt.total_microseconds().abs()
+    is_near = _repeats(same) & _recent(dedup_days) & (apart <= limit).fill_null(False)
+    by_deed = found.sort(*same, "ds", "event_time", "event_id", *PLACE)
+    return by_deed.with_columns(is_duplicate=pl.col("is_duplicate") | is_near)
 
 
-def _is_near(near_seconds: dict[str, float], dedup_days: int) -> Column:
-    order = Window.partitionBy("account_id", *SAME_DEED).orderBy("ds", "event_time", "event_id", *PLACE)
-    limits = F.create_map(*[F.lit(part) for name, seconds in near_seconds.items() for part in (name, float(seconds))])
-    limit = F.coalesce(limits[F.col("platform")], F.lit(-1.0)) * 1_000_000
-    apart = F.unix_micros("event_time") - F.lag(F.unix_micros("event_time")).over(order)
-    recent = _recent(F.lag("ds").over(order), dedup_days)
-    return recent & (F.coalesce(F.abs(apart), F.lit(0)) <= limit)
+def _repeats(same: list[str]) -> pl.Expr:
+    """Whether the row before is the same in these columns."""
+    equal = [pl.col(name).eq_missing(pl.col(name).shift()) for name in same]
+    return pl.all_horizontal(equal) & (pl.int_range(pl.len()) > 0)
 
 
-def _recent(before: Column, dedup_days: int) -> Column:
-    """Whether the row before exists and arrived within the days in which duplicates are sought."""
-    days = F.datediff(F.col("ds"), before)
-    return F.coalesce(days < dedup_days, F.lit(False))
+def _recent(dedup_days: int) -> pl.Expr:
+    """Whether the row before arrived within the days in which duplicates are sought."""
+    day = pl.col("ds").str.to_date()
+    return ((day - day.shift()).dt.total_days() < dedup_days).fill_null(False)
