@@ -18,7 +18,9 @@ from pipeline.runtime.days import shift
 from pipeline.storage.lineage import Lineage
 from pipeline.tables.registry import EVENTS, USER_HISTORY
 from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.engine.kernels import Made
 from spark_jobs.engine.persons import joined_accounts, local_rows, with_users
+from spark_jobs.engine.session import expect_wide_rows
 from spark_jobs.states.changed import changed_users
 from spark_jobs.states.history import accumulate
 from spark_jobs.states.known import read_known
@@ -31,6 +33,7 @@ def main() -> None:
 
 def accumulate_days(job: SparkJob) -> None:
     """Stages `user_history` of the job's last days."""
+    expect_wide_rows(job.spark)
     job.require(EVENTS)
     days = job.snapshot_days
     before = shift(days[0], -1)
@@ -40,17 +43,20 @@ def accumulate_days(job: SparkJob) -> None:
         past, known = job.read_range(USER_HISTORY, before, before), joined_accounts(job, before)
     runs = _runs(job, days)
     changed = changed_users(job, days, before, runs[0][1]) if len(runs) == 1 else None
-    found: list[DataFrame] = []
+    found: list[Made] = []
     for some, persons in runs:
         changes = moves(known, persons) if known is not None else None
-        rows = _histories(job, some, past, persons, changes, changed)
-        found.append(rows)
-        past, known = rows.where(F.col("ds") == some[-1]), persons
+        found.append(_histories(job, some, past, persons, changes, changed))
+        past, known = found[-1].frame().where(F.col("ds") == some[-1]), persons
+    if len(found) == 1 and changed is None:
+        job.stage(USER_HISTORY, found[0], days, gather=False)
+        return
+    parts = [made.frame() for made in found]
     if changed is not None:
         kept = job.read_published(USER_HISTORY, days[0], days[-1])
-        found.append(kept.join(F.broadcast(changed), "user_id", "left_anti").select(*found[0].columns))
+        parts.append(kept.join(F.broadcast(changed), "user_id", "left_anti").select(*parts[0].columns))
         print(f"user_history: {changed.count()} users are made again, the others copied")
-    job.stage(USER_HISTORY, reduce(DataFrame.unionByName, found), days, gather=False)
+    job.stage(USER_HISTORY, reduce(DataFrame.unionByName, parts), days, gather=False)
 
 
 def _runs(job: SparkJob, days: list[str]) -> list[tuple[list[str], pl.DataFrame]]:
@@ -72,7 +78,7 @@ def _histories(
     persons: pl.DataFrame,
     changes: Moves | None,
     only: DataFrame | None,
-) -> DataFrame:
+) -> Made:
     """`user_history` of days with one map, on from the histories of the day before them, where there are some.
 
     `only`: the users (`user_id`) that are made; by default all.

@@ -12,12 +12,14 @@ from pipeline.storage.reading import published
 from pipeline.tables.registry import EVENTS, TRAINING_EXAMPLES
 from spark_jobs.engine.job import SparkJob, run_job
 from spark_jobs.engine.persons import joined_accounts, with_users
+from spark_jobs.engine.session import expect_wide_rows
 from spark_jobs.states.examples import choose_cutoffs, make_examples
 from spark_jobs.states.known import read_known
 
 
 def main() -> None:
     job = SparkJob.from_args(__doc__)
+    expect_wide_rows(job.spark)
     settings, ds = job.settings, job.last
     logged = list(published(EVENTS.name, settings))
     if ds not in logged:

@@ -104,7 +104,7 @@ def _facts(
 ) -> SourceCheck:
     """What the files would become if they landed on `ds`; `share` of their bytes are in them."""
     files = [replace(file, ds=ds) for file in files]
-    rows = ingest(spark, [(source, files)], settings)
+    rows = ingest(spark, [(source, files)], settings).frame()
     place = {"data_file": F.lit(""), "data_row": F.monotonically_increasing_id()}
     raw = rows.withColumns(place).persist()
     valid = raw.where("reject_reason IS NULL")

@@ -43,9 +43,8 @@ def ingest_days(job: SparkJob) -> None:
         records[row["ds"]] += row["records"]
     read = entries(landed, gone)
     try:
-        rows = ingest(job.spark, landed, job.settings)
-        if gone:
-            rows = rows.unionByName(kept_rows(job, gone))
+        made = ingest(job.spark, landed, job.settings)
+        rows = made.frame().unionByName(kept_rows(job, gone)) if gone else made
         facts = {"rows": records, **volume_facts(landed, job.settings.allow_empty)}
         raw = job.stage(RAW_EVENTS, rows, facts=facts, before_complete=unchanged, landed=read)
     except Exception:

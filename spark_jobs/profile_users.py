@@ -18,12 +18,14 @@ from pipeline.tables.interests import (
 from pipeline.tables.registry import ITEMS, USER_HISTORY
 from spark_jobs.behaviour.signals import signals
 from spark_jobs.engine.job import SparkJob, run_job
+from spark_jobs.engine.session import expect_wide_rows
 from spark_jobs.interests.migrations import migration_patterns, migrations
 from spark_jobs.interests.profile import user_interests
 
 
 def main() -> None:
     job = SparkJob.from_args(__doc__)
+    expect_wide_rows(job.spark)
     ds = job.last
     for table in (USER_HISTORY, ITEMS, ITEM_TOPICS, REVIEW_SENTIMENTS):
         if not job.has_day(table, ds):

@@ -15,7 +15,7 @@ from pipeline.intraday.taken import drop_profiles, finished, plan_refresh, publi
 from pipeline.runtime.settings import load_settings
 from pipeline.sources.landing import active_sources
 from spark_jobs.engine.job import SparkJob, run_job
-from spark_jobs.engine.session import open_session
+from spark_jobs.engine.session import expect_wide_rows, open_session
 from spark_jobs.landing.inspect import inspect_so_far
 from spark_jobs.refresh.steps import Refresh
 
@@ -35,6 +35,7 @@ def main() -> None:
     files = [file for _, some in landed for file in some]
     plan = plan_refresh(files, before, base, hour, earlier)
     session = open_session(settings, "Refresh users")
+    expect_wide_rows(session)
     job = SparkJob(settings, session, base.open_days(day), given.run)
     refresh = Refresh(job, base, hour, landed, plan, began_at)
     users = refresh.stage_histories()

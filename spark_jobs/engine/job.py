@@ -24,7 +24,7 @@ from pipeline.storage.declared import polars_rows, with_former_names
 from pipeline.storage.files import write_day
 from pipeline.storage.inputs import Inputs
 from pipeline.tables.schema import Table
-from spark_jobs.engine.kernels import in_schema
+from spark_jobs.engine.kernels import Made, in_schema
 from spark_jobs.engine.session import open_session
 from spark_jobs.engine.watch import watching
 from spark_jobs.engine.writing import write_days
@@ -155,7 +155,7 @@ class SparkJob:
     def stage(
         self,
         table: Table,
-        rows: DataFrame,
+        rows: DataFrame | Made,
         days: list[str] | None = None,
         facts: dict[str, object] | None = None,
         before_complete: Callable[[], None] = lambda: None,

@@ -1,6 +1,7 @@
 """Vectorised kernels over the rows of a DataFrame: in chunks, or all rows of a key together."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
@@ -16,7 +17,28 @@ Kernel = Callable[[pl.DataFrame], pl.DataFrame]
 MICROS = 1e6
 
 
+@dataclass(frozen=True)
+class Made:
+    """What `run` makes of `rows`, in the columns of `schema`.
+
+    What a kernel makes is best written where it is made: to hand it back to Spark takes longer than most kernels.
+    """
+
+    rows: DataFrame
+    run: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+    schema: pa.Schema
+
+    def frame(self) -> DataFrame:
+        """The same for Spark to go on with."""
+        return self.rows.mapInArrow(self.run, from_arrow_schema(self.schema))
+
+
 def map_groups(rows: DataFrame, key: str, kernel: Kernel, schema: pa.Schema) -> DataFrame:
+    """See `made_by_group`."""
+    return made_by_group(rows, key, kernel, schema).frame()
+
+
+def made_by_group(rows: DataFrame, key: str, kernel: Kernel, schema: pa.Schema) -> Made:
     """`kernel` over the rows of whole groups of `key`, which must not be null.
 
     Spark sorts (and spills) by key, so that a worker holds one chunk and not its whole partition.
@@ -27,7 +49,7 @@ def map_groups(rows: DataFrame, key: str, kernel: Kernel, schema: pa.Schema) -> 
         for chunk in whole_groups(batches, key, GROUP_BYTES):
             yield from in_schema(kernel(_frame(chunk)), schema).to_batches()
 
-    return ordered.mapInArrow(run, from_arrow_schema(schema))
+    return Made(ordered, run, schema)
 
 
 def whole_groups(batches: Iterator[pa.RecordBatch], key: str, chunk_bytes: int) -> Iterator[pa.Table]:

@@ -16,6 +16,8 @@ from pipeline.runtime.settings import Settings
 from spark_jobs.engine.closed import protection, unless_given
 from spark_jobs.engine.gateway import start_java
 
+BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+WIDE_ROWS = 1024  # of a whole history each, 100 kB at most
 WORKERS = "spark_jobs.engine.workers"
 QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")  # print as JSON what is raised as well
 
@@ -40,7 +42,7 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         # With a limit of bytes Spark sizes every column again for each row, which took most of the time.
         .config("spark.sql.execution.arrow.maxBytesPerBatch", (1 << 31) - 1)
-        .config("spark.sql.execution.arrow.maxRecordsPerBatch", 4096)
+        .config(BATCH_ROWS, 4096)
         .config("spark.python.daemon.module", WORKERS)
         .config("spark.sql.adaptive.enabled", "true")
         .config("spark.sql.shuffle.partitions", settings.spark_partitions)
@@ -64,6 +66,11 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         threading.Thread(target=_warm_up, args=(spark,), daemon=True).start()
         return spark
     return builder.getOrCreate()
+
+
+def expect_wide_rows(spark: SparkSession) -> None:
+    """Hands Python fewer rows at once: of whole histories, as many as of others would not fit next to the heap."""
+    spark.conf.set(BATCH_ROWS, WIDE_ROWS)
 
 
 def _warm_up(spark: SparkSession) -> None:

@@ -13,11 +13,14 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from pipeline.storage.files import DayFile
+from spark_jobs.engine.kernels import Made
 
 WRITTEN = "ds string, path string, rows long"
 
 
-def write_days(rows: DataFrame, folder: Path, schema: pa.Schema, days: list[str], gather: bool = True) -> pa.Table:
+def write_days(
+    rows: DataFrame | Made, folder: Path, schema: pa.Schema, days: list[str], gather: bool = True
+) -> pa.Table:
     """Writes `rows` below `folder/<ds>/`; returns one row per file: ds, path, rows.
 
     One day is written by every task that holds rows of it; a range is first brought together by day, so that a year of
@@ -26,14 +29,15 @@ def write_days(rows: DataFrame, folder: Path, schema: pa.Schema, days: list[str]
     """
     gather &= len(days) > 1
     if gather:
-        rows = rows.repartition("ds").sortWithinPartitions("ds")
-    columns = rows.select(*schema.names)
-    most_open = 1 if gather else len(days)
+        frame = rows.frame() if isinstance(rows, Made) else rows
+        rows = frame.repartition("ds").sortWithinPartitions("ds")
+    made = rows if isinstance(rows, Made) else Made(rows.select(*schema.names), iter, schema)
+    most_open, run = 1 if gather else len(days), made.run
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from _write_partition(batches, folder, schema, most_open)
+        yield from _write_partition(run(batches), folder, schema, most_open)
 
-    return columns.mapInArrow(write, WRITTEN).toArrow()
+    return made.rows.mapInArrow(write, WRITTEN).toArrow()
 
 
 def _write_partition(

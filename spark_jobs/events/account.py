@@ -34,7 +34,7 @@ def account(
     `verdicts` are those of `count_verdicts`.
     """
     duplicates = verdicts.filter(pl.col("verdict") == DUPLICATE).group_by(KEY).agg(pl.sum("rows").alias("duplicates"))
-    found = pl.DataFrame(list(due), {name: pl.String for name in KEY}, orient="row")
+    found = pl.DataFrame(list(due), dict.fromkeys(KEY, pl.String), orient="row")
     for counts in (_count(raw, "rows_landed"), _count(events, "events"), duplicates, _reasons(quarantine)):
         found = found.join(counts, on=KEY, how="full", coalesce=True)
     reasons = pl.col("quarantine_reasons").fill_null(pl.lit([], pl.List(REASON)))

@@ -123,8 +123,9 @@ def _typed(rows: DataFrame, source: Source, expressions: Mapping[str, str]) -> d
 def _check_time(source: Source, kind: DataType) -> None:
     if not isinstance(kind, TimestampType | TimestampNTZType):
         raise SourceError(
-            f"{source.file}: event.event_time = {source.event['event_time'].strip()!r}: expected TIMESTAMP (an instant) "
-            f"or TIMESTAMP_NTZ (local time), found {kind.simpleString().upper()}; use to_timestamp or to_timestamp_ntz"
+            f"{source.file}: event.event_time = {source.event['event_time'].strip()!r}: expected TIMESTAMP (an "
+            f"instant) or TIMESTAMP_NTZ (local time), found {kind.simpleString().upper()}; use to_timestamp or "
+            "to_timestamp_ntz"
         )
 
 

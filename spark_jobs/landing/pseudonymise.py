@@ -3,14 +3,20 @@
 The key is loaded inside the Python workers: it is never part of a plan, which Spark logs.
 """
 
+import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.sources.user_key import load_user_key, pseudonym
 from pipeline.storage.suppression import ERASED, fingerprint, suppressed
+from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.landing.map_source import UNKNOWN, UNREADABLE
 
 EVENT_ID_COLUMNS = (
@@ -26,47 +32,89 @@ EVENT_ID_COLUMNS = (
 )
 
 
-def pseudonymise(rows: DataFrame, home: Path, theirs: frozenset[str] = frozenset()) -> DataFrame:
-    """`user_id`, the raw id, replaced by `account_id`; `erased` where that is an erased account or one of `theirs`."""
+CONTENT = "content"
+OF_ERASED = ("ds", "platform", "source_file", "arrival_ds")  # what remains of an erased person's row, with the reason
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Names accounts with the key; ERASED those whose fingerprint is `erased`, and `theirs`."""
+
+    key: bytes
+    erased: frozenset[str] | set[str]
+    theirs: frozenset[str] = frozenset()
+
+    def named(self, identities: pa.Array) -> pa.Array:
+        """`<platform>:<raw id>` → account, each distinct one named once."""
+        distinct = identities.dictionary_encode()
+        names = [pseudonym(self.key, identity) for identity in distinct.dictionary.to_pylist()]
+        if self.erased:
+            names = [ERASED if it in self.theirs or fingerprint(it) in self.erased else it for it in names]
+        return pa.array(names, pa.string()).take(distinct.indices)
+
+
+def pseudonymise(rows: DataFrame, home: Path) -> DataFrame:
+    """`user_id`, the raw id, replaced by `account_id`; `erased` where that is an erased account."""
     folder = str(home)
 
     @F.arrow_udf("string")  # type: ignore[call-overload]
-    def hashed(identities: pa.Array) -> pa.Array:
-        key, erased = load_user_key(Path(folder)), suppressed(Path(folder))
-        distinct = identities.dictionary_encode()
-        names = [pseudonym(key, identity) for identity in distinct.dictionary.to_pylist()]
-        if erased:
-            names = [ERASED if name in theirs or fingerprint(name) in erased else name for name in names]
-        return pa.array(names, pa.string()).take(distinct.indices)
+    def named(identities: pa.Array) -> pa.Array:
+        return Accounts(load_user_key(Path(folder)), suppressed(Path(folder))).named(identities)
 
-    account = hashed(F.concat("platform", F.lit(":"), "user_id"))
+    account = named(F.concat("platform", F.lit(":"), "user_id"))
     names = ["account_id" if name == "user_id" else name for name in rows.columns]
     return rows.withColumn("account_id", account).select(*names)
 
 
-def forget_erased(rows: DataFrame) -> DataFrame:
-    """Of an erased person's row only the fact that it landed remains: day, platform, file and reason."""
-    erased = F.coalesce(F.col("account_id") == ERASED, F.col("reject_reason") == ERASED, F.lit(False))
-    kept = {"ds", "platform", "source_file"}
-    emptied = {n: F.when(~erased, F.col(n)) for n in rows.columns if n not in kept}
-    return rows.withColumns({**emptied, "reject_reason": F.when(erased, ERASED).otherwise(F.col("reject_reason"))})
+def event_content() -> Column:
+    """What an event's id is made of, but platform and account: JSON of its columns.
 
-
-def name_events(rows: DataFrame) -> DataFrame:
-    """Adds `event_id`: the first 32 hex characters of the SHA-256 of the event's content.
-
-    Equal content gives an equal id on any day and in any file, whoever the account belongs to and whatever fields the
-    platform has added that the source does not declare. Rejected rows have none.
+    Whatever fields the platform has added that the source does not declare.
     """
-    content = F.struct(
-        "platform",
-        F.col("account_id").alias("user_id"),  # the name under which it has been hashed since version 1.0
-        *EVENT_ID_COLUMNS,
-        F.unix_micros("event_time").alias("event_time"),
-        F.array_sort(F.map_entries(_declared("attributes"))).alias("attributes"),
+    return F.to_json(
+        F.struct(
+            *EVENT_ID_COLUMNS,
+            F.unix_micros("event_time").alias("event_time"),
+            F.array_sort(F.map_entries(_declared("attributes"))).alias("attributes"),
+        )
     )
-    digest = F.substring(F.sha2(F.to_json(content), 256), 1, 32)
-    return rows.withColumn("event_id", F.when(F.col("reject_reason").isNull(), digest))
+
+
+def event_ids(platforms: pa.Array, accounts: pa.Array, contents: pa.Array) -> pa.Array:
+    """The first 32 hex characters of the SHA-256 of each event's content; null where that is.
+
+    Equal content gives an equal id on any day and in any file, whoever the account belongs to. The JSON that is hashed
+    calls the account `user_id`, its name until version 1.0.
+    """
+    begins = {name: f'{{"platform":{json.dumps(name)},"user_id":"' for name in platforms.unique().to_pylist()}
+    digest = hashlib.sha256
+    rows = zip(platforms.to_pylist(), accounts.to_pylist(), contents.to_pylist(), strict=True)
+    found = [
+        content and digest(f'{begins[platform]}{account}",{content[1:]}'.encode()).hexdigest()[:32]
+        for platform, account, content in rows
+    ]
+    return pa.array(found, pa.string())
+
+
+def raw_rows(rows: pa.RecordBatch, accounts: Accounts) -> pa.RecordBatch:
+    """Rows of `reject_rows` with CONTENT → rows of `raw_events`.
+
+    Of an erased person's row only the fact that it landed remains: day, platform, file and reason.
+    """
+    found = dict(zip(rows.schema.names, rows.columns, strict=True))
+    found["account_id"] = accounts.named(pc.binary_join_element_wise(found["platform"], found["user_id"], ":"))
+    found["arrival_ds"] = found["ds"]
+    erased = pc.or_(
+        pc.fill_null(pc.equal(found["account_id"], ERASED), False),
+        pc.fill_null(pc.equal(found["reject_reason"], ERASED), False),
+    )
+    if pc.any(erased).as_py():
+        kept = pa.array(np.arange(len(rows)), mask=erased.to_numpy(zero_copy_only=False))
+        found |= {name: column.take(kept) for name, column in found.items() if name not in OF_ERASED}
+        found["reject_reason"] = pc.if_else(erased, ERASED, found["reject_reason"])
+    found["event_id"] = event_ids(found["platform"], found["account_id"], found[CONTENT])
+    columns = [found[name].cast(RAW_EVENTS.schema.field(name).type) for name in RAW_EVENTS.schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=RAW_EVENTS.schema)
 
 
 def _declared(attributes: str) -> Column:

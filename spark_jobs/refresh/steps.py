@@ -75,7 +75,7 @@ class Refresh:
         verdicts = self._judge(own, touched, persons).persist()
         events = with_users(keep_events(own, verdicts), persons).where(known_day() <= self.day)
         past = of_users(self._of_base(USER_HISTORY), touched)
-        new = accumulate(past, events, [self.day], settings.active_days, settings.history_events)
+        new = accumulate(past, events, [self.day], settings.active_days, settings.history_events).frame()
         others = settled.join(touched, "user_id", "left_anti")
         users, stay = expected_rows(past, events, others, self.day, settings.active_days)
         facts = {
@@ -102,7 +102,7 @@ class Refresh:
         """Everything that has landed since the base, unless nobody is touched."""
         if not self.plan.files and unsettled.isEmpty():
             return self.job.no_rows(RAW_EVENTS)
-        return ingest(self.job.spark, self.landed, self.job.settings)
+        return ingest(self.job.spark, self.landed, self.job.settings).frame()
 
     def _judge(self, own: DataFrame, touched: DataFrame, persons: pl.DataFrame) -> DataFrame:
         """Verdicts on the touched users' rows, judged together with what landed of them before."""

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.days import shift
 from pipeline.tables.registry import DAILY_COUNTS, HISTORY_EVENTS, USER_HISTORY
-from spark_jobs.engine.kernels import exact_sum, map_groups
+from spark_jobs.engine.kernels import Made, exact_sum, made_by_group
 from spark_jobs.states.known import known_day
 
 EVENT_FIELDS = [field.name for field in HISTORY_EVENTS.value_type]
@@ -88,7 +88,7 @@ def with_list(users: pl.DataFrame, events: pl.DataFrame, name: str) -> pl.DataFr
     return joined.with_columns(pl.col(name).fill_null([]))
 
 
-def accumulate(past: DataFrame, events: DataFrame, days: list[str], active_days: int, history_events: int) -> DataFrame:
+def accumulate(past: DataFrame, events: DataFrame, days: list[str], active_days: int, history_events: int) -> Made:
     """`user_history` of each of `days`, merged from `past` (one earlier day of it, or no rows) and the `events` that
     arrived since; of users without `past`, events of the whole window are needed. A user may have several histories
     in `past`: those of accounts that have become one person.
@@ -97,7 +97,7 @@ def accumulate(past: DataFrame, events: DataFrame, days: list[str], active_days:
     packed = past.select("user_id", *state)
     rows = packed.unionByName(history_rows(events), allowMissingColumns=True)
     kernel = partial(histories, days=days, active_days=active_days, history_events=history_events)
-    return map_groups(rows, "user_id", kernel, USER_HISTORY.schema)
+    return made_by_group(rows, "user_id", kernel, USER_HISTORY.schema)
 
 
 def histories(rows: pl.DataFrame, days: list[str], active_days: int, history_events: int) -> pl.DataFrame:

@@ -41,7 +41,8 @@ NUMBERED = """
 SESSIONS = """
     SELECT account_id, session, min(event_time) AS started_at, max(event_time) AS ended_at, count(*) AS events,
            count(DISTINCT item_id) AS items, count_if(event_type = 'purchase') AS purchases,
-           sum(quantity * price) FILTER (event_type = 'purchase') AS value, list(item_id ORDER BY event_time) AS item_ids
+           sum(quantity * price) FILTER (event_type = 'purchase') AS value,
+           list(item_id ORDER BY event_time) AS item_ids
     FROM numbered GROUP BY ALL"""
 HISTORIES = """
     WITH counts AS (

@@ -70,7 +70,7 @@ def items(case: Case) -> DataFrame:
 
 def user_history(case: Case) -> DataFrame:
     past = case.rows(USER_HISTORY, "past")
-    return accumulate(past, case.users_events(), **case.arguments)
+    return accumulate(past, case.users_events(), **case.arguments).frame()
 
 
 def profiles_of(case: Case) -> DataFrame:
@@ -88,7 +88,7 @@ def user_signals(case: Case) -> DataFrame:
     """Histories of the events; `items.jsonl` holds the topics too."""
     ds = case.arguments["ds"]
     past = case.rows(USER_HISTORY, "past")
-    histories = accumulate(past, case.users_events(), [ds], active_days=365, history_events=1024)
+    histories = accumulate(past, case.users_events(), [ds], active_days=365, history_events=1024).frame()
     items, topics = case.rows(ITEMS, "items"), case.rows(ITEM_TOPICS, "items").toArrow()
     return signals(histories, items, topics, case.rows(REVIEW_SENTIMENTS, "sentiments"), ds)
 

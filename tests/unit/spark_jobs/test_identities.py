@@ -155,7 +155,7 @@ def test_histories_follow_the_map(spark: SparkSession, known: Settings, monkeypa
     for ds in DAYS:
         window = [row for row in log() if shift(ds, -3) < row["ds"] <= ds]
         users = with_users(spark.createDataFrame(as_arrow(EVENTS, window)), persons_as_of(known, ds).joined)
-        cold += accumulate(nothing, users, [ds], 3, 1024).toArrow().to_pylist()
+        cold += accumulate(nothing, users, [ds], 3, 1024).frame().toArrow().to_pylist()
     expected = sorted((tuple(row[name] for name in USER_HISTORY.schema.names) for row in cold), key=str)
     for ds in DAYS:
         run_accumulate(monkeypatch, ds, ds)

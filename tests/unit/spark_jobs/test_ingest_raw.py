@@ -263,7 +263,7 @@ def test_no_raw_id_is_in_what_spark_sends_to_every_task(shop: Settings, monkeypa
     )
     land(shop, f"shop/{DAY}.csv", HEADER + LINE.replace("anna", "secret17"))
     land(shop, "identity.csv", "platform,raw_id,person_id\nshop,secret17,secret99\nshop,secret18,secret99\n")
-    rows = ingest(SparkSession.active(), inspect_days(shop, active_sources(shop), [DAY]), shop)
+    rows = ingest(SparkSession.active(), inspect_days(shop, active_sources(shop), [DAY]), shop).frame()
     plan = rows._jdf.queryExecution().executedPlan().toString()
     assert "secret17" not in plan and "BroadcastExchange" not in plan
     run_ingest(monkeypatch, DAY, DAY)

@@ -30,7 +30,7 @@ def ingested(spark: SparkSession, home: Settings, name: str) -> list[dict[str, A
     source = load_source(home.sources / f"{name}.toml")
     landed = inspect_drop(home, source.delivery, [DAY])
     [(_, counted)] = with_elements_counted(spark, [(source, landed)], home)
-    found = ingest(spark, [(source, landed)], home).toArrow().to_pylist()
+    found = ingest(spark, [(source, landed)], home).frame().toArrow().to_pylist()
     assert sum(file.records for file in counted) == len(found)
     return found
 

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 from pipeline.runtime.days import day_range
 from pipeline.runtime.settings import Settings
@@ -23,7 +25,7 @@ from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.events.clean import judge, keep_events, quarantine
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.inspect import inspect_drop
-from spark_jobs.landing.pseudonymise import name_events
+from spark_jobs.landing.pseudonymise import event_content, event_ids
 from tests.unit.spark_jobs.published_rows import Row, as_arrow, event, read_jsonl, shop_like
 
 pytestmark = pytest.mark.spark
@@ -39,7 +41,7 @@ def test_raw_events(spark: SparkSession, home: Settings, folder: Path) -> None:
     (home.landing / "shop").symlink_to(folder)
     source = load_source(folder / "shop.toml")
     landed = inspect_drop(home, source.delivery, source_days(home, source))
-    found = ingest(spark, [(source, landed)], home).toArrow().to_pylist()
+    found = ingest(spark, [(source, landed)], home).frame().toArrow().to_pylist()
     expected = [_named(home, row) for row in read_jsonl(folder / "expected.jsonl")]
     assert [_shown(row, like) for row, like in zip(found, expected, strict=False)] == expected
     assert len(found) == len(expected) == landed[0].records
@@ -70,10 +72,15 @@ def test_events(spark: SparkSession, home: Settings, folder: Path) -> None:
     assert reasons == Counter(v for v in expected if v not in ("event", "duplicate"))
 
 
+@F.arrow_udf(StringType())
+def hashed(platforms: pa.Array, accounts: pa.Array, contents: pa.Array) -> pa.Array:
+    return event_ids(platforms, accounts, contents)
+
+
 def _raw(spark: SparkSession, rows: list[Row]) -> DataFrame:
     filled = [event(arrival_ds=row["ds"], source_file="f", time_=row["event_time"], **_rest(row)) for row in rows]
     raw = spark.createDataFrame(as_arrow(RAW_EVENTS, filled))
-    named = name_events(raw.drop("event_id")).coalesce(1)
+    named = raw.withColumn("event_id", hashed("platform", "account_id", event_content())).coalesce(1)
     return named.select("*", F.lit("f").alias("data_file"), F.monotonically_increasing_id().alias("data_row"))
 
 

@@ -52,7 +52,7 @@ def test_a_template_reads_its_sample(spark: SparkSession, home: Settings, templa
     source = loaded(template)
     shutil.copytree(template.samples, home.landing / template.name)
     [day] = source_days(home, source)
-    found = ingest(spark, [(source, inspect_drop(home, source.delivery, [day]))], home).toArrow().to_pylist()
+    found = ingest(spark, [(source, inspect_drop(home, source.delivery, [day]))], home).frame().toArrow().to_pylist()
     expected = read_jsonl(CASES / f"{template.name}.jsonl")
     key = load_user_key(home.home)
     for row in expected:
