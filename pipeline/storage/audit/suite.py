@@ -33,8 +33,10 @@ from pipeline.storage.audit import data_docs
 from pipeline.storage.audit.duckdb_dialect import SCHEME
 from pipeline.storage.audit.expectations import Rule
 from pipeline.storage.audit.staged_rows import VIEW, StagedRows
+from pipeline.storage.audit.views import IndexView, PageView
 
 SITE = "audits"
+SECTIONS = ("expectations", "validations", "profiling")
 # Counts for every expectation, but no values: they could be raw ids that must not be kept.
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
@@ -52,7 +54,8 @@ def open_context(settings: Settings) -> AbstractDataContext:
             "class_name": "SiteBuilder",
             "show_how_to_buttons": False,
             "store_backend": _files(data_docs.site_folder(settings)),
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "site_section_builders": {section: {"view": _view(PageView)} for section in SECTIONS},
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": _view(IndexView)},
         }
     }
     config = DataContextConfig(
@@ -129,6 +132,10 @@ def _says(found: ExpectationValidationResult) -> str:
 def _expectation(rule: Rule) -> gxe.Expectation:
     described = {"description": rule.says} if rule.computed else {}
     return getattr(gxe, rule.expectation)(**rule.arguments, **described, meta={"says": rule.says})
+
+
+def _view(kind: type) -> dict[str, str]:
+    return {"module_name": kind.__module__, "class_name": kind.__name__}
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -6,6 +6,9 @@ import os
 import re
 from pathlib import Path
 
+import jinja2
+import pytest
+
 from pipeline.runtime.settings import Settings
 from pipeline.storage.audit import data_docs
 from tests.unit.pipeline.staged_factory import DAY, event, stage
@@ -34,6 +37,24 @@ def test_the_stable_page_leads_to_the_newest_result_of_the_run(home: Settings) -
     assert first.exists() and target(page).exists() and target(page) != first
     assert "event_id is unique within ds" in target(page).read_text()
     assert "events" in data_docs.data_docs_index(home).read_text()
+
+
+def test_templates_are_compiled_once_a_process(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations makes each view an environment of its own, which would compile them all again."""
+    compiled: list[object] = []
+    compile_one = jinja2.Environment.compile
+    monkeypatch.setattr(
+        jinja2.Environment, "compile", lambda *given, **more: compiled.append(given) or compile_one(*given, **more)
+    )
+    stage(home, "events", {DAY: [event(1)]})
+    audit_run(home, "r1")
+    of_first = target(data_docs.data_docs_page(home, "events", "r1")).read_text()
+    compiled.clear()
+    audit_run(home, "r1")
+    again = [given for given in compiled if "great_expectations" in str(given)]
+    assert not again
+    of_second = target(data_docs.data_docs_page(home, "events", "r1")).read_text()
+    assert "event_id is unique within ds" in of_first and "event_id is unique within ds" in of_second
 
 
 def test_a_view_of_a_page_is_reported_to_nobody(home: Settings) -> None:
