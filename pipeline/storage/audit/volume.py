@@ -65,6 +65,19 @@ class Usual:
         return f"{low:,} to {high:,} (from {self.days} {kind} before, median {self.center:,.0f})"
 
 
+@dataclass(frozen=True)
+class Unusual:
+    """What is wrong with the rows of a platform on a day; `mild`: worth a warning only."""
+
+    ds: str
+    platform: str
+    text: str
+    mild: bool
+
+    def __str__(self) -> str:
+        return f"raw_events ds={self.ds} platform={self.platform}: {self.text}"
+
+
 def usual(past: Sequence[tuple[str, int]], ds: str) -> Usual | None:
     """What is usual on `ds`, from (day, rows) before it; None when the past is too short or too small to tell."""
     first = shift(ds, -PAST_DAYS)
@@ -95,7 +108,7 @@ def check_volume(settings: Settings, run: str, manifests: list[Manifest]) -> Non
     found = stated | rows_by_platform(manifests, days)
     spared = {str(name) for manifest in manifests for name in _listed(manifest, "not_required")}
     past = landed_before(settings, days)
-    held = []
+    unusual = []
     for (ds, platform), rows in sorted(found.items()):
         own = past.get(platform, [])
         if (ds, rows) in own:
@@ -104,20 +117,24 @@ def check_volume(settings: Settings, run: str, manifests: list[Manifest]) -> Non
         verdict = expected.judge(rows) if expected else "fine"
         if expected is None or verdict == "fine":
             continue
-        text = f"raw_events ds={ds} platform={platform}: expected {expected} rows, found {rows:,}"
-        few = rows < expected.center
-        if verdict == "outside" or (few and platform in spared):
-            print(f"warning: {text}")
-        elif (taken := accepted(settings, platform, ds)) is not None:
-            print(f"warning: {text}; accepted by {taken.by}: {taken.reason}")
+        mild = verdict == "outside" or (rows < expected.center and platform in spared)
+        unusual.append(Unusual(ds, platform, f"expected {expected} rows, found {rows:,}", mild))
+    _hold(settings, unusual, "See whether the delivery is whole: deliver it again")
+
+
+def _hold(settings: Settings, found: list[Unusual], advice: str) -> None:
+    """Warns of what is mild, and of what somebody has accepted. Raises AuditError for the rest."""
+    held = []
+    for it in found:
+        taken = None if it.mild else accepted(settings, it.platform, it.ds)
+        if it.mild or taken:
+            print(f"warning: {it}{f'; accepted by {taken.by}: {taken.reason}' if taken else ''}")
         else:
-            held.append((ds, platform, text))
+            held.append(it)
     if held:
-        ds, platform, _ = held[0]
         raise AuditError(
-            f"{'; '.join(text for *_, text in held)}; the day is held, nothing is published. See whether the delivery "
-            f"is whole: deliver it again, or let it pass with `python -m pipeline accept {platform} --ds {ds} "
-            "--reason …`, then release it again"
+            f"{'; '.join(map(str, held))}; the day is held, nothing is published. {advice}, or let it pass with "
+            f"`python -m pipeline accept {held[0].platform} --ds {held[0].ds} --reason …`, then release it again"
         )
 
 
@@ -127,26 +144,17 @@ def _check_not_all_refused(settings: Settings, manifests: list[Manifest], days: 
     A handful of rows may all be wrong, and a platform that is not required holds nothing up: that is a warning. Rows of
     erased persons do not count.
     """
-    held = []
     spared = {str(name) for manifest in manifests for name in _listed(manifest, "not_required")}
-    for ds, platform, rows, reason in _all_refused(manifests):
-        text = (
-            f"raw_events ds={ds} platform={platform}: expected events, found {rows:,} rows that are all refused, "
-            f"most as {reason}"
+    unusual = [
+        Unusual(
+            ds,
+            platform,
+            f"expected events, found {rows:,} rows that are all refused, most as {reason}",
+            mild=ds not in days or platform in spared or rows < MIN_REFUSED,
         )
-        if ds not in days or platform in spared or rows < MIN_REFUSED:
-            print(f"warning: {text}")
-        elif (taken := accepted(settings, platform, ds)) is not None:
-            print(f"warning: {text}; accepted by {taken.by}: {taken.reason}")
-        else:
-            held.append((ds, platform, text))
-    if held:
-        ds, platform, _ = held[0]
-        raise AuditError(
-            f"{'; '.join(text for *_, text in held)}; the day is held, nothing is published. See why with `python -m "
-            f"pipeline source check` and correct the source, or let it pass with `python -m pipeline accept {platform} "
-            f"--ds {ds} --reason …`, then release it again"
-        )
+        for ds, platform, rows, reason in _all_refused(manifests)
+    ]
+    _hold(settings, unusual, "See why with `python -m pipeline source check` and correct the source")
 
 
 def _all_refused(manifests: list[Manifest]) -> list[tuple[str, str, int, str]]:
