@@ -5,7 +5,8 @@ The key is loaded inside the Python workers: it is never part of a plan, which S
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -33,24 +34,28 @@ EVENT_ID_COLUMNS = (
 
 
 CONTENT = "content"
+KNOWN = 1 << 18  # names of accounts that a worker remembers
 OF_ERASED = ("ds", "platform", "source_file", "arrival_ds")  # what remains of an erased person's row, with the reason
 
 
-@dataclass(frozen=True)
 class Accounts:
     """Names accounts with the key; ERASED those whose fingerprint is `erased`, and `theirs`."""
 
-    key: bytes
-    erased: frozenset[str] | set[str]
-    theirs: frozenset[str] = frozenset()
+    def __init__(self, key: bytes, erased: Collection[str], theirs: Collection[str] = ()) -> None:
+        self._key, self._erased, self._theirs = key, erased, theirs
+        self._known = lru_cache(KNOWN)(self._name)  # who acts once acts again, soon and in other batches
 
     def named(self, identities: pa.Array) -> pa.Array:
         """`<platform>:<raw id>` → account, each distinct one named once."""
         distinct = identities.dictionary_encode()
-        names = [pseudonym(self.key, identity) for identity in distinct.dictionary.to_pylist()]
-        if self.erased:
-            names = [ERASED if it in self.theirs or fingerprint(it) in self.erased else it for it in names]
+        names = [self._known(identity) for identity in distinct.dictionary.to_pylist()]
         return pa.array(names, pa.string()).take(distinct.indices)
+
+    def _name(self, identity: str) -> str:
+        name = pseudonym(self._key, identity)
+        if self._erased and (name in self._theirs or fingerprint(name) in self._erased):
+            return ERASED
+        return name
 
 
 def pseudonymise(rows: DataFrame, home: Path) -> DataFrame:

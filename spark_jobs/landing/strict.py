@@ -68,6 +68,8 @@ class Attempts:
         become texts as digits, without exponent.
         """
         node = self._analysed(expression)
+        if self._is_text_as_it_is(node):
+            return F.struct(expression.alias(VALUE))
         first = self._try(self._strict(node, texts, plain))
         again = self._try(self._strict(node, _then(texts, _second_look), plain))
         # Within a branch nothing is evaluated ahead of it, as what several expressions share would be.
@@ -81,6 +83,12 @@ class Attempts:
         """The columns of `rows` that the expression looks at."""
         found = self._analysed(expression).references().toSeq()
         return sorted({found.apply(number).name() for number in range(found.size())})
+
+    def _is_text_as_it_is(self, node: Any) -> bool:
+        """Whether an expression is a column of texts and no more: that never fails, and is most of what sources say."""
+        while self._kind(node).name == "Cast" and _type(node) == _type(node.child()):
+            node = node.child()
+        return self._kind(node).name == "AttributeReference" and _type(node) == "string"
 
     def _analysed(self, expression: Column) -> Any:
         if id(expression) not in self._analysed_before:
