@@ -17,7 +17,7 @@ from pipeline.sources import unpack
 from pipeline.sources.landed_file import inspect
 from pipeline.sources.source import Drop
 from spark_jobs.landing.decode import Reading
-from spark_jobs.landing.lines import _read_text
+from spark_jobs.landing.lines import FilePart, _read_text
 
 Row = tuple[int, str | None, list[str | None], dict[str, str]]
 COLUMNS = ("text", "line", "a.b")  # names that the reader uses itself, and that Spark takes for a path
@@ -28,7 +28,8 @@ def rows_of(path: Path, drop: Drop, parts: int = 1, most: int = 10**6) -> list[R
     file = inspect(path, f"shop/{path.name}", "2011-03-01", drop, allow_empty=True)
     found = []
     for part in range(parts):
-        tables = _read_text(str(path), file.name, "", part, parts, list(file.columns), Reading(drop, most))
+        share = FilePart(str(path), file.name, "", part, parts, file.columns)
+        tables = _read_text(share, Reading(drop, most))
         for row in (row for table in tables for row in table.to_pylist()):
             fields = [row[f"f{number}"] for number in range(len(drop.columns))]
             found.append((row["line"], row["problem"], fields, dict(row["unknown"] or [])))

@@ -7,7 +7,7 @@ the product's.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +41,8 @@ from pipeline.storage.staging import Manifest
 from pipeline.storage.suppression import ERASED, erasing, fingerprint, suppress, suppressed
 from pipeline.tables.registry import EVENTS, IDENTITIES, LANDED_FILES, RAW_EVENTS, USER_HISTORY
 from pipeline.tables.schema import Table
+from spark_jobs.engine.job import frame_of
+from spark_jobs.engine.kernels import in_schema
 from spark_jobs.landing.identities import dated_rows, erased_by_map, identity_versions
 from spark_jobs.landing.ledger import entries, known_files, stage_ledger, vanished
 from spark_jobs.states.history import EVENT_FIELDS, STATE, histories
@@ -79,13 +81,9 @@ class Job:
     def __post_init__(self) -> None:
         self.inputs = Inputs.of(self.settings)
 
-    def read_range(self, table: Table, first: str, last: str) -> "Rows":
+    def read_small(self, table: Table, first: str, last: str, columns: Sequence[str]) -> pl.DataFrame:
         """Published rows, which are noted as input."""
-        self.inputs.note(table.name, first, last)
-        return self.read_published(table, first, last)
-
-    def read_published(self, table: Table, first: str, last: str) -> "Rows":
-        return Rows(self.inputs.pins.read(table.name, first, last))
+        return frame_of(table, self.inputs.files(table.name, first, last), columns).collect()
 
     @property
     def first(self) -> str:
@@ -105,18 +103,20 @@ class Job:
                 files[ds] = [write_day(attempt.day(ds), mine.cast(table.schema), table.schema)]
         return staging.complete(attempt, self.days, files, self.inputs.as_json(), None, landed)
 
-
-@dataclass(frozen=True)
-class Rows:
-    """As much of a DataFrame as the product's own reading of identities asks for."""
-
-    rows: pa.Table
-
-    def select(self, *names: str) -> "Rows":
-        return Rows(self.rows.select(names))
-
-    def toArrow(self) -> pa.Table:
-        return self.rows
+    def stage_small(
+        self,
+        table: Table,
+        rows: pl.DataFrame,
+        facts: dict[str, object],
+        inputs: dict[str, int | str | dict],
+    ) -> Manifest:
+        """What `stage_ledger` asks for: what it is made from is said, not what was looked at."""
+        attempt = staging.begin(self.settings, table.name, self.run, fence=self.inputs.fence)
+        files = {
+            ds: [write_day(attempt.day(ds), in_schema(day, table.schema), table.schema)]
+            for (ds,), day in rows.partition_by("ds", as_dict=True).items()
+        }
+        return staging.complete(attempt, self.days, files, inputs, facts)
 
 
 class SmallHome:
@@ -255,10 +255,7 @@ class SmallHome:
     def _persons(self, job: Job, ds: str) -> pl.DataFrame:
         """The map of a day. It is an input also where it says nothing."""
         newest = max((day for day in job.inputs.pins.days(IDENTITIES.name) if day <= ds), default=LOG_BEGINS)
-        rows = job.read_range(IDENTITIES, newest, ds).select(*VERSIONS).toArrow()
-        found = pl.from_arrow(rows)
-        assert isinstance(found, pl.DataFrame)
-        return joined_as_of(found, ds).sort("account_id")
+        return joined_as_of(job.read_small(IDENTITIES, newest, ds, VERSIONS), ds).sort("account_id")
 
     def _clean(self, job: Job, raw: Manifest) -> None:
         """Events: of equal rows within `dedup_days` the first by day, file and line."""

@@ -101,6 +101,5 @@ def tables_in_memory() -> Iterator[Catalogue]:
         patch("pipeline.erasure.published.live_files", catalogue.live_files),
         patch("pipeline.erasure.published.file_schema", lambda settings, table: table.schema),
         patch("pipeline.erasure.data_files.file_schema", lambda settings, table: table.schema),
-        patch("spark_jobs.landing.ledger.file_schema", lambda settings, table: table.schema),
     ):
         yield catalogue
