@@ -33,7 +33,7 @@ def clean_days(job: SparkJob) -> None:
     job.stage(QUARANTINE, quarantine(own, verdicts), facts={"rows": quarantine_rows})
     due = [(ds, s.platform) for s in sources for ds in job.days if accounted(job.settings, s, ds)]
     events, bad = job.read_own(EVENTS, KEY), job.read_own(QUARANTINE, [*KEY, "reason"])
-    job.stage_small(ACCOUNTING, account(landed, events, bad, judged, due))
+    job.stage_small(ACCOUNTING, account(landed, events, bad, judged, due).partition_by("ds"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import os
 import sys
-import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.orchestration.graph import Step
@@ -18,7 +18,6 @@ NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
 SUPERSEDED = 3  # exit code of `python -m pipeline base-night --hour H`
 LOGGING = PROJECT / "spark_jobs" / "engine" / "log4j2.properties"
 QUIET = "error"  # the level that LOGGING has of itself
-SPARK = Path(sysconfig.get_path("purelib")) / "pyspark"
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
 
 
@@ -107,11 +106,13 @@ def repair() -> list[str]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What a job's process finds in its environment besides what it inherits."""
+    spark = find_spec("pyspark")
+    assert spark is not None and spark.origin is not None, "installed by requirements.txt"
     return {
         "TIDEMARK_HOME": str(settings.home),
         "PATH": f"{BINARIES}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYSPARK_PYTHON": sys.executable,
-        "SPARK_HOME": os.environ.get("SPARK_HOME", str(SPARK)),  # else spark-submit starts a Python to look for it
+        "SPARK_HOME": os.environ.get("SPARK_HOME", str(Path(spark.origin).parent)),  # else looked for by a Python
         "PYTHONUNBUFFERED": "1",
         "TIDEMARK_ALLOW_EMPTY": str(settings.allow_empty).lower(),
         "TIDEMARK_FORGET_VANISHED": str(settings.forget_vanished).lower(),

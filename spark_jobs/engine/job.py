@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -168,10 +168,7 @@ class SparkJob:
         rows of each day together first (see `write_days`). `landed`: the landed files that rows are made of.
         """
         days = days or self.days
-        attempt = staging.begin(
-            self.settings, table.name, self.run, fence=self.inputs.fence, sources=self.__dict__.get("sources")
-        )
-        schema = file_schema(self.settings, table)
+        attempt, schema = self._begin(table), file_schema(self.settings, table)
         written = write_days(rows, attempt.path, schema, days, gather)
         before_complete()
         files: dict[str, list[str]] = {}
@@ -184,27 +181,31 @@ class SparkJob:
     def stage_small(
         self,
         table: Table,
-        rows: pl.DataFrame,
+        days: Iterable[pl.DataFrame],
         facts: dict[str, object] | None = None,
         landed: list[dict] | None = None,
         inputs: Mapping[str, int | str | dict] | None = None,
     ) -> staging.Manifest:
-        """Writes rows that this process holds as one whole staged attempt of the job's days.
+        """Writes rows that this process holds, one frame a day, as one whole staged attempt of the job's days.
 
         `inputs`: what they are made from, by default all that the job has noted.
         """
-        attempt = staging.begin(
-            self.settings, table.name, self.run, fence=self.inputs.fence, sources=self.__dict__.get("sources")
-        )
-        schema = file_schema(self.settings, table)
-        files = {
-            ds: [write_day(attempt.day(ds), in_schema(day, table.schema), schema)]
-            for (ds,), day in rows.sort("ds", maintain_order=True).partition_by("ds", as_dict=True).items()
-        }
-        print(f"{table.name}: staged {len(rows)} rows of {len(self.days)} days")
+        attempt, schema = self._begin(table), file_schema(self.settings, table)
+        files, count = {}, 0
+        for rows in days:
+            if len(rows):
+                ds = rows["ds"][0]
+                files[ds] = [write_day(attempt.day(ds), in_schema(rows, table.schema), schema)]
+                count += len(rows)
+        print(f"{table.name}: staged {count} rows of {len(self.days)} days")
         noted = self.inputs.as_json() if inputs is None else inputs
         self.staged[table.name] = staging.complete(attempt, self.days, files, noted, facts, landed)
         return self.staged[table.name]
+
+    def _begin(self, table: Table) -> staging.Attempt:
+        """An attempt with the job's fence, made with the sources that the job has read, if it has."""
+        sources = self.__dict__.get("sources")
+        return staging.begin(self.settings, table.name, self.run, fence=self.inputs.fence, sources=sources)
 
     @cached_property
     def sources(self) -> list[Source]:

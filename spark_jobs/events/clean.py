@@ -15,6 +15,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.sources.source import Source
 from pipeline.tables.registry import EVENTS, QUARANTINE
 from spark_jobs.engine.kernels import MICROS, map_groups
+from spark_jobs.events.sessions import local_day
 
 PLACE = ("data_file", "data_row")  # the place of a row, in the order in which it was read
 SAME_DEED = ("platform", "item_id", "event_type", "quantity", "price", "query")
@@ -125,9 +126,7 @@ def find_bots(
 
 def _local_day(zones: dict[str, str]) -> pl.Expr:
     """The calendar day of an event where its platform is; a platform without a source has UTC."""
-    time, known = pl.col("event_time"), pl.col("platform")
-    days = [pl.when(known == name).then(time.dt.convert_time_zone(zone).dt.date()) for name, zone in zones.items()]
-    return pl.coalesce(*days, time.dt.date())
+    return pl.coalesce(local_day(pl.col("event_time"), zones), pl.col("event_time").dt.date())
 
 
 def _days_after(name: str, days: int) -> pl.Expr:

@@ -108,12 +108,12 @@ def _paths(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def local_day(instant: pl.Expr, zones: dict[str, str]) -> pl.Expr:
-    """The calendar day of an instant in the zone of the row's `platform`."""
+    """The calendar day of an instant in the zone of the row's `platform`; null for one without a zone."""
     days = [
         pl.when(pl.col("platform") == platform).then(instant.dt.convert_time_zone(zone).dt.date())
         for platform, zone in zones.items()
     ]
-    return pl.coalesce(days)
+    return pl.coalesce(*days, pl.lit(None, pl.Date))
 
 
 def require_zones(events: pl.DataFrame, zones: dict[str, str]) -> None:

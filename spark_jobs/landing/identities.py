@@ -1,5 +1,7 @@
 """What a load makes of the identity map: `identities` of its days, and whose rows stay out."""
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from pipeline.runtime.days import shift
@@ -30,10 +32,11 @@ def identity_versions(job: SparkJob) -> pl.DataFrame:
     return evolve(known, _without_erased(job.settings, stated), job.first, job.first if has_past else ALWAYS)
 
 
-def identities(versions: pl.DataFrame, days: list[str]) -> pl.DataFrame:
-    """Rows of `identities` of each of the days: the versions up to it."""
-    dated = versions.select(*VERSIONS).join(pl.DataFrame({"ds": days}), how="cross")
-    return dated.filter(pl.col("since_ds") <= pl.col("ds")).select(IDENTITIES.schema.names)
+def identities(versions: pl.DataFrame, days: list[str]) -> Iterator[pl.DataFrame]:
+    """Rows of `identities`, day by day: the versions up to it. All days together may be many times the map."""
+    for ds in days:
+        known = versions.filter(pl.col("since_ds") <= ds)
+        yield known.with_columns(ds=pl.lit(ds)).select(IDENTITIES.schema.names)
 
 
 def rows_by_day(versions: pl.DataFrame, days: list[str]) -> dict[str, int]:

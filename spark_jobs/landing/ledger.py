@@ -74,4 +74,4 @@ def stage_ledger(job: SparkJob, raw: Manifest, read: list[Entry]) -> None:
     found = pl.from_arrow(pa.Table.from_pylist(rows, schema=LANDED_FILES.schema))
     assert isinstance(found, pl.DataFrame)
     counts: dict[str, object] = {"rows": dict.fromkeys(job.days, 0) | Counter(str(row["ds"]) for row in rows)}
-    job.stage_small(LANDED_FILES, found, counts, inputs={RAW_EVENTS.name: raw.attempt})
+    job.stage_small(LANDED_FILES, found.partition_by("ds"), counts, inputs={RAW_EVENTS.name: raw.attempt})

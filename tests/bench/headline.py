@@ -58,11 +58,13 @@ HEADLINE = (
         (Figure("Generate a sample of 100,000 rows", r"([\d,]+) rows/s", "rows/s", DISK),),
     ),
     Short(
-        "ingest --rows 200000",
-        "ingest --rows 5000000",
+        "path --rows 200000 --shape gzip",
+        "path --rows 1000000 5000000",
         (
             Figure("Land 200,000 rows of one day: ingest and clean", rf"land\s+{CPU}", "CPU s", DISK),
             Figure("Audit and publish them", rf"release\s+{CPU}", "CPU s", MEMORY),
+            Figure("Sessions, catalogue and histories of them", rf"derive\s+{CPU}", "CPU s", MEMORY),
+            Figure("Both jobs, beside a Polars or DuckDB script", r"([\d.]+) times the", "times", START),
         ),
     ),
     Short(

@@ -7,7 +7,7 @@ the product's.
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,15 +106,16 @@ class Job:
     def stage_small(
         self,
         table: Table,
-        rows: pl.DataFrame,
+        days: Iterable[pl.DataFrame],
         facts: dict[str, object],
         inputs: dict[str, int | str | dict],
     ) -> Manifest:
         """What `stage_ledger` asks for: what it is made from is said, not what was looked at."""
         attempt = staging.begin(self.settings, table.name, self.run, fence=self.inputs.fence)
         files = {
-            ds: [write_day(attempt.day(ds), in_schema(day, table.schema), table.schema)]
-            for (ds,), day in rows.partition_by("ds", as_dict=True).items()
+            ds: [write_day(attempt.day(ds), in_schema(rows, table.schema), table.schema)]
+            for rows in days
+            for ds in rows["ds"].unique()
         }
         return staging.complete(attempt, self.days, files, inputs, facts)
 
