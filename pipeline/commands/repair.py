@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from pipeline.orchestration.graph import Step
-from pipeline.orchestration.range_load import Load, environment
+from pipeline.orchestration.range_load import Load
 from pipeline.orchestration.steps import REPORT, SCORE, SERVE
+from pipeline.orchestration.warm import warm_processes
 from pipeline.runtime.errors import OnlineError, OrchestrationError
 from pipeline.runtime.private import make_home
 from pipeline.runtime.processes import Processes, Usage
@@ -59,8 +60,8 @@ def repair(settings: Settings, first: str | None, last: str | None, dry_run: boo
     if dry_run or not plan:
         return
     began = time.monotonic()
-    with _alone(settings):
-        made = _Repair(settings, show).run(first, last)
+    with _alone(settings), warm_processes(settings) as processes:
+        made = _Repair(settings, show, processes).run(first, last)
     print(f"repaired {len(made)} days of steps in {time.monotonic() - began:.0f} s")
 
 
@@ -124,9 +125,10 @@ def _why(stale: Sequence[Stale]) -> str:
 class _Repair:
     """One repair: a run id of its own for every batch."""
 
-    def __init__(self, settings: Settings, show: Show) -> None:
+    def __init__(self, settings: Settings, show: Show, processes: Processes) -> None:
         self.settings = settings
         self.show = show
+        self.processes = processes
         self.run_id = f"repair-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
         self.number = 0
 
@@ -140,7 +142,7 @@ class _Repair:
         self.number += 1
         print(f"{batch}: {_why(batch.stale)}", flush=True)
         run = f"{self.run_id}-{self.number}"
-        load = Load(self.settings, batch.days[0], batch.days[-1], run, self.show, Processes(environment(self.settings)))
+        load = Load(self.settings, batch.days[0], batch.days[-1], run, self.show, self.processes)
         if batch.step.name == SCORE.name:
             load.champion = scored_with(self.settings, batch.days[-1])
         load.run_step(batch.step)
@@ -156,4 +158,4 @@ class _Repair:
     def _run(self, step: Step, ds: str) -> None:
         self.number += 1
         run = f"{self.run_id}-{self.number}"
-        Load(self.settings, ds, ds, run, self.show, Processes(environment(self.settings))).run_step(step)
+        Load(self.settings, ds, ds, run, self.show, self.processes).run_step(step)

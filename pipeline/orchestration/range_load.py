@@ -15,6 +15,7 @@ from functools import partial
 from pipeline.orchestration import step_commands
 from pipeline.orchestration.graph import Part, Step, stages, through
 from pipeline.orchestration.steps import NIGHT, SCORE
+from pipeline.orchestration.warm import environment, warm_processes
 from pipeline.runtime.errors import ModelError, OrchestrationError
 from pipeline.runtime.processes import Processes, Usage, error_line
 from pipeline.runtime.settings import Settings
@@ -79,14 +80,15 @@ def load_range(
     training is left out when there is one. `model_version` scores in its place.
     """
     run = f"range-{first}-{last}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
-    load = Load(settings, first, last, run, report, Processes(environment(settings)), model_version=model_version)
     steps = through(NIGHT, until.name)
     trains = any(step.training for step in steps)
-    load.run_stage(stages(steps)[0], *([load.find_champion] if trains else []))
-    if load.champion:
-        steps = [step for step in steps if not step.training]
-    for stage in stages(steps)[1:]:
-        load.run_stage(stage)
+    with warm_processes(settings) as processes:
+        load = Load(settings, first, last, run, report, processes, model_version=model_version)
+        load.run_stage(stages(steps)[0], *([load.find_champion] if trains else []))
+        if load.champion:
+            steps = [step for step in steps if not step.training]
+        for stage in stages(steps)[1:]:
+            load.run_stage(stage)
     return run
 
 
@@ -98,9 +100,10 @@ def run_steps(
     report: Callable[[str, str, Usage], None],
 ) -> None:
     """Runs steps of one partition key, one after the other. Raises OrchestrationError."""
-    load = Load(settings, key, key, run, report, Processes(environment(settings)))
-    for step in steps:
-        load.run_step(step)
+    with warm_processes(settings) as processes:
+        load = Load(settings, key, key, run, report, processes)
+        for step in steps:
+            load.run_step(step)
 
 
 def champion(settings: Settings, ds: str, version: str = "") -> str:
@@ -111,8 +114,3 @@ def champion(settings: Settings, ds: str, version: str = "") -> str:
         said = error_line(done.stderr.splitlines()).removeprefix("error: ")
         raise OrchestrationError(f"champion: {said}")
     return "" if done.returncode else done.stdout.split()[-1]
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The environment of a step's process."""
-    return {**os.environ, **step_commands.environment(settings)}

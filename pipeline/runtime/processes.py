@@ -7,12 +7,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from pipeline.runtime.errors import OrchestrationError
 
@@ -37,12 +37,48 @@ class Stopped(OrchestrationError):
     """A process that was ended, or did not begin, because of another one."""
 
 
+class Running(Protocol):
+    """A program that has been started."""
+
+    def end(self) -> None:
+        """Asks it to end."""
+
+    def wait(self) -> tuple[int, int]:
+        """Its exit code, negative for a signal, and its peak in MB, once it has ended."""
+
+
+# Starts a command with its environment and log, unless it is of a kind that another way of starting is for.
+Start = Callable[[list[str], Mapping[str, str], Path], Running | None]
+
+
+class _Child:
+    """A process of its own."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+
+    def end(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGTERM)
+
+    def wait(self) -> tuple[int, int]:
+        # Its own usage: getrusage would give the largest of all children.
+        _, status, usage = os.wait4(self._process.pid, 0)
+        code = self._process.returncode = os.waitstatus_to_exitcode(status)
+        return code, usage.ru_maxrss // 1024
+
+
 @dataclass
 class Processes:
-    """Processes of one piece of work: `stop` ends those that run, and no other begins."""
+    """Processes of one piece of work: `stop` ends those that run, and no other begins.
+
+    `ways` of starting a command are tried in order; what none of them is for becomes a process of its own.
+    """
 
     environment: dict[str, str]
-    _running: set[int] = field(default_factory=set)
+    ways: Sequence[Start] = ()
+    _running: list[Running] = field(default_factory=list)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,12 +89,9 @@ class Processes:
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        with log.open("wb") as output:
-            process = self._start(title, command, output)
-            # Its own usage: getrusage would give the largest of all children.
-            _, status, usage = os.wait4(process.pid, 0)
-        self._running.discard(process.pid)
-        code = process.returncode = os.waitstatus_to_exitcode(status)
+        process = self._start(title, command, log)
+        code, peak_mb = process.wait()
+        self._running.remove(process)
         if code:
             failure = Stopped if self.stop() else OrchestrationError
             said = error_line(log.read_text(errors="replace").splitlines())
@@ -68,23 +101,23 @@ class Processes:
             error = failure(f"{title} (exit code {code}): {said}; log: {log}")
             error.exit_code = code
             raise error
-        return Usage(time.monotonic() - began, usage.ru_maxrss // 1024)
+        return Usage(time.monotonic() - began, peak_mb)
 
     def stop(self) -> bool:
         """Ends what runs; returns whether that had been done before."""
         with self._lock:
             before, self._stopped = self._stopped, True
-            for pid in self._running:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+            for process in self._running:
+                process.end()
         return before
 
-    def _start(self, title: str, command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start(self, title: str, command: list[str], log: Path) -> Running:
         with self._lock:
             if self._stopped:
                 raise Stopped(f"{title}: not begun, since another process failed")
-            process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT)
-            self._running.add(process.pid)
+            ways = (way(command, self.environment, log) for way in self.ways)
+            process = next((it for it in ways if it), None) or _Child(command, self.environment, log)
+            self._running.append(process)
         return process
 
     def side_by_side(self, branches: Sequence[Callable[[], None]]) -> None:

@@ -103,6 +103,16 @@ def _leave() -> None:
         os._exit(_ended[-1])
 
 
+def output_to(log: str) -> None:
+    """Sends what this process and those it starts print into a new file, line by line."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    for descriptor in (1, 2):
+        os.dup2(file, descriptor)
+    os.close(file)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+
+
 if _is_program():
     gc.disable()
     sys.excepthook = _show_traceback

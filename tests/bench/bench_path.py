@@ -2,15 +2,16 @@
 
     python -m tests.bench path [--rows 1000000 5000000] [--shape gzip files parquet] [--only product]
 
-From landed files to events, sessions and histories, in the two jobs of the night, `land` and `derive`. Seconds are of
-whole processes, starting Spark and Java included; memory is of all processes together, sampled five times a second.
+From landed files to events, sessions and histories, in the two jobs of the night, `land` and `derive`, as `run` starts
+them. Starting Spark and Java is included; memory is of all processes together, sampled five times a second.
 `gzip` is one file of JSON lines, `files` a hundred of them, `parquet` one file. The scripts audit and publish nothing;
-the product's releases are told apart. One of the users has a hundredth of all events.
+the product's releases are reported apart. One of the users has a hundredth of all events.
 """
 
 import argparse
 import gzip
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -21,11 +22,11 @@ import polars as pl
 
 import pipeline
 from pipeline.orchestration import step_commands
-from pipeline.orchestration.steps import DERIVE, LAND
+from pipeline.orchestration.steps import DERIVE
 from pipeline.runtime.settings import Settings
 from tests.bench.processes import Usage, measured_family
 
-DS, RUN, KEY = "2011-03-01", "bench", "key of the bench of the data path"
+DS, KEY = "2011-03-01", "key of the bench of the data path"
 PATHS = {"gzip": "shop/{ds}.jsonl.gz", "files": "shop/{ds}/*.jsonl.gz", "parquet": "shop/{ds}.parquet"}
 FILES = 100
 PIECE = 200_000  # rows drawn at once
@@ -113,26 +114,19 @@ def _parquet(folder: Path, pieces) -> str:
     return str(folder / f"{DS}.parquet")
 
 
-def product(home: Path) -> tuple[Usage, Usage]:
-    """What the jobs took, and what the releases took."""
-    settings = Settings(home=home)
-    environment = step_commands.environment(settings) | {"TIDEMARK_USER_KEY": KEY}
-    jobs, releases = [], []
-    for step in (LAND, DERIVE):
-        jobs.append(measured_family(step_commands.job(step, settings, DS, DS, RUN), environment))
-        releases.append(measured_family(step_commands.release(step, RUN), environment))
-        parts = [line for line in jobs[-1].output.splitlines() if line.endswith(" s")]
-        print(f"  {step.name:<10} {jobs[-1]}  ({', '.join(parts)})\n  {'release':<10} {releases[-1]}", flush=True)
-    return together(jobs), together(releases)
-
-
-def together(usages: list[Usage]) -> Usage:
-    return Usage(
-        sum(usage.seconds for usage in usages),
-        sum(usage.cpu_seconds for usage in usages),
-        max(usage.largest_gib for usage in usages),
-        max(usage.together_gib for usage in usages),
-    )
+def product(home: Path) -> tuple[Usage, dict[str, float]]:
+    """What the range load of the day took in all, and the seconds of its jobs and of its releases."""
+    command = [sys.executable, "-m", "pipeline", "run", "--from", DS, "--to", DS, "--until", DERIVE.name]
+    environment = step_commands.environment(Settings(home=home)) | {"TIDEMARK_USER_KEY": KEY}
+    used = measured_family([*command, "--incomplete"], environment)
+    seconds = {"job": 0.0, "release": 0.0}
+    for step, part, taken in re.findall(r"^(\w+) +(job|release) +([\d.]+) s", used.output, re.MULTILINE):
+        seconds[part] += float(taken)
+        print(f"  {step:<10} {part:<8} {taken:>6} s")
+    for log in sorted((home / "logs").glob("range-*/*-job.log")):
+        parts = [line for line in log.read_text().splitlines() if line.endswith(" s")]
+        print(f"  {log.stem:<10} {', '.join(parts)}")
+    return used, seconds
 
 
 def sums(files: dict[str, list[str]]) -> dict[str, tuple]:
@@ -158,14 +152,15 @@ def compare(rows: int, shape: str, only: str) -> None:
                 found[name] = sums({table: [f"{out}/{table}.parquet"] for table in CHECKS})
                 seconds[name] = used.seconds
         if only in ("", "product"):
-            jobs, releases = product(home)
+            used, taken = product(home)
             tables = pipeline.open(home)
             found["product"] = sums({table: tables.files(table, DS, DS)[1] for table in CHECKS})
-            print(f"  {'jobs':<10} {jobs}, together {jobs.together_gib:.2f} GiB")
-            print(f"  releases take {releases.seconds / jobs.seconds:.0%} of the jobs' time")
+            print(f"  {'product':<10} {used}, together {used.together_gib:.2f} GiB")
+            print(f"  releases take {taken['release'] / taken['job']:.0%} of the jobs' {taken['job']:.1f} s")
             if seconds:
                 faster = min(seconds, key=seconds.__getitem__)
-                print(f"  {jobs.seconds / seconds[faster]:.1f} times the {faster} script")
+                jobs, whole = taken["job"] / seconds[faster], used.seconds / seconds[faster]
+                print(f"  {jobs:.1f} times the {faster} script, {whole:.1f} times with releases")
         first = next(iter(found))
         for name, values in found.items():
             for table, value in values.items():
