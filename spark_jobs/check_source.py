@@ -9,12 +9,14 @@ read, which it says. Writes nothing but the page.
 
 import argparse
 import tempfile
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 
+import polars as pl
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from pipeline.report.source_check import Sessions, SourceCheck, print_check, write_page
 from pipeline.runtime.days import parse_day
@@ -26,16 +28,28 @@ from pipeline.sources.landing import files, source_days
 from pipeline.sources.source import Source, check_lateness, load_source
 from spark_jobs.engine.job import run_job
 from spark_jobs.engine.session import open_session
-from spark_jobs.events.clean import BOT, DUPLICATE, judge, keep_events
-from spark_jobs.events.sessions import sessionize
+from spark_jobs.engine.writing import write_rows
+from spark_jobs.events.clean import BOT, DUPLICATE, NEEDED, PLACE, verdict_kernel
+from spark_jobs.events.sessions import COLUMNS as SESSION_COLUMNS
+from spark_jobs.events.sessions import account_sessions
 from spark_jobs.landing.ingest import ingest
 from spark_jobs.landing.nested import map_records
-from spark_jobs.landing.odd_values import odd_values
+from spark_jobs.landing.odd_values import looked_at, odd_values
 from spark_jobs.landing.read import read_landing
-from spark_jobs.landing.show import SHOWN, columns, over_time, own_columns, rejected, warnings
+from spark_jobs.landing.show import (
+    SHOWN,
+    canonical_columns,
+    columns,
+    over_time,
+    own_columns,
+    rejected,
+    times,
+    warnings,
+)
 
 SAMPLE_MB = 256  # of all files together; `--sample-mb` changes it
 ANY_DAY = "1970-01-01"
+JUDGED_ROWS = 1_000_000  # at once
 FOR_EVER = 36_500  # days: of files that have not landed no row is too late
 
 
@@ -64,86 +78,106 @@ def _checks(
     if arguments.files:
         named, share = _heads(source, [(path, path.name) for path in arguments.files], settings, folder, limit)
         spark = open_session(settings, "Check source")
-        _warn_of_odd_values(spark, settings, source, named)
-        return _of_history(spark, settings, source, named, share), None
+        last = _look(spark, settings, source, named, folder)
+        patient = replace(source, max_late_days=FOR_EVER)  # as if all had landed on the last day of their events
+        names = ", ".join(file.name for file in named)
+        return _facts(spark, settings, patient, named, last, f"{source.platform}, {names}", share, folder), None
     check_lateness(source, settings.dedup_days)
     ds = parse_day(arguments.ds) if arguments.ds else _latest(settings, source)
     days = [ds, *([parse_day(arguments.compare)] if arguments.compare else [])]
     landed = [_landed(settings, source, day, folder, limit) for day in days]  # before Spark starts: it may refuse
     spark = open_session(settings, "Check source")
-    _warn_of_odd_values(spark, settings, source, landed[0][0])
+    _look(spark, settings, source, landed[0][0], folder)
     checks = [
-        _facts(spark, settings, source, found, day, f"{source.platform} {day}", share)
+        _facts(spark, settings, source, found, day, f"{source.platform} {day}", share, folder)
         for day, (found, share) in zip(days, landed, strict=True)
     ]
     return checks[0], checks[1] if len(checks) > 1 else None
 
 
-def _warn_of_odd_values(spark: SparkSession, settings: Settings, source: Source, found: list[LandedFile]) -> None:
+def _look(spark: SparkSession, settings: Settings, source: Source, found: list[LandedFile], folder: Path) -> str:
+    """Warns of odd values; returns the last local day of the files' events."""
     read = read_landing(spark, source.delivery, found, settings.max_record_bytes)
-    for line in odd_values([map_records(rows, source) for rows in read]):
+    mapped = reduce(DataFrame.unionByName, [looked_at(map_records(rows, source)) for rows in read])
+    rows = pl.scan_parquet(write_rows(mapped, folder / "mapped"))
+    for line in odd_values(rows):
         print(f"warning: {line}")
-
-
-def _of_history(
-    spark: SparkSession, settings: Settings, source: Source, found: list[LandedFile], share: float
-) -> SourceCheck:
-    """Files that span any time: they are judged as if all had landed on the last day of their events."""
-    lasts = []
-    for frame in read_landing(spark, source.delivery, found, settings.max_record_bytes):
-        local = F.from_utc_timestamp("event_time", source.timezone)
-        row = map_records(frame, source).where("problem IS NULL").agg(F.max(local).cast("date").cast("string")).first()
-        lasts += [row[0]] if row and row[0] else []
-    patient = replace(source, max_late_days=FOR_EVER)
-    names = ", ".join(file.name for file in found)
-    return _facts(spark, settings, patient, found, max(lasts, default=ANY_DAY), f"{source.platform}, {names}", share)
+    local = pl.col("event_time").dt.convert_time_zone(source.timezone).dt.date()
+    last = rows.filter(pl.col("problem").is_null()).select(local.max()).collect().item()
+    return str(last or ANY_DAY)
 
 
 def _facts(
-    spark: SparkSession, settings: Settings, source: Source, files: list[LandedFile], ds: str, title: str, share: float
+    spark: SparkSession,
+    settings: Settings,
+    source: Source,
+    files: list[LandedFile],
+    ds: str,
+    title: str,
+    share: float,
+    folder: Path,
 ) -> SourceCheck:
     """What the files would become if they landed on `ds`; `share` of their bytes are in them."""
     files = [replace(file, ds=ds) for file in files]
-    rows = ingest(spark, [(source, files)], settings).frame()
-    place = {"data_file": F.lit(""), "data_row": F.monotonically_increasing_id()}
-    raw = rows.withColumns(place).persist()
-    valid = raw.where("reject_reason IS NULL")
-    verdicts = judge(raw, [ds], settings, [source]).persist()
-    fates = {row["verdict"]: row["count"] for row in verdicts.groupBy("verdict").count().collect()}
-    events = keep_events(raw, verdicts).persist()
-    landed = raw.count()
+    raw = pl.scan_parquet(
+        write_rows(ingest(spark, [(source, files)], settings), folder / f"raw {ds}"), row_index_name="data_row"
+    ).with_columns(data_file=pl.lit(""))
+    # Files whose header is another one are counted by the first.
+    landed = read_landing(spark, source.delivery, files, settings.max_record_bytes)[0]
+    names, texts = own_columns(landed)
+    rows = raw.select(pl.len()).collect().item()
+    valid = raw.filter(pl.col("reject_reason").is_null())
+    fates = _fates(valid, ds, settings, source, max(1, rows // JUDGED_ROWS))
     found = SourceCheck(
         platform=source.platform,
         title=title,
         files=tuple(file.name for file in files),
         records=sum(file.records for file in files),
-        rows=landed,
-        events=events.count(),
-        duplicates=fates.get(DUPLICATE, 0),
-        bots=fates.get(BOT, 0),
+        rows=rows,
+        events=fates.events,
+        duplicates=fates.verdicts[DUPLICATE],
+        bots=fates.verdicts[BOT],
         share=share,
-        own=own_columns(spark, settings, source, files),
-        canonical=columns(valid, SHOWN),
+        own=columns(names, pl.scan_parquet(write_rows(texts, folder / f"own {ds}"))),
+        canonical=columns(SHOWN, canonical_columns(valid)),
         rejected=rejected(raw),
-        times=over_time(events, source),
-        sessions=_sessions(events, settings, source),
+        times=times(pl.concat(fates.times)),
+        sessions=Sessions(fates.users, fates.sessions, fates.events, fates.longest),
     )
-    for frame in (raw, verdicts, events):
-        frame.unpersist()
     return replace(found, warnings=tuple(warnings(found)))
 
 
-def _sessions(events: DataFrame, settings: Settings, source: Source) -> Sessions:
+@dataclass
+class _Fates:
+    """What becomes of valid rows, summed over parts of the accounts."""
+
+    events: int = 0
+    users: int = 0
+    sessions: int = 0
+    longest: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    times: list[pl.DataFrame] = field(default_factory=list)
+
+
+def _fates(valid: pl.LazyFrame, ds: str, settings: Settings, source: Source, parts: int) -> _Fates:
+    """Judges the valid rows and makes sessions of the events, whole accounts in each part."""
     gap, longest = timedelta(minutes=settings.session_gap_minutes), timedelta(hours=settings.session_max_hours)
-    sessions = sessionize(events, {source.platform: source.timezone}, gap, longest)
-    counts = sessions.agg(
-        F.count_distinct("account_id").alias("users"),
-        F.count("*").alias("sessions"),
-        F.coalesce(F.sum("events"), F.lit(0)).alias("events"),
-        F.coalesce(F.max("events"), F.lit(0)).alias("longest"),
-    ).first()
-    assert counts is not None
-    return Sessions(counts["users"], counts["sessions"], counts["events"], counts["longest"])
+    zones = {source.platform: source.timezone}
+    judge = verdict_kernel([ds], settings, [source])
+    found = _Fates()
+    columns = list(dict.fromkeys((*NEEDED, *SESSION_COLUMNS)))
+    for part in range(parts):
+        rows = valid.filter(pl.col("account_id").hash() % parts == part).select(columns).collect()
+        judged = judge(rows.select(NEEDED))
+        found.verdicts.update(judged["verdict"].to_list())
+        events = rows.join(judged, on=list(PLACE), how="anti")
+        sessions = account_sessions(events.select(SESSION_COLUMNS), zones, gap, longest)
+        found.events += len(events)
+        found.users += sessions["account_id"].n_unique()
+        found.sessions += len(sessions)
+        found.longest = max(found.longest, *sessions["events"].to_list(), 0)
+        found.times.append(over_time(events, source))
+    return found
 
 
 def _landed(settings: Settings, source: Source, ds: str, folder: Path, limit: int) -> tuple[list[LandedFile], float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from pipeline.storage.files import DayFile
 from spark_jobs.engine.kernels import Made
@@ -38,6 +39,21 @@ def write_days(
         yield from _write_partition(run(batches), folder, schema, most_open)
 
     return made.rows.mapInArrow(write, WRITTEN).toArrow()
+
+
+def write_rows(rows: DataFrame | Made, folder: Path) -> list[str]:
+    """Writes `rows` of whatever columns below `folder`, for what is counted of them; returns the paths of files."""
+    made = rows if isinstance(rows, Made) else Made(rows, iter, to_arrow_schema(rows.schema, timezone="UTC"))
+    run, schema = made.run, made.schema
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        file = DayFile(folder, schema)
+        for batch in run(batches):
+            file.write(pa.Table.from_batches([batch]))
+        file.close()
+        yield pa.RecordBatch.from_pydict({"path": [file.path]})
+
+    return made.rows.mapInArrow(write, "path string").toArrow()["path"].to_pylist()
 
 
 def _write_partition(

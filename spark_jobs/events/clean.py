@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pipeline.runtime.settings import Settings
 from pipeline.sources.source import Source
 from pipeline.tables.registry import EVENTS, QUARANTINE
-from spark_jobs.engine.kernels import MICROS, map_groups
+from spark_jobs.engine.kernels import MICROS, Kernel, map_groups
 from spark_jobs.events.sessions import local_day
 
 PLACE = ("data_file", "data_row")  # the place of a row, in the order in which it was read
@@ -53,7 +53,13 @@ def judge(raw: DataFrame, days: list[str], settings: Settings, sources: list[Sou
 
     `raw` reaches back `lookback_days` before the first of them; it carries PLACE.
     """
-    kernel = partial(
+    valid = raw.where("reject_reason IS NULL").select(*NEEDED)
+    return map_groups(valid, "account_id", verdict_kernel(days, settings, sources), VERDICT)
+
+
+def verdict_kernel(days: list[str], settings: Settings, sources: list[Source]) -> Kernel:
+    """`verdicts` with what settings and sources say."""
+    return partial(
         verdicts,
         days=days,
         dedup_days=settings.dedup_days,
@@ -61,8 +67,6 @@ def judge(raw: DataFrame, days: list[str], settings: Settings, sources: list[Sou
         zones={source.platform: source.timezone for source in sources},
         bot_limits=(settings.bot_events_per_day, settings.bot_events_per_minute),
     )
-    valid = raw.where("reject_reason IS NULL").select(*NEEDED)
-    return map_groups(valid, "account_id", kernel, VERDICT)
 
 
 def keep_events(raw: DataFrame, verdicts: DataFrame) -> DataFrame:

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, SparkSession
+import polars as pl
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, StructType
 
 from pipeline.report.source_check import CUT, ColumnFacts, Rejected, SourceCheck
-from pipeline.runtime.settings import Settings
-from pipeline.sources.landed_file import LandedFile
 from pipeline.sources.source import LANDED, UNKNOWN_FIELDS, Source
-from spark_jobs.landing.read import read_landing
 
 SHOWN = (
     *(
@@ -27,76 +25,99 @@ SHOWN = (
     ),
     *("propensity", "attributes", "item_title", "item_category", "item_brand", "item_image_path"),
 )
+PAIRS = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
+EXAMPLE_VALUES = ("first", "min", "max")
 EXAMPLES = 3  # rejected rows shown for each reason
 HOURLY_DAYS = 2  # events of more days than this are counted by day
 
 
-def own_columns(
-    spark: SparkSession, settings: Settings, source: Source, files: list[LandedFile]
-) -> tuple[ColumnFacts, ...]:
-    """Of the declared columns; files whose header is another one are counted by the first."""
-    frame = read_landing(spark, source.delivery, files, settings.max_record_bytes)[0]
-    return columns(frame, [name for name in frame.columns if name not in (LANDED, UNKNOWN_FIELDS)])
+def own_columns(landed: DataFrame) -> tuple[list[str], DataFrame]:
+    """The declared columns of landed records, and their values as text in columns `0`, `1`, …"""
+    names = [name for name in landed.columns if name not in (LANDED, UNKNOWN_FIELDS)]
+    return names, landed.select(*[_as_text(landed, name).alias(str(place)) for place, name in enumerate(names)])
 
 
-def columns(rows: DataFrame, names: Sequence[str]) -> tuple[ColumnFacts, ...]:
-    """Each column in one pass. The examples are the first value, the least and the greatest."""
-    asked = [F.count("*").alias("rows")]
-    for place, name in enumerate(names):
-        text = _as_text(rows, name)
-        shown = F.substring(text, 1, CUT + 1)
-        asked += [
-            F.count(text).alias(f"filled_{place}"),
-            F.approx_count_distinct(text, 0.02).alias(f"distinct_{place}"),
-            F.array_compact(F.array(F.first(shown, True), F.min(shown), F.max(shown))).alias(f"examples_{place}"),
-        ]
-    counts = rows.agg(*asked).first()
-    assert counts is not None
+def _as_text(rows: DataFrame, name: str) -> Column:
+    column = F.col(f"`{name}`")
+    nested = isinstance(rows.schema[name].dataType, ArrayType | MapType | StructType)
+    return F.to_json(column) if nested else column.cast("string")
+
+
+def canonical_columns(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """The columns of `raw_events` that are shown, as text in columns `0`, `1`, …"""
+    texts = {
+        "event_time": pl.col("event_time").dt.to_string("%Y-%m-%d %H:%M:%S%.f"),
+        "attributes": pl.lit("{") + pl.col("attributes").cast(PAIRS).list.eval(_pair()).list.join(",") + "}",
+    }
+    return raw.select(
+        texts.get(name, pl.col(name).cast(pl.String)).alias(str(place)) for place, name in enumerate(SHOWN)
+    )
+
+
+def _pair() -> pl.Expr:
+    """A pair of a map as JSON has it; quotes within are left as they are."""
+    return pl.format('"{}":"{}"', pl.element().struct.field("key"), pl.element().struct.field("value"))
+
+
+def columns(names: Sequence[str], texts: pl.LazyFrame) -> tuple[ColumnFacts, ...]:
+    """Each column `0`, `1`, … of `texts`. The examples are the first value, the least and the greatest."""
+    asked = [pl.len().alias("rows")]
+    for place in map(str, range(len(names))):
+        text = pl.col(place).replace("", None).drop_nulls()
+        asked += [text.len().alias(f"{place}.filled"), text.n_unique().alias(f"{place}.distinct")]
+        shown = text.str.slice(0, CUT + 1)
+        asked += [getattr(shown, which)().alias(f"{place}.{which}") for which in EXAMPLE_VALUES]
+    counts = texts.select(asked).collect(engine="streaming").row(0, named=True)
     return tuple(
         ColumnFacts(
             name,
-            counts[f"filled_{place}"] / max(counts["rows"], 1),
-            counts[f"distinct_{place}"],
-            tuple(dict.fromkeys(counts[f"examples_{place}"])),
+            counts[f"{place}.filled"] / max(counts["rows"], 1),
+            counts[f"{place}.distinct"],
+            tuple(dict.fromkeys(found for which in EXAMPLE_VALUES if (found := counts[f"{place}.{which}"]))),
         )
         for place, name in enumerate(names)
     )
 
 
-def _as_text(rows: DataFrame, name: str) -> Column:
-    """A value as text; null where nothing is there."""
-    column = F.col(f"`{name}`")
-    nested = isinstance(rows.schema[name].dataType, ArrayType | MapType | StructType)
-    return F.nullif(F.to_json(column) if nested else column.cast("string"), F.lit(""))
-
-
-def rejected(raw: DataFrame) -> tuple[Rejected, ...]:
+def rejected(raw: pl.LazyFrame) -> tuple[Rejected, ...]:
     """Reason, rows, and the first few of them with file and line."""
-    rejected = raw.where("reject_reason IS NOT NULL")
-    line = F.get_json_object("record", "$.line").cast("long").alias("line")
-    example = F.struct("source_file", line, F.substring("record", 1, 4 * CUT).alias("record"))
-    examples = F.slice(F.array_sort(F.collect_list(example)), 1, EXAMPLES)
-    by_reason = rejected.groupBy("reject_reason").agg(F.count("*").alias("rows"), examples.alias("examples"))
+    example = ["source_file", "line", "record"]
+    rows = raw.filter(pl.col("reject_reason").is_not_null()).select(
+        "reject_reason",
+        "source_file",
+        line=pl.col("record").str.json_path_match("$.line").cast(pl.Int64, strict=False),
+        record=pl.col("record").str.slice(0, 4 * CUT),
+    )
+    in_order = rows.sort(*example).group_by("reject_reason", maintain_order=True)
+    counted = in_order.agg(pl.len().alias("rows"), *[pl.col(name).head(EXAMPLES) for name in example])
     return tuple(
         Rejected(
-            row["reject_reason"],
-            row["rows"],
-            tuple((it["source_file"], str(it["line"] or ""), it["record"] or "") for it in row["examples"]),
+            reason,
+            number,
+            tuple(
+                (file, "" if line is None else str(line), record or "")
+                for file, line, record in zip(*examples, strict=True)
+            ),
         )
-        for row in by_reason.orderBy(F.desc("rows"), "reject_reason").collect()
+        for reason, number, *examples in counted.sort("rows", "reject_reason", descending=[True, False])
+        .collect()
+        .iter_rows()
     )
 
 
-def over_time(events: DataFrame, source: Source) -> tuple[tuple[str, str, int], ...]:
-    """(local hour or day, event type, events)."""
-    local = F.from_utc_timestamp("event_time", source.timezone)
-    span = events.agg(F.datediff(F.max(local), F.min(local)).alias("days")).first()
-    hourly = span is not None and (span["days"] or 0) <= HOURLY_DAYS
-    letters = "yyyy-MM-dd HH:00" if hourly else "yyyy-MM-dd"
-    counted = events.groupBy(F.date_format(local, letters).alias("time"), "event_type").count()
-    return tuple(
-        (row["time"], row["event_type"], row["count"]) for row in counted.orderBy("time", "event_type").collect()
-    )
+def over_time(events: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """`day` and `hour` of the events where the platform is, `event_type` and how many: `len`."""
+    local = pl.col("event_time").dt.convert_time_zone(source.timezone)
+    hour = local.dt.to_string("%Y-%m-%d %H:00")
+    return events.group_by(local.dt.date().alias("day"), hour.alias("hour"), "event_type").len()
+
+
+def times(counted: pl.DataFrame) -> tuple[tuple[str, str, int], ...]:
+    """(local hour or day, event type, events) of rows of `over_time`."""
+    days = counted.select((pl.max("day") - pl.min("day")).dt.total_days()).item() or 0
+    time = pl.col("hour") if days <= HOURLY_DAYS else pl.col("day").dt.to_string("%Y-%m-%d")
+    summed = counted.group_by(time.alias("time"), "event_type").agg(pl.sum("len")).sort("time", "event_type")
+    return tuple(summed.iter_rows())
 
 
 def warnings(check: SourceCheck) -> list[str]:
