@@ -76,10 +76,10 @@ def drop_files(settings: Settings, drop: Drop, ds: str) -> list[Path]:
     Raises LandingError for what stands where a file should: a folder, a pipe, a link that leads nowhere, or a name that
     is no UTF-8, which neither Spark nor the tables can hold.
     """
-    pattern = drop.path.replace("{ds}", ds)
     notice = _notice(drop, ds)
-    found = ((path, path.relative_to(settings.landing)) for path in sorted(settings.landing.glob(pattern)))
-    meant = [path for path, name in found if name.as_posix() != notice and not _is_aside(name, pattern)]
+    matching = sorted(settings.landing.glob(drop_glob(drop, ds)))
+    found = ((path, path.relative_to(settings.landing)) for path in matching)
+    meant = [path for path, name in found if name.as_posix() != notice and not _is_aside(name, drop.path)]
     for path in meant:
         _require_file(path, settings.landing)
     return meant
@@ -108,9 +108,12 @@ def drop_days(settings: Settings, drop: Drop) -> list[str]:
     return sorted({ds for ds, _ in days_of(drop, found)})
 
 
-def drop_glob(drop: Drop) -> str:
-    """A pattern, relative to landing/, that the drop's files of every day match."""
-    return drop.path.replace("{ds}", "*").replace("**", "*")
+def drop_glob(drop: Drop, ds: str = "*") -> str:
+    """A pattern, relative to landing/, that the drop's files of a day match, or of every day.
+
+    Only `*` and `?` stand for anything, within a name: a bracket is one, as in `_day_pattern`.
+    """
+    return re.sub(r"\*+", "*", drop.path.replace("[", "[[]").replace("{ds}", ds))
 
 
 def days_of(drop: Drop, paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
@@ -233,7 +236,7 @@ def _is_aside(path: Path, pattern: str) -> bool:
     Tools write such files and folders next to their data. A pattern that begins so itself means them.
     """
     names, patterns = reversed(path.parts), reversed(Path(pattern).parts)
-    return any(name[0] in "._" and part[0] in "*?[" for name, part in zip(names, patterns, strict=False))
+    return any(name[0] in "._" and part[0] in "*?" for name, part in zip(names, patterns, strict=False))
 
 
 def _landing_folders(settings: Settings) -> set[str]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from pipeline.runtime.errors import LandingError
 from pipeline.sources.source import Drop
-from pipeline.sources.unpack import as_utf8, check_encoding, unpacked
+from pipeline.sources.unpack import as_utf8, check_encoding, check_number, unpacked
 
 LONGEST_RECORD = 64 << 20  # more than this without an end is no file of records
 FIRST_LINE = 1 << 20  # bytes in which the end of the first line is looked for with care
@@ -83,11 +83,11 @@ def record_blocks(path: str, name: str, drop: Drop, keep_empty_first: bool = Fal
     """The records of a text file as UTF-8, some MiB at a time; empty lines and comments are no records.
 
     `keep_empty_first`: also where it is empty, the first line is one: the header. Raises LandingError when the file
-    cannot be read to its end, or one record is longer than LONGEST_RECORD.
+    cannot be read to its end, one record is longer than LONGEST_RECORD, or no log would hold so many.
     """
     blocks = text_blocks(path, name, drop)
     head, dialect = _first_line(blocks, dialect_of(drop))
-    rest, line, enough, first = b"", 1, 0, True
+    rest, line, enough, first, number = b"", 1, 0, True, 0
     for block, last in _with_last(chain([head], blocks)):
         data = rest + block
         if len(data) < enough and not last:
@@ -101,6 +101,8 @@ def record_blocks(path: str, name: str, drop: Drop, keep_empty_first: bool = Fal
             found = _block(data[:cut], ends, broken, dialect, line, keep_empty_first and first)
             line += data.count(dialect.end, 0, cut)
             first = False
+            number += len(found)
+            check_number(number, Path(path), name)
             yield found
         rest = data[cut:]
         enough = 0 if cut else 2 * len(data)  # so that a long record is not searched again and again

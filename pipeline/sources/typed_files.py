@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import orc
 
 from pipeline.runtime.errors import LandingError
-from pipeline.sources.unpack import BOMB_BYTES, BOMB_RATIO, shown
+from pipeline.sources.unpack import BOMB_BYTES, BOMB_RATIO, check_number, shown
 
 LARGEST_GROUP = 4 << 30  # bytes of a row group (a stripe), unpacked
 LARGEST_ROW = 64 << 20  # bytes of a row, on average of a row group
@@ -37,6 +37,7 @@ def arrow_schema(path: Path, name: str, format_: str) -> tuple[int, pa.Schema]:
                 rows, schema = file.nrows, file.schema
     except DAMAGE as error:
         raise damaged(name, format_, error) from None
+    check_number(rows, path, name)
     twice = sorted({column for column in schema.names if schema.names.count(column) > 1})
     if twice:
         raise LandingError(

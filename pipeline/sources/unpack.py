@@ -21,6 +21,7 @@ from pipeline.runtime.errors import LandingError
 
 CHUNK_BYTES = 4 << 20
 BOMB_BYTES, BOMB_RATIO = 256 << 20, 300  # more bytes than this, and than this times the file: no log packs so well
+MANY_RECORDS, RECORDS_A_BYTE = 100_000, 2  # more records than this, and than this for each byte of the file
 CONTROLS = (*range(1, 7), *range(14, 27))  # bytes that are in no text of an encoding that keeps ASCII
 HEAD_BYTES = 512  # in which a kind of file is recognised
 CUT = 80  # characters of what was found that a message shows
@@ -125,6 +126,19 @@ def unpacked(path: Path, name: str, what: str) -> Iterator[bytes]:
                 "deliver it unpacked, when it is meant so"
             )
         yield block
+
+
+def check_number(records: int, path: Path, name: str) -> None:
+    """Raises LandingError when a file holds far more records than any log packs into its size.
+
+    Each costs a row with its reason, however little is in it: two million of `{}` are a gzip file of 6 kB.
+    """
+    size = path.stat().st_size
+    if records > max(MANY_RECORDS, RECORDS_A_BYTE * size):
+        raise LandingError(
+            f"{name}: expected a log, found more than {RECORDS_A_BYTE} records for each of its {size:,} bytes; deliver "
+            "them as text that is not packed, when they are meant so"
+        )
 
 
 def as_utf8(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landed_file import inspect
-from pipeline.sources.landing import active_sources
+from pipeline.sources.landing import active_sources, drop_glob
 from pipeline.sources.source import Source
 from pipeline.storage.suppression import ERASED
 from spark_jobs.landing.nested import map_records
@@ -27,7 +27,7 @@ def find_landed(
 
 def _records(spark: SparkSession, settings: Settings, source: Source, names: set[str]) -> list[DataFrame]:
     """The mapped records of the source's files among `names`."""
-    paths = settings.landing.glob(source.delivery.path.replace("{ds}", "*").replace("**", "*"))
+    paths = settings.landing.glob(drop_glob(source.delivery))
     files = [
         inspect(path, name, "", source.delivery, allow_empty=True)
         for path in sorted(paths)

@@ -1,15 +1,18 @@
 """One landed file: counted, or refused with its name."""
 
+import bz2
 import gzip
+import lzma
 import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from pipeline.runtime.errors import LandingError
-from pipeline.sources import text_records, unpack
+from pipeline.sources import json_array, text_records, unpack
 from pipeline.sources.landed_file import LandedFile, inspect
 from pipeline.sources.source import Drop
 from pipeline.sources.text_records import record_blocks
@@ -46,6 +49,64 @@ def test_csv_records(tmp_path: Path, content: bytes, records: int, name: str) ->
 
 def test_jsonl_records(tmp_path: Path) -> None:
     assert look(file_of(tmp_path, b"{}\n\ngarbage\n"), "jsonl").records == 2
+
+
+def parquet_of(rows: int) -> bytes:
+    """Rows of one value, which Parquet keeps once."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": pa.repeat(1, rows), "b": pa.repeat(1, rows)}), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def orc_of(rows: int) -> bytes:
+    sink = pa.BufferOutputStream()
+    orc.write_table(pa.table({"a": pa.repeat(1, rows), "b": pa.repeat(1, rows)}), sink)
+    return sink.getvalue().to_pybytes()
+
+
+MANY = 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("format_", "content"),
+    [
+        ("jsonl", lambda: gzip.compress(b"{}\n" * MANY)),
+        ("jsonl", lambda: lzma.compress(b"[" + b"{}," * MANY + b"{}]")),
+        ("csv", lambda: bz2.compress(b"a,b\n" + b",\n" * MANY)),
+        ("parquet", lambda: parquet_of(MANY)),
+        ("orc", lambda: orc_of(MANY)),
+    ],
+    ids=["lines", "array", "csv", "parquet", "orc"],
+)
+def test_more_records_than_a_log_packs_into_a_file_are_refused(tmp_path: Path, format_: str, content) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content())
+    size = path.stat().st_size
+    assert size < 50_000
+    with pytest.raises(
+        LandingError, match=rf"^shop/x: expected a log, found more than 2 records for each of its {size:,}"
+    ):
+        look(path, format_)
+
+
+def test_as_many_records_are_read_when_the_file_has_the_bytes_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look(file_of(tmp_path, b"{}\n" * 200_000), "jsonl").records == 200_000
+    packed = file_of(tmp_path, b"{}\n" * 90_000, "x.gz")  # however small, so few cost little
+    assert look(packed, "jsonl").records == 90_000
+    monkeypatch.setattr(unpack, "MANY_RECORDS", 89_999)
+    with pytest.raises(LandingError, match="more than 2 records"):
+        look(packed, "jsonl")
+
+
+def test_an_array_of_too_many_values_is_refused_before_they_are_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_array, "MOST_VALUES", 3)
+    assert look(file_of(tmp_path, b"[1,2,3,4]"), "jsonl").records == 4
+    with pytest.raises(LandingError, match="found a JSON array of more than 3 values; deliver a line per record"):
+        look(file_of(tmp_path, b"[1,2,3,4,5]"), "jsonl")
 
 
 def test_blocks_end_with_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pipeline.runtime.errors import LandingError, SourceError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import (
     active_sources,
+    drop_of,
     files,
     find_source,
     landed_days,
@@ -18,6 +19,7 @@ from pipeline.sources.landing import (
     unread_folders,
     warnings,
 )
+from pipeline.sources.ledger import event_files
 
 TOML = """
 platform = "shop"
@@ -120,6 +122,38 @@ def test_landed_days_and_files_of_a_glob(home: Settings) -> None:
         "2011-03-02-a.csv",
         "2011-03-02-b.csv",
     ]
+
+
+DAY, NEXT = "2011-03-02", "2011-03-03"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant", "others"),
+    [
+        pytest.param("[ab]-", ["[ab]-"], ["a-", "b-"], id="brackets"),
+        pytest.param("[!a]", ["[!a]"], ["b", "!"], id="not in brackets"),
+        pytest.param("{a,b}", ["{a,b}"], ["a", "b"], id="braces"),
+        pytest.param("100% \\'\"#&+~$", ["100% \\'\"#&+~$"], ["100"], id="signs of shells and URLs"),
+        pytest.param("[*]", ["[ab]", "[]", "[*]"], ["a", "*", "ab"], id="a star between brackets"),
+        pytest.param("?", ["[", "*", "?"], ["ab", ""], id="a question mark"),
+        pytest.param("*", ["[ab]", "*", "{a}", "?", "["], [], id="names that are patterns"),
+        pytest.param("**", ["", "a"], ["a/b", "/b"], id="two stars are one"),
+    ],
+)
+def test_only_stars_and_question_marks_of_a_path_stand_for_anything(
+    path: str, meant: list[str], others: list[str], home: Settings
+) -> None:
+    """The files of a day, those of all days and the ledger agree, and a file's own name is never a pattern."""
+    own_source(home, glob=path.replace("\\", "\\\\").replace('"', '\\"'))
+    land(home, *[f"shop/{ds}{name}.csv" for ds in (DAY, NEXT) for name in (*meant, *others)])
+    [source] = active_sources(home)
+    for ds in (DAY, NEXT):
+        expected = {f"shop/{ds}{name}.csv" for name in meant}
+        assert {found.relative_to(home.landing).as_posix() for found in files(home, source, ds)} == expected
+        assert set(event_files(home)[ds]) == expected
+        assert {drop.path for name in expected if (drop := drop_of(home, name))} == {source.delivery.path}
+        assert not any(drop_of(home, f"shop/{ds}{name}.csv") for name in others)
+    assert landed_days(home) == [DAY, NEXT]
 
 
 @pytest.mark.parametrize(
