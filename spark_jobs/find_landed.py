@@ -2,8 +2,9 @@
 
     spark-submit spark_jobs/find_landed.py request.json
 
-Reads {"users": [pseudonym, …], "files": [name below landing/, …]} and those files, and prints a line `found {"file": …,
-"line": …, "platform": …, "raw_id": …}` per record whose account is one of them. Raw ids are personal: they go to the
+Reads {"users": [pseudonym, …], "files": [name below landing/, …], "addresses": [`<platform>:<e-mail address>`, …]} and
+those files, and prints a line `found {"file": …, "line": …, "platform": …, "raw_id": …}` per record whose account is
+one of them. Raw ids are personal: they go to the
 caller through a pipe and nowhere else.
 """
 
@@ -20,7 +21,7 @@ from spark_jobs.landing.records_of import find_landed
 def main() -> None:
     settings, request = load_settings(), json.loads(Path(sys.argv[1]).read_text())
     spark = open_session(settings, "Find landed records")
-    for found in find_landed(spark, settings, request["users"], set(request["files"])):
+    for found in find_landed(spark, settings, request["users"], set(request["files"]), request["addresses"]):
         print(f"found {json.dumps(found)}")
 
 

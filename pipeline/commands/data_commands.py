@@ -194,11 +194,15 @@ def user(
 def erase(
     users: Annotated[list[str], typer.Argument(metavar="USER", help="user_id, or <platform>:<raw id>")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="kept with the record of what was done")] = "",
+    former_key: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="an earlier key of the home; may be repeated")
+    ] = None,
 ) -> None:
     """Remove persons from everything, for good.
 
-    All ids that the identity map joins to a person go too. When it is cut off, run it again.
+    All ids that the identity map joins to a person go too. When it is cut off, run it again. Exit code 3 when nothing
+    of them is found, but some files or ids could not be searched: they are listed.
     """
     from pipeline.commands.erase import erase_persons
 
-    erase_persons(environment(), users, reason)
+    raise typer.Exit(erase_persons(environment(), users, reason, former_key or []))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.erasure.data_files import holding, rewritten, without_rows
+from pipeline.erasure.data_files import rewritten, without_rows
 from pipeline.erasure.published import Days, Erasing, live_files, replace_days
 from pipeline.storage.audit.staged_rows import parquet_sql
 from pipeline.storage.catalog import file_schema
@@ -25,18 +25,18 @@ Place = tuple[str, str, str]  # ds, platform, landing file
 
 
 def renew_quarantine(work: Erasing) -> dict[str, int]:
-    """Days whose quarantine lacks an erased row, or holds one of the users, are published again.
+    """Days whose quarantine lacks an erased row, or holds or names one of the users, are published again.
 
     Returns the erased rows of those days.
     """
     raw = _erased_rows(live_files(work.settings, RAW_EVENTS), "reject_reason")
 
     def renewed(attempt: Attempt, live: Days) -> tuple[Days, dict[str, int]]:
-        held = holding(QUARANTINE, [path for paths in live.values() for path in paths], work.users)
+        held, mentioned = work.files(QUARANTINE)
         known = _erased_rows(live, "reason")
         cleaned = published(QUARANTINE.name, work.settings)
         due = {ds for ds, *_ in raw - known if ds in cleaned}
-        due |= {ds for ds, paths in live.items() if any(path in held for path in paths)}
+        due |= {ds for ds, paths in live.items() if any(path in held or path in mentioned for path in paths)}
         days = {ds: _quarantine_day(work, attempt, ds, live.get(ds, []), raw) for ds in due}
         return days, {ds: sum(n for place, n in raw.items() if place[0] == ds) for ds in due}
 
@@ -64,7 +64,7 @@ def renew_accounting(work: Erasing) -> dict[str, int]:
 def _quarantine_day(work: Erasing, attempt: Attempt, ds: str, paths: list[str], raw: Counter[Place]) -> list[str]:
     """The day's rows of others, and one row for each erased one."""
     folder = attempt.day(ds)
-    kept = [rewritten(work.settings, QUARANTINE, path, folder, work.users, _of_others) for path in paths]
+    kept = [rewritten(work.settings, QUARANTINE, path, folder, work.users, work.names, _of_others) for path in paths]
     places = [place for place in sorted(raw.elements()) if place[0] == ds]
     rows = [{"ds": ds, "platform": platform, "reason": ERASED, "source_file": file} for _, platform, file in places]
     made = pa.Table.from_pylist(rows, schema=QUARANTINE.schema)

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.erasure.masks import kept_columns, masked_rows
+from pipeline.erasure.names import Names
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalog import file_schema
 from pipeline.storage.declared import duckdb_sql, row_groups
@@ -31,6 +33,8 @@ def table_files(settings: Settings, table: Table) -> list[str]:
 def holding(table: Table, files: list[str], users: frozenset[str]) -> dict[str, int]:
     """The files of a table with rows of the users or accounts, and how many."""
     ids = id_columns(table)
+    if not ids:
+        return {}
     theirs = " OR ".join(f"{name} IN (SELECT unnest($users))" for name in ids)
     found: dict[str, int] = {}
     with duckdb.connect() as connection:
@@ -56,9 +60,15 @@ def plain(schema: pa.Schema) -> pa.Schema:
 
 
 def rewritten(
-    settings: Settings, table: Table, path: str, folder: Path, users: frozenset[str], change: Change = without_rows
+    settings: Settings,
+    table: Table,
+    path: str,
+    folder: Path,
+    users: frozenset[str],
+    names: Names,
+    change: Change = without_rows,
 ) -> str:
-    """A file of `folder` with the rows that `change` leaves; empty when it leaves none.
+    """A file of `folder` with the rows that `change` leaves, `names` masked in them; empty when it leaves none.
 
     Columns, field ids and the order of rows are those of the file, which stays as it is; where it has columns that are
     not declared any more, they are those that are.
@@ -66,7 +76,7 @@ def rewritten(
     schema, groups = row_groups(path, table, file_schema(settings, table))
     written = DayFile(folder, schema)
     for rows in groups:
-        kept = change(rows, _theirs(rows, users))
+        kept, _ = masked_rows(change(rows, _theirs(rows, users)), names, kept_columns(table))
         if kept.num_rows:
             written.write(kept)
     written.close()
@@ -80,7 +90,7 @@ def _theirs(rows: pa.Table, users: frozenset[str]) -> np.ndarray:
     """Per row, whether one of the columns that name persons and accounts names one of the users."""
     wanted = pa.array(sorted(users), pa.string())
     named = [pc.is_in(rows[name], wanted) for name in IDS if name in rows.schema.names]
-    return np.logical_or.reduce([column.to_numpy() for column in named])
+    return np.logical_or.reduce([np.zeros(rows.num_rows, bool), *(column.to_numpy() for column in named)])
 
 
 def same_file(path: str, folder: Path) -> str:

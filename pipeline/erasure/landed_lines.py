@@ -3,9 +3,10 @@
 A record of several lines becomes the mark and empty lines, so that the records behind it keep their line numbers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.erasure.names import Names
 from pipeline.sources.json_array import array_elements, is_array
 from pipeline.sources.source import Drop
 from pipeline.sources.text_records import record_blocks
@@ -37,18 +38,14 @@ def blank_text(path: Path, aside: Path, wanted: set[int], drop: Drop | None) -> 
             after.write(kept + _blanked(line, text, lines[number], encoding))
 
 
-def lines_in_which(path: Path, holds: Callable[[bytes], object], drop: Drop | None) -> set[int]:
-    """The lines on which the records begin that hold something, the lines of a record taken together."""
-    if drop is None:
-        return {number for number, line in enumerate(_lines(path, b"\n"), 1) if holds(line)}
-    if drop.format == "jsonl" and is_array(path, path.name, drop):
-        return {number for number, it in enumerate(array_elements(path, path.name, drop), 1) if holds(it)}
-    return {
-        int(line)
-        for block in record_blocks(str(path), path.name, drop)
-        for line, record in zip(block.lines, block.slices(), strict=True)
-        if holds(record)
-    }
+def mask_text(path: Path, aside: Path, names: Names, drop: Drop | None) -> None:
+    """Writes the file to `aside` with every name masked. Raises LandingError for what is no text."""
+    encoding, _ = _encoding(path, drop)
+    signs = (drop.delimiter, drop.quote, drop.escape, drop.comment) if drop is not None else ()
+    sign = "x" if "*" in signs else "*"  # one that has no meaning in the file
+    with packer(path)(aside) as after:
+        for line in _lines(path, _line_end(path, encoding)):
+            after.write(names.masked_bytes(line, encoding, sign))
 
 
 def _lines_of(path: Path, wanted: set[int], drop: Drop | None) -> tuple[dict[int, str], str]:
@@ -86,6 +83,13 @@ def _lines(path: Path, end: bytes) -> Iterator[bytes]:
         rest = rest[start:]
     if rest:
         yield rest
+
+
+def _line_end(path: Path, encoding: str) -> bytes:
+    """Of a text that has no line feed, as some programs write it, the carriage return."""
+    feed, carriage = "\n".encode(encoding), "\r".encode(encoding)
+    head = next(unpacked(path, path.name, WHAT), b"")
+    return carriage if feed not in head and carriage in head else feed
 
 
 def _encoding(path: Path, drop: Drop | None) -> tuple[str, bytes]:

@@ -1,13 +1,14 @@
 """Landing files without a person: each of their records becomes a mark that still counts as one.
 
 A text record becomes the line `erased`, a Parquet record one of nulls: so line numbers stay, the rows that landed still
-add up, and ingest rejects the record as `erased`.
+add up, and ingest rejects the record as `erased`. In the records of others the person's names are masked.
 """
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -16,10 +17,12 @@ import pyarrow.parquet as pq
 from pyarrow import orc
 
 from pipeline.erasure.data_files import plain
-from pipeline.erasure.landed_lines import blank_text, lines_in_which
+from pipeline.erasure.landed_lines import blank_text, mask_text
+from pipeline.erasure.masks import masked_rows
 from pipeline.erasure.names import Names
 from pipeline.erasure.persons import Persons
 from pipeline.runtime.atomic import replacing
+from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.identity import dated_digest, identity_file, readable_map
 from pipeline.sources.landed_file import sha256_of
@@ -27,7 +30,9 @@ from pipeline.sources.landing import IDENTITY, drop_of
 from pipeline.sources.unpack import HEAD_BYTES, PACKINGS, kind_of
 from pipeline.storage.provenance import exchange_files, rewrite
 
-ASIDE = "_erasing"  # below landing/: no source reads a folder of such a name
+ASIDE = "_erasing"  # next to the file: no source reads a folder of such a name
+
+Change = Callable[[pa.Table, int], pa.Table]  # rows and the number of the first, from 1 → the rows to keep
 
 
 def blank_records(settings: Settings, records: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -40,25 +45,33 @@ def blank_records(settings: Settings, records: Iterable[tuple[str, int]]) -> dic
         kind = _kind(path)
         with _replacing(settings, path) as aside:
             if kind == "Parquet":
-                _blank_rows(path, aside, wanted)
+                _rewrite_parquet(path, aside, partial(_nulled, wanted=wanted))
             elif kind == "ORC":
-                _blank_orc_rows(path, aside, wanted)
+                _rewrite_orc(path, aside, partial(_nulled, wanted=wanted))
             else:
                 blank_text(path, aside, wanted, drop_of(settings, name))
     return {name: len(wanted) for name, wanted in lines.items()}
 
 
-def blank_lines_naming(settings: Settings, files: Iterable[Path], names: Names) -> int:
-    """Blanks the records of packed landing files in which nobody found a user but a name is."""
-    blanked = 0
+def mask_mentions(settings: Settings, files: Iterable[Path], names: Names) -> list[Path]:
+    """Masks the names in files below landing/ that are regular files; returns those that it changed.
+
+    What is neither text nor a table, or packed twice, stays: the search tells.
+    """
+    done = []
     for path in files:
-        if path.is_relative_to(settings.landing) and _kind(path) in PACKINGS:
-            drop = drop_of(settings, path.relative_to(settings.landing).as_posix())
-            wanted = lines_in_which(path, names.spans, drop)
-            with _replacing(settings, path) as aside:
-                blank_text(path, aside, wanted, drop)
-            blanked += len(wanted)
-    return blanked
+        kind = _kind(path)
+        if kind not in (None, "Parquet", "ORC", *PACKINGS):
+            continue
+        with suppress(LandingError, pa.ArrowException), _replacing(settings, path) as aside:
+            if kind == "Parquet":
+                _rewrite_parquet(path, aside, lambda rows, first: masked_rows(rows, names)[0])
+            elif kind == "ORC":
+                _rewrite_orc(path, aside, lambda rows, first: masked_rows(rows, names)[0])
+            else:
+                mask_text(path, aside, names, drop_of(settings, path.relative_to(settings.landing).as_posix()))
+            done.append(path)
+    return done
 
 
 def remove_identities(settings: Settings, persons: Persons) -> int:
@@ -98,41 +111,37 @@ def _keep_days_fresh(settings: Settings, before: pl.DataFrame | None, now: pl.Da
     rewrite(settings, change)
 
 
-def _blank_rows(path: Path, aside: Path, wanted: set[int]) -> None:
+def _rewrite_parquet(path: Path, aside: Path, change: Change) -> None:
     with pq.ParquetFile(path) as file:
         schema = pa.schema([field.with_nullable(True) for field in plain(file.schema_arrow)])
         first = 1
         with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
             for group in range(file.num_row_groups):
-                rows = file.read_row_group(group)
-                writer.write_table(_nulled(rows, schema, wanted, first))
+                rows = file.read_row_group(group).cast(schema)
+                writer.write_table(change(rows, first))
                 first += rows.num_rows
 
 
-def _nulled(rows: pa.Table, schema: pa.Schema, wanted: set[int], first: int) -> pa.Table:
-    """The rows with nulls at `wanted`, counted from `first`. Slices: filters of maps abort."""
-    parts, start = [], 0
-    for position in sorted(number - first for number in wanted):
-        if 0 <= position < rows.num_rows:
-            parts.append(rows.slice(start, position - start))
-            parts.append(_null_row(schema))
-            start = position + 1
-    parts.append(rows.slice(start))
-    return pa.concat_tables([part.cast(schema) for part in parts])
-
-
-def _null_row(schema: pa.Schema) -> pa.Table:
-    return pa.table([pa.nulls(1, field.type) for field in schema], schema=schema)
-
-
-def _blank_orc_rows(path: Path, aside: Path, wanted: set[int]) -> None:
+def _rewrite_orc(path: Path, aside: Path, change: Change) -> None:
     file = orc.ORCFile(str(path))
     with orc.ORCWriter(str(aside), compression="zstd") as writer:
         first = 1
         for number in range(file.nstripes):
             rows = pa.Table.from_batches([file.read_stripe(number)])
-            writer.write(_nulled(rows, rows.schema, wanted, first))
+            writer.write(change(rows, first))
             first += rows.num_rows
+
+
+def _nulled(rows: pa.Table, first: int, wanted: set[int]) -> pa.Table:
+    """The rows with nulls at `wanted`, counted from `first`. Slices: filters of maps abort."""
+    parts, start = [], 0
+    for position in sorted(number - first for number in wanted):
+        if 0 <= position < rows.num_rows:
+            parts.append(rows.slice(start, position - start))
+            parts.append(pa.table([pa.nulls(1, field.type) for field in rows.schema], schema=rows.schema))
+            start = position + 1
+    parts.append(rows.slice(start))
+    return pa.concat_tables(parts)
 
 
 def _kind(path: Path) -> str | None:
@@ -143,9 +152,10 @@ def _kind(path: Path) -> str | None:
 @contextmanager
 def _replacing(settings: Settings, path: Path) -> Iterator[Path]:
     """A file to write, which then takes the place of `path` at once; the ledger knows it from then on."""
-    folder, before = settings.landing / ASIDE, sha256_of(path)
+    target = path.resolve()  # of a folder behind a link: on its file system
+    folder, before = target.parent / ASIDE, sha256_of(path)
     try:
-        with replacing(path, within=folder, durable=True) as aside:
+        with replacing(target, within=folder, durable=True) as aside:
             yield aside
     finally:
         folder.rmdir()

@@ -5,8 +5,11 @@ import os
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from pipeline.erasure.names import Names
+from pipeline.erasure.search import files_below, named_in
 from pipeline.orchestration import step_commands
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.processes import error_line
@@ -26,6 +29,17 @@ class LandedRecord:
     line: int
     platform: str
     raw_id: str
+    shared: bool = False  # with rows of others, so that it cannot go as a whole
+
+
+def naming_files(settings: Settings, names: Names) -> list[Path]:
+    """The regular files below landing/ in which a name certainly is."""
+    return [path for path in files_below(settings.landing) if is_regular(path) and named_in(path, names)]
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path is a file and no link, which leads to what is a file of its own or not of this home."""
+    return path.is_file() and not path.is_symlink()
 
 
 def unread_files(settings: Settings) -> set[str]:
@@ -40,17 +54,21 @@ def unread_files(settings: Settings) -> set[str]:
     }
 
 
-def find_records(settings: Settings, users: Iterable[str], names: Iterable[str]) -> list[LandedRecord]:
-    """The records of the users in those files, as far as they are still there.
+def find_records(
+    settings: Settings, users: Iterable[str], names: Iterable[str], addresses: Iterable[str] = ()
+) -> list[LandedRecord]:
+    """The records of the users in those files, as far as they are still there and no links.
+
+    `addresses`: `<platform>:<e-mail address>` in lower case, whose records are found however they write it.
 
     Raises LandingError when the job fails.
     """
-    there = sorted(name for name in set(names) if (settings.landing / name).is_file())
+    there = sorted(name for name in set(names) if is_regular(settings.landing / name))
     if not there:
         return []
     submit = step_commands.spark_submit(settings, step_commands.java_options(settings))
     with NamedTemporaryFile("w", suffix=".json") as request:
-        json.dump({"users": sorted(users), "files": there}, request)
+        json.dump({"users": sorted(users), "files": there, "addresses": sorted(addresses)}, request)
         request.flush()
         done = subprocess.run(
             [*submit, str(JOB), request.name],

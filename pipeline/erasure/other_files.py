@@ -6,25 +6,32 @@ its layout.
 
 import hashlib
 import mmap
+import shutil
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.decisions.people import folder_of
-from pipeline.erasure.data_files import plain
+from pipeline.erasure.data_files import plain, without_rows
+from pipeline.erasure.masks import masked_rows, overwritten
 from pipeline.erasure.names import Names
 from pipeline.runtime.atomic import replacing
+from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
+from pipeline.sources.unpack import HEAD_BYTES, PACKINGS, kind_of, packer, unpacked
 from pipeline.storage.declared import duckdb_sql
+from pipeline.tables.columns import IDS
 from pipeline.tables.registry import RAW_EVENTS, USER_HISTORY, table_named
 
 TEXT = {".csv", ".html", ".json", ".jsonl", ".log", ".md", ".txt", ".xml", ".yaml"}
+ID_COLUMNS = (*IDS, "person_id", "raw_id")  # of files that no table knows
 TYPED = {
     RAW_EVENTS.name: "SELECT unnest([query, text]) AS text FROM {} WHERE account_id IN ({})",
     USER_HISTORY.name: "SELECT unnest(events).text AS text FROM {} WHERE user_id IN ({})",
@@ -74,40 +81,75 @@ def strike_from_lists(settings: Settings, files: Iterable[Path], names: Names) -
 
 
 def overwrite_names(files: Iterable[Path], names: Names) -> int:
-    """Replaces the names in text files by asterisks; returns the number of files changed."""
+    """Replaces the names in text files by asterisks; returns the number of files changed.
+
+    A packed one is written anew.
+    """
     done = 0
     for path in files:
-        if path.suffix in TEXT and path.stat().st_size:
-            with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-                spans = names.spans(content)  # type: ignore[arg-type]
-                for start, end in spans:
-                    content[start:end] = b"*" * (end - start)
-            done += bool(spans)
+        if not _is_text_file(path) or not path.stat().st_size:
+            continue
+        with path.open("rb") as head:
+            packing = kind_of(head.read(HEAD_BYTES))
+        if packing in PACKINGS:
+            with suppress(LandingError), replacing(path) as aside:
+                text = b"".join(unpacked(path, path.name, "text"))
+                with packer(path)(aside) as after:
+                    after.write(overwritten(text, names))
+                done += 1
+            continue
+        with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+            spans = names.spans(content)  # type: ignore[arg-type]
+            for start, end in spans:
+                content[start:end] = b"*" * (end - start)
+        done += bool(spans)
     return done
 
 
-def drop_rows(files: Iterable[Path], names: Names) -> int:
-    """Writes Parquet files that no table knows without the rows that have a name in a column.
+def _is_text_file(path: Path) -> bool:
+    """By the endings of its name: logs that were rotated or packed have several."""
+    return not TEXT.isdisjoint(path.suffixes)
 
-    Returns the files that had such rows.
+
+def drop_rows(files: Iterable[Path], names: Names) -> int:
+    """Writes Parquet files that no table knows without the rows of the persons, names masked in the others.
+
+    A row is theirs by its columns of ids (ID_COLUMNS); in a file that has none of these, by its first column of text.
+    Returns the files that had such rows or names.
     """
     done = 0
     for path in files:
         if path.suffix == ".parquet":
-            rows = pq.read_table(path)
+            rows = pq.read_table(path, partitioning=None)
             rows = rows.cast(plain(rows.schema))
-            theirs = _naming(rows, names.tokens)
-            if pc.any(theirs).as_py():
+            theirs = _theirs(rows, names.tokens)
+            kept, masked = masked_rows(without_rows(rows, theirs), names)
+            if theirs.any() or masked:
                 with replacing(path) as aside:
-                    pq.write_table(rows.filter(pc.invert(theirs)), aside, compression="zstd")
+                    pq.write_table(kept, aside, compression="zstd")
                 done += 1
     return done
 
 
-def _naming(rows: pa.Table, tokens: tuple[str, ...]) -> pa.Array:
-    """Per row, whether a text column is one of the names."""
-    names, theirs = pa.array(tokens, pa.string()), pa.array([False] * rows.num_rows)
-    for column in rows.columns:
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            theirs = pc.or_(theirs, pc.is_in(column.cast(pa.string()).combine_chunks(), names))
+def forget_imports(settings: Settings) -> int:
+    """Removes imports that were not delivered yet, with their receipts: they are made anew from the history file."""
+    folder = settings.home / "imports"
+    waiting = [path for path in sorted(folder.glob("*")) if path.is_dir()]
+    for path in waiting:
+        shutil.rmtree(path)
+        path.with_suffix(".json").unlink(missing_ok=True)
+    return len(waiting)
+
+
+def _theirs(rows: pa.Table, tokens: tuple[str, ...]) -> np.ndarray:
+    """Per row, whether one of the columns that say whose it is holds one of the names."""
+    text = [name for name in rows.schema.names if _is_text_column(rows.schema.field(name).type)]
+    columns = [name for name in text if name in ID_COLUMNS] or text[:1]
+    names, theirs = pa.array(tokens, pa.string()), np.zeros(rows.num_rows, bool)
+    for name in columns:
+        theirs |= pc.is_in(rows[name].cast(pa.string()), names).to_numpy()
     return theirs
+
+
+def _is_text_column(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)

@@ -1,10 +1,12 @@
 """Who is to be erased: every pseudonym and every platform's id of the persons named."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.erasure.names import is_address
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.settings import Settings
@@ -17,8 +19,6 @@ from pipeline.tables.registry import IDENTITIES, USER
 
 LAST = "9999-12-31"
 
-SHORTEST, DIGITS = 6, 9  # a shorter id, or number, is no evidence: other numbers look like it
-
 
 @dataclass(frozen=True)
 class Persons:
@@ -28,15 +28,27 @@ class Persons:
     raw_ids: frozenset[tuple[str, str]]
     person_ids: frozenset[str]
 
-    def with_raw_ids(self, found: set[tuple[str, str]]) -> "Persons":
-        return Persons(self.users, self.raw_ids | found, self.person_ids)
+    def with_raw_ids(self, settings: Settings, found: set[tuple[str, str]]) -> "Persons":
+        """The persons with more ids of theirs, and the accounts that these are."""
+        key = load_user_key(settings.home)
+        accounts = {pseudonym(key, f"{platform}:{raw}") for platform, raw in found - self.raw_ids}
+        return Persons(self.users | accounts, self.raw_ids | found, self.person_ids)
+
+    def with_former(self, keys: Iterable[bytes]) -> "Persons":
+        """The persons with the pseudonyms that earlier keys of the home gave them."""
+        former = {pseudonym(key, identity) for key in keys for identity in self.identities}
+        return Persons(self.users | former, self.raw_ids, self.person_ids)
 
     @property
-    def tokens(self) -> tuple[str, ...]:
-        """Words that name these persons and nothing else, to search files for."""
-        ids = [*(raw for _, raw in self.raw_ids), *self.person_ids]
-        whole = [f"{platform}:{raw}" for platform, raw in self.raw_ids if len(raw) > 2]
-        return tuple(sorted({*self.users, *whole, *filter(_telling, ids)}))
+    def identities(self) -> frozenset[str]:
+        """`<platform>:<raw id>`, and `person:<person id>`: what pseudonyms are made of."""
+        accounts = {f"{platform}:{raw}" for platform, raw in self.raw_ids}
+        return frozenset(accounts | {f"person:{it}" for it in self.person_ids})
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """The `<platform>:<raw id>` that are e-mail addresses, in lower case: another case is the same person."""
+        return frozenset(f"{platform}:{raw.lower()}" for platform, raw in self.raw_ids if is_address(raw))
 
 
 def find_persons(settings: Settings, named: list[str]) -> Persons:
@@ -75,9 +87,3 @@ def _joined_now(settings: Settings, rows: pl.DataFrame | None) -> pl.DataFrame:
 def _pair(text: str) -> tuple[str, str]:
     platform, _, raw = text.partition(":")
     return platform, raw
-
-
-def _telling(raw: str) -> bool:
-    """Whether this id is unlikely to be confused with anything else."""
-    digits = any(letter.isdigit() for letter in raw)
-    return len(raw) >= (DIGITS if raw.isdigit() else SHORTEST) and digits

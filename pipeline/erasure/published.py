@@ -6,8 +6,8 @@ The log's accounts still add up: a row of `raw_events` stays as an `erased` row 
 
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.erasure.data_files import holding, rewritten, same_file, table_files, without_rows
+from pipeline.erasure.masks import mentioning
+from pipeline.erasure.names import Names
 from pipeline.runtime.settings import Settings
 from pipeline.storage import provenance, staging
 from pipeline.storage.audit.staged_rows import staged_rows
@@ -34,14 +36,24 @@ Days = dict[str, list[str]]  # ds -> data files
 
 @dataclass(frozen=True)
 class Erasing:
-    """One erasure in progress: whose rows, under which run."""
+    """One erasure in progress: whose rows, under which run, and the names to mask in the rows of others."""
 
     settings: Settings
     users: frozenset[str]
     run: str
+    names: Names = field(default_factory=lambda: Names(()))
+    seen: dict[str, bool] = field(default_factory=dict, compare=False)  # data files, which never change
 
     def attempt(self, table: Table) -> Attempt:
         return staging.begin(self.settings, table.name, f"{self.run}-{time.time_ns():x}")
+
+    def files(self, table: Table) -> tuple[dict[str, int], set[str]]:
+        """The table's data files with rows of the users, and how many; and those in which others name them."""
+        every = table_files(self.settings, table)
+        new = [path for path in every if path not in self.seen]
+        found = set(mentioning(table, new, self.names)) if self.names.tokens else set()
+        self.seen.update({path: path in found for path in new})
+        return holding(table, every, self.users), {path for path in every if self.seen[path]}
 
 
 def live_files(settings: Settings, table: Table) -> Days:
@@ -64,14 +76,18 @@ def landing_files_of(raw_files: list[str], users: frozenset[str]) -> set[str]:
 
 
 def erase_rows(work: Erasing, table: Table) -> dict[str, int]:
-    """Publishes every day that holds the users without their rows; returns rows per day."""
-    held = holding(table, table_files(work.settings, table), work.users)
+    """Publishes every day that holds the users without their rows, their names masked in the rows of others.
+
+    Returns rows removed per day; a day in which names alone were masked has none.
+    """
+    held, mentioned = work.files(table)
     change = anonymous_rows if table is RAW_EVENTS else without_rows
 
     def days_without(attempt: Attempt, live: Days) -> tuple[Days, dict[str, int]]:
         counts = {ds: sum(held.get(path, 0) for path in paths) for ds, paths in live.items()}
-        counts = {ds: count for ds, count in counts.items() if count}
-        new = {ds: [_changed(work, table, attempt, ds, path, held, change) for path in live[ds]] for ds in counts}
+        counts = {ds: count for ds, count in counts.items() if count or mentioned.intersection(live[ds])}
+        due = held.keys() | mentioned
+        new = {ds: [_changed(work, table, attempt, ds, path, due, change) for path in live[ds]] for ds in counts}
         return {ds: [path for path in paths if path] for ds, paths in new.items()}, counts
 
     return replace_days(work, table, days_without)
@@ -111,15 +127,13 @@ def anonymous_rows(rows: pa.Table, theirs: np.ndarray) -> pa.Table:
     return pa.concat_tables([without_rows(rows, theirs), pa.table(empty, schema=rows.schema)])
 
 
-def _changed(
-    work: Erasing, table: Table, attempt: Attempt, ds: str, path: str, held: dict[str, int], change: Callable
-) -> str:
-    if path not in held:
+def _changed(work: Erasing, table: Table, attempt: Attempt, ds: str, path: str, due: Set[str], change: Callable) -> str:
+    if path not in due:
         schema = file_schema(work.settings, table)
         found, _ = row_groups(path, table, schema)
         is_declared = found == pq.read_schema(path)
         return same_file(path, attempt.day(ds)) if is_declared else copied(path, attempt.day(ds), table, schema)
-    return rewritten(work.settings, table, path, attempt.day(ds), work.users, change)
+    return rewritten(work.settings, table, path, attempt.day(ds), work.users, work.names, change)
 
 
 def _contents(settings: Settings, table: Table, attempt: Attempt, days: Days) -> dict[str, tuple[int, str]]:

@@ -13,7 +13,7 @@ from pipeline.storage.suppression import erasures, fingerprint
 
 @dataclass
 class Record:
-    """Counts of what was removed. `finished` is empty until the search has proved the erasure."""
+    """Counts of what was removed. `finished` is empty until the search has found no trace where it can tell."""
 
     id: str
     began: str
@@ -29,7 +29,9 @@ class Record:
     kept_texts: int = 0
     other_files: int = 0
     models: list[dict[str, str]] = field(default_factory=list)
+    masked_files: int = 0  # landing files of others in which a name was masked
     files_searched: int = 0
+    in_doubt: list[str] = field(default_factory=list)  # what the search cannot tell; without it nothing is left
     finished: str = ""
 
     def add(self, counter: str, table: str, count: int) -> None:

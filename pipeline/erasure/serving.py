@@ -1,6 +1,9 @@
 """The online store without persons: every night that is kept."""
 
+from collections.abc import Collection
+
 from pipeline.features.online import open_backend
+from pipeline.features.online.load import load_night
 from pipeline.runtime.settings import Settings
 
 WAIT_SECONDS = 3600  # for a night that is being loaded: it may hold the persons
@@ -16,6 +19,18 @@ def erase_online(settings: Settings, users: frozenset[str]) -> int:
         if any(removed.values()):
             backend.point(backend.nights().without(removed))
     return sum(removed.values())
+
+
+def renew_online(settings: Settings, days: Collection[str]) -> None:
+    """Loads the night that serves once more where it is one of `days`, in which names were masked.
+
+    Twice: the night that a rollback returns to is then without the names as well.
+    """
+    backend = open_backend(settings)
+    current = backend.nights().current
+    if current is not None and current.ds in days:
+        for _ in range(2):
+            load_night(settings, backend, current.ds, force=True, wait_seconds=WAIT_SECONDS)
 
 
 def online_rows(settings: Settings, users: frozenset[str]) -> int:

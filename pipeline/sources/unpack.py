@@ -92,7 +92,7 @@ def check_content(path: Path, name: str, magic: bytes, what: str) -> None:
 def kind_of(head: bytes) -> str | None:
     """What a file is by its first bytes; None for what may be text."""
     found = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
-    if (found == BZIP2 and head[4:10] not in BZIP2_BLOCKS) or (found == "ORC" and _is_text(head[:64])):
+    if (found == BZIP2 and head[4:10] not in BZIP2_BLOCKS) or (found == "ORC" and is_text(head[:64])):
         found = None  # a text that begins so
     return "tar" if found is None and head[257:262] == b"ustar" else found
 
@@ -242,6 +242,6 @@ def _kind_of_node(mode: int) -> str:
     return next((words for holds, words in kinds.items() if holds(mode)), "no file")
 
 
-def _is_text(head: bytes) -> bool:
+def is_text(head: bytes) -> bool:
     """Whether no sign that texts never hold is among the bytes."""
     return not any(code in head for code in (0, *CONTROLS))

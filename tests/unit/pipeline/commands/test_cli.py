@@ -46,7 +46,7 @@ CONTRACT = {
     "repair": "--from --to --dry-run --vanished",
     "status": "",
     "user": "ID --ds --json",
-    "erase": "USER --reason",
+    "erase": "USER --reason --former-key",
     "features page": "",
     "features release": "",
     "features feast": "",

@@ -5,6 +5,7 @@ import pytest
 from pipeline.erasure.landed_records import remove_identities
 from pipeline.erasure.names import Names
 from pipeline.erasure.persons import find_persons
+from pipeline.erasure.words import words_of
 from pipeline.runtime.errors import UsageError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.user_key import load_user_key, pseudonym
@@ -54,9 +55,10 @@ def test_a_user_whom_no_map_knows(joined: Settings) -> None:
 
 def test_only_telling_ids_are_searched_for(joined: Settings) -> None:
     """99 may be any number; `P1` any label: only with its platform is it a name."""
-    tokens = set(find_persons(joined, ["market:99"]).tokens)
-    assert {"w-100200", "web:w-100200", hashed(joined, "person:P1")} <= tokens
-    assert not {"99", "market:99", "P1"} & tokens
+    words = words_of(joined, find_persons(joined, ["market:99"]), {}, set())
+    assert {"w-100200", "web:w-100200", hashed(joined, "person:P1")} <= words.names
+    assert not {"99", "market:99", "P1"} & words.names
+    assert words.ordinary == {"99", "P1"}
 
 
 def test_an_account_that_has_moved_is_another_s(joined: Settings) -> None:

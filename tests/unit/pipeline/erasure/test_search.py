@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.erasure import search as searching
+from pipeline.erasure import contents
 from pipeline.erasure.names import Names
 from pipeline.erasure.other_files import drop_rows, overwrite_names, strike_from_lists
 from pipeline.erasure.search import search
@@ -33,7 +33,7 @@ COLUMNS = {
 
 
 def found(home: Settings) -> list[str]:
-    return [path.name for path in search(home, NAMES)[1]]
+    return [path.name for path in search(home, NAMES).named]
 
 
 @pytest.mark.parametrize("store_schema", [False, True])
@@ -67,7 +67,7 @@ def test_bytes_archives_and_databases(home: Settings) -> None:
 
 
 def test_across_two_blocks(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "BLOCK", 40)
+    monkeypatch.setattr(contents, "BLOCK", 40)
     for start in range(0, 81):
         (home.home / "log.txt").write_text(" " * start + NAME + " " * 50)
         assert found(home) == ["log.txt"], start
