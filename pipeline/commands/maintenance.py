@@ -5,7 +5,7 @@ from pipeline.report.quality import MODEL, tracking_reader
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalogue_age import check_age
-from pipeline.storage.maintenance import maintain, plan
+from pipeline.storage.maintenance import maintain, plan, quiet_days
 from pipeline.storage.retention import Needs, keep_of
 from pipeline.tables.registry import TABLES
 
@@ -24,6 +24,11 @@ def print_plan(settings: Settings, older_catalogue: bool) -> None:
 
 def print_maintenance(settings: Settings, older_catalogue: bool) -> None:
     """Maintains every table, and prints what went of each."""
+    if (quiet := quiet_days(settings)) > settings.retention_days:
+        print(
+            f"note: nothing was published for {quiet:.0f} days by this machine's clock; in case it is wrong, snapshots "
+            "and files stay until the next night"
+        )
     for name, done in maintain(settings, needs(settings), older_catalogue).items():
         days = f"{len(done.days)} days removed ({done.days[0]}..{done.days[-1]}), " if done.days else ""
         print(f"{name}: {days}{done.snapshots} snapshots expired, {done.files} files removed")

@@ -5,7 +5,7 @@
 How long days stay is declared with each table (`pipeline/storage/retention.py`). Iceberg forgets a snapshot but leaves
 its files; a job that died leaves an attempt. Both are kept for `retention_days`, which protects whatever is being
 written or read now, and are then removed. A rollback can go back that far. Tables that are published again every hour
-keep two days.
+keep two days. Where nothing was published for as long by this machine's clock, both stay: the clock may have jumped.
 """
 
 import time
@@ -26,6 +26,7 @@ from pipeline.tables.schema import Table
 
 # What an hour replaced is useful within the day; keeping a month of hours makes commits take seconds.
 HOURLY_DAYS = 2
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,15 @@ def maintain(settings: Settings, needs: Needs | None = None, older_catalogue: bo
     retention.check(settings)
     if not older_catalogue:
         check_age(settings)
-    return {table.name: _maintain(settings, table, needs) for table in TABLES.values()}
+    quiet = quiet_days(settings)  # before days are taken out, which is a publication too
+    return {table.name: _maintain(settings, table, needs, quiet) for table in TABLES.values()}
+
+
+def quiet_days(settings: Settings) -> float:
+    """Days since anything was published, by this machine's clock; 0 where nothing ever was."""
+    tables = (load_table(settings, table) for table in TABLES.values())
+    newest = max((iceberg.metadata.last_updated_ms for iceberg in tables if iceberg), default=None)
+    return 0.0 if newest is None else (time.time() * 1000 - newest) / DAY_MS
 
 
 def plan(settings: Settings, needs: Needs | None = None) -> dict[str, dict[str, str]]:
@@ -56,12 +65,14 @@ def plan(settings: Settings, needs: Needs | None = None) -> dict[str, dict[str, 
     return {table.name: retention.planned(settings, table, needs or Needs()) for table in TABLES.values()}
 
 
-def _maintain(settings: Settings, table: Table, needs: Needs) -> Done:
+def _maintain(settings: Settings, table: Table, needs: Needs, quiet: float) -> Done:
     days = settings.retention_days
     if table in INTRADAY_TABLES:
         days = min(days, HOURLY_DAYS)
     gone = retention.remove(settings, table, needs)
     iceberg = own_table(settings, table)
+    if quiet > max(days, 1):
+        return Done(gone)
     expired = _expire(iceberg, days, needs.snapshots.get(table.name, set())) if iceberg else 0
     provenance.forget(settings, table.name, _contents(iceberg))
     return Done(gone, expired, _remove_orphans(settings, table.name, load_table(settings, table), days))
@@ -75,7 +86,7 @@ def _contents(iceberg: IcebergTable | None) -> set[tuple[str, str]]:
 
 def _expire(iceberg: IcebergTable, days: int, needed: set[int]) -> int:
     """Expires snapshots older than `days` but those needed; the current one is always kept."""
-    limit = (time.time() - days * 86_400) * 1000
+    limit = time.time() * 1000 - days * DAY_MS
     kept = needed | {iceberg.metadata.current_snapshot_id or 0}
     old = [it.snapshot_id for it in iceberg.snapshots() if it.timestamp_ms < limit and it.snapshot_id not in kept]
     if old:

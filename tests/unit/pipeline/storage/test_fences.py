@@ -1,6 +1,7 @@
 """Fences come from one counter, and say which of two attempts began later whatever clocks say."""
 
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,8 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import provenance, staging
 from pipeline.storage.fences import next_fence
 from pipeline.storage.publish import publish
-from pipeline.storage.reading import published
+from pipeline.storage.reading import published, read
+from pipeline.storage.rollback import rollback
 from pipeline.tables.registry import ACCOUNTING
 from tests.unit.pipeline.rows import publish_accounting, stage_accounting
 
@@ -30,6 +32,20 @@ def test_a_clock_that_is_set_back_lets_no_older_attempt_win(home: Settings, monk
     publish(home, ACCOUNTING, "second")
     with pytest.raises(FencedError, match="began later"):
         publish(home, ACCOUNTING, "first")
+
+
+def test_a_clock_that_jumped_ahead_blocks_no_correction(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, year = time.time(), 365 * 86_400
+    monkeypatch.setattr("time.time", lambda: now + year)
+    monkeypatch.setattr("time.time_ns", lambda: int((now + year) * 1e9))
+    publish_accounting(home, "first", {DS: 1})
+    monkeypatch.setattr("time.time", lambda: now)
+    monkeypatch.setattr("time.time_ns", lambda: int(now * 1e9))
+    for rows in (2, 3):
+        publish_accounting(home, f"correction-{rows}", {DS: rows})
+        assert (published(ACCOUNTING.name, home)[DS].rows, read("accounting", DS, home).num_rows) == (rows, rows)
+    rollback(home, ACCOUNTING, DS)
+    assert published(ACCOUNTING.name, home)[DS].rows == 2  # the one before, not the one with the greatest time
 
 
 def test_a_zombie_does_not_take_the_pointer_back(home: Settings) -> None:

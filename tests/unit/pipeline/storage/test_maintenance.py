@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands.maintenance import print_maintenance
 from pipeline.erasure.data_files import same_file
 from pipeline.runtime.settings import Settings
 from pipeline.storage import maintenance, staging
@@ -113,3 +114,22 @@ def test_tables_of_the_hour_keep_two_days(home: Settings, monkeypatch: pytest.Mo
     done = maintain(home)
     assert done["accounting"].snapshots == 0 < done["intraday_refreshes"].snapshots
     assert read("intraday_refreshes", str(row["ds"]), home)["run"].to_pylist() == ["r2"]
+
+
+def test_a_clock_that_jumped_ahead_takes_nothing_that_is_live(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rows in (1, 2):
+        publish_accounting(home, f"run-{rows}", {DAY: rows})
+    attempts = [staging.begin(home, name, "under-way") for name in ("accounting", "intraday_refreshes")]
+    for attempt in attempts:
+        (attempt.path / "half.parquet").write_bytes(b"PAR1")
+    now, year = time.time(), 365 * 86_400
+    monkeypatch.setattr("time.time", lambda: now + year)
+    print_maintenance(home, older_catalogue=False)
+    assert "nothing was published for 365 days by this machine's clock" in capsys.readouterr().out
+    assert all((attempt.path / "half.parquet").exists() for attempt in attempts)
+    rolling_back.rollback(home, ACCOUNTING, DAY)
+    assert read("accounting", DAY, home).num_rows == 1
+    monkeypatch.setattr("time.time", lambda: now)
+    assert maintain(home)["accounting"] == Done()
