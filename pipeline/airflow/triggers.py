@@ -1,17 +1,20 @@
-"""What the triggerer waits for on behalf of a task, which takes no slot of a worker meanwhile."""
+"""What the triggerer looks out for: a day that lands, on behalf of a task, and files that land late, for an asset."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from pipeline.airflow import waits
 from pipeline.runtime.errors import TidemarkError
 from pipeline.runtime.settings import load_settings
+from pipeline.tables.registry import RAW_EVENTS
 
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 300.0  # seconds between two looks; a tenth of the wait so far, within these
+LOOK_SECONDS = 60.0  # between two looks for late files, which lie still when both find them alike
+NAMED = 5  # late files in one event
 
 
 class LandingTrigger(BaseTrigger):
@@ -51,3 +54,36 @@ class LandingTrigger(BaseTrigger):
         """What the day lacks now."""
         settings = load_settings().model_copy(update={"allow_empty": self.allow_empty})
         return waits.landing(settings, self.ds, self.incomplete)
+
+
+class LateFiles(BaseEventTrigger):
+    """Fires for every file that landed or changed after its day was loaded, once it lies still.
+
+    It never ends: a look that fails is logged, and the next one may succeed.
+    """
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{type(self).__module__}.{type(self).__qualname__}", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        before: frozenset[str] = frozenset()
+        told: frozenset[str] = frozenset()
+        while True:
+            try:
+                found = await asyncio.to_thread(self.look)
+            except Exception:
+                self.log.exception("looking for late files failed; looking again in %.0f s", LOOK_SECONDS)
+            else:
+                told &= found  # what was repaired may be late once more
+                still = found & before
+                if still - told:
+                    yield TriggerEvent({"files": sorted(still - told)[:NAMED], "count": len(still - told)})
+                    told |= still
+                before = found
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def look(self) -> frozenset[str]:
+        """The late files as they lie there now."""
+        from pipeline.storage.lineage import Lineage
+
+        return frozenset(Lineage(load_settings(), (RAW_EVENTS.name,)).late_files())

@@ -141,6 +141,16 @@ class Lineage:
                     found[ds] = one
         return found
 
+    def late_files(self) -> list[str]:
+        """Landed files that the rows of their day do not hold and a repair reads, each with its size and time: those of
+        loaded days, and of complete days before the newest of them."""
+        late = {ds: {*it.landed, *it.changed} for ds, it in self.landing_changes().items()}
+        never = [ds for ds in self.never_loaded() if ds < max(self.days(RAW_EVENTS.name), default="")]
+        lacks = lacking(self.settings, never)
+        late |= {ds: set(self.files[RAW_EVENTS.name][ds]) for ds in never if ds not in lacks}
+        seen = self.files[RAW_EVENTS.name]
+        return [f"{path} ({seen[ds][path].size} bytes, {seen[ds][path].modified})" for ds in late for path in late[ds]]
+
     def never_loaded(self) -> list[str]:
         """Landed days that `raw_events` is not published of."""
         gone = self.pins.gone(RAW_EVENTS.name)

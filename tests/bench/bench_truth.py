@@ -3,7 +3,7 @@
     python -m tests.bench truth [--histories 2000]
 
 The same machine as tests/unit/pipeline/truth, for longer. Ends with the first history that a fresh home disagrees with,
-shrunk; prints how many histories were drawn and the seconds.
+shrunk; prints how many histories have ended well, a line for each hundred, and the seconds.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis.stateful import run_state_machine_as_test
 
 STEPS = 8
+EACH = 100  # histories between two lines
 
 
 def main() -> None:
@@ -24,9 +25,18 @@ def main() -> None:
     os.environ.setdefault("TIDEMARK_USER_KEY", "a key for benches only")
     from tests.unit.pipeline.truth.test_truth import Life
 
-    began, cpu = time.perf_counter(), time.process_time()
+    began, cpu, ended = time.perf_counter(), time.process_time(), 0
+
+    class Counted(Life):
+        def teardown(self) -> None:
+            nonlocal ended
+            super().teardown()
+            ended += 1
+            if ended % EACH == 0:
+                print(f"{ended} histories: {time.perf_counter() - began:.0f} s", flush=True)
+
     run_state_machine_as_test(
-        Life,
+        Counted,
         settings=hypothesis.settings(
             max_examples=given.histories,
             stateful_step_count=STEPS,
