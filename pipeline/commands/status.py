@@ -12,10 +12,8 @@ from pipeline.runtime.errors import OnlineError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import active_sources, landed_days, warnings
 from pipeline.storage.arrivals import lacking
-from pipeline.storage.catalog import load_table
 from pipeline.storage.catalogue_age import explained, newer_files
 from pipeline.storage.lineage import Lineage
-from pipeline.storage.publications import gone_of, publications
 from pipeline.tables.registry import TABLES, USER_FEATURES
 
 STALE_SHOWN = 5
@@ -28,9 +26,9 @@ def print_status(settings: Settings) -> None:
     print(f"home      {settings.home}")
     print(f"sources   {', '.join(source.platform for source in active_sources(settings)) or 'none'}")
     print(f"landed    {_span(landed)}")
+    lineage = Lineage(settings)
     for name in TABLES:
-        iceberg = load_table(settings, TABLES[name])
-        days, gone = list(publications(iceberg)), gone_of(iceberg)
+        days, gone = list(lineage.days(name)), lineage.pins.gone(name)
         # States and features of a range are those of its last days alone.
         due = landed if name in EVERY_DAY else [day for day in landed if day > max(days, default="")]
         behind = len([ds for ds in set(due) - set(days) if ds not in gone])
@@ -38,7 +36,7 @@ def print_status(settings: Settings) -> None:
         note += f", older ones removed up to {gone.last}" if gone else ""
         print(f"{name:18} {_span(days)}{note}")
     print(f"{'online':18} {_online(settings)}")
-    if late := served_after(load_table(settings, USER_FEATURES), zones(settings)):
+    if late := served_after(lineage.pins.table(USER_FEATURES.name), zones(settings)):
         print(f"{'served after':18} {_served(list(late.values())[-NIGHTS:], settings)}")
     if refresh := newest(settings):
         print(f"{'last refresh':18} {describe(refresh)}")
@@ -49,7 +47,7 @@ def print_status(settings: Settings) -> None:
             print(f"missing   {landed[-1]}: {message}")
     for message in warnings(settings):
         print(f"unread    {message}")
-    for line in _stale(Lineage(settings)):
+    for line in _stale(lineage):
         print(line)
 
 

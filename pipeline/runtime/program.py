@@ -23,6 +23,7 @@ from pipeline.runtime.proxies import past_proxies
 DISK_FULL = "No space left on device"
 READ_ONLY = "Read-only file system"
 PROJECT = Path(__file__).resolve().parents[2]
+RARE_GARBAGE = (100_000, 50, 50)  # after each 700 objects, the default, it was a third of what `stale` computes
 PACKAGES = {"pipeline", "spark_jobs", "training"}
 
 _ended: list[int] = []  # the exit code, once known
@@ -31,6 +32,7 @@ _ended: list[int] = []  # the exit code, once known
 def run(main: Callable[[], None]) -> None:
     """Runs `main`; an error that nobody foresaw keeps its traceback."""
     gc.freeze()  # modules stay to the end
+    gc.set_threshold(*RARE_GARBAGE)
     gc.enable()
     try:
         with plain_output():

@@ -6,12 +6,10 @@ not there any more are not waited for.
 
 from collections.abc import Sequence
 
-import duckdb
-
 from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import incomplete, missing
-from pipeline.storage.audit.staged_rows import parquet_sql
+from pipeline.storage.declared import arrow_dataset_of
 from pipeline.storage.reading import pinned_files
 from pipeline.tables.registry import LANDED_FILES
 
@@ -47,7 +45,5 @@ def purged(settings: Settings, days: Sequence[str]) -> set[tuple[str, str]]:
     _, files = pinned_files(LANDED_FILES.name, min(days), max(days), settings)
     if not files:
         return set()
-    names = [file.removeprefix("file://") for file in files]
-    with duckdb.connect() as connection:
-        read = connection.execute(f"SELECT ds, platform, path FROM {parquet_sql(names)}").fetchall()
-    return {(ds, platform) for ds, platform, path in read if not (settings.landing / path).exists()}
+    read = arrow_dataset_of(LANDED_FILES, files).to_table(columns=["ds", "platform", "path"]).to_pylist()
+    return {(it["ds"], it["platform"]) for it in read if not (settings.landing / it["path"]).exists()}

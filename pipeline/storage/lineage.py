@@ -9,15 +9,13 @@ one is stale too, for that reason.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from pipeline.orchestration.graph import Part
 from pipeline.orchestration.steps import NIGHT
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import StaleError
 from pipeline.runtime.settings import Settings
-from pipeline.sources.identity import dated_digest, readable_map
 from pipeline.sources.landing import IDENTITY
 from pipeline.sources.ledger import Changes, Seen, changes, event_files, item_files
 from pipeline.storage import provenance
@@ -27,6 +25,9 @@ from pipeline.storage.provenance import Days, Provenance
 from pipeline.storage.publications import Publication
 from pipeline.storage.recipe import recipe_of
 from pipeline.tables.registry import EVENTS, IDENTITIES, ITEMS, RAW_EVENTS
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LOOKBACK_DAYS = 3  # of sessions, see spark_jobs/events/sessions.py
 NO_FILES: dict[str, Seen] = {}
@@ -75,8 +76,12 @@ class Lineage:
         return {RAW_EVENTS.name: event_files(self.settings), ITEMS.name: item_files(self.settings)}
 
     @cached_property
-    def identity_rows(self) -> pl.DataFrame | None:
+    def identity_rows(self) -> "pl.DataFrame | None":
         """The identity map as it is now, as pseudonyms; None where there is none, or none that can be read."""
+        if not (self.settings.landing / IDENTITY).exists():
+            return None
+        from pipeline.sources.identity import readable_map  # Polars: a fifth of a second, for homes that have a map
+
         return readable_map(self.settings)
 
     @cached_property
@@ -240,6 +245,8 @@ class Lineage:
         """Changes of the identity map that it dates back; others count from the next load on."""
         if entry.table != IDENTITIES.name or self.identity_rows is None or not entry.files:
             return
+        from pipeline.sources.identity import dated_digest
+
         said = {str(it["sha256"]) for it in entry.files if it["ds"] == entry.ds}
         if said != {dated_digest(self.identity_rows, entry.ds)}:
             yield f"{IDENTITY} says otherwise by now about this day or one before"

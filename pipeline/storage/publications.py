@@ -88,5 +88,5 @@ class Gone:
 def gone_of(iceberg: IcebergTable | None) -> Gone:
     """The days that maintenance took from a table and that nobody has published again."""
     properties = iceberg.properties if iceberg else {}
-    days = frozenset(json.loads(properties.get(GONE, "[]"))) - set(publications(iceberg))
-    return Gone(properties.get(KEPT_FROM, ""), days)
+    taken = json.loads(properties.get(GONE, "[]"))
+    return Gone(properties.get(KEPT_FROM, ""), frozenset(ds for ds in taken if f"pub.{ds}" not in properties))
