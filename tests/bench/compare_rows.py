@@ -36,6 +36,7 @@ DIGITS = 6  # significant digits of the rounded digest
 # its own: values that trade places between rows go unnoticed.
 KEYS = {
     "raw_events": ("event_id",),
+    "landed_files": ("path",),
     "identities": ("account_id", "since_ds"),
     "events": ("event_id",),
     "quarantine": ("source_file", "record"),
@@ -69,6 +70,7 @@ KEYS = {
 # Columns that name the run, the model version or the moment that made a row, so they differ between
 # runs of the same code. A dotted name is one field of a list of structs.
 PROVENANCE = {
+    "landed_files": ("modified", "first_seen", "run", "attempt"),
     "user_features": ("model_version",),
     "user_features_intraday": ("model_version",),
     "intraday_refreshes": (
