@@ -22,7 +22,8 @@ LINES_SHOWN = 20  # of a program that failed
 class Usage:
     """What a program and all that it started took.
 
-    `largest_gib` is the peak of its largest process, `together_gib` that of all at the same moment.
+    `largest_gib` is the peak of its largest process, `together_gib` that of all at the same moment: what forks share
+    counts once.
     """
 
     seconds: float
@@ -63,8 +64,8 @@ def measured_family(command: Sequence[str], environment: dict[str, str] | None =
             for member in _family(parent):
                 with suppress(psutil.Error):
                     cpu[member.pid] = sum(member.cpu_times()[:2])
-                    size = member.memory_info().rss / 2**30
-                    largest, resident = max(largest, size), resident + size
+                    memory = member.memory_full_info()
+                    largest, resident = max(largest, memory.rss / 2**30), resident + memory.pss / 2**30
             together = max(together, resident)
             time.sleep(LOOK_EVERY)
         said = _checked(process, command, output)
