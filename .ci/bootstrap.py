@@ -79,7 +79,11 @@ def ensure_venv() -> None:
     say("installing requirements.txt into .venv (about three minutes)")
     call([sys.executable, "-m", "venv", "--clear", str(VENV)])
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-qq"]
-    call([*pip, "install", "--no-compile", "-r", str(pins)])
+    # Nothing but the files whose hashes are listed. What is listed is all there is to install, but for
+    # the accelerator packages of a torch that is not for CPUs alone: it asks for those by their exact
+    # versions, and they are in no lock, since machines without an accelerator would download 3 GB.
+    call([*pip, "install", "--no-compile", "--require-hashes", "--no-deps", "-r", str(pins)])
+    call([*pip, "install", "--no-compile", "torch"])
     compile_packages()
     call([*pip, "install", "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     call([*pip, "check"])
