@@ -65,7 +65,7 @@ CHANCES = "list_transform(arms, lambda a: a.probability)"
 
 
 def _gain(name: str, meaning: str) -> Column:
-    return Column(name, DOUBLE, meaning, nulls="where nothing was judged")
+    return Column(name, DOUBLE, meaning, nulls="where nothing was judged, and of a gain where the log cannot judge")
 
 
 def _policy_judgements(settings: Settings) -> list[RowRule]:

@@ -134,13 +134,15 @@ def lesson_of(campaign: Campaign, feedback: Feedback, settings: Settings, ds: st
 
 
 def _gain(decision: Decision) -> dict[str, float | None]:
+    """A log that cannot judge gives no gain: of a few users it would tell what they spent."""
+    nothing: dict[str, float | None] = dict.fromkeys(("gain", "gain_low", "gain_high", "effective_impressions"))
     if decision.verdict is None:
-        return dict.fromkeys(("gain", "gain_low", "gain_high", "effective_impressions"))
-    low, high = decision.bounds
-    gain = decision.verdict.estimates[ESTIMATOR].value
-    effective = decision.verdict.diagnostics.effective_rows
-    found = {"gain": gain, "gain_low": low, "gain_high": high, "effective_impressions": effective}
-    return {name: value if np.isfinite(value) else None for name, value in found.items()}
+        return nothing
+    found = {"effective_impressions": decision.verdict.diagnostics.effective_rows}
+    if not decision.verdict.refusal:
+        low, high = decision.bounds
+        found |= {"gain": decision.verdict.estimates[ESTIMATOR].value, "gain_low": low, "gain_high": high}
+    return nothing | {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def _named(feedback: Feedback) -> list[str]:

@@ -63,6 +63,17 @@ def test_a_challenger_that_is_no_better_does_not(home) -> None:
     assert chances(rows[user(1)]) == {"red": 0.5, "blue": 0.5}
 
 
+def test_a_log_of_few_users_tells_no_gain(home) -> None:
+    put_users(home)
+    put_ads(home, BETTER, a_day=20)
+    declare(home)
+    judgement, _ = decided(home)
+    assert (judgement["decision"], judgement["policy"]) == ("kept", "uniform")
+    assert "are of 20 clusters (user_id): with fewer than 30" in judgement["reason"]
+    assert {judgement[name] for name in ("gain", "gain_low", "gain_high")} == {None}
+    assert judgement["effective_impressions"] > 0
+
+
 def test_nothing_logged_yet_is_uniform_and_says_so(home) -> None:
     put_users(home)
     declare(home)
