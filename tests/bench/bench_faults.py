@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,10 +26,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table as IcebergTable
 
 from pipeline.runtime.errors import FencedError, StagingError, TidemarkError
 from pipeline.runtime.settings import Settings, load_settings
-from pipeline.storage import maintenance, provenance, staging
+from pipeline.storage import provenance, staging
 from pipeline.storage.catalog import file_schema, load_table
 from pipeline.storage.files import write_day
 from pipeline.storage.maintenance import maintain
@@ -127,9 +129,7 @@ def publish_and_die(settings: Settings, run: str, point: str) -> None:
     if point == "provenance":
         provenance.keep = die  # type: ignore[assignment]
     elif point == "transaction":
-        from pipeline.storage import publish as module
-
-        module._replace = die  # type: ignore[assignment]
+        IcebergTable.transaction = die  # type: ignore[assignment, method-assign]
     elif point == "before":
         SqlCatalog.commit_table = die  # type: ignore[assignment, method-assign]
     else:
@@ -259,7 +259,8 @@ def collect_after_rollback(world: World) -> None:
     world.held[ds] -= 1
     iceberg = load_table(world.settings, ACCOUNTING)
     assert iceberg is not None
-    maintenance._expire(iceberg, -1, set())  # all but the current one
+    old = [it.snapshot_id for it in iceberg.snapshots()][:-1]
+    iceberg.maintenance.expire_snapshots().by_ids(old).commit()
     aged(world.settings)
     maintain(world.settings)
 
@@ -294,7 +295,7 @@ def stage_on_full_disk(settings: Settings, run: str, ds: str, number: int) -> No
     with suppress(OSError):
         files = [write_day(attempt.day(ds), accounting_rows(ds, 90, number), file_schema(settings, ACCOUNTING))]
         staging.complete(attempt, [ds], {ds: files})
-        os._exit(3)  # it was written though there was no room
+        sys.exit(3)  # it was written though there was no room
 
 
 def full_disk_twice(world: World) -> None:
