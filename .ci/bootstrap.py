@@ -7,6 +7,7 @@ in place. `make setup` calls it, and so does every other target.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -79,6 +80,7 @@ def ensure_venv() -> None:
     say("installing requirements.txt into .venv (about three minutes)")
     call([sys.executable, "-m", "venv", "--clear", str(VENV)])
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-qq"]
+    install_torch(pip, pins)
     # Nothing but the files whose hashes are listed. What is listed is all there is to install, but for
     # the accelerator packages of a torch that is not for CPUs alone: it asks for those by their exact
     # versions, and they are in no lock, since machines without an accelerator would download 3 GB.
@@ -89,6 +91,25 @@ def ensure_venv() -> None:
     call([*pip, "check"])
     STAMP.write_text(wanted)
     say(f"installed in {time.monotonic() - started:.0f} s")
+
+
+def install_torch(pip: list[str], pins: Path) -> None:
+    """torch by its pin, and then the check of its hash.
+
+    By hashes pip takes a file of the index before one of a folder that it is told of (`--find-links`), and with it 3 GB
+    of accelerator packages where a torch for CPUs alone lies there. A wheel runs nothing until it is imported.
+    """
+    pinned = re.search(r"^(torch==\S+)((?: \\\n +--hash=\S+)*)", pins.read_text(), re.MULTILINE)
+    if not pinned:
+        return
+    report = VENV / "torch.json"
+    wheel = ["--no-compile", "--no-deps", "--only-binary", ":all:", "--report", str(report)]
+    call([*pip, "install", *wheel, pinned.group(1)])
+    (found,) = (
+        it["download_info"]["archive_info"]["hashes"]["sha256"] for it in json.loads(report.read_text())["install"]
+    )
+    if found not in pinned.group(2):
+        fail(f"{pinned.group(1)}: expected a hash of requirements.txt, found {found}; nothing was run of it")
 
 
 def compile_packages() -> None:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".ci"))
 
 import audit  # noqa: E402
+import bootstrap  # noqa: E402
 import lock  # noqa: E402
 import sbom  # noqa: E402
 
@@ -72,6 +73,25 @@ def test_a_file_with_another_hash_is_not_installed(tmp_path: Path) -> None:
     right = hashlib.sha256(wheel.read_bytes()).hexdigest()
     assert install(f"tampered==1.0 --hash=sha256:{right}").returncode == 0
     assert (tmp_path / "installed" / "tampered.py").exists()
+
+
+def test_a_torch_of_another_hash_ends_the_set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pins = tmp_path / "requirements.txt"
+    pins.write_text(f"a==1 \\\n    --hash={OTHER}\ntorch==2.13.0 \\\n    --hash={SHA}\nz==1 \\\n    --hash={OTHER}\n")
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+
+    def answer(sha: str) -> None:
+        def call(command: list[str]) -> None:
+            assert command[-1] == "torch==2.13.0"
+            file = {"download_info": {"archive_info": {"hashes": {"sha256": sha.removeprefix("sha256:")}}}}
+            Path(command[command.index("--report") + 1]).write_text(json.dumps({"install": [file]}))
+
+        monkeypatch.setattr(bootstrap, "call", call)
+        bootstrap.install_torch(["pip"], pins)
+
+    answer(SHA)
+    with pytest.raises(SystemExit, match=r"torch==2.13.0: expected a hash of requirements.txt, found bbb"):
+        answer(OTHER)
 
 
 def test_components_are_compared_with_the_lock() -> None:
