@@ -5,7 +5,7 @@ from pipeline.report.quality import MODEL, tracking_reader
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
 from pipeline.storage.catalogue_age import check_age
-from pipeline.storage.maintenance import maintain, plan, quiet_days
+from pipeline.storage.maintenance import maintain, pause, plan, publishing_times
 from pipeline.storage.retention import Needs, keep_of
 from pipeline.tables.registry import TABLES
 
@@ -24,10 +24,10 @@ def print_plan(settings: Settings, older_catalogue: bool) -> None:
 
 def print_maintenance(settings: Settings, older_catalogue: bool) -> None:
     """Maintains every table, and prints what went of each."""
-    if (quiet := quiet_days(settings)) > settings.retention_days:
+    if (found := pause(publishing_times(settings), settings.retention_days)) > settings.retention_days:
         print(
-            f"note: nothing was published for {quiet:.0f} days by this machine's clock; in case it is wrong, snapshots "
-            "and files stay until the next night"
+            f"note: nothing was published for {found:.0f} days by this machine's clock; in case it jumped, snapshots "
+            f"and files stay for another {settings.retention_days} days"
         )
     for name, done in maintain(settings, needs(settings), older_catalogue).items():
         days = f"{len(done.days)} days removed ({done.days[0]}..{done.days[-1]}), " if done.days else ""

@@ -5,11 +5,13 @@
 How long days stay is declared with each table (`pipeline/storage/retention.py`). Iceberg forgets a snapshot but leaves
 its files; a job that died leaves an attempt. Both are kept for `retention_days`, which protects whatever is being
 written or read now, and are then removed. A rollback can go back that far. Tables that are published again every hour
-keep two days. Where nothing was published for as long by this machine's clock, both stay: the clock may have jumped.
+keep two days. Where nothing was published for as long by this machine's clock, both stay as long again: the clock may
+have jumped.
 """
 
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from pyiceberg.table import Table as IcebergTable
@@ -48,15 +50,23 @@ def maintain(settings: Settings, needs: Needs | None = None, older_catalogue: bo
     retention.check(settings)
     if not older_catalogue:
         check_age(settings)
-    quiet = quiet_days(settings)  # before days are taken out, which is a publication too
-    return {table.name: _maintain(settings, table, needs, quiet) for table in TABLES.values()}
+    times = publishing_times(settings)  # before days are taken out, which is a publication too
+    return {table.name: _maintain(settings, table, needs, times) for table in TABLES.values()}
 
 
-def quiet_days(settings: Settings) -> float:
-    """Days since anything was published, by this machine's clock; 0 where nothing ever was."""
+def publishing_times(settings: Settings) -> list[float]:
+    """When something was published, of all snapshots there are, and now: days since 1970 by this machine's clock."""
     tables = (load_table(settings, table) for table in TABLES.values())
-    newest = max((iceberg.metadata.last_updated_ms for iceberg in tables if iceberg), default=None)
-    return 0.0 if newest is None else (time.time() * 1000 - newest) / DAY_MS
+    published = {it.timestamp_ms / DAY_MS for iceberg in tables if iceberg for it in iceberg.snapshots()}
+    return [*sorted(published), time.time() * 1000 / DAY_MS]
+
+
+def pause(times: list[float], days: float) -> float:
+    """The longest time without a publication that ended within the last `days`: more than these may be a clock that
+    jumped, which makes all that was there before look old."""
+    now = times[-1]
+    known = [time for time in times if time <= now]  # a clock that was set back has published in what is to come
+    return max((time - before for before, time in pairwise(known) if time >= now - days), default=0.0)
 
 
 def plan(settings: Settings, needs: Needs | None = None) -> dict[str, dict[str, str]]:
@@ -65,13 +75,13 @@ def plan(settings: Settings, needs: Needs | None = None) -> dict[str, dict[str, 
     return {table.name: retention.planned(settings, table, needs or Needs()) for table in TABLES.values()}
 
 
-def _maintain(settings: Settings, table: Table, needs: Needs, quiet: float) -> Done:
+def _maintain(settings: Settings, table: Table, needs: Needs, times: list[float]) -> Done:
     days = settings.retention_days
     if table in INTRADAY_TABLES:
         days = min(days, HOURLY_DAYS)
     gone = retention.remove(settings, table, needs)
     iceberg = own_table(settings, table)
-    if quiet > max(days, 1):
+    if pause(times, days) > max(days, 1):
         return Done(gone)
     expired = _expire(iceberg, days, needs.snapshots.get(table.name, set())) if iceberg else 0
     provenance.forget(settings, table.name, _contents(iceberg))

@@ -12,7 +12,7 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage import maintenance, staging
 from pipeline.storage import rollback as rolling_back
 from pipeline.storage.catalog import load_table
-from pipeline.storage.maintenance import Done, maintain
+from pipeline.storage.maintenance import Done, maintain, pause
 from pipeline.storage.publish import publish
 from pipeline.storage.reading import read
 from pipeline.tables.registry import ACCOUNTING, TABLES
@@ -129,7 +129,23 @@ def test_a_clock_that_jumped_ahead_takes_nothing_that_is_live(
     print_maintenance(home, older_catalogue=False)
     assert "nothing was published for 365 days by this machine's clock" in capsys.readouterr().out
     assert all((attempt.path / "half.parquet").exists() for attempt in attempts)
-    rolling_back.rollback(home, ACCOUNTING, DAY)
+    rolling_back.rollback(home, ACCOUNTING, DAY)  # which is a publication by that clock
     assert read("accounting", DAY, home).num_rows == 1
+    assert maintain(home)["accounting"] == Done()
+    assert all((attempt.path / "half.parquet").exists() for attempt in attempts)
     monkeypatch.setattr("time.time", lambda: now)
     assert maintain(home)["accounting"] == Done()
+
+
+@pytest.mark.parametrize(
+    ("times", "longest"),
+    [
+        pytest.param([100], 0, id="a home without a publication"),
+        pytest.param([60, 100], 40, id="nothing since"),
+        pytest.param([60, 99, 100], 39, id="since the jump one night"),
+        pytest.param([10, 60, 71, 85, 100], 15, id="the pause ended long ago"),
+        pytest.param([99, 465, 100], 1, id="the clock was set back"),
+    ],
+)
+def test_the_pause_that_a_clock_may_have_jumped_over(times: list[float], longest: float) -> None:
+    assert pause(times, 30) == longest

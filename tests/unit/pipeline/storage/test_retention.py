@@ -117,8 +117,9 @@ def test_snapshots_that_a_model_needs_stay(home: Settings) -> None:
     old = home.model_copy(update={"keep": "user_history=3", "retention_days": 1})
     month = time.time() + 30 * 86_400
     with pytest.MonkeyPatch.context() as later:
-        later.setattr("pipeline.storage.maintenance.time.time", lambda: month)
-        publish_days(home, "accounting", DAYS[-1:])  # nights go on: else the clock would be doubted
+        for hours, ds in zip((36, 18, 0), DAYS[-3:], strict=True):  # nights go on: else the clock would be doubted
+            later.setattr("pipeline.storage.maintenance.time.time", lambda ago=hours * 3600: month - ago)
+            publish_days(home, "accounting", [ds])
         done = maintain(old, Needs(snapshots={"user_history": {needed or 0}}))["user_history"]
     assert done.snapshots > 0
     assert pinned_files("user_history", DAYS[-5], DAYS[-5], home, needed) == (needed, files)
