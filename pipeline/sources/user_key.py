@@ -7,6 +7,7 @@ their history would end, and whoever was erased would come back.
 import hmac
 import os
 import secrets
+import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,15 +36,35 @@ def load_user_key(home: Path) -> bytes:
             _write_once(path, secrets.token_hex(32))
         _refuse_readable(path)
         text = path.read_text(encoding="utf-8").strip()
-    if len(text) < SHORTEST:
-        found = f"{len(text)}" if text else "nothing"
-        raise SettingsError(
-            f"{where}: expected a secret key of at least {SHORTEST} characters, found {found}; set {VARIABLE}, for "
-            "example to the output of `openssl rand -hex 32`"
-        )
-    key = text.encode()
+    key = _long_enough(text, where)
     _check_fingerprint(home, key, where)
     return key
+
+
+def workers_key(home: Path, expected: str) -> bytes:
+    """The key where rows are read: from the environment of that machine, or its `home`; never made there.
+
+    `expected` is `fingerprint_of` the driver's. Raises SettingsError when there is none, or another: users of some rows
+    would be somebody else.
+    """
+    path, text = home / KEY, os.environ.get(VARIABLE)
+    where = VARIABLE if text is not None else str(path)
+    if text is None and path.exists():
+        _refuse_readable(path)
+        text = path.read_text(encoding="utf-8").strip()
+    host = socket.gethostname()
+    how = f"give the workers the driver's {VARIABLE} (`spark.executorEnv.{VARIABLE}`), or its home"
+    if text is None:
+        raise SettingsError(f"{where} on {host}: expected the key of the home, found none; {how}")
+    key = _long_enough(text, where)
+    if not hmac.compare_digest(fingerprint_of(key), expected):
+        raise SettingsError(f"{where} on {host}: expected the driver's key, found another; {how}")
+    return key
+
+
+def fingerprint_of(key: bytes) -> str:
+    """What tells keys apart without telling the key: HMAC-SHA256 of a label, in hex."""
+    return hmac.digest(key, LABEL, "sha256").hex()
 
 
 def pseudonym(key: bytes, identity: str) -> str:
@@ -51,9 +72,19 @@ def pseudonym(key: bytes, identity: str) -> str:
     return hmac.digest(key, identity.encode(), "sha256").hex()[:32]
 
 
+def _long_enough(text: str, where: str) -> bytes:
+    if len(text) < SHORTEST:
+        found = f"{len(text)}" if text else "nothing"
+        raise SettingsError(
+            f"{where}: expected a secret key of at least {SHORTEST} characters, found {found}; set {VARIABLE}, for "
+            "example to the output of `openssl rand -hex 32`"
+        )
+    return text.encode()
+
+
 def _check_fingerprint(home: Path, key: bytes, where: str) -> None:
     """Raises SettingsError for another key than the home's; a home that has none yet takes this one's."""
-    path, found = home / FINGERPRINT, hmac.digest(key, LABEL, "sha256").hex()
+    path, found = home / FINGERPRINT, fingerprint_of(key)
     if not path.exists() and home.is_dir() and os.access(home, os.W_OK):
         _write_once(path, found)
     if path.exists() and not hmac.compare_digest(path.read_text(encoding="utf-8").strip(), found):

@@ -6,6 +6,7 @@ The key is loaded inside the Python workers: it is never part of a plan, which S
 import hashlib
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.sources.user_key import load_user_key, pseudonym
+from pipeline.sources.user_key import fingerprint_of, load_user_key, pseudonym, workers_key
 from pipeline.storage.suppression import ERASED, fingerprint, suppressed
 from pipeline.tables.registry import RAW_EVENTS
 from spark_jobs.landing.map_source import UNKNOWN, UNREADABLE
@@ -58,13 +59,35 @@ class Accounts:
         return name
 
 
+@dataclass(frozen=True)
+class Naming:
+    """What tasks name accounts with, but for the key: that is loaded where they run, and has to be the driver's.
+
+    The list of the erased goes with them, since a worker without it would let them in again.
+    """
+
+    home: Path
+    fingerprint: str
+    erased: frozenset[str]
+    theirs: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, home: Path, theirs: frozenset[str] = frozenset()) -> "Naming":
+        """In the driver, which makes the key of a new home: not racing workers, and none that lacks it."""
+        return cls(home, fingerprint_of(load_user_key(home)), suppressed(home), theirs)
+
+    def accounts(self) -> Accounts:
+        """In a task. Raises SettingsError without the driver's key."""
+        return Accounts(workers_key(self.home, self.fingerprint), self.erased, self.theirs)
+
+
 def pseudonymise(rows: DataFrame, home: Path) -> DataFrame:
     """`user_id`, the raw id, replaced by `account_id`; `erased` where that is an erased account."""
-    folder = str(home)
+    naming = Naming.of(home)
 
     @F.arrow_udf("string")  # type: ignore[call-overload]
     def named(identities: pa.Array) -> pa.Array:
-        return Accounts(load_user_key(Path(folder)), suppressed(Path(folder))).named(identities)
+        return naming.accounts().named(identities)
 
     account = named(F.concat("platform", F.lit(":"), "user_id"))
     names = ["account_id" if name == "user_id" else name for name in rows.columns]

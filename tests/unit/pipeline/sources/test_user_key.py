@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runtime.errors import SettingsError
-from pipeline.sources.user_key import load_user_key
+from pipeline.sources.user_key import fingerprint_of, load_user_key, workers_key
 
 KEY = "a key that is long enough"
 
@@ -82,3 +82,37 @@ def test_a_key_in_the_environment_of_an_older_home_is_taken_as_its_own(tmp_path:
     monkeypatch.setenv("TIDEMARK_USER_KEY", KEY)
     assert load_user_key(tmp_path) == KEY.encode()
     assert (tmp_path / "user.key.fingerprint").exists()
+
+
+@pytest.mark.usefixtures("no_variable")
+def test_a_worker_makes_no_key(tmp_path: Path) -> None:
+    expected = fingerprint_of(KEY.encode())
+    for home in (tmp_path, tmp_path / "not mounted"):
+        with pytest.raises(
+            SettingsError, match=r"user\.key on \S+: expected the key of the home, found none; give the"
+        ):
+            workers_key(home, expected)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_has_the_drivers_key_or_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMARK_USER_KEY", KEY)
+    expected = fingerprint_of(load_user_key(tmp_path / "home"))
+    elsewhere = tmp_path / "a folder of the worker"
+    assert workers_key(elsewhere, expected) == KEY.encode()
+    monkeypatch.setenv("TIDEMARK_USER_KEY", "another key, as long as that")
+    with pytest.raises(SettingsError, match=r"TIDEMARK_USER_KEY on .*: expected the driver's key, found another"):
+        workers_key(elsewhere, expected)
+    monkeypatch.setenv("TIDEMARK_USER_KEY", "short")
+    with pytest.raises(SettingsError, match="at least 16 characters, found 5"):
+        workers_key(elsewhere, expected)
+    assert not elsewhere.exists()
+
+
+@pytest.mark.usefixtures("no_variable")
+def test_a_worker_reads_the_key_of_a_home_that_it_shares(tmp_path: Path) -> None:
+    key = load_user_key(tmp_path)
+    assert workers_key(tmp_path, fingerprint_of(key)) == key
+    (tmp_path / "user.key").chmod(0o644)
+    with pytest.raises(SettingsError, match="expected mode 600"):
+        workers_key(tmp_path, fingerprint_of(key))
