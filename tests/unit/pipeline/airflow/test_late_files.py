@@ -105,25 +105,28 @@ def test_an_event_comes_once_for_each_file_that_lies_still(
 
 
 SCHEDULER = """
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
-from airflow.models import DagRun
+from airflow.models import DagModel, DagRun
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
 from airflow.utils import db
 from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import prohibit_commit
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 db.initdb()
 DagBundlesManager().sync_bundles_to_db()
 bag = DagBag(str(Path("dags/repair.py").resolve()), bundle_path=Path("dags").resolve(), bundle_name="dags-folder")
 for _ in range(2):  # an asset is active once its DAG is known
     sync_bag_to_db(bag, "dags-folder", None)
+with create_session() as session:  # in the minutes after its hour a new DAG is due
+    session.execute(update(DagModel).values(next_dagrun_create_after=datetime.now(UTC) + timedelta(hours=1)))
 
 
 def runs():
