@@ -4,8 +4,7 @@
 
 Reads {"users": [pseudonym, …], "files": [name below landing/, …], "addresses": [`<platform>:<e-mail address>`, …]} and
 those files, and prints a line `found {"file": …, "line": …, "platform": …, "raw_id": …}` per record whose account is
-one of them. Raw ids are personal: they go to the
-caller through a pipe and nowhere else.
+one of them. Raw ids are personal: they go to the caller through a pipe and nowhere else.
 """
 
 import json

@@ -1,5 +1,6 @@
 """Late, corrected and vanished files: what is stale says so, and a repair ends in the rows of a fresh home."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -134,8 +135,9 @@ def test_inputs_that_have_moved_or_gone(shop: KeptHome) -> None:
 def test_an_erasure_leaves_nothing_stale_and_the_rows_of_a_fresh_home(
     shop: KeptHome, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def find(settings: Settings, users: list[str], names: set[str]) -> list[LandedRecord]:
-        return [LandedRecord(**it) for it in find_landed(spark, settings, sorted(users), set(names))]
+    def find(settings: Settings, users: set[str], names: set[str], addresses: Iterable[str] = ()) -> list[LandedRecord]:
+        found = find_landed(spark, settings, sorted(users), set(names), sorted(addresses))
+        return [LandedRecord(**it) for it in found]
 
     monkeypatch.setattr("pipeline.erasure.landed_search.find_records", find)
     rows_of_map = "shop,ann,p,2011-03-02\nshop,bob,q,2011-03-02\nshop,cat,q,2011-03-02\n"
