@@ -122,12 +122,10 @@ class Names:
     def masked_bytes(self, line: bytes, encoding: str = "utf-8", sign: str = "*") -> bytes:
         """The same in a line of an encoding; where it is not quite of that encoding, in its bytes."""
         if encoding != "utf-8":
-            try:
+            with suppress(UnicodeError):
                 text = line.decode(encoding)
                 if text.encode(encoding) == line:
                     return self.masked(text, sign).encode(encoding)
-            except UnicodeError:
-                pass
         return self.masked(line.decode("latin-1"), sign).encode("latin-1") if self.maybe(line) else line
 
 

@@ -14,16 +14,17 @@ from pipeline.runtime.host import Host
 from pipeline.runtime.processes import Processes
 from pipeline.runtime.settings import Settings
 
+PIPELINE = "pipeline"
 IMPORTED = ("pipeline.commands.cli", "pipeline.storage.release", "pipeline.storage.audit.preload")
 
 
 @contextmanager
 def warm_processes(settings: Settings) -> Iterator[Processes]:
     """Processes with the environment of steps, for as long as several of them run one after the other."""
-    python = Host([sys.executable, "-m"], "pipeline.runtime.host", *IMPORTED)
+    python = Host([sys.executable, "-m", PIPELINE], "pipeline.runtime.host", PIPELINE, *IMPORTED)
     spark = Host(step_commands.spark_submit(settings, step_commands.java_options(settings)), "spark_jobs.engine.host")
     python.begin(environment(settings))  # imports while the first job runs
-    hosts = [python, spark] if settings.spark_master.startswith("local") else [python]
+    hosts = [python, spark] if settings.spark_master.partition("[")[0] == "local" else [python]
     try:
         yield Processes(environment(settings), ways=[host.start for host in hosts])
     finally:

@@ -1,9 +1,9 @@
 """Run programs one after the other in a process that has imported, or started, what they need.
 
-    python -m pipeline.runtime.host REPLIES MODULE …
+    python -m pipeline.runtime.host REPLIES PROGRAM MODULE …
 
-imports the modules, then runs `python -m …` for each order in a fork of itself. Importing takes longer than a program
-of ours works on a small day. A fork of a process with one thread and no connection is as good as a new process.
+imports the modules, then runs `python -m PROGRAM …` for each order in a fork of itself. Importing takes longer than a
+program of ours works on a small day. A fork of a process with one thread and no connection is as good as a new process.
 
 An order is a JSON object on a line of standard input: `command` and `log`. The answer, `{"code": …, "peak_mb": …}`, is
 a line on the file descriptor REPLIES. Other servers of orders call `serve`.
@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from pipeline.runtime import program
@@ -122,7 +123,7 @@ def exit_code(run: Callable[[], object]) -> int:
         return 1
 
 
-def _in_a_fork(command: list[str], log: str) -> tuple[int, int]:
+def _in_a_fork(module: str, command: list[str], log: str) -> tuple[int, int]:
     child = os.fork()
     if child:
         _, status, usage = os.wait4(child, 0)
@@ -131,17 +132,18 @@ def _in_a_fork(command: list[str], log: str) -> tuple[int, int]:
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # orders are the server's
         program.output_to(log)
-        sys.argv = command
-        code = exit_code(lambda: runpy.run_module(command[0], run_name="__main__", alter_sys=True))
+        sys.argv = [module, *command]
+        code = exit_code(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
         atexit._run_exitfuncs()
     finally:
         os._exit(code)  # the child must not go on as a server
 
 
 def main() -> None:
-    for module in sys.argv[2:]:
-        importlib.import_module(module)
-    serve(int(sys.argv[1]), _in_a_fork)
+    replies, module, *imported = sys.argv[1:]
+    for name in imported:
+        importlib.import_module(name)
+    serve(int(replies), partial(_in_a_fork, module))
 
 
 if __name__ == "__main__":

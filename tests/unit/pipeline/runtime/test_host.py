@@ -12,7 +12,7 @@ from pipeline.runtime.errors import OrchestrationError
 from pipeline.runtime.host import Host
 from pipeline.runtime.processes import Processes
 
-PREFIX = [sys.executable, "-m"]
+PREFIX = [sys.executable, "-m", "asked"]
 PROGRAM = """
 import atexit, os, sys, time
 from pipeline.runtime import program
@@ -41,7 +41,7 @@ program.run(main)
 def host(tmp_path: Path) -> Iterator[Host]:
     """Runs the module `asked`, in forks of a process that has imported what it imports."""
     (tmp_path / "asked.py").write_text(PROGRAM)
-    server = Host(PREFIX, "pipeline.runtime.host", "pipeline.runtime.errors")
+    server = Host(PREFIX, "pipeline.runtime.host", "asked", "pipeline.runtime.errors")
     yield server
     server.close()
 
@@ -56,15 +56,15 @@ def processes(host: Host, tmp_path: Path) -> Processes:
 def run(processes: Processes, tmp_path: Path, how: str) -> str:
     """What the program printed."""
     log = tmp_path / f"{how}.log"
-    processes.run("asked", [*PREFIX, "asked", how], log)
+    processes.run("asked", [*PREFIX, how], log)
     return log.read_text()
 
 
 def test_each_program_is_a_process_of_its_own(host: Host, processes: Processes, tmp_path: Path) -> None:
     for how in ("one", "two"):
         assert run(processes, tmp_path, how).splitlines() == [f"args {how} kept 1 of it read ''", "last words"]
-    small = processes.run("asked", [*PREFIX, "asked", "one"], tmp_path / "log").peak_mb
-    big = processes.run("asked", [*PREFIX, "asked", "big"], tmp_path / "log").peak_mb
+    small = processes.run("asked", [*PREFIX, "one"], tmp_path / "log").peak_mb
+    big = processes.run("asked", [*PREFIX, "big"], tmp_path / "log").peak_mb
     assert big >= small + 190
 
 
@@ -95,17 +95,18 @@ def test_a_host_runs_one_command_at_a_time_and_none_of_another_kind(
         return host.start(command, processes.environment, tmp_path / log)
 
     assert start([sys.executable, "-c", "pass"], "other") is None
-    assert start([*PREFIX, "asked", "slow"], "slow") is host
-    assert start([*PREFIX, "asked", "one"], "one") is None
+    assert start([sys.executable, "-m", "another"], "other") is None
+    assert start([*PREFIX, "slow"], "slow") is host
+    assert start([*PREFIX, "one"], "one") is None
     host.end()
     assert host.wait() == (-15, 0)
-    assert start([*PREFIX, "asked", "one"], "one") is host
+    assert start([*PREFIX, "one"], "one") is host
     assert host.wait()[0] == 0
 
 
 def test_who_ends_a_program_ends_all_of_it(host: Host, processes: Processes, tmp_path: Path) -> None:
     log = tmp_path / "slow"
-    assert host.start([*PREFIX, "asked", "slow"], processes.environment, log)
+    assert host.start([*PREFIX, "slow"], processes.environment, log)
     deadline = time.monotonic() + 60
     while "args" not in log.read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
