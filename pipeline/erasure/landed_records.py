@@ -56,20 +56,21 @@ def blank_records(settings: Settings, records: Iterable[tuple[str, int]]) -> dic
 def mask_mentions(settings: Settings, files: Iterable[Path], names: Names) -> list[Path]:
     """Masks the names in files below landing/ that are regular files; returns those that it changed.
 
-    What is neither text nor a table, or packed twice, stays: the search tells.
+    What is neither text nor a table, or packed twice, stays, and so does what changes meanwhile: the search tells.
     """
     done = []
     for path in files:
         kind = _kind(path)
         if kind not in (None, "Parquet", "ORC", *PACKINGS):
             continue
-        with suppress(LandingError, pa.ArrowException), _replacing(settings, path) as aside:
-            if kind == "Parquet":
-                _rewrite_parquet(path, aside, lambda rows, first: masked_rows(rows, names)[0])
-            elif kind == "ORC":
-                _rewrite_orc(path, aside, lambda rows, first: masked_rows(rows, names)[0])
-            else:
-                mask_text(path, aside, names, drop_of(settings, path.relative_to(settings.landing).as_posix()))
+        with suppress(LandingError, pa.ArrowException):
+            with _replacing(settings, path) as aside:
+                if kind == "Parquet":
+                    _rewrite_parquet(path, aside, lambda rows, first: masked_rows(rows, names)[0])
+                elif kind == "ORC":
+                    _rewrite_orc(path, aside, lambda rows, first: masked_rows(rows, names)[0])
+                else:
+                    mask_text(path, aside, names, drop_of(settings, path.relative_to(settings.landing).as_posix()))
             done.append(path)
     return done
 
@@ -144,6 +145,11 @@ def _nulled(rows: pa.Table, first: int, wanted: set[int]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
+def _state(path: Path) -> tuple[int, int, int]:
+    now = path.stat()
+    return now.st_ino, now.st_size, now.st_mtime_ns
+
+
 def _kind(path: Path) -> str | None:
     with path.open("rb") as file:
         return kind_of(file.read(HEAD_BYTES))
@@ -151,12 +157,21 @@ def _kind(path: Path) -> str | None:
 
 @contextmanager
 def _replacing(settings: Settings, path: Path) -> Iterator[Path]:
-    """A file to write, which then takes the place of `path` at once; the ledger knows it from then on."""
+    """A file to write, which then takes the place of `path` at once; the ledger knows it from then on.
+
+    Raises LandingError where the file changes meanwhile: what was delivered since would be lost.
+    """
     target = path.resolve()  # of a folder behind a link: on its file system
+    seen = _state(path)
     folder, before = target.parent / ASIDE, sha256_of(path)
     try:
         with replacing(target, within=folder, durable=True) as aside:
             yield aside
+            if _state(path) != seen:
+                raise LandingError(
+                    f"landing/{path.relative_to(settings.landing)}: changed while records were taken out of it, and is "
+                    "left as it was delivered; erase once more when the delivery is complete"
+                )
     finally:
         folder.rmdir()
     now = path.stat()

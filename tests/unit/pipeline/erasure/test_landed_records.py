@@ -10,9 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
+from pipeline.erasure import landed_records
 from pipeline.erasure.landed_records import blank_records, mask_mentions
 from pipeline.erasure.names import Names
 from pipeline.erasure.search import named_in
+from pipeline.runtime.atomic import replace_text
+from pipeline.runtime.errors import LandingError
 from pipeline.runtime.settings import Settings
 
 LINES = b"\xef\xbb\xbfwho,what\r\nanna,view\r\nbob,\xe9\r\n\r\nanna,cart"
@@ -29,6 +32,38 @@ def test_lines(home: Settings, name: str) -> None:
     found = gzip.decompress(found) if name.endswith(".gz") else found
     assert found == b"\xef\xbb\xbfwho,what\r\nerased\r\nbob,\xe9\r\n\r\nerased"
     assert [it.name for it in home.landing.iterdir()] == ["shop"]
+
+
+@pytest.mark.parametrize("delivered", ["more of it", "another file in its place"])
+def test_a_file_that_changes_meanwhile_loses_nothing(
+    delivered: str, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home.landing / "shop.csv"
+    path.write_bytes(LINES)
+    expected = LINES + b"\r\ncarl,view" if delivered == "more of it" else b"who,what\r\ncarl,view\r\n"
+
+    def arrives(write: Callable[..., None]) -> Callable[..., None]:
+        def written(*arguments: object) -> None:
+            write(*arguments)
+            if delivered == "more of it":
+                with path.open("ab") as file:
+                    file.write(b"\r\ncarl,view")
+            else:
+                replace_text(path, expected.decode())
+
+        return written
+
+    monkeypatch.setattr(landed_records, "blank_text", arrives(landed_records.blank_text))
+    with pytest.raises(
+        LandingError, match=r"^landing/shop\.csv: changed while records were taken out of it, and is left"
+    ):
+        blank_records(home, [("shop.csv", 2)])
+    assert path.read_bytes() == expected
+    path.write_bytes(LINES)
+    monkeypatch.setattr(landed_records, "mask_text", arrives(landed_records.mask_text))
+    assert mask_mentions(home, [path], Names(["anna"])) == []
+    assert path.read_bytes() == expected
+    assert [it.name for it in home.landing.iterdir()] == ["shop.csv"]
 
 
 def test_rows_of_parquet(home: Settings) -> None:
