@@ -2,15 +2,16 @@
 
     python -m training.evaluate --ds 2011-11-06 --run R
 
-Reads the test fold of `training_examples` and the run's model; writes metrics, plots and
-`evaluation/report.{json,md,html}` to the run in MLflow, and prints which baseline is best for which list, user group
-and head.
+Reads the test fold of `training_examples` and the run's model; writes metrics, plots,
+`evaluation/report.{json,md,html}` and the audit `evaluation/fairness.json` to the run in MLflow, and prints which
+baseline is best for which list, user group and head.
 """
 
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
+from training.evaluation.audit_groups import audited
 from training.evaluation.challenger import evaluate_model, load_window
 from training.evaluation.pages import lines
 from training.evaluation.report_record import against_champion, keep, report_of
@@ -27,10 +28,11 @@ def main() -> None:
     client = open_client(settings)
     run_id = needed_run(client, given.run, ds)
     # The snapshots the model was trained on, even if the day has been published again since.
-    window = load_window(settings, ds, pins_of(client.get_run(run_id)))
+    pins = pins_of(client.get_run(run_id))
+    window = load_window(settings, ds, pins)
     evaluation = evaluate_model(load(artifact_folder(client, run_id, "model")), window)
     reign = against_champion(client, run_id, evaluation, window)
-    report = report_of(window, evaluation, reign)
+    report = report_of(window, evaluation, reign, audited(settings, evaluation, window, pins))
     keep(client, run_id, report, evaluation)
     print("\n".join(lines(report)))
 

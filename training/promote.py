@@ -1,4 +1,4 @@
-"""Make a run's challenger the champion if it is not worse than the present champion.
+"""Make a run's challenger the champion if it is fair enough and not worse than the present champion.
 
     python -m training.promote --ds 2011-11-06 --run R
 
@@ -14,7 +14,7 @@ from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.program import arguments
 from pipeline.runtime.settings import load_settings
-from training.evaluation.promotion import may_be_champion
+from training.evaluation.promotion import limits_of, may_be_champion
 from training.evaluation.report import kept
 from training.registry.runs import needed_run, open_client
 from training.registry.versions import (
@@ -34,7 +34,8 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--ds", required=True, help="the day whose challenger to judge")
     given = parser.parse_args()
-    ds, client = parse_day(given.ds), open_client(load_settings())
+    ds, settings = parse_day(given.ds), load_settings()
+    client = open_client(settings)
     run_id = needed_run(client, given.run, ds)
     report = kept(client, run_id)
     if report is None:
@@ -50,7 +51,8 @@ def main() -> None:
         raise ModelError(
             f"run {given.run!r}: judged against champion {report.champion}, now it is {champion}; evaluate again"
         )
-    decision = may_be_champion(report, ds, day_of(client, champion) if champion else None)
+    limits = limits_of(settings.fairness_limits)
+    decision = may_be_champion(report, ds, day_of(client, champion) if champion else None, limits)
     tags = {PROMOTED: str(decision.promoted).lower(), AGAINST: champion or "none"}
     tags |= {f"promotion.reason.{number}": reason for number, reason in enumerate(decision.reasons, 1)}
     if decision.promoted:
@@ -59,7 +61,7 @@ def main() -> None:
         client.set_model_version_tag(MODEL, version, name, value)
     if decision.promoted:
         client.set_registered_model_alias(MODEL, CHAMPION, version)
-    outcome = "is now the champion" if decision.promoted else f"is turned down, {champion} stays"
+    outcome = "is now the champion" if decision.promoted else f"is turned down, {champion or 'no champion'} stays"
     print(f"model {MODEL}: version {version} {outcome}: {'; '.join(decision.reasons)}")
     print(f"champion: {version if decision.promoted else champion or ''}")
 

@@ -94,6 +94,20 @@ class Settings(BaseSettings):
     intraday: bool = Field(False, description="refresh features within the day, every hour")
     score_buckets: int = Field(2, ge=1, le=256, description="user buckets scored one by one")
 
+    # audit of evaluations
+    audit_users: str = Field("", description="attributes of events whose values are groups of users, by commas")
+    audit_items: str = Field(
+        "",
+        pattern=r"^\s*((brand|category)\s*(,\s*(brand|category)\s*)*)?$",
+        description="columns of `items` whose values are groups of items, by commas: brand, category",
+    )
+    fairness_limits: str = Field(
+        "",
+        pattern=r"^\s*([^\s,<>=]+\s*(<=|>=)\s*\d*\.?\d+\s*(,\s*|$))*$",
+        description="what a challenger must keep to be promoted, by commas: `gap/platform/ndcg_10 <= 0.05, "
+        "ratio/platform/ndcg_10 >= 0.8, popularity/tail_exposure_ratio >= 0.3`",
+    )
+
     # orchestration, all on loopback
     landing_timeout_minutes: int = Field(360, ge=0, description="how long a night waits for files")
     task_timeout_minutes: int = Field(120, ge=1, description="longest run of a task that is neither of the two below")
@@ -129,6 +143,14 @@ class Settings(BaseSettings):
         """The host names that the servers answer to."""
         given = (host.strip().lower() for host in self.allowed_hosts.split(","))
         return ["127.0.0.1", "localhost", *filter(None, given)]
+
+    @property
+    def audited_users(self) -> tuple[str, ...]:
+        return _names(self.audit_users)
+
+    @property
+    def audited_items(self) -> tuple[str, ...]:
+        return _names(self.audit_items)
 
     @property
     def landing(self) -> Path:
@@ -187,6 +209,11 @@ def load_settings() -> Settings:
     home = checked_home(settings.home)
     close_home(home)
     return settings.model_copy(update={"home": home})
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names by commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def checked_home(path: Path) -> Path:

@@ -4,7 +4,7 @@ import math
 
 from training.evaluation.report import Interval, Report, Verdict, heads_of
 from training.evaluation.slices import ALL
-from training.registry.metric_names import HEADLINE, VS_CHAMPION
+from training.registry.metric_names import HEADLINE, VS_CHAMPION, quoted
 
 NEXT, NEW = "next_items", "next_new_items"
 SHORT = {NEXT: "ndcg_10", NEW: "ndcg_10_new_items"}
@@ -29,7 +29,16 @@ def headline(report: Report) -> dict[str, float]:
         for suffix, gain in ((VS_BASELINE, _over_baseline(report, name)), (VS_CHAMPION, _over_champion(report, name))):
             if gain is not None:
                 found[f"{name}{suffix}"] = gain[0]
+    if report.fairness:
+        found |= {name: report.fairness.measures[path][0] for path, name in audited(report).items()}
     return {f"{HEADLINE}{name}": value for name, value in found.items() if not math.isnan(value)}
+
+
+def audited(report: Report) -> dict[str, str]:
+    """Measures of the audit that are headline figures, by path: gaps in NDCG@10, and the tail's share of exposure."""
+    measures = report.fairness.measures if report.fairness else {}
+    found = {path: f"ndcg_10_gap_{quoted(path.split('/')[1])}" for path in measures if _is_gap(path)}
+    return found | {path: "tail_exposure" for path in ("popularity/tail_exposure",) if path in measures}
 
 
 def figures(report: Report) -> dict[str, Interval]:
@@ -83,6 +92,10 @@ def note(report: Report) -> str:
     if report.champion_fails:
         who += f" Champion {report.champion} could not run: {report.champion_fails}."
     return "\n".join([f"**{verdict(report)}.**", "", who, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _is_gap(path: str) -> bool:
+    return path.startswith("gap/") and path.endswith("/ndcg_10")
 
 
 def _verdict(report: Report, name: str) -> Verdict | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from training.evaluation.report import Interval, Report, heads_of, lists_of, of_list
+from training.evaluation.report import Audit, Interval, Report, heads_of, lists_of, of_list
 
 METRICS = {
     "ndcg_10": "NDCG@10",
@@ -44,6 +44,8 @@ def tables(report: Report) -> Iterator[Table]:
     yield _heads(report)
     if report.weeks:
         yield _weeks(report)
+    if report.fairness:
+        yield from _audit(report.fairness)
     if report.gains:
         rows = [[name, figure(gain, sign=True)] for name, gain in report.gains.items()]
         yield Table(f"gain over champion {report.champion}", ["metric", "gain"], rows)
@@ -150,6 +152,19 @@ def _weeks(report: Report) -> Table:
     rows = [[path, *[figure(x) for x in found]] for path, found in report.weeks.items()]
     head = ["scored once", "days 1-7", "8-14", "15-21", "22-28"]
     return Table("staleness", head, rows)
+
+
+def _audit(fairness: Audit) -> Iterator[Table]:
+    """Users and items by group, with the figures of lists; those of heads are in `evaluation/fairness.json`."""
+    for side, title in (("users", "how users are served, by group"), ("items", "how items are shown, by group")):
+        groups = [group for group in fairness.groups if group.side == side]
+        shown = list(dict.fromkeys(m for group in groups for m in group.figures if "/" not in m))
+        rows = [[it.by, it.name, str(it.users), *[figure(it.figures[m]) for m in shown]] for it in groups]
+        if rows:
+            yield Table(title, ["by", "group", "users", *[METRICS.get(m, m.replace("_", " ")) for m in shown]], rows)
+    rows = [[path, figure(x, sign=path.startswith("gap/"))] for path, x in fairness.measures.items()]
+    if rows:
+        yield Table("gaps between groups, and popularity bias", ["measure", "figure"], rows)
 
 
 def _pipes(cells: list[str]) -> str:

@@ -1,7 +1,9 @@
 """Whether a challenger becomes champion: only if it is not worse when judged on the same window."""
 
 import math
+import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from training.evaluation.report import Interval, Report
 
@@ -16,7 +18,53 @@ class Decision:
     reasons: list[str]
 
 
-def may_be_champion(report: Report, trained_ds: str, champion_ds: str | None) -> Decision:
+@dataclass(frozen=True)
+class Limit:
+    """What a measure of the audit must keep: at most or at least `bound`."""
+
+    measure: str
+    at_most: bool
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.measure} {'<=' if self.at_most else '>='} {self.bound:g}"
+
+
+def limits_of(text: str) -> list[Limit]:
+    """From the setting `TIDEMARK_FAIRNESS_LIMITS`, whose form is checked when it is read."""
+    found = re.findall(r"([^\s,<>=]+)\s*(<=|>=)\s*([\d.]+)", text)
+    return [Limit(measure, sign == "<=", float(bound)) for measure, sign, bound in found]
+
+
+def may_be_champion(
+    report: Report, trained_ds: str, champion_ds: str | None, limits: list[Limit] | None = None
+) -> Decision:
+    """Within every limit of fairness, and not worse than the champion.
+
+    A limit is broken when the measure's whole 95% interval lies beyond it (the figure, where there is no interval), and
+    when there is no such measure: what was not measured is not known to be fair. It holds for a first champion too.
+    """
+    judged = [_kept(report, limit) for limit in limits or []]
+    broken = [reason for keeps, reason in judged if not keeps]
+    if broken:
+        return Decision(False, broken)
+    decision = _not_worse(report, trained_ds, champion_ds)
+    return Decision(decision.promoted, [*decision.reasons, *(reason for _, reason in judged)])
+
+
+def _kept(report: Report, limit: Limit) -> tuple[bool, str]:
+    measures = report.fairness.measures if report.fairness else {}
+    middle, low, high = measures.get(limit.measure, (math.nan,) * 3)
+    if math.isnan(middle):
+        listed = ", ".join(get_close_matches(limit.measure, measures, 3, 0)) or "none"
+        return False, f"fairness limit {limit}: expected a measure of that name, found none (nearest: {listed})"
+    nearest = middle if math.isnan(low) else low if limit.at_most else high
+    keeps = nearest <= limit.bound if limit.at_most else nearest >= limit.bound
+    interval = "" if math.isnan(low) else f" [{low:.4f}, {high:.4f}]"
+    return keeps, f"fairness limit {limit}: {'kept' if keeps else 'broken'}, {middle:.4f}{interval}"
+
+
+def _not_worse(report: Report, trained_ds: str, champion_ds: str | None) -> Decision:
     """Not worse means that no gated metric has a 95% interval of the gain entirely below zero.
 
     Gated metrics are NDCG@10 of both lists, and log-loss and calibration error of each head. A challenger of an earlier

@@ -33,6 +33,25 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A group of users, or of items; `users` are those of the group who are ranked for, or who turned to its items."""
+
+    side: str  # users or items
+    by: str
+    name: str
+    users: int
+    figures: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Every group's figures; `measures` are the figures that limits name, see `training.evaluation.fairness`."""
+
+    groups: list[Group] = field(default_factory=list)
+    measures: dict[str, Interval] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Report:
     """Figures with 95% intervals; `gains` over the champion if there was one that could run."""
 
@@ -49,6 +68,7 @@ class Report:
     slices: dict[str, Interval] = field(default_factory=dict)  # list/slice/ranker/metric
     weeks: dict[str, list[Interval]] = field(default_factory=dict)  # staleness, by week
     days: dict[str, list[float]] = field(default_factory=dict)  # staleness, NDCG@10 by day
+    fairness: Audit | None = None  # None in reports of before
 
 
 def kept(client: "MlflowClient", run_id: str) -> Report | None:
@@ -58,7 +78,9 @@ def kept(client: "MlflowClient", run_id: str) -> Report | None:
         return None
     content = json.loads(path.read_text())
     verdicts = [Verdict(**verdict) for verdict in content.pop("verdicts", [])]
-    return Report(**content, verdicts=verdicts)
+    found = content.pop("fairness", None)
+    fairness = Audit([Group(**group) for group in found["groups"]], found["measures"]) if found else None
+    return Report(**content, verdicts=verdicts, fairness=fairness)
 
 
 def of_list(report: Report, name: str, metric: str = "ndcg_10") -> dict[str, Interval]:

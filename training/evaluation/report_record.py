@@ -21,7 +21,7 @@ from training.evaluation.plots import (
     slice_figure,
     staleness_figure,
 )
-from training.evaluation.report import REPORT, Interval, Report, lists_of, of_list
+from training.evaluation.report import REPORT, Audit, Interval, Report, lists_of, of_list
 from training.evaluation.staleness import staleness
 from training.model.model import load
 from training.registry import metric_names as names
@@ -33,6 +33,7 @@ from training.registry.versions import CHAMPION, aliased, folder_of, version_of_
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+FAIRNESS = "evaluation/fairness.json"  # a table, as MLflow shows it
 METRICS_AT_ONCE = 500
 VERDICT = "tidemark.verdict"  # a line that a comparison of runs shows next to each other
 
@@ -60,7 +61,7 @@ def against_champion(client: "MlflowClient", run_id: str, evaluation: Evaluation
     return Reign(champion, compare(evaluation, reigning))
 
 
-def report_of(window: HeldOutWindow, evaluation: Evaluation, reign: Reign) -> Report:
+def report_of(window: HeldOutWindow, evaluation: Evaluation, reign: Reign, fairness: Audit) -> Report:
     """All figures of an evaluation."""
     verdicts, slices = list_verdicts(evaluation, window.examples)
     followed = best_rankers(verdicts)
@@ -79,6 +80,7 @@ def report_of(window: HeldOutWindow, evaluation: Evaluation, reign: Reign) -> Re
         slices,
         aged.weeks,
         aged.days,
+        fairness,
     )
 
 
@@ -100,6 +102,8 @@ def keep(client: "MlflowClient", run_id: str, report: Report, evaluation: Evalua
     client.log_text(run_id, markdown(report), "evaluation/report.md")
     client.log_text(run_id, html(report), "evaluation/report.html")
     client.log_text(run_id, json.dumps(asdict(report), indent=1), REPORT)
+    if report.fairness:
+        client.log_table(run_id, rows_of(report.fairness), FAIRNESS)
 
 
 def metrics_of(report: Report) -> dict[str, float]:
@@ -116,7 +120,30 @@ def metrics_of(report: Report) -> dict[str, float]:
     for path, weeks in report.weeks.items():
         found |= {f"{names.STALENESS}{path}_week_{n}": x[0] for n, x in enumerate(weeks, 1)}
     found |= {f"{names.GAINS}over_champion/{name}": gain[0] for name, gain in report.gains.items()}
+    if report.fairness:
+        for path, interval in report.fairness.measures.items():
+            found |= _with_bounds(names.of_audit(path), interval, True)
+        for it in report.fairness.groups:
+            for metric, interval in it.figures.items():
+                found |= _with_bounds(
+                    names.of_audit(f"{it.side}/{it.by}/{names.quoted(it.name)}/{metric}"), interval, True
+                )
     return {name: value for name, value in found.items() if not math.isnan(value)}
+
+
+def rows_of(fairness: Audit) -> dict[str, list[str | int | float | None]]:
+    """The audit as columns: a row for each group and figure, then one for each measure, without group."""
+    rows = [(g.side, g.by, g.name, g.users, m, *x) for g in fairness.groups for m, x in g.figures.items()]
+    rows += [("measures", "", "", None, path, *x) for path, x in fairness.measures.items()]
+    heads = ("side", "by", "group", "users", "figure", "value", "low", "high")
+    return (
+        {
+            head: [None if cell != cell else cell for cell in cells]
+            for head, cells in zip(heads, zip(*rows, strict=True), strict=True)
+        }
+        if rows
+        else {head: [] for head in heads}
+    )
 
 
 def _with_bounds(name: str, interval: Interval, bounds: bool) -> dict[str, float]:

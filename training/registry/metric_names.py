@@ -5,6 +5,7 @@ headline figures are `test/...`, and all others sort behind them:
 
     test/                                   headline figures, see training.evaluation.headline
     test_baselines/QUESTION/RANKER/METRIC   the rankers and classifiers to beat, and parts of the model
+    test_fairness/SIDE/BY/GROUP/METRIC, test_fairness/gap/BY/METRIC, .../ratio/..., .../popularity/...
     test_gains/over_best_baseline/QUESTION/SLICE/METRIC, test_gains/over_champion/QUESTION/METRIC
     test_heads/HEAD/METRIC                  each propensity, with METRIC_low and METRIC_high (95%)
     test_lists/LIST/METRIC                  each published list, with its bounds
@@ -14,9 +15,12 @@ headline figures are `test/...`, and all others sort behind them:
 Runs of the previous version have longer or other names; `present_names` translates them.
 """
 
-HEADLINE, BASELINES, GAINS, HEADS, LISTS, SLICES, STALENESS = (
+from urllib.parse import quote
+
+HEADLINE, BASELINES, FAIRNESS, GAINS, HEADS, LISTS, SLICES, STALENESS = (
     "test/",
     "test_baselines/",
+    "test_fairness/",
     "test_gains/",
     "test_heads/",
     "test_lists/",
@@ -51,6 +55,16 @@ def of_list(path: str) -> str:
     """The metric of `LIST/RANKER/METRIC`."""
     name, ranker, metric = path.split("/")
     return f"{LISTS}{name}/{metric}" if ranker == PUBLISHED else f"{BASELINES}{path}"
+
+
+def of_audit(path: str) -> str:
+    """The metric of a measure, or of `SIDE/BY/GROUP/METRIC` of an audit."""
+    return f"{FAIRNESS}{path}"
+
+
+def quoted(text: str) -> str:
+    """Any text as part of a metric's name, where MLflow takes few characters; two texts never become one."""
+    return quote(text, safe=" ").replace(".", "%2E").replace("%", ".")
 
 
 def of_slice(path: str) -> str:
