@@ -5,8 +5,9 @@ users; the best baseline is picked on that window, which flatters the baselines.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from pipeline.runtime.errors import ModelError
 from pipeline.runtime.settings import Settings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MODEL, RUN_TAG = "tidemark", "tidemark.run"  # as training registers and tags them
 HOURLY = "hourly.base_version"  # tag of versions of an hour: judged by the hour after, not here
 VERSIONS_SHOWN = 12
+AUDIT = "test_fairness"  # prefix of the metrics of groups
 LISTS = {
     "next_items": "next items: the first ten",
     "next_new_items": "next items new to the user: the first ten",
@@ -69,12 +71,34 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Served:
+    """NDCG@10 of one group of users, by the newest version that was audited."""
+
+    by: str
+    group: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The groups of one attribute, best served first, and the gap between first and last if there are several."""
+
+    version: str
+    by: str
+    groups: list[Served]
+    gap: tuple[float, float, float] | None  # figure, low, high
+
+
+@dataclass(frozen=True)
 class Quality:
-    """Curves of lists and of heads, and when the versions were trained."""
+    """Curves of lists and of heads, when the versions were trained, and how the newest serves groups of users."""
 
     lists: list[Curve]
     heads: list[Curve]
     trained: list[Trained]
+    gaps: list[Gap] = field(default_factory=list)
 
 
 def quality(settings: Settings, ds: str) -> Quality:
@@ -88,6 +112,7 @@ def quality(settings: Settings, ds: str) -> Quality:
         lists=_curves(found, LISTS, ORDER),
         heads=_curves(found, {name: name for name in heads}, CHANCE),
         trained=[_trained(version, run) for version, run in found],
+        gaps=_gaps(found),
     )
 
 
@@ -146,6 +171,29 @@ def _heads(run: "Run") -> set[str]:
     """`click_7d` of `test_heads/click_7d/auc`, or of `test/click_7d/auc`."""
     paths = [name.split("/") for name in run.data.metrics]
     return {path[1] for path in paths if len(path) == 3 and path[0] in ("test_heads", "test") and path[2] == CHANCE}
+
+
+def _gaps(found: list[tuple["ModelVersion", "Run"]]) -> list[Gap]:
+    """Groups of users as the newest audited version serves them; training pooled those below the floor."""
+    for version, run in reversed(found):
+        metrics, groups = run.data.metrics, {}
+        for name, value in metrics.items():
+            path = name.split("/")
+            if path[:2] == [AUDIT, "users"] and path[4:] == [ORDER]:
+                low, high = metrics.get(f"{name}_low", value), metrics.get(f"{name}_high", value)
+                group = unquote(path[3].replace(".", "%"))
+                groups.setdefault(path[2], []).append(Served(path[2], group, value, low, high))
+        if groups:
+            return [
+                Gap(str(version.version), by, sorted(it, key=lambda x: (-x.value, x.group)), _gap(metrics, by))
+                for by, it in sorted(groups.items())
+            ]
+    return []
+
+
+def _gap(metrics: dict[str, float], by: str) -> tuple[float, float, float] | None:
+    name = f"{AUDIT}/gap/{by}/{ORDER}"
+    return (metrics[name], metrics[f"{name}_low"], metrics[f"{name}_high"]) if name in metrics else None
 
 
 def _head_order(name: str) -> tuple[str, int]:

@@ -20,6 +20,7 @@ ADDRESSES = ("catalog_uri", "online_uri", "mlflow_uri", "notify_smtp", "notify_w
 PASSWORD = re.compile(r"^[^:]+://[^:/?#]*:(?P<password>[^?#]*)@")
 ADDRESS_BYTE = re.compile(rb"[A-Za-z0-9/._~-]")
 UNWRITABLE = re.compile(r"@|%(?![0-9A-Fa-f]{2})|\s")
+AUDITED_ANYWAY = {"platform", "activity", "newness"}  # groups of users that need no attribute
 # Read elsewhere, by name: the secret (pipeline/sources/user_key.py) and the tests' data folder.
 NOT_SETTINGS = {"TIDEMARK_USER_KEY", "TIDEMARK_TEST_DATA"}
 
@@ -95,7 +96,11 @@ class Settings(BaseSettings):
     score_buckets: int = Field(2, ge=1, le=256, description="user buckets scored one by one")
 
     # audit of evaluations
-    audit_users: str = Field("", description="attributes of events whose values are groups of users, by commas")
+    audit_users: str = Field(
+        "",
+        pattern=r"^\s*([A-Za-z0-9_.-]+\s*(,\s*|$))*$",  # what the name of a metric takes
+        description="attributes of events whose values are groups of users, by commas",
+    )
     audit_items: str = Field(
         "",
         pattern=r"^\s*((brand|category)\s*(,\s*(brand|category)\s*)*)?$",
@@ -206,6 +211,12 @@ def load_settings() -> Settings:
         raise SettingsError(f"{PREFIX}{field.upper()}: {first['msg']}, found {shown}") from None
     for field in ADDRESSES:
         _check_password(PREFIX + field.upper(), getattr(settings, field))
+    taken = sorted(set(settings.audited_users) & AUDITED_ANYWAY)
+    if taken:
+        raise SettingsError(
+            f"{PREFIX}AUDIT_USERS: expected attributes of events, found {', '.join(taken)}, which is audited anyway; "
+            "leave it out"
+        )
     home = checked_home(settings.home)
     close_home(home)
     return settings.model_copy(update={"home": home})

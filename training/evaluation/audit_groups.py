@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.runtime.days import shift
-from pipeline.runtime.errors import ModelError, SettingsError
+from pipeline.runtime.errors import ModelError
 from pipeline.runtime.floor import FLOOR
 from pipeline.runtime.settings import Settings
 from pipeline.storage.declared import arrow_rows
@@ -30,7 +30,6 @@ NEW_USER_DAYS = 28
 DECILES = 10
 THIRDS = ("low", "middle", "high")
 UNKNOWN = "unknown"
-NAMES = ("platform", "activity", "newness", "age", "popularity")  # of the groups that are always there
 
 
 def audited(settings: Settings, evaluation: Evaluation, window: HeldOutWindow, pins: Pins = NO_PINS) -> Audit:
@@ -39,12 +38,6 @@ def audited(settings: Settings, evaluation: Evaluation, window: HeldOutWindow, p
     Attributes are read from the newest snapshot of `events`, columns of items from the one that the model was trained
     on. Raises ModelError for an attribute that no event has.
     """
-    taken = sorted(set(settings.audited_users) & set(NAMES))
-    if taken:
-        raise SettingsError(
-            f"TIDEMARK_AUDIT_USERS: expected attributes of events, found {', '.join(taken)}, which is audited anyway; "
-            "leave it out"
-        )
     judged, examples, catalogue = evaluation.judged, window.examples, window.catalogue
     as_of = int(examples.as_of.max())
     served = Served(

@@ -142,6 +142,18 @@ def test_the_evaluation_beats_popularity_where_users_keep_to_a_topic(home: Setti
     assert report.propensities["cart_7d/log_loss"][0] == pytest.approx(0, abs=1e-5)
 
 
+def test_the_audit_of_the_only_platform_is_that_of_everybody(home: Settings) -> None:
+    client = open_client(home)
+    run = client.get_run(needed_run(client, "first", DS))
+    report, metrics = kept(client, run.info.run_id), run.data.metrics
+    assert report is not None and report.fairness is not None
+    assert {(group.side, group.by) for group in report.fairness.groups} >= {("users", "platform"), ("items", "age")}
+    everybody = report.rankings["next_items/published/ndcg_10"][0]
+    assert metrics["test_fairness/users/platform/shop/ndcg_10"] == pytest.approx(everybody)
+    assert metrics["test/tail_exposure"] == report.fairness.measures["popularity/tail_exposure"][0]
+    assert "evaluation/fairness.json" in {it.path for it in client.list_artifacts(run.info.run_id, "evaluation")}
+
+
 def test_every_user_is_scored_once_over_the_buckets(home: Settings) -> None:
     for bucket in ("0", "1", "2"):
         call(score, "--ds", DS, "--run", "night", "--bucket", bucket, "--buckets", "3")

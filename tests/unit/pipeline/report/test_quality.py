@@ -1,5 +1,7 @@
 """Model quality as MLflow keeps it: which versions, which baselines, what is known by a night."""
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.report import quality as q
@@ -21,6 +23,16 @@ METRICS = {
     "test_heads/click_7d/auc": 0.75,
     "test_gains/over_best_baseline/click_7d/all/auc": -0.05,
     "test_baselines/click_7d/lightgbm/auc": 0.8,
+}
+AUDIT = {
+    f"test_fairness/{name}{bound}": value + moved
+    for name, value in (
+        ("users/country/at/ndcg_10", 0.2),
+        ("users/country/c.2Fd/ndcg_10", 0.31),
+        ("gap/country/ndcg_10", 0.11),
+        ("items/age/older/ndcg_10", 0.4),
+    )
+    for bound, moved in (("", 0.0), ("_low", -0.03), ("_high", 0.03))
 }
 METRICS_OF_THE_VERSION_BEFORE = {
     "test/next_items/published/ndcg_10": 0.25,
@@ -70,6 +82,23 @@ def test_what_was_known_by_a_night(trained: Settings) -> None:
     assert (second.version, second.promoted) == ("2", False)
     assert [run.run for run in found.trained] == ["night-2024-03-01", "night-2024-03-05"]
     assert all(run.ended >= run.started > 0 for run in found.trained)
+
+
+def test_groups_of_users_are_those_of_the_newest_audited_version(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    client = runs.open_client(settings)
+    for ds, metrics in (("2024-03-01", METRICS | AUDIT), ("2024-03-05", METRICS)):
+        run = runs.start_run(client, f"night-{ds}", ds)
+        for name, value in metrics.items():
+            client.log_metric(run, name, value)
+        versions.register(client, run, ds)
+    (found,) = quality(settings, "2024-03-05").gaps
+    assert (found.version, found.by, [it.group for it in found.groups]) == ("1", "country", ["c/d", "at"])
+    assert found.gap == pytest.approx((0.11, 0.08, 0.14))
+    text = render_night(night_of(settings, "2024-03-05"), settings)
+    assert "Whom version 1 serves" in text
+    assert '<td class="end number">0.310</td><td class="end number">0.280 to 0.340</td>' in text
+    assert "+0.080 to +0.140" in text
 
 
 def test_heads_by_horizon_and_without_a_baseline(trained: Settings) -> None:
