@@ -64,8 +64,8 @@ def test_an_attribute_is_the_newest_one_known_by_the_cut_off(logged: Settings) -
 
 
 def test_an_attribute_that_no_event_has_is_named(logged: Settings) -> None:
-    wrong = logged.model_copy(update={"audit_users": "contry"})
-    with pytest.raises(ModelError, match=r"TIDEMARK_AUDIT_USERS: expected attributes of events, found 'contry'"):
+    wrong = logged.model_copy(update={"audit_users": "planet"})
+    with pytest.raises(ModelError, match=r"TIDEMARK_AUDIT_USERS: expected attributes of events, found 'planet'"):
         attributes_of(wrong, USERS, CUT, DS)
 
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from training.evaluation.pages import html, lines, markdown
-from training.evaluation.report import REPORT, Report, Verdict, kept, of_list
-from training.evaluation.report_record import metrics_of
+from training.evaluation.report import REPORT, Audit, Group, Report, Verdict, kept, of_list
+from training.evaluation.report_record import metrics_of, rows_of
 
 NAN = float("nan")
 HEAD = {"rate": 0.2, "auc": 0.7, "pr_auc": 0.4, "log_loss": 0.5, "ece": 0.01}
@@ -85,3 +85,32 @@ def test_metrics_have_bounds_where_published_and_no_nan() -> None:
     assert found["test_staleness/next_items/published/ndcg_10_week_3"] == 0.3
     assert "test_staleness/next_items/published/ndcg_10_week_4" not in found
     assert all(value == value for value in found.values())
+
+
+AUDITED = Audit(
+    [Group("users", "country", "c/d", 9, {"ndcg_10": (0.3, 0.2, 0.4), "churn_28d/p50": (0.1, NAN, NAN)})],
+    {"gap/country/ndcg_10": (0.1, -0.1, 0.3), "popularity/tail_exposure": (0.2, 0.1, 0.3)},
+)
+
+
+def test_the_audit_is_read_back_logged_and_told(tmp_path: Path) -> None:
+    report = replace(FOUND, fairness=AUDITED)
+    path = tmp_path / REPORT
+    path.parent.mkdir()
+    path.write_text(json.dumps(asdict(report)))
+    run = SimpleNamespace(info=SimpleNamespace(artifact_uri=tmp_path.as_uri()))
+    again = kept(SimpleNamespace(get_run=lambda run_id: run), "r")  # type: ignore[arg-type]
+    assert again is not None and again.fairness is not None
+    assert isinstance(again.fairness.groups[0], Group)
+    assert json.dumps(asdict(again)) == json.dumps(asdict(report))
+    metrics = metrics_of(report)
+    assert metrics["test/ndcg_10_gap_country"] == 0.1
+    assert metrics["test/tail_exposure"] == 0.2
+    assert metrics["test_fairness/users/country/c.2Fd/ndcg_10_high"] == 0.4
+    assert metrics["test_fairness/gap/country/ndcg_10_low"] == -0.1
+    assert "test_fairness/users/country/c.2Fd/churn_28d/p50_low" not in metrics
+    assert "c/d" in markdown(report) and "+0.1000 [-0.1000, +0.3000]" in html(report)
+    table = rows_of(AUDITED)
+    assert table["group"] == ["c/d", "c/d", "", ""]
+    assert table["low"] == [0.2, None, -0.1, 0.1]
+    assert {len(cells) for cells in rows_of(Audit()).values()} == {0}

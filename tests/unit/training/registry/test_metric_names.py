@@ -1,8 +1,11 @@
 """Headline figures sort first, and runs of the version before are read by the names of today."""
 
+import re
+from urllib.parse import unquote
+
 import pytest
 
-from training.registry.metric_names import COLUMNS, HEADLINE, of_list, of_member, of_slice, present_names
+from training.registry.metric_names import COLUMNS, HEADLINE, of_list, of_member, of_slice, present_names, quoted
 from training.registry.origins import differences
 
 RENAMED = {
@@ -49,3 +52,12 @@ def test_an_old_run_is_held_against_a_new_one() -> None:
 def test_a_gain_over_another_champion_is_no_difference() -> None:
     assert differences({"test/ndcg_10_vs_champion": 0.1}, {}, 0.01) == []
     assert len(differences({"test/ndcg_10_vs_best_baseline": 0.1}, {}, 0.01)) == 1
+
+
+def test_names_of_groups_are_quoted_so_that_two_never_become_one() -> None:
+    names = ["at", "a/t", "a.2Ft", "a%2Ft", "a_2Ft", "ä ö", "A&B"]
+    found = [quoted(name) for name in names]
+    assert found[:3] == ["at", "a.2Ft", "a.2E2Ft"]
+    assert len(set(found)) == len(names)
+    assert all(re.fullmatch(r"[\w. -]+", name) for name in found)
+    assert [unquote(name.replace(".", "%")) for name in found] == names
