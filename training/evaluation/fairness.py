@@ -6,7 +6,7 @@ served group. Groups smaller than the floor are pooled as `other` and never told
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -53,7 +53,7 @@ def audit(served: Served, users: Mapping[str, np.ndarray], items: Mapping[str, n
     return Audit(groups, measures)
 
 
-def pooled(names: np.ndarray, counts: list[Mapping[str, int]], floor: int) -> np.ndarray:
+def pooled(names: np.ndarray, counts: Sequence[Mapping[str, int]], floor: int) -> np.ndarray:
     """The names with OTHER for groups that must not be told apart by any of the counts, are too many or too long."""
     hidden = {name for sizes in counts for name in veiled(sizes, floor)}
     largest = sorted(counts[0], key=lambda name: (-counts[0][name], name))
@@ -212,8 +212,8 @@ def _heads(labels: np.ndarray, chances: np.ndarray, floor: int) -> dict[str, Int
         known = ~np.isnan(labels[:, column])
         label, chance = labels[known, column], chances[known, column]
         enough = len(label) >= floor
-        for name, metric in {"auc": auc, "ece": calibration_error}.items():
-            found[f"{head}/{name}"] = of_metric(metric, label, chance, METRIC_DRAWS) if enough else UNKNOWN
+        found[f"{head}/auc"] = of_metric(auc, label, chance, METRIC_DRAWS) if enough else UNKNOWN
+        found[f"{head}/ece"] = of_metric(calibration_error, label, chance, METRIC_DRAWS) if enough else UNKNOWN
         found[f"{head}/bias"] = _mean(chance - label, floor)
         for name, share in QUANTILES.items():
             found[f"{head}/{name}"] = (float(np.quantile(chances[:, column], share)), nothing, nothing)
