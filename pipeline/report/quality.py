@@ -176,7 +176,8 @@ def _heads(run: "Run") -> set[str]:
 def _gaps(found: list[tuple["ModelVersion", "Run"]]) -> list[Gap]:
     """Groups of users as the newest audited version serves them; training pooled those below the floor."""
     for version, run in reversed(found):
-        metrics, groups = run.data.metrics, {}
+        metrics = run.data.metrics
+        groups: dict[str, list[Served]] = {}
         for name, value in metrics.items():
             path = name.split("/")
             if path[:2] == [AUDIT, "users"] and path[4:] == [ORDER]:

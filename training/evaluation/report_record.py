@@ -133,6 +133,7 @@ def metrics_of(report: Report) -> dict[str, float]:
 
 def rows_of(fairness: Audit) -> dict[str, list[str | int | float | None]]:
     """The audit as columns: a row for each group and figure, then one for each measure, without group."""
+    rows: list[tuple[str | int | float | None, ...]]
     rows = [(g.side, g.by, g.name, g.users, m, *x) for g in fairness.groups for m, x in g.figures.items()]
     rows += [("measures", "", "", None, path, *x) for path, x in fairness.measures.items()]
     heads = ("side", "by", "group", "users", "figure", "value", "low", "high")
