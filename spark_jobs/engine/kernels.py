@@ -7,11 +7,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 # Arrow bytes handed to a kernel at once. A larger group is handed over whole.
 GROUP_BYTES = 64 << 20
 CHUNK_BYTES = 32 << 20
+USER = "user_id"
 Kernel = Callable[[pl.DataFrame], pl.DataFrame]
 
 MICROS = 1e6
@@ -43,13 +45,22 @@ def made_by_group(rows: DataFrame, key: str, kernel: Kernel, schema: pa.Schema) 
 
     Spark sorts (and spills) by key, so that a worker holds one chunk and not its whole partition.
     """
-    ordered = rows.repartition(key).sortWithinPartitions(key)
+    ordered = (_by_range(rows) if key == USER else rows.repartition(key)).sortWithinPartitions(key)
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for chunk in whole_groups(batches, key, GROUP_BYTES):
             yield from in_schema(kernel(_frame(chunk)), schema).to_batches()
 
     return Made(ordered, run, schema)
+
+
+def _by_range(rows: DataFrame) -> DataFrame:
+    """Each partition has one range of the users, who are digests: so a reader of some users needs few files, and of
+    these few row groups (training/data/arrow.py).
+    """
+    partitions = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    head = F.conv(F.substring(USER, 1, 4), 16, 10).cast("int")
+    return rows.repartitionById(partitions, F.floor(head * partitions / 16**4).cast("int"))
 
 
 def whole_groups(batches: Iterator[pa.RecordBatch], key: str, chunk_bytes: int) -> Iterator[pa.Table]:

@@ -27,7 +27,7 @@ from training.model.model import load
 from training.model.predictor import Predictor
 from training.registry.versions import load as model_folder
 from training.registry.versions import version
-from training.scoring.bucket import ENGAGED, Bucket, batches, everyone
+from training.scoring.bucket import Bucket, batches, everyone
 from training.scoring.feature_rows import embedding_drift
 from training.scoring.reasons.columns import because, propensity_reasons
 
@@ -57,7 +57,7 @@ def opened(ds: str) -> tuple[Predictor, object]:
     catalogue, _ = load_catalogue(settings, ds)
     _, history = open_day(settings, USER_HISTORY, ds)
     trained = load(model_folder(settings, champion))
-    engaged = everyone(history.to_batches(columns=ENGAGED), history.count_rows(), ds, catalogue)
+    engaged = everyone([history], ds, catalogue)
     return Predictor.of(trained, catalogue, engaged), history
 
 

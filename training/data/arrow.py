@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Column: TypeAlias = pa.Array | pa.ChunkedArray
+HEADS = 16**4  # first four hex digits of a user
 
 
 def day_number(ds: str) -> int:
@@ -41,9 +42,17 @@ def vectors(column: Column) -> np.ndarray:
 
 
 def buckets(user_ids: Column, number: int) -> np.ndarray:
-    """The bucket of each user: its first four hex digits modulo `number`."""
+    """The bucket of each user: `number` equal ranges of its first four hex digits."""
     heads = pc.utf8_slice_codeunits(plain(user_ids), 0, 4).to_pylist()
-    return np.array([int(head, 16) for head in heads], dtype=np.int64) % number
+    return np.array([int(head, 16) for head in heads], dtype=np.int64) * number // HEADS
+
+
+def in_bucket(bucket: int, number: int) -> pc.Expression:
+    """Whether a row's user is in the bucket; of files in order of their users, only its row groups are read."""
+    user = pc.field("user_id")
+    first, end = (-(-edge * HEADS // number) for edge in (bucket, bucket + 1))
+    above = user >= f"{first:04x}"
+    return above & (user < f"{end:04x}") if end < HEADS else above
 
 
 def lengths(column: Column) -> np.ndarray:

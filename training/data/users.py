@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from training.data.arrow import buckets, codes, day_numbers, lengths, plain
+from training.data.arrow import codes, day_numbers, in_bucket, lengths, plain
 from training.data.catalogue import Catalogue
 from training.data.rhythm import rhythm
 from training.data.sequences import Sequences, sequences
@@ -71,13 +71,9 @@ def load_examples(
 ) -> Examples:
     """The rows of `folds` whose users fall into `shard`; only those of the first `users` users.
 
-    Rows are filtered by user while they are read, so a process holds only its own share.
+    Rows are filtered by user while they are read, so a process reads and holds only its own share.
     """
-    kept = []
-    for batch in rows.to_batches(filter=pc.is_in(pc.field("fold"), pa.array(folds))):
-        mine = buckets(batch["user_id"], shards) == shard
-        kept.append(batch.filter(pa.array(mine)))
-    table = pa.Table.from_batches(kept, schema=rows.schema)
+    table = rows.to_table(filter=pc.is_in(pc.field("fold"), pa.array(folds)) & in_bucket(shard, shards))
     ordered = table.take(pc.sort_indices(table, [(k, "ascending") for k in ("user_id", "cutoff_ds")]))
     if users is not None:
         first = pc.unique(ordered["user_id"])[:users]

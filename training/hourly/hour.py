@@ -28,7 +28,7 @@ from training.model.model import TrainedModel, load, save
 from training.ranking.engagements import Engagements
 from training.registry import versions as champion
 from training.registry.runs import open_client
-from training.scoring.bucket import ENGAGED, everyone
+from training.scoring.bucket import everyone
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,7 @@ def _base(settings: Settings, hour: str) -> str | None:
 def _engaged(settings: Settings, ds: str, catalogue: Catalogue) -> tuple[int, Engagements]:
     """What all users did up to the night: all models compared use the item trend of that moment."""
     snapshot, history = open_day(settings, USER_HISTORY, ds)
-    batches = history.to_batches(columns=ENGAGED)
-    return snapshot, everyone(batches, history.count_rows(), ds, catalogue)
+    return snapshot, everyone([history], ds, catalogue)
 
 
 def _distinct(*names: str) -> list[str]:

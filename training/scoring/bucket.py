@@ -1,11 +1,12 @@
 """Score a bucket of users, share by share, in batches: memory does not grow with their number."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
 from pipeline.runtime.errors import ModelError
@@ -15,7 +16,7 @@ from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile
 from pipeline.storage.reading import open_day
 from pipeline.tables.registry import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
-from training.data.arrow import buckets, day_number
+from training.data.arrow import buckets, day_number, in_bucket
 from training.data.catalogue import Catalogue, load_catalogue
 from training.data.sequences import sequences
 from training.model.model import load
@@ -41,10 +42,14 @@ class Bucket:
         """The rows whose users are in the bucket."""
         return rows.filter(pa.array(buckets(rows["user_id"], self.of) == self.number))
 
+    def where(self) -> pc.Expression:
+        """The same as a filter of files, of which only the bucket's part is read."""
+        return in_bucket(self.number, self.of)
+
     def shares(self, users: int) -> "list[Bucket]":
         """Buckets of about SHARE_USERS at most that make up this one, when there are `users` users."""
         number = max(1, -(-users // (self.of * SHARE_USERS)))
-        return [Bucket(self.number + self.of * n, self.of * number) for n in range(number)]
+        return [Bucket(self.number * number + n, self.of * number) for n in range(number)]
 
 
 def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version: str, folder: Path | None) -> int:
@@ -57,7 +62,7 @@ def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version:
     catalogue, inputs = load_catalogue(settings, ds)
     inputs[USER_HISTORY.name], history = open_day(settings, USER_HISTORY, ds)
     joined = JoinedTables.open(settings, ds)
-    engaged = everyone(history.to_batches(columns=ENGAGED), history.count_rows(), ds, catalogue)
+    engaged = everyone([history], ds, catalogue)
     predictor: Predictor | FirstDays
     if folder:
         predictor = Predictor.of(load(folder), catalogue, engaged)
@@ -65,12 +70,11 @@ def score_bucket(settings: Settings, ds: str, run: str, bucket: Bucket, version:
         predictor = FirstDays.of(catalogue, engaged, BaseRates.of(history.to_batches(columns=["daily"]), ds), ds)
     attempt = staging.begin(settings, USER_FEATURES.name, run, f"bucket-{bucket.number}", model=version)
     file = DayFile(attempt.day(ds), file_schema(settings, USER_FEATURES))
-    expected = 0
     for share in bucket.shares(history.count_rows()):
         for rows in scored_share(predictor, history, joined, share, version):
             file.write(rows)
-        expected += _expected_users(history, share)
     file.close()
+    expected = _expected_users(history, bucket)
     if file.rows != expected:
         raise ModelError(
             f"user_features ds={ds} bucket {bucket.number}: expected {expected} users of "
@@ -97,22 +101,22 @@ def scored_share(
     version: str,
 ) -> Iterator[pa.Table]:
     """Rows of `user_features` for a share of the users, in batches."""
-    known = joined.of(share.users)
+    known = joined.of(share.where())
     for users in batches(history, share, MOST_USERS):
         rows = known.with_columns(score_users(users, joined.ds, version, predictor))
         yield rows.cast(USER_FEATURES.schema)
 
 
-def everyone(history: Iterable[pa.RecordBatch], number: int, ds: str, catalogue: Catalogue) -> Engagements:
-    """What all users did up to `ds` (a sample if `number` is very large), from the columns ENGAGED of their histories:
-    it describes items.
+def everyone(histories: Sequence[arrow_dataset.Dataset], ds: str, catalogue: Catalogue) -> Engagements:
+    """What all users did up to `ds` (a sample of them if there are very many), from their histories: it describes
+    items.
     """
-    share, found = Bucket(0, shares(number)), []
-    for batch in history:
-        users = share.users(batch)
-        events = sequences(users["events"], catalogue)
-        rows = np.arange(users.num_rows)
-        found.append(engagements(events, rows, day_number(ds), len(catalogue)))
+    sample, found = Bucket(0, shares(sum(rows.count_rows() for rows in histories))), []
+    for history in histories:
+        for users in history.to_batches(columns=ENGAGED, filter=sample.where()):
+            events = sequences(users["events"], catalogue)
+            rows = np.arange(users.num_rows)
+            found.append(engagements(events, rows, day_number(ds), len(catalogue)))
     return merged(found, len(catalogue))
 
 
@@ -120,8 +124,7 @@ def batches(history: arrow_dataset.Dataset, bucket: Bucket, size: int) -> Iterat
     """The bucket's rows, `size` at a time."""
     columns = ["user_id", "platforms", "first_ds", "last_ds", "events", "daily"]
     kept, rows = [], 0
-    for batch in history.to_batches(columns=columns, batch_size=4 * size):
-        mine = bucket.users(batch)
+    for mine in history.to_batches(columns=columns, filter=bucket.where(), batch_size=4 * size):
         kept.append(mine)
         rows += mine.num_rows
         if rows >= size:
@@ -134,7 +137,7 @@ def batches(history: arrow_dataset.Dataset, bucket: Bucket, size: int) -> Iterat
 
 
 def _expected_users(history: arrow_dataset.Dataset, bucket: Bucket) -> int:
-    """Distinct users of the bucket."""
+    """Distinct users of the bucket, found by looking at each."""
     users: set[str] = set()
     for batch in history.to_batches(columns=["user_id"]):
         users.update(bucket.users(batch)["user_id"].to_pylist())

@@ -1,10 +1,9 @@
 """What other steps know about the users of a day, next to the model's outputs.
 
-Tables of `feature_tables.JOINED` have one row for every user of `user_history`. Each is read once per share of the
-users, who are then looked up batch by batch.
+Tables of `feature_tables.JOINED` have one row for every user of `user_history`. The rows of a share of the users are
+read at once; users are then looked up batch by batch.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,8 +15,6 @@ from pipeline.runtime.settings import Settings
 from pipeline.storage.reading import open_day, open_staged
 from pipeline.tables.features import JOINED, joined_columns
 from pipeline.tables.schema import Table
-
-Share = Callable[[pa.RecordBatch], pa.RecordBatch]  # keeps the rows of some users
 
 
 @dataclass(frozen=True)
@@ -44,15 +41,13 @@ class JoinedTables:
         """The users of the rows."""
         return self.rows[JOINED[0].name].to_table(["user_id"])["user_id"].combine_chunks()
 
-    def of(self, share: Share) -> "JoinedRows":
-        """The rows of a share of the users, in memory."""
-        return JoinedRows(self.ds, {t.name: self._read(t, share) for t in JOINED})
+    def of(self, where: pc.Expression) -> "JoinedRows":
+        """The rows of some of the users, in memory."""
+        return JoinedRows(self.ds, {t.name: self._read(t, where) for t in JOINED})
 
-    def _read(self, table: Table, share: Share) -> pa.Table:
+    def _read(self, table: Table, where: pc.Expression) -> pa.Table:
         names = ["user_id", *(column.name for column in joined_columns(table))]
-        schema = pa.schema([table.schema.field(name) for name in names])
-        kept = [share(rows) for rows in self.rows[table.name].to_batches(columns=names)]
-        return pa.Table.from_batches(kept, schema).combine_chunks()
+        return self.rows[table.name].to_table(columns=names, filter=where).combine_chunks()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +24,7 @@ from training.model.predictor import Predictor
 from training.ranking.engagements import Engagements
 from training.registry import versions
 from training.registry.versions import serving
-from training.scoring.bucket import ENGAGED, Bucket, everyone, list_lengths, scored_share
+from training.scoring.bucket import Bucket, everyone, list_lengths, scored_share
 from training.scoring.joined_tables import JoinedTables
 
 BATCH_ROWS = 4096
@@ -70,9 +69,7 @@ class RefreshedUsers:
         active = self.settings.active_days
         is_active = pc.field("last_ds") > shift(self.ds, -active)
         silent = before.filter(~pc.field("user_id").isin(self.heard) & is_active)
-        rows = chain(silent.to_batches(columns=ENGAGED), self.history.to_batches(columns=ENGAGED))
-        number = silent.count_rows() + len(self.heard)
-        return snapshot, everyone(rows, number, self.ds, catalogue).younger_than(active)
+        return snapshot, everyone([silent, self.history], self.ds, catalogue).younger_than(active)
 
     def touched_history(self) -> arrow_dataset.Dataset:
         """The histories of the users who are scored."""

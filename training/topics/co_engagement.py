@@ -12,7 +12,7 @@ import pyarrow.dataset as arrow_dataset
 from scipy import sparse
 
 from pipeline.runtime.near_ties import DOUBLE
-from training.data.arrow import buckets, day_number
+from training.data.arrow import day_number, in_bucket
 from training.data.catalogue import Catalogue
 from training.data.sequences import sequences
 from training.ranking.engagements import Engagements, engagements, shares
@@ -35,8 +35,8 @@ def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> spa
     total, waiting, number = sparse.csr_matrix((size, size), dtype=np.int32), [], 0
     known = Catalogue(ids, np.zeros((size, 0)), (), np.zeros(0), np.zeros(0), "")
     columns = ["user_id", "events"]
-    for batch in history.to_batches(columns=columns, batch_size=USERS_AT_ONCE, batch_readahead=1):
-        users = batch.filter(pa.array(buckets(batch["user_id"], of) == 0))
+    sample = in_bucket(0, of)
+    for users in history.to_batches(columns=columns, filter=sample, batch_size=USERS_AT_ONCE, batch_readahead=1):
         events = sequences(users["events"], known)
         rows = np.arange(users.num_rows)
         waiting.append(neighbours(engagements(events, rows, day_number(ds), size)))

@@ -1,10 +1,14 @@
-"""Chunks are cut only between keys, whatever the batches."""
+"""Chunks are cut only between keys, whatever the batches; users are dealt out in ranges."""
+
+import hashlib
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 
-from spark_jobs.engine.kernels import whole_groups
+from spark_jobs.engine.kernels import map_groups, whole_groups
 
 sizes = st.lists(st.integers(1, 5), max_size=12)
 
@@ -24,3 +28,15 @@ def test_a_full_chunk_is_handed_on_before_the_end() -> None:
     rows = pa.table({"key": ["a", "a", "b", "c", "c"]})
     chunks = list(whole_groups(iter(rows.to_batches(2)), "key", 1))
     assert [chunk["key"].to_pylist() for chunk in chunks] == [["a", "a", "b"], ["c", "c"]]
+
+
+@pytest.mark.spark
+def test_users_are_dealt_out_in_ranges(spark: SparkSession) -> None:
+    """Partitions follow one another, so a reader of some users needs few files; no row is lost."""
+    users = sorted(hashlib.sha256(str(n).encode()).hexdigest()[:32] for n in range(300))
+    schema = pa.schema([("user_id", pa.string())])
+    rows = spark.createDataFrame([(user,) for user in users[::3] + users[1::3] + users[2::3]], "user_id string")
+    parts = map_groups(rows, "user_id", lambda chunk: chunk, schema).rdd.glom().collect()
+    assert len(parts) == 2
+    assert [row.user_id for part in parts for row in part] == users
+    assert all(row.user_id < "8" for row in parts[0]) and all(row.user_id >= "8" for row in parts[1])

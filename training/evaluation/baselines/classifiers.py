@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from training.data.arrow import buckets, day_numbers
+from training.data.arrow import day_numbers, in_bucket
 from training.data.users import HEADS
 from training.data.windowed_counts import windowed_counts
 
@@ -23,8 +23,7 @@ def windowed_rows(rows: arrow_dataset.Dataset, folds: tuple[str, ...] = FOLDS) -
     shares = max(1, -(-rows.count_rows(filter=wanted) // ROWS))
     features, labels = [], []
     columns = ["user_id", "cutoff_ds", "daily", *HEADS]
-    for batch in rows.to_batches(columns=columns, filter=wanted):
-        mine = batch.filter(pa.array(buckets(batch["user_id"], shares) == 0))
+    for mine in rows.to_batches(columns=columns, filter=wanted & in_bucket(0, shares)):
         if mine.num_rows:
             as_of = day_numbers(mine["cutoff_ds"])
             features.append(windowed_counts(mine["daily"], as_of).features())
