@@ -316,6 +316,23 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+def metrics_page() -> str:
+    """Every figure for a monitoring system."""
+    from pipeline.report.metrics import METRICS, PREFIX
+
+    text = (
+        "What `python -m pipeline metrics` prints, and serves with `--port`: gauges in Prometheus' text format. The "
+        "newest night is the last one that is published. [Deploy](../guides/deploy.md#figures-for-a-monitoring-system) "
+        "says how to collect them."
+    )
+    rows = [
+        (f"`{PREFIX}{name}`", ", ".join(f"`{label}`" for label in labels) or "–", what)
+        for name, (what, labels) in METRICS.items()
+    ]
+    heads = ("figure", "labels", "what it is")
+    return "\n".join([*opening("Metrics", "`pipeline/report/metrics.py`", text), *grid(heads, rows), ""])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
@@ -324,6 +341,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "steps.md": steps_page,
     "presets.md": presets_page,
     "templates.md": templates_page.page,
+    "metrics.md": metrics_page,
 }
 
 

@@ -171,6 +171,21 @@ def status() -> None:
     print_status(environment())
 
 
+@command(app, "metrics", "metrics --port 9464")
+def metrics(
+    port: Annotated[int | None, typer.Option(metavar="N", help="serve them at /metrics, until it is stopped")] = None,
+    host: Annotated[str, typer.Option(metavar="H", help="address to listen on")] = "127.0.0.1",
+) -> None:
+    """Print or serve figures of the home for a monitoring system, in Prometheus' text format."""
+    from pipeline.report.metrics import server, text
+
+    settings = environment()
+    if port is None:
+        print(text(settings), end="")
+    else:
+        server(settings, host, port).serve_forever()
+
+
 @command(app, "user", "user webshop:U123 --ds 2026-03-31")
 def user(
     id: Annotated[str, typer.Argument(metavar="ID", help="user_id, or <platform>:<raw id>")],

@@ -45,6 +45,7 @@ CONTRACT = {
     "stale": "",
     "repair": "--from --to --dry-run --vanished",
     "status": "",
+    "metrics": "--port --host",
     "user": "ID --ds --json",
     "erase": "USER --reason --former-key",
     "features page": "",
