@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from training.evaluation.report import Interval, Report
 
 FINE_ECE = 0.03  # a calibration error of at most this does not count against a challenger
+# A loss that is certainly smaller than this is none: at a million users the least of them is certain.
+MARGINS = {"ndcg_10": 0.001, "log_loss": 0.001, "ece": 0.005}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def _kept(report: Report, limit: Limit) -> tuple[bool, str]:
 
 
 def _not_worse(report: Report, trained_ds: str, champion_ds: str | None) -> Decision:
-    """Not worse means that no gated metric has a 95% interval of the gain entirely below zero.
+    """Not worse means that no gated metric has a 95% interval of the gain entirely below zero, unless all of it is
+    within the metric's margin.
 
     Gated metrics are NDCG@10 of both lists, and log-loss and calibration error of each head. A challenger of an earlier
     day than the champion's (a backfill) is never promoted.
@@ -90,6 +93,8 @@ def _word(report: Report, metric: str, gain: Interval) -> str:
         return "better"
     if high >= 0:
         return "not worse"
+    if low >= -(margin := MARGINS[metric.rpartition("/")[2]]):
+        return f"within the margin of {margin}"
     if metric.endswith("/ece") and report.propensities[metric][0] <= FINE_ECE:
         return f"within {FINE_ECE}"
     return "worse"

@@ -52,3 +52,18 @@ def test_very_many_users_take_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> No
 
     of_metric(figure, values, values, 1000)
     assert asked == [400] * 51
+
+
+def test_of_very_many_users_intervals_are_normal_and_agree_with_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(2)
+    labels = generator.integers(0, 2, 3_000)
+    chances = 0.3 * labels + generator.random(3_000)
+    values = {"hit": labels.astype(float), "some": np.where(generator.random(3_000) < 0.1, chances, np.nan)}
+    drawn, of_auc = intervals(values, 2_000), of_metric(auc, labels, chances, 400)
+    monkeypatch.setattr(bootstrap, "MANY", 2_999)
+    normal, normal_of_auc = intervals(values, 2), of_metric(auc, labels, chances, 400)
+    for one, other in [(drawn["hit"], normal["hit"]), (drawn["some"], normal["some"]), (of_auc, normal_of_auc)]:
+        assert one[0] == pytest.approx(other[0])
+        assert other[2] - other[1] == pytest.approx(one[2] - one[1], rel=0.12)
+        assert other[0] - other[1] == pytest.approx(other[2] - other[0])
+    assert np.isnan(intervals({"nobody": np.full(3_000, np.nan)})["nobody"]).all()

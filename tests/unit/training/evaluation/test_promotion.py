@@ -6,6 +6,7 @@ from training.evaluation.promotion import may_be_champion
 from training.evaluation.report import Interval, Report
 
 NOISE, LOSS, GAIN = (-0.01, -0.03, 0.01), (-0.05, -0.08, -0.02), (0.05, 0.02, 0.08)
+SMALL, NOT_SMALL = (-0.0004, -0.0009, -0.0001), (-0.0009, -0.0011, -0.0007)
 NOTHING = (float("nan"),) * 3
 LIST, CHANCE, ECE = "next_new_items/ndcg_10", "purchase_28d/log_loss", "purchase_28d/ece"
 
@@ -29,6 +30,9 @@ def report(champion: str | None = "3", fails: str = "", ece: float = 0.01, **gai
         (report(list=NOISE, chance=NOTHING), True, f"{CHANCE}: not comparable"),
         (report(list=GAIN, ece_gain=LOSS, ece=0.02), True, f"{ECE}: within 0.03"),
         (report(list=GAIN, ece_gain=LOSS, ece=0.05), False, f"{ECE}: worse"),
+        (report(list=SMALL, chance=SMALL), True, f"{LIST}: within the margin of 0.001"),
+        (report(list=NOT_SMALL, chance=GAIN), False, f"{LIST}: worse"),
+        (report(list=GAIN, ece_gain=(-0.004, -0.005, -0.003), ece=0.2), True, f"{ECE}: within the margin of 0.005"),
         (report(fails="another encoder"), True, "champion 3 cannot run: another encoder"),
     ],
 )
