@@ -117,6 +117,7 @@ PROFILE = Step(
     "Finds each user's interests, their drift, and the signals in behaviour.",
     reads=("user_history", "items", "item_topics", "review_sentiments"),
     writes=("user_interests", "migrations", "migration_patterns", "user_signals"),
+    version=2,  # impressions are no activity
 )
 EXAMPLES = Step(
     "examples",
@@ -126,6 +127,7 @@ EXAMPLES = Step(
     writes=("training_examples",),
     training=True,
     settings=("active_days", "history_events"),
+    version=2,  # churn does not count impressions
 )
 TRAIN = Step(
     "train",
@@ -156,6 +158,7 @@ SCORE = Step(
     reads=("user_history", "item_embeddings", "items", "user_interests", "user_signals"),
     writes=("user_features",),
     after=("promote",),
+    version=2,  # impressions are no activity
 )
 SEGMENT = Step(
     "segment",

@@ -5,6 +5,7 @@ from pipeline.tables.schema import DOUBLE, FLOAT, INSTANT, INT, STRING, Column, 
 EVENT_TYPES = (
     "impression", "view", "search", "cart", "favorite", "purchase", "return", "review",
 )  # fmt: skip
+IMPRESSION = "impression"  # shown to the user, who did nothing: no activity
 ITEMLESS_EVENT_TYPES = ("search",)
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 USER = r"^[0-9a-f]{32}$"

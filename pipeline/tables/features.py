@@ -104,7 +104,15 @@ SCORED_USERS = Table(
         Column("first_ds", STRING, "first active day within the window", True, pattern=DAY),
         Column("last_ds", STRING, "last active day", True, pattern=DAY),
         Column("recency_days", INT, "days since the last active day", True, "days", 0),
-        Column("active_days_28d", INT, "active days in 28 days", True, "days", 0, 28),
+        Column(
+            "active_days_28d",
+            INT,
+            "days in 28 on which the user did anything; impressions are no activity",
+            True,
+            "days",
+            0,
+            28,
+        ),
         _count("events_7d", "events in 7 days"),
         _count("events_28d", "events in 28 days"),
         _count("views_28d", "views in 28 days"),
@@ -156,8 +164,8 @@ SCORED_USERS = Table(
         _probability("p_purchase_28d", "a purchase within 28 days"),
         _probability("p_return_7d", "a return within 7 days"),
         _probability("p_return_28d", "a return within 28 days"),
-        _probability("p_churn_7d", "no event within 7 days"),
-        _probability("p_churn_28d", "no event within 28 days"),
+        _probability("p_churn_7d", "no activity within 7 days"),
+        _probability("p_churn_28d", "no activity within 28 days"),
         Column(
             "embedding_drift",
             FLOAT,
@@ -264,6 +272,6 @@ USER_FEATURES = Table(
     key=("user_id",),
     keep=Keep(35, 8),  # as_of and the feedback of campaigns read each night of some weeks
     snapshot=True,
-    version="1.2",
+    version="1.3",
     rules=_user_features,
 )

@@ -134,7 +134,7 @@ def _training_examples(settings: Settings) -> list[RowRule]:
         ("future is after the cut-off", none_of("future", "e.arrival_ds <= cutoff_ds"), who),
         *[(f"{act}_7d implies {act}_28d", f"NOT {act}_7d OR {act}_28d", who) for act in ACTS],
         ("churn_28d implies churn_7d", "NOT churn_28d OR churn_7d", who),
-        ("churn_28d means no future", "NOT churn_28d OR len(future) = 0", who),
+        ("churn_28d means no future", "churn_28d = (len(future) = 0)", who),
     ]
 
 
@@ -157,8 +157,8 @@ TRAINING_EXAMPLES = Table(
         Column("purchase_28d", BOOL, "a purchase within 28 days", True),
         Column("return_7d", BOOL, "a return within 7 days", True),
         Column("return_28d", BOOL, "a return within 28 days", True),
-        Column("churn_7d", BOOL, "no event within 7 days", True),
-        Column("churn_28d", BOOL, "no event within 28 days", True),
+        Column("churn_7d", BOOL, "no activity within 7 days", True),
+        Column("churn_28d", BOOL, "no activity within 28 days", True),
     ),
     key=("user_id", "cutoff_ds"),
     keep=Keep(4, 8),  # of the trainings of the last weeks

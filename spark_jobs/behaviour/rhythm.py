@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from scipy.special import betainc
 
+from pipeline.tables.registry import IMPRESSION
 from spark_jobs.behaviour.unpacked import Unpacked
 
 PRIOR_GAPS = 2.0
@@ -41,8 +42,15 @@ class Rhythm:
 
 
 def active_days(chunk: Unpacked) -> tuple[np.ndarray, np.ndarray]:
-    """`row` and `ago` of every active day, by user, the newest first."""
-    found = chunk.days.select("row", "ago").unique().sort("row", "ago")
+    """`row` and `ago` of every active day, by user, the newest first. Of users who were only shown things, the days of
+    that.
+    """
+    found = chunk.days
+    is_shown = pl.col("kind") == IMPRESSION
+    if found.select(is_shown.any()).item():
+        acted = found.filter(~is_shown)
+        found = pl.concat([acted, found.join(acted, on="row", how="anti")])
+    found = found.select("row", "ago").unique().sort("row", "ago")
     return found["row"].to_numpy().astype(np.int64), found["ago"].to_numpy().astype(np.float64)
 
 

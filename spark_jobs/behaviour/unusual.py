@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from pipeline.tables.registry import IMPRESSION
 from spark_jobs.behaviour.changes import CHANGES, changes, timed
 from spark_jobs.behaviour.unpacked import Unpacked
 
@@ -100,7 +101,7 @@ def _of_days(chunk: Unpacked) -> dict[str, np.ndarray]:
     """From daily counts, which are never capped."""
     kind, number = pl.col("kind"), pl.col("events")
     own = (
-        chunk.days.filter(kind != "impression")
+        chunk.days.filter(kind != IMPRESSION)
         .group_by("row", "ago")
         .agg(
             number.sum(),

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pipeline.runtime.days import days_between, shift
 from pipeline.runtime.errors import ModelError
 from pipeline.storage.log_length import SHORT_LOG
-from pipeline.tables.registry import TRAINING_EXAMPLES
+from pipeline.tables.registry import IMPRESSION, TRAINING_EXAMPLES
 from spark_jobs.engine.kernels import map_groups
 from spark_jobs.states.history import (
     as_known,
@@ -94,7 +94,10 @@ def _with_labels(users: pl.DataFrame, after: pl.DataFrame, cutoff_ds: str) -> pl
         ((pl.col("event_type") == kind) & (pl.col("arrival_ds") <= shift(cutoff_ds, days))).any().alias(name)
         for name, (kind, days) in LABELS.items()
     ]
-    silent = [(pl.col("arrival_ds") > shift(cutoff_ds, days)).all().alias(name) for name, days in CHURN.items()]
+    acted = pl.col("event_type") != IMPRESSION
+    silent = [
+        ~((pl.col("arrival_ds") <= shift(cutoff_ds, days)) & acted).any().alias(name) for name, days in CHURN.items()
+    ]
     labels = after.group_by("user_id").agg(*happened, *silent)
     joined = users.join(labels, on="user_id", how="left", maintain_order="left")
     return joined.with_columns(pl.col(*LABELS).fill_null(False), pl.col(*CHURN).fill_null(True))

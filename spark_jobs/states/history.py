@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.runtime.days import shift
-from pipeline.tables.registry import DAILY_COUNTS, HISTORY_EVENTS, USER_HISTORY
+from pipeline.tables.registry import DAILY_COUNTS, HISTORY_EVENTS, IMPRESSION, USER_HISTORY
 from spark_jobs.engine.kernels import Made, exact_sum, made_by_group
 from spark_jobs.states.known import known_day
 
@@ -39,7 +39,7 @@ def history_rows(events: DataFrame) -> DataFrame:
 
 def listed_events(events: pl.DataFrame) -> pl.DataFrame:
     """The events that a history lists, in order of arrival: impressions are only counted."""
-    listed = events.filter(pl.col("event_type") != "impression")
+    listed = events.filter(pl.col("event_type") != IMPRESSION)
     return listed.select("user_id", *EVENT_FIELDS)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.tables.registry import EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES, IMPRESSION
 from training.data.arrow import Column, codes, day_numbers, floats, lengths, plain
 
 HALF_LIVES = (7, 14, 28, 56, 112, 224)  # days
@@ -86,7 +86,7 @@ def rhythm(daily: Column, as_of: np.ndarray) -> np.ndarray:
     def visits(keep: np.ndarray) -> Visits:
         return _visits(rows[keep], ago[keep], events[keep], value[keep], len(lists))
 
-    active = visits(np.ones(len(rows), dtype=bool))
+    active = visits(kind != EVENT_TYPES.index(IMPRESSION))
     bought = visits(kind == EVENT_TYPES.index("purchase"))
     returned = visits(kind == EVENT_TYPES.index("return"))
     low, high = LONG_AGO

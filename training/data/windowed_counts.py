@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.tables.registry import EVENT_TYPES
+from pipeline.tables.registry import EVENT_TYPES, IMPRESSION
 from training.data.arrow import Column, codes, day_numbers, floats, lengths, plain
 
 WINDOWS = (1, 7, 28, 90, 365)  # days, including the day of the state
@@ -26,7 +26,11 @@ FEATURES = (
 
 @dataclass(frozen=True)
 class WindowedCounts:
-    """Counts of [rows] users in the WINDOWS that end with the day of their state."""
+    """Counts of [rows] users in the WINDOWS that end with the day of their state.
+
+    Impressions are counted, and are no activity. Of users who were only shown things, recency and tenure are those of
+    the impressions.
+    """
 
     events: np.ndarray  # [rows, windows, event types + all]
     spend: np.ndarray  # [rows, windows] value of purchases
@@ -59,17 +63,18 @@ def windowed_counts(daily: Column, as_of: np.ndarray) -> WindowedCounts:
     ago = as_of[rows] - day_numbers(pc.struct_field(days, "arrival_ds"))
     kind = codes(pc.struct_field(days, "event_type"), EVENT_TYPES)
     number = floats(pc.struct_field(days, "events"))
-    bought = kind == PURCHASE
+    bought, acted = kind == PURCHASE, kind != EVENT_TYPES.index(IMPRESSION)
+    known = acted | ~_any(rows, acted, size)[rows]
     value = floats(pc.struct_field(days, "value")) * bought
     platform = pc.struct_field(days, "platform").dictionary_encode().indices.to_numpy()
     per_window = [ago < window for window in WINDOWS]
     return WindowedCounts(
         np.stack([_by_kind(rows, kind, number * inside, size) for inside in per_window], axis=1),
         np.stack([np.bincount(rows, value * inside, size) for inside in per_window], axis=1),
-        np.stack([_distinct(rows, ago, inside, size) for inside in per_window], axis=1),
+        np.stack([_distinct(rows, ago, inside & acted, size) for inside in per_window], axis=1),
         np.stack([_distinct(rows, ago, inside & bought, size) for inside in per_window], axis=1),
-        _extreme(rows, ago, np.ones_like(bought), size, np.minimum),
-        _extreme(rows, ago, np.ones_like(bought), size, np.maximum),
+        _extreme(rows, ago, known, size, np.minimum),
+        _extreme(rows, ago, known, size, np.maximum),
         _extreme(rows, ago, bought, size, np.minimum),
         _distinct(rows, platform, np.ones_like(bought), size),
     )
@@ -78,6 +83,11 @@ def windowed_counts(daily: Column, as_of: np.ndarray) -> WindowedCounts:
 def _by_kind(rows: np.ndarray, kind: np.ndarray, number: np.ndarray, size: int) -> np.ndarray:
     flat = np.bincount(rows * ALL + kind, number, size * ALL).reshape(size, ALL)
     return np.concatenate([flat, flat.sum(axis=1, keepdims=True)], axis=1)
+
+
+def _any(rows: np.ndarray, keep: np.ndarray, size: int) -> np.ndarray:
+    """[size] whether one of the row's is kept."""
+    return np.bincount(rows[keep], minlength=size) > 0
 
 
 def _distinct(rows: np.ndarray, what: np.ndarray, keep: np.ndarray, size: int) -> np.ndarray:

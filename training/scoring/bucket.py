@@ -122,7 +122,7 @@ def everyone(histories: Sequence[arrow_dataset.Dataset], ds: str, catalogue: Cat
 
 def batches(history: arrow_dataset.Dataset, bucket: Bucket, size: int) -> Iterator[pa.Table]:
     """The bucket's rows, `size` at a time."""
-    columns = ["user_id", "platforms", "first_ds", "last_ds", "events", "daily"]
+    columns = ["user_id", "platforms", "events", "daily"]
     kept, rows = [], 0
     for mine in history.to_batches(columns=columns, filter=bucket.where(), batch_size=4 * size):
         kept.append(mine)

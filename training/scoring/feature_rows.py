@@ -35,7 +35,9 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor |
         "ds": pa.array([ds] * len(rows), pa.string()),
         "model_version": pa.array([version] * len(rows), pa.string()),
         "model_ds": pa.array([predictor.model_ds] * len(rows), pa.string()),
-        **{name: history[name] for name in ("user_id", "platforms", "first_ds", "last_ds")},
+        **{name: history[name] for name in ("user_id", "platforms")},
+        "first_ds": _days_before(as_of, states.counts.tenure),
+        "last_ds": _days_before(as_of, states.counts.recency),
         **_counts(states),
         "is_cold_start": pa.array(items_read(states.past) < COLD_EVENTS),
         "embedding": _vectors(users.float().cpu().numpy()),
@@ -50,6 +52,10 @@ def score_users(history: pa.Table, ds: str, version: str, predictor: Predictor |
         **{f"p_{head}": pa.array(chances[:, place]) for place, head in enumerate(HEADS)},
     }
     return pa.table(columns).select(SCORED_USERS.schema.names).cast(SCORED_USERS.schema)
+
+
+def _days_before(as_of: np.ndarray, days: np.ndarray) -> pa.Array:
+    return pa.array((as_of - days).astype("datetime64[D]").astype(str))
 
 
 def _counts(states: UserStates) -> dict[str, pa.Array]:

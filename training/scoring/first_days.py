@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pipeline.tables.features import EXTRAPOLATED, OBSERVED, PRIOR
+from pipeline.tables.registry import IMPRESSION
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue
 from training.data.sequences import Sequences
@@ -76,8 +77,13 @@ def _did(rows: list[WindowedCounts], days: int) -> dict[str, tuple[int, int]]:
         act: int(sum((it.count(kind, days)[mine] > 0).sum() for it, mine in zip(rows, known, strict=True)))
         for act, kind in ACTS.items()
     }
-    gone = int(sum((it.count("events", days)[mine] == 0).sum() for it, mine in zip(rows, known, strict=True)))
+    gone = int(sum((_acts(it, days)[mine] == 0).sum() for it, mine in zip(rows, known, strict=True)))
     return {act: (number, users) for act, number in acts.items()} | {"churn": (gone, users)}
+
+
+def _acts(counts: WindowedCounts, days: int) -> np.ndarray:
+    """[rows] events but impressions."""
+    return counts.count("events", days) - counts.count(IMPRESSION, days)
 
 
 def _chance(head: str, seen: dict[int, dict[str, tuple[int, int]]]) -> float:

@@ -17,8 +17,14 @@ from tests.unit.spark_jobs.lives_of_users import DS, ITEMS, act, history, moment
 
 def on_days(*agos: int) -> Unpacked:
     """One user, active so many days ago."""
-    days = pl.DataFrame({"row": [0] * len(agos), "ago": agos}, schema_overrides={"row": pl.UInt32})
-    return Unpacked(1, days, pl.DataFrame(), pl.DataFrame())
+    return with_kinds([(ago, "view") for ago in agos])
+
+
+def with_kinds(*users: list[tuple[int, str]]) -> Unpacked:
+    """Users by what they did how many days ago."""
+    days = [(row, ago, kind) for row, user in enumerate(users) for ago, kind in user]
+    schema = {"row": pl.UInt32, "ago": pl.Int32, "kind": pl.String}
+    return Unpacked(len(users), pl.DataFrame(days, schema, orient="row"), pl.DataFrame(), pl.DataFrame())
 
 
 @given(silence=st.integers(0, 200), more=st.integers(1, 100), step=st.integers(5, 14))
@@ -36,6 +42,14 @@ def test_a_burst_of_days_makes_no_regular() -> None:
     pace = rhythm(on_days(*range(10, 16)), 10.0)
     assert not pace.is_regular[0]
     assert pace.fading[0] == 0
+
+
+def test_impressions_are_no_activity_unless_there_is_nothing_else() -> None:
+    views, shown = [(ago, "view") for ago in (60, 75, 90)], [(ago, "impression") for ago in (1, 2, 80)]
+    pace = rhythm(with_kinds(views, views + shown, shown), 5.0)
+    for column in (pace.usual_gap, pace.is_regular, pace.fading, pace.segment):
+        assert column[0] == column[1]
+    assert pace.segment.tolist() == ["lapsed", "lapsed", "active"]
 
 
 def test_usual_gap_without_any_gap_is_four_weeks() -> None:

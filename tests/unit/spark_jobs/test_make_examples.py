@@ -1,10 +1,13 @@
 """Cut-offs of training examples, for logs of every length."""
 
+from datetime import datetime
+
+import polars as pl
 import pytest
 
 from pipeline.runtime.days import shift
 from pipeline.runtime.errors import ModelError
-from spark_jobs.states.examples import choose_cutoffs
+from spark_jobs.states.examples import Cutoff, choose_cutoffs, examples
 
 LAST = "2011-11-09"
 
@@ -37,3 +40,20 @@ def test_cutoffs(logged: int, train: list[int]) -> None:
 def test_too_short_a_log_is_refused() -> None:
     with pytest.raises(ModelError, match=r"at least 70 days, found 69 .*; load more days"):
         ages(69)
+
+
+def test_who_is_only_shown_things_has_left() -> None:
+    """Impressions are in the counts, and neither keep a user nor are a future."""
+
+    def event(user: str, kind: str, ds: str) -> dict:
+        facts = {"quantity": 1.0, "price": 2.0, "text": None, "event_time": datetime.fromisoformat(f"{ds}T12:00:00Z")}
+        return {"user_id": user, "platform": "shop", "item_id": "shop:1", "event_type": kind, "arrival_ds": ds, **facts}
+
+    cutoff = "2024-01-10"
+    rows = [event(user, "view", "2024-01-05") for user in "abc"]
+    rows += [event("a", "impression", "2024-01-12"), event("b", "impression", "2024-01-12")]
+    rows += [event("b", "review", "2024-01-20")]
+    found = examples(pl.DataFrame(rows), "2024-02-07", [Cutoff(cutoff, "test")], 365, 100).sort("user_id")
+    assert found["churn_7d"].to_list() == [True, True, True]
+    assert found["churn_28d"].to_list() == [True, False, True]
+    assert found["future"].list.len().to_list() == [0, 1, 0]

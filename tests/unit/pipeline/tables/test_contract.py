@@ -152,7 +152,7 @@ def test_the_command_tells_the_contract(
     assert ended.value.code == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "column type unit range null since meaning"
-    assert "p_churn_7d float probability 0 to 1 never 1.0 no event within 7 days" in lines
+    assert "p_churn_7d float probability 0 to 1 never 1.0 no activity within 7 days" in lines
 
 
 def test_an_edited_release_is_found(folder: Path) -> None:

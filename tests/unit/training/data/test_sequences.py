@@ -8,6 +8,7 @@ from pipeline.tables.registry import EVENT_TYPES, USER_HISTORY
 from tests.unit.training.factory import daily, embeddings, event
 from training.data.arrow import day_number
 from training.data.catalogue import Catalogue, build_catalogue
+from training.data.rhythm import RHYTHM, rhythm
 from training.data.sequences import sequences
 from training.data.windowed_counts import FEATURES, windowed_counts
 
@@ -72,3 +73,19 @@ def test_windowed_counts_by_hand() -> None:
     assert found.recency[1] == 365
     assert found.features().shape == (2, len(FEATURES))
     assert np.isfinite(found.features()).all()
+
+
+def test_impressions_are_counted_and_are_no_activity() -> None:
+    acts = [event("shop:001", "view", "2024-01-02"), event("shop:001", "purchase", "2024-01-10")]
+    shown = [event("shop:001", "impression", ds) for ds in ("2024-01-01", "2024-01-28")]
+    days = pa.array([daily(acts), daily(acts + shown), daily(shown)], DAILY)
+    as_of = np.array([day_number("2024-01-29")] * 3)
+    found = windowed_counts(days, as_of)
+    assert found.count("impression", 365).tolist() == [0, 2, 2]
+    assert found.active_days[:, -1].tolist() == [2, 2, 0]
+    assert found.recency.tolist() == [19, 19, 1]  # of who was only shown things, of the impressions
+    assert found.tenure.tolist() == [27, 27, 28]
+    place = [n for n, name in enumerate(RHYTHM) if name.startswith("active_")]
+    paces = rhythm(days, as_of)[:, place]
+    np.testing.assert_array_equal(paces[0], paces[1])
+    assert paces[2][place.index(RHYTHM.index("active_decayed_28d"))] == 0
