@@ -6,6 +6,13 @@ Reads `user_history`, `item_embeddings`, `items`, `user_interests` and `user_sig
 `bucket-0` of the staged partition of `user_features`: one row for every user of the bucket.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from threadpoolctl import threadpool_limits
+
 from pipeline.runtime import program
 from pipeline.runtime.days import parse_day
 from pipeline.runtime.errors import UsageError
@@ -33,8 +40,21 @@ def main() -> None:
     if model is None:
         raise UsageError("--model-version: there is no champion yet; train and promote one, or name one")
     folder = None if model == NO_MODEL else load(settings, model)
-    rows = score_bucket(settings, parse_day(given.ds), given.run, bucket, model, folder)
+    with threads((os.cpu_count() or 1) // given.buckets):  # buckets are scored side by side
+        rows = score_bucket(settings, parse_day(given.ds), given.run, bucket, model, folder)
     print(f"user_features ds={given.ds}: bucket {given.bucket}, {rows} users, model {model}")
+
+
+@contextmanager
+def threads(most: int) -> Iterator[None]:
+    """At most so many threads, at least one, in torch and in the libraries of numpy and LightGBM."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, most)))
+    try:
+        with threadpool_limits(torch.get_num_threads()):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 if __name__ == "__main__":

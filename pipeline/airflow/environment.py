@@ -12,7 +12,7 @@ from pipeline.orchestration.step_commands import PROJECT, environment
 from pipeline.runtime.settings import Settings
 
 TORCH_SLOTS = 2  # of a torch job; a bucket that is scored takes one
-MAIL_CONNECTION = "AIRFLOW_CONN_SMTP_DEFAULT"
+MAIL_CONNECTION, SPARK_CONNECTION = "AIRFLOW_CONN_SMTP_DEFAULT", "AIRFLOW_CONN_SPARK_DEFAULT"
 PARALLELISM = 4  # LocalExecutor forks this many idle workers, 130 MB each
 
 
@@ -57,13 +57,13 @@ def airflow_environment(settings: Settings, scheduled: bool = True) -> dict[str,
         f"AIRFLOW__{section}__{name}": value for section, options in sections.items() for name, value in options.items()
     }
     spark = json.dumps({"conn_type": "spark", "host": settings.spark_master})
-    own = {"AIRFLOW_HOME": str(settings.airflow), "AIRFLOW_CONN_SPARK_DEFAULT": spark}
     mail = {MAIL_CONNECTION: _mail(settings)} if settings.notify_mail else {}
-    return {**mail, **os.environ, **environment(settings), **own, **variables}
+    given = {SPARK_CONNECTION: spark, **mail}  # connections that the caller has set go before these
+    return {**given, **os.environ, **environment(settings), "AIRFLOW_HOME": str(settings.airflow), **variables}
 
 
 def _mail(settings: Settings) -> str:
-    """The mail server as a connection of Airflow; one that the caller has set goes before it."""
+    """The mail server as a connection of Airflow."""
     server = urlsplit(settings.notify_smtp)
     plain, tls = server.scheme == "smtp", server.scheme == "smtps"
     return json.dumps(

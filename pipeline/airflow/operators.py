@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator
 from airflow.sdk.exceptions import (
@@ -16,10 +17,11 @@ from airflow.sdk.exceptions import (
 )
 
 from pipeline.airflow import waits
+from pipeline.orchestration import step_commands
 from pipeline.orchestration.step_commands import AUDIT_FAILED, OVERTAKEN
 from pipeline.runtime.days import day_end, parse_day
 from pipeline.runtime.errors import TidemarkError
-from pipeline.runtime.settings import Settings
+from pipeline.runtime.settings import Settings, load_settings
 
 WRONG_USAGE = 2
 TRIGGER_GRACE = timedelta(minutes=10)  # the trigger keeps the time itself; after that there is no triggerer
@@ -27,7 +29,8 @@ FINAL = (WRONG_USAGE, AUDIT_FAILED, OVERTAKEN)  # trying again would end the sam
 
 
 class Command(BaseOperator):
-    """Runs a program without a shell; fails with the program's own last line.
+    """Runs a program without a shell, with the interpreter and the settings of the machine that runs the task; fails
+    with the program's own last line.
 
     The exit code `skip_on` skips what follows, after the last line was kept as the XCom `keep_as`.
     Wrong usage (2), a failed audit (4) and rows whose inputs have moved (5) are never tried again.
@@ -55,7 +58,8 @@ class Command(BaseOperator):
         self._hook = SubprocessHook()
 
     def execute(self, context: Any) -> str:
-        result = self._hook.run_command(self.command, {**os.environ, **self.extra_env})
+        environment = {**os.environ, **step_commands.environment(_settings()), **self.extra_env}
+        result = self._hook.run_command(step_commands.on_this_machine(self.command), environment)
         if result.exit_code == self.expected:
             return str(result.output)
         if result.exit_code == self.skip_on:
@@ -67,6 +71,28 @@ class Command(BaseOperator):
 
     def on_kill(self) -> None:
         self._hook.send_sigterm()
+
+
+class SparkJob(SparkSubmitOperator):
+    """Submits a Spark job of the project to the master that the connection names.
+
+    Where the project lies, and with what its jobs are started, is that of the machine that runs the task.
+    """
+
+    def execute(self, context: Any) -> None:
+        settings = _settings()
+        java = {"spark.driver.extraJavaOptions": step_commands.java_options(settings)}
+        self.application = str(step_commands.PROJECT / self.application)
+        self.conf = {**step_commands.executor_options(settings), **java, **(self.conf or {})}
+        self._driver_memory = self._driver_memory or settings.spark_memory
+        super().execute(context)
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except TidemarkError as error:
+        raise AirflowFailException(f"error: {error}") from None
 
 
 class DataDocsLink(BaseOperatorLink):

@@ -5,14 +5,23 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator, TaskGroup
 
 from pipeline.airflow import notices, waits
 from pipeline.airflow.environment import TORCH_SLOTS
-from pipeline.airflow.operators import TRIGGER_GRACE, Await, AwaitLanding, Command, Experiment, Release, Report
+from pipeline.airflow.operators import (
+    TRIGGER_GRACE,
+    Await,
+    AwaitLanding,
+    Command,
+    Experiment,
+    Release,
+    Report,
+    SparkJob,
+)
 from pipeline.orchestration import step_commands
 from pipeline.orchestration.graph import Step, before
+from pipeline.orchestration.step_commands import portable
 from pipeline.orchestration.steps import ADAPT, ADAPT_STEPS, NIGHT, REPORT, SCORE, TRAIN, TRAINING_STEPS
 from pipeline.runtime.settings import Settings
 
@@ -100,7 +109,7 @@ def night_groups(settings: Settings, outlets: Mapping[str, Sequence[Any]]) -> di
         drawn |= {step.name: step_tasks(settings, step) for step in TRAINING_STEPS}
         gate = Command(
             task_id="is_there_none",
-            command=step_commands.champion(DAY, NAMED_VERSION),
+            command=portable(step_commands.champion(DAY, NAMED_VERSION)),
             expected=step_commands.NO_CHAMPION,
             skip_on=0,
             keep_as=CHAMPION,
@@ -137,19 +146,17 @@ def job(settings: Settings, step: Step, task_id: str = "job", more: tuple[str, .
     if step.name in TIMES_TRIED_AGAIN:
         common["retries"] = TIMES_TRIED_AGAIN[step.name]
     if step.spark:
-        return SparkSubmitOperator(
-            application=str(step_commands.program(step)),
+        return SparkJob(
+            application=step.program,
             application_args=step_commands.arguments(step, DAY, DAY, RUN),
             name=step.name,
-            driver_memory=settings.spark_memory,
-            conf={"spark.driver.extraJavaOptions": step_commands.java_options(settings)},
             env_vars=ALLOW_EMPTY,
             pool="spark",
             execution_timeout=timedelta(minutes=settings.spark_timeout_minutes),
             **common,
         )
     kind = Report if step is REPORT else Experiment if step in (*TRAINING_STEPS, ADAPT) else Command
-    command = [*step_commands.job(step, settings, DAY, DAY, RUN), *more]
+    command = portable([*step_commands.job(step, settings, DAY, DAY, RUN), *more])
     torch = step.program.startswith("training.")
     pool, slots = ("torch", TORCH_SLOTS) if torch else (DEFAULT_POOL, 1)
     if torch:
@@ -162,7 +169,7 @@ def release(step: Step, outlets: Sequence[Any] = ()) -> Release:
     tables = ", ".join(f"`{table}`" for table in step.writes)
     return Release(
         task_id="release",
-        command=step_commands.release(step, RUN),
+        command=portable(step_commands.release(step, RUN)),
         outlets=list(outlets),
         doc_md=f"Audits staged {tables}, then makes them visible, each in one fenced transaction; again: a no-op. "
         "A failed audit publishes nothing and is not tried again; the **Data Docs** link of the table shows which "
@@ -199,7 +206,11 @@ def score_group(settings: Settings, outlets: Sequence[Any]) -> TaskGroup:
             trigger_rule="none_failed",
             map_index_template="bucket {{ ti.map_index }}",
             doc_md="Scores one bucket of users; each bucket is tried again by itself.",
-        ).expand(command=[step_commands.score_bucket(SCORE, settings, DAY, RUN, bucket, VERSION) for bucket in buckets])
+        ).expand(
+            command=[
+                portable(step_commands.score_bucket(SCORE, settings, DAY, RUN, bucket, VERSION)) for bucket in buckets
+            ]
+        )
         jobs >> release(SCORE, outlets)
     return group
 
@@ -208,7 +219,7 @@ def find_base() -> Command:
     """Skips the refresh of an hour whose night is published."""
     return Command(
         task_id="find_base",
-        command=step_commands.base_night(DAY),
+        command=portable(step_commands.base_night(DAY)),
         skip_on=step_commands.SUPERSEDED,
         doc_md="The night that the refresh goes on from. Skipped, with all that follows, when the "
         "night of the day is published: it has superseded the refresh.",
@@ -224,7 +235,7 @@ def repair(settings: Settings) -> None:
     )
     again = Command(
         task_id="repair",
-        command=step_commands.repair(),
+        command=portable(step_commands.repair()),
         execution_timeout=timedelta(minutes=settings.torch_timeout_minutes),  # as long as its longest steps, at least
         doc_md="Makes stale partitions again, in order, and prints each batch with its reason.",
     )
@@ -234,7 +245,7 @@ def repair(settings: Settings) -> None:
 def maintain() -> Command:
     """Expires old snapshots, removes files that nothing refers to."""
     doc = "Prints how many snapshots and files of each table went."
-    return Command(task_id="maintain", command=step_commands.maintenance(), doc_md=doc)
+    return Command(task_id="maintain", command=portable(step_commands.maintenance()), doc_md=doc)
 
 
 def _await(settings: Settings, task_id: str, missing: Any, doc: str) -> Await:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,8 @@ NO_CHAMPION = 3  # exit code of `python -m training.champion --print`
 SUPERSEDED = 3  # exit code of `python -m pipeline base-night --hour H`
 LOGGING = PROJECT / "spark_jobs" / "engine" / "log4j2.properties"
 QUIET = "error"  # the level that LOGGING has of itself
+PYTHON = "python"  # in a DAG: the interpreter of whoever runs the command
+UNPACKED = "environment"  # the folder in which an executor finds the packed environment
 CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"  # see spark_jobs/class_archive.py
 
 
@@ -51,7 +54,30 @@ def job(step: Step, settings: Settings, first: str, last: str, run: str) -> list
 def spark_submit(settings: Settings, java: str) -> list[str]:
     """Submits the program that follows, its driver with the options `java`."""
     submit = [str(BINARIES / "spark-submit"), "--master", settings.spark_master]
-    return [*submit, "--driver-memory", settings.spark_memory, "--driver-java-options", java]
+    executors = [word for name, value in executor_options(settings).items() for word in ("--conf", f"{name}={value}")]
+    return [*submit, "--driver-memory", settings.spark_memory, "--driver-java-options", java, *executors]
+
+
+def executor_options(settings: Settings) -> dict[str, str]:
+    """Spark's options for what executors on a cluster get; without settings the cluster's own hold."""
+    least, _, most = settings.spark_executors.partition("-")
+    number = (
+        {
+            "spark.dynamicAllocation.enabled": "true",
+            "spark.dynamicAllocation.shuffleTracking.enabled": "true",  # no shuffle service is needed
+            "spark.dynamicAllocation.minExecutors": least,
+            "spark.dynamicAllocation.maxExecutors": most,
+        }
+        if most
+        else {"spark.executor.instances": least}
+    )
+    options = number | {
+        "spark.executor.memory": settings.spark_executor_memory,
+        "spark.executor.memoryOverhead": settings.spark_executor_overhead,
+        "spark.executor.cores": str(settings.spark_executor_cores or ""),
+        "spark.archives": f"{settings.spark_archives}#{UNPACKED}" if settings.spark_archives else "",
+    }
+    return {name: value for name, value in options.items() if value}
 
 
 def java_options(settings: Settings) -> str:
@@ -67,10 +93,8 @@ def java_options(settings: Settings) -> str:
 
 def score_bucket(step: Step, settings: Settings, ds: str, run: str, bucket: int, version: str) -> list[str]:
     """Scores one bucket of users with one version of the model, side by side with the other buckets."""
-    threads = max(1, (os.cpu_count() or 1) // settings.score_buckets)
     share = ["--bucket", str(bucket), "--buckets", str(settings.score_buckets)]
-    given = [*arguments(step, ds, ds, run), *share, "--model-version", version]
-    return ["env", f"OMP_NUM_THREADS={threads}", *_python(step.program), *given]
+    return [*_python(step.program), *arguments(step, ds, ds, run), *share, "--model-version", version]
 
 
 def release(step: Step, run: str) -> list[str]:
@@ -119,6 +143,16 @@ def environment(settings: Settings) -> dict[str, str]:
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
         **past_proxies(),
     }
+
+
+def portable(command: Sequence[str]) -> list[str]:
+    """The command as a DAG holds it, which one machine reads and another runs."""
+    return [PYTHON if word == sys.executable else word for word in command]
+
+
+def on_this_machine(command: Sequence[str]) -> list[str]:
+    """A command that a DAG holds, with the interpreter of this process."""
+    return [sys.executable if word == PYTHON else word for word in command]
 
 
 def _python(module: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,12 @@ UNWRITABLE = re.compile(r"@|%(?![0-9A-Fa-f]{2})|\s")
 AUDITED_ANYWAY = {"platform", "activity", "newness"}  # groups of users that need no attribute
 # Read elsewhere, by name: the secret (pipeline/sources/user_key.py) and the tests' data folder.
 NOT_SETTINGS = {"TIDEMARK_USER_KEY", "TIDEMARK_TEST_DATA"}
+SIZE = r"^(\d+[kmgt])?$"
+# Kubernetes tells each container of the services around it: of a service tidemark-mlflow, in these variables.
+SERVICE = re.compile(
+    r"(?P<service>.+?)_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 class Settings(BaseSettings):
@@ -45,6 +53,24 @@ class Settings(BaseSettings):
         "error", description="what Spark and Java log next to a program's own lines: off, error, warn, info or debug"
     )
     spark_partitions: int = Field(4, ge=1, description="shuffle partitions")
+    spark_executors: str = Field(
+        "",
+        pattern=r"^(\d+(-\d+)?)?$",
+        description="executors of a job: a number, or from-to for dynamic allocation; empty: the cluster's",
+    )
+    spark_executor_memory: str = Field(
+        "", pattern=SIZE, description="heap of each executor, such as 4g; empty: the cluster's"
+    )
+    spark_executor_overhead: str = Field(
+        "",
+        pattern=SIZE,
+        description="memory next to the heap of an executor, for Python; empty: the cluster's",
+    )
+    spark_executor_cores: int = Field(0, ge=0, description="cores of each executor; 0: the cluster's")
+    spark_archives: str = Field(
+        "",
+        description="packed environment (.tar.gz) that executors run Python from; empty: PYSPARK_PYTHON",
+    )
 
     # cleaning
     dedup_days: int = Field(7, ge=2, description="arrival days in which duplicates are looked for")
@@ -194,16 +220,21 @@ def load_settings() -> Settings:
     """Settings from the environment, with `home` made absolute.
 
     Raises SettingsError for an unknown `TIDEMARK_*` variable (a typo must not pass in silence) and
-    for a value of the wrong type or out of range.
+    for a value of the wrong type or out of range. Variables about services of Kubernetes are nobody's typo.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields} | NOT_SETTINGS
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    others = _of_services(os.environ)
+    unknown = sorted({name for name in os.environ if name.startswith(PREFIX)} - known - others)
     if unknown:
+        near = [name for it in unknown for name in get_close_matches(it, known, 1, 0.6)]
+        guess = f", did you mean {', '.join(near)}?" if near else ""
         raise SettingsError(
-            f"unknown setting {', '.join(unknown)}: expected one of {', '.join(sorted(known))}; unset or correct it"
+            f"unknown setting {', '.join(unknown)}{guess}: expected one of {', '.join(sorted(known))}; "
+            "unset or correct it"
         )
+    of_services = [name.removeprefix(PREFIX).lower() for name in known & others]
     try:
-        settings = Settings()
+        settings = Settings(**{name: Settings.model_fields[name].default for name in of_services})
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
@@ -220,6 +251,21 @@ def load_settings() -> Settings:
     home = checked_home(settings.home)
     close_home(home)
     return settings.model_copy(update={"home": home})
+
+
+def _of_services(environment: Mapping[str, str]) -> set[str]:
+    """Variables that Kubernetes sets for services whose names begin with `tidemark`: of services that have a host.
+
+    One that is a setting too, as the port of a service tidemark-mlflow is, is a service's when it holds an address.
+    """
+    found = {name: match["service"] for name in environment if (match := SERVICE.fullmatch(name))}
+    return {
+        name
+        for name, service in found.items()
+        if name.startswith(PREFIX)
+        and f"{service}_SERVICE_HOST" in environment
+        and (name != f"{service}_PORT" or SERVICE_ADDRESS.match(environment[name]))
+    }
 
 
 def _names(text: str) -> tuple[str, ...]:

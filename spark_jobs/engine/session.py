@@ -11,9 +11,9 @@ from pyspark import SparkConf, SparkContext
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from pipeline.orchestration.step_commands import java_options
+from pipeline.orchestration.step_commands import UNPACKED, executor_options, java_options
 from pipeline.runtime.settings import Settings
-from spark_jobs.engine.closed import protection, unless_given
+from spark_jobs.engine.closed import is_local, protection, unless_given
 from spark_jobs.engine.gateway import start_java
 
 BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
@@ -30,8 +30,6 @@ def open_session(settings: Settings, name: str) -> SparkSession:
     """
     for logger in QUERY_LOGGERS:
         PySparkLogger.getLogger(logger).disabled = True
-    # Workers of a local session run this interpreter; a cluster's own setting wins.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = (
         SparkSession.builder.appName(name)
         .config("spark.sql.session.timeZone", "UTC")
@@ -52,13 +50,19 @@ def open_session(settings: Settings, name: str) -> SparkSession:
     )
     if SparkSession.getActiveSession() is None:
         given = _submitted_with()
-        options = protection(given.get("spark.master", settings.spark_master) or settings.spark_master, settings.home)
+        master = given.get("spark.master", settings.spark_master) or settings.spark_master
+        options = protection(master, settings.home)
+        if settings.spark_archives and not is_local(master):
+            os.environ["PYSPARK_PYTHON"] = f"./{UNPACKED}/bin/python"
+        # Workers of a local session run this interpreter; a cluster's own setting wins.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.config(map={**unless_given(options, given)})
         if not _submitted():
             java = {
                 "spark.master": settings.spark_master,
                 "spark.driver.memory": settings.spark_memory,
                 "spark.driver.extraJavaOptions": java_options(settings),
+                **executor_options(settings),
             }
             start_java(java)
             builder = builder.config(map={**java})

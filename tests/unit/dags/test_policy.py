@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.orchestration.graph import before
+from pipeline.orchestration.step_commands import PROJECT
 from pipeline.orchestration.steps import NIGHT, STEPS, TRAINING_STEPS
 
 FOLDER = Path(__file__).parents[3] / "dags"
@@ -109,12 +110,19 @@ def test_every_step_with_tables_is_a_job_and_its_release(dag) -> None:
 
 def test_heavy_tasks_share_pools(dag) -> None:
     for task in dag.tasks:
-        is_spark = type(task).__name__ == "SparkSubmitOperator"
+        is_spark = type(task).__name__ == "SparkJob"
         assert (task.pool == "spark") == is_spark, task.task_id
     pools = {task.task_id.split(".")[-1]: task.pool for task in dag.tasks}
     assert pools.get("train", "torch") == "torch"
     assert all(task.pool_slots == 2 for task in dag.tasks if task.task_id.endswith("train"))
     assert pools.get("release", "default_pool") == "default_pool"
+
+
+def test_no_task_holds_what_only_one_machine_knows(dag) -> None:
+    for task in dag.tasks:
+        fields = [getattr(task, name, "") for name in ("command", "application", "application_args", "conf")]
+        text = str([*fields, getattr(task, "_application_args", ""), getattr(task, "expand_input", "")])
+        assert sys.prefix not in text and str(PROJECT) not in text, task.task_id
 
 
 def test_days_come_from_the_partition_key_alone(dag) -> None:

@@ -26,8 +26,9 @@ me = psutil.Process()
 family = [me, *me.parents()[:1], *me.children(recursive=True)]
 family = [it for it in family if "java" in it.name() or "python" in it.name()]
 ports = [it.laddr.ip for one in family for it in one.net_connections() if it.status == "LISTEN"]
-blocks = [str(path) for root in (load_settings().home, Path("/tmp")) for path in root.rglob("blockmgr-*")
-          if path.stat().st_mtime >= me.create_time()]
+walked = [walk for root in (load_settings().home, "/tmp") for walk in os.walk(root)]  # passes over what goes meanwhile
+paths = [Path(folder, name) for folder, names, _ in walked for name in names if name.startswith("blockmgr-")]
+blocks = [str(path) for path in paths if path.exists() and path.stat().st_mtime >= me.create_time()]
 conf = dict(session.sparkContext.getConf().getAll())
 names = ("spark.authenticate", "spark.driver.host", "spark.driver.bindAddress", "spark.local.dir")
 java = sum("java" in it.name() for it in family)

@@ -1,6 +1,9 @@
 """The operators, run without a scheduler: what they run, and what they say when it fails."""
 
+import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import (
@@ -11,8 +14,9 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from pipeline.airflow.operators import Await, Command
-from pipeline.orchestration.step_commands import AUDIT_FAILED
+from pipeline.airflow.operators import Await, Command, SparkJob
+from pipeline.orchestration import step_commands
+from pipeline.orchestration.step_commands import AUDIT_FAILED, portable
 from pipeline.runtime.settings import Settings
 
 
@@ -22,6 +26,44 @@ def command(code: str, **kwargs) -> Command:
 
 def test_the_last_line_is_the_result() -> None:
     assert command("print('hello'); print(7)").execute({}) == "7"
+
+
+def test_a_command_runs_on_the_machine_of_its_task(home: Settings) -> None:
+    """What a DAG holds says neither which interpreter read it nor where the project lay."""
+    command = portable(step_commands.champion("2026-01-01"))
+    assert command[:3] == ["python", "-m", "training.champion"]
+    code = "import sys, os; print(sys.executable, os.environ['TIDEMARK_HOME'])"
+    shown = Command(task_id="step", command=["python", "-c", code], extra_env={"TIDEMARK_HOME": "given"}).execute({})
+    assert shown == f"{sys.executable} given"
+    assert Command(task_id="step", command=["python", "-c", code]).execute({}).endswith(str(home.home))
+
+
+def test_settings_that_are_wrong_on_the_worker_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMARK_ACTIVE_DAYZ", "3")
+    with pytest.raises(AirflowFailException, match="unknown setting TIDEMARK_ACTIVE_DAYZ, did you mean"):
+        command("print(1)").execute({})
+
+
+def test_a_spark_job_takes_its_master_from_the_connection_and_the_rest_from_the_worker(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = tmp_path / "bin" / "spark-submit"
+    submit.parent.mkdir()
+    submit.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/given\n')
+    submit.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{submit.parent}{os.pathsep}{os.environ['PATH']}")
+    connection = {"conn_type": "spark", "host": "spark://spark-master", "port": 7077}
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("TIDEMARK_SPARK_EXECUTOR_MEMORY", "4g")
+    monkeypatch.setenv("TIDEMARK_SPARK_EXECUTORS", "2-20")
+    SparkJob(task_id="job", application="spark_jobs/land_days.py", application_args=["--ds", "D"]).execute({})
+    given = (tmp_path / "given").read_text().splitlines()
+    assert given[given.index("--master") + 1] == "spark://spark-master:7077"
+    assert given[given.index("--driver-memory") + 1] == home.spark_memory
+    assert given[-3:] == [str(step_commands.PROJECT / "spark_jobs/land_days.py"), "--ds", "D"]
+    assert "spark.executor.memory=4g" in given
+    assert "spark.dynamicAllocation.maxExecutors=20" in given
+    assert f"spark.driver.extraJavaOptions={step_commands.java_options(home)}" in given
 
 
 def test_no_shell_reads_the_command() -> None:

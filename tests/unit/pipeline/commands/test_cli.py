@@ -229,7 +229,8 @@ def test_failure_exits_1_with_one_clear_last_line(tmp_path: Path) -> None:
 def test_a_mistyped_setting_is_named(tmp_path: Path) -> None:
     done = call(tmp_path, "tables", TIDEMARK_ACTIV_DAYS="30")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: unknown setting TIDEMARK_ACTIV_DAYS: expected one of")
+    said = "error: unknown setting TIDEMARK_ACTIV_DAYS, did you mean TIDEMARK_ACTIVE_DAYS?: expected one of"
+    assert done.stderr.startswith(said)
 
 
 def test_a_setting_out_of_range_is_named(tmp_path: Path) -> None:

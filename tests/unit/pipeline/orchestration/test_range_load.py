@@ -154,6 +154,39 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({}, {}),
+        ({"spark_executors": "4"}, {"spark.executor.instances": "4"}),
+        (
+            {"spark_executors": "2-20", "spark_executor_cores": 4},
+            {
+                "spark.dynamicAllocation.enabled": "true",
+                "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+                "spark.dynamicAllocation.minExecutors": "2",
+                "spark.dynamicAllocation.maxExecutors": "20",
+                "spark.executor.cores": "4",
+            },
+        ),
+        (
+            {"spark_executor_memory": "8g", "spark_executor_overhead": "6g", "spark_archives": "/env.tar.gz"},
+            {
+                "spark.executor.memory": "8g",
+                "spark.executor.memoryOverhead": "6g",
+                "spark.archives": "/env.tar.gz#environment",
+            },
+        ),
+    ],
+)
+def test_executors_get_what_is_set(home: Settings, given: dict, options: dict[str, str]) -> None:
+    settings = home.model_copy(update=given)
+    assert step_commands.executor_options(settings) == options
+    command = step_commands.job(LAND, settings, "2026-01-01", "2026-01-01", "R")
+    words = [f"{name}={value}" for name, value in options.items()]
+    assert [command[place + 1] for place, word in enumerate(command) if word == "--conf"] == words
+
+
 def test_jobs_use_the_archive_of_classes_where_there_is_one(home, monkeypatch, tmp_path) -> None:
     archive = tmp_path / "classes.jsa"
     monkeypatch.setattr(step_commands, "CLASS_ARCHIVE", archive)

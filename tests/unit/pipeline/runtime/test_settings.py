@@ -50,3 +50,51 @@ def test_pseudonym_is_the_first_half_of_the_hmac() -> None:
     whole = hmac.new(b"key", b"webshop:u1", hashlib.sha256).hexdigest()
     assert pseudonym(b"key", "webshop:u1") == whole[:32]
     assert pseudonym(b"other", "webshop:u1") != whole[:32]
+
+
+LINKS = {
+    "TIDEMARK_MLFLOW_SERVICE_HOST": "10.0.0.7",
+    "TIDEMARK_MLFLOW_SERVICE_PORT": "5000",
+    "TIDEMARK_MLFLOW_SERVICE_PORT_HTTP": "5000",
+    "TIDEMARK_MLFLOW_PORT": "tcp://10.0.0.7:5000",
+    "TIDEMARK_MLFLOW_PORT_5000_TCP": "tcp://10.0.0.7:5000",
+    "TIDEMARK_MLFLOW_PORT_5000_TCP_PROTO": "tcp",
+    "TIDEMARK_MLFLOW_PORT_5000_TCP_PORT": "5000",
+    "TIDEMARK_MLFLOW_PORT_5000_TCP_ADDR": "10.0.0.7",
+    "TIDEMARK_SERVICE_HOST": "10.0.0.8",
+    "TIDEMARK_SERVICE_PORT": "80",
+    "TIDEMARK_PORT": "tcp://10.0.0.8:80",
+    "TIDEMARK_PORT_80_TCP_ADDR": "10.0.0.8",
+}
+
+
+def test_variables_about_services_of_kubernetes_are_no_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEMARK_HOME", str(tmp_path))
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().mlflow_port == 5000
+    monkeypatch.setenv("TIDEMARK_MLFLOW_PORT", "5001")  # set for the container: a setting again
+    assert load_settings().mlflow_port == 5001
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TIDEMARK_DOCS_PORT", "tcp://10.0.0.7:5000", "TIDEMARK_DOCS_PORT: .*found"),  # of no service there is
+        ("TIDEMARK_DOCS_PORT_80_TCP", "tcp://10.0.0.7:80", "unknown setting TIDEMARK_DOCS_PORT_80_TCP"),
+        ("TIDEMARK_MLFLOW_PORTS", "5000", "unknown setting TIDEMARK_MLFLOW_PORTS, did you mean TIDEMARK_MLFLOW_PORT?"),
+        ("TIDEMARK_SPARK_EXECUTORS", "2..20", "TIDEMARK_SPARK_EXECUTORS: "),
+        ("TIDEMARK_SPARK_EXECUTOR_MEMORY", "4 GB", "TIDEMARK_SPARK_EXECUTOR_MEMORY: "),
+    ],
+)
+def test_what_is_no_service_is_a_typo_as_ever(
+    name: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEMARK_HOME", str(tmp_path))
+    for link, address in LINKS.items():
+        monkeypatch.setenv(link, address)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=said):
+        load_settings()
