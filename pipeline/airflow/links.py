@@ -11,12 +11,12 @@ HEADLINE = "viewStateShareKey=headline"  # the view that training saves with the
 
 
 def data_docs(table: str, run: str) -> str:
-    """The page of one audit, on the server that `up` starts."""
+    """The page of one audit, on the server that `up` starts or where `pages_url` says."""
     from pipeline.storage.audit.data_docs import data_docs_page
 
     settings = load_settings()
     page = data_docs_page(settings, table, run).relative_to(settings.reports)
-    return f"http://127.0.0.1:{settings.docs_port}/{quote(str(page))}"
+    return f"{settings.pages_url or f'http://127.0.0.1:{settings.docs_port}'}/{quote(str(page))}"
 
 
 def mlflow_runs(port: int, host: str = "127.0.0.1") -> str:

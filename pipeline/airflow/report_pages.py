@@ -3,6 +3,7 @@
     /tidemark/                    the newest report, the list, Data Docs, MLflow
     /tidemark/nightly/<ds>.html   the page of a night, as it lies in `reports/nightly/`
     /tidemark/runs/<dag>/<run>    the page of the night that a run is about
+    /tidemark/pages/<path>        any page of `reports/`, Data Docs among them, where no server of their own is
 
 Whoever is signed in to Airflow may look. Light to import: every process of Airflow does.
 """
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 # A report is one file: it may load nothing, run nothing, and be framed by Airflow alone.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+# Data Docs are several files: they also load their own styles, fonts and pictures. No script runs as who is signed in.
+OWN_FILES = "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'"
+PAGES_POLICY = f"default-src 'none'; {OWN_FILES}; frame-ancestors 'self'"
 # The start page has one script of its own, which opens links outside of its frame.
 START_POLICY = f"{POLICY}; script-src 'self'"
 # Reports tell of people: no browser keeps a copy, and none takes a page for anything but what it says it is.
@@ -99,6 +103,10 @@ def make_app() -> "FastAPI":
     def nightly(name: str) -> HTMLResponse:
         return _page(name)
 
+    @app.get("/pages/{path:path}")
+    def pages(path: str) -> Response:
+        return _file(path)
+
     @app.get("/runs/{dag_id}/{run_id:path}")
     def of_run(dag_id: str, run_id: str) -> Response:
         ds = partition_key(dag_id, run_id)
@@ -119,7 +127,7 @@ def start_page(host: str) -> str:
     return render_start(
         settings,
         NEWEST,
-        data_docs=f"http://{host}:{settings.docs_port}/",
+        data_docs=f"{settings.pages_url or f'http://{host}:{settings.docs_port}'}/",
         mlflow=mlflow_runs(settings.mlflow_port, host),
     )
 
@@ -148,6 +156,21 @@ def _page(name: str) -> Any:
         return _sentence(f"The report of {name} is not written yet: it is the night's last step.")
     text = (nightly_folder(settings) / f"{name}.html").read_text(encoding="utf-8")
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
+
+
+def _file(path: str) -> Any:
+    """A file below `reports/`, by the rules of the server of pages: no folders listed, no links, nothing hidden."""
+    from fastapi.responses import FileResponse
+
+    from pipeline.airflow.page_server import INDEX, is_plain
+    from pipeline.runtime.settings import load_settings
+
+    folder = load_settings().reports
+    file = folder / path
+    file = file / INDEX if file.is_dir() else file
+    if not is_plain(folder, file):
+        return _sentence("There is no such page.")
+    return FileResponse(file, headers={"Content-Security-Policy": PAGES_POLICY})
 
 
 def _sentence(text: str) -> Any:

@@ -157,6 +157,12 @@ class Settings(BaseSettings):
     airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of MLflow's UI")
     docs_port: int = Field(8081, ge=1, le=65535, description="port of Data Docs and reports")
+    pages_url: str = Field(
+        "",
+        pattern=r"^((https?:/)?/[^/].*[^/])?$",
+        description="address of reports and Data Docs for browsers, without a slash at the end; empty: a server on "
+        "docs_port. `/tidemark/pages`: Airflow serves them to who is signed in",
+    )
     mlflow_uri: str = Field("", description="MLflow tracking URI; SQLite by default")
     allowed_hosts: str = Field(
         "",

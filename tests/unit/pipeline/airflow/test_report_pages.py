@@ -79,6 +79,27 @@ def test_a_report_may_run_and_load_nothing(client: TestClient) -> None:
     assert client.get("/index.html").headers["location"] == "/tidemark/"
 
 
+def test_pages_of_the_reports_are_served_where_no_server_of_their_own_is(
+    client: TestClient, home: Settings, monkeypatch
+) -> None:
+    (home.reports / "data_docs" / "static").mkdir(parents=True)
+    (home.reports / "data_docs" / "index.html").write_text("<p>docs")
+    (home.reports / "data_docs" / "static" / "a.css").write_text("p {}")
+    (home.reports / "data_docs" / ".hidden").write_text("x")
+    (home.reports / "outside.html").symlink_to(home.home / "user.key")
+    (home.home / "user.key").write_text("a secret of the home")
+    for path in ("data_docs", "data_docs/index.html", "data_docs/static/a.css"):
+        answer = client.get(f"/pages/{path}")
+        assert answer.status_code == 200, path
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
+    for path in ("data_docs/static", "data_docs/.hidden", "outside.html", "..%2Fuser.key", "%2Fetc%2Fpasswd"):
+        assert client.get(f"/pages/{path}").status_code == 404, path
+    monkeypatch.setenv("TIDEMARK_PAGES_URL", "/tidemark/pages")
+    assert 'href="/tidemark/pages/"' in client.get("/").text
+    assert links.data_docs("events", "r1").startswith("/tidemark/pages/data_docs/")
+    assert TestClient(report_pages.make_app()).get("/pages/data_docs/index.html").status_code == 401
+
+
 @pytest.mark.parametrize("name", ["2024-03-06", "..%2Fsecret", "x", "<b>"])
 def test_other_names_are_answered_with_a_sentence(client: TestClient, name: str) -> None:
     answer = client.get(f"/nightly/{name}.html")
