@@ -20,13 +20,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
-    """SQLAlchemy URI of an empty database. Skips where Postgres is not installed."""
+def postgres_server(folder: Path, over_tcp: str = "trust") -> Iterator[str]:
+    """SQLAlchemy URI of an empty database. Skips where Postgres is not installed.
+
+    `over_tcp`: how connections by TCP prove who they are; those by the socket in `folder` are trusted.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if os.name == "posix" else []
     if not found:
         pytest.skip("postgres is not installed (Debian: postgresql)")
     programs, data, port = found[-1], folder / "data", free_port()
-    _as_owner(folder, [programs / "initdb", "-D", data, "-U", "tidemark", "-A", "trust"])
+    _as_owner(folder, [programs / "initdb", "-D", data, "-U", "tidemark", "-A", "trust", f"--auth-host={over_tcp}"])
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
     start = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
     _as_owner(folder, start)
