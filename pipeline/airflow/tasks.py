@@ -151,6 +151,7 @@ def job(settings: Settings, step: Step, task_id: str = "job", more: tuple[str, .
             application_args=step_commands.arguments(step, DAY, DAY, RUN),
             name=step.name,
             env_vars=ALLOW_EMPTY,
+            durable=False,  # a job that is tried again stages anew; to find its driver again takes YARN's REST API
             pool="spark",
             execution_timeout=timedelta(minutes=settings.spark_timeout_minutes),
             **common,

@@ -71,6 +71,8 @@ def executor_options(settings: Settings) -> dict[str, str]:
         if most
         else {"spark.executor.instances": least}
     )
+    if least and not most and settings.spark_executor_cores:  # a standalone cluster knows no number of executors
+        number["spark.cores.max"] = str(int(least) * settings.spark_executor_cores)
     options = number | {
         "spark.executor.memory": settings.spark_executor_memory,
         "spark.executor.memoryOverhead": settings.spark_executor_overhead,

@@ -160,6 +160,10 @@ def test_commands_are_what_a_person_types(home: Settings, monkeypatch, tmp_path)
         ({}, {}),
         ({"spark_executors": "4"}, {"spark.executor.instances": "4"}),
         (
+            {"spark_executors": "4", "spark_executor_cores": 2},
+            {"spark.executor.instances": "4", "spark.cores.max": "8", "spark.executor.cores": "2"},
+        ),
+        (
             {"spark_executors": "2-20", "spark_executor_cores": 4},
             {
                 "spark.dynamicAllocation.enabled": "true",
