@@ -173,7 +173,9 @@ def status() -> None:
 
 @command(app, "metrics", "metrics --port 9464")
 def metrics(
-    port: Annotated[int | None, typer.Option(metavar="N", help="serve them at /metrics, until it is stopped")] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=65535, help="serve them at /metrics, until it is stopped")
+    ] = None,
     host: Annotated[str, typer.Option(metavar="H", help="address to listen on")] = "127.0.0.1",
 ) -> None:
     """Print or serve figures of the home for a monitoring system, in Prometheus' text format."""

@@ -166,6 +166,7 @@ SEGMENT = Step(
     "Lists the users of each campaign segment; small segments are not exported.",
     reads=("user_features", "topics"),
     writes=("segments", "segment_members"),
+    version=2,  # who was only shown things is in none that says active
     settings=("segment_floor",),
     command="segments build",
 )

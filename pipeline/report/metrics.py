@@ -26,7 +26,7 @@ from pipeline.report.partitions import Partitions, open_partitions
 from pipeline.report.scores import Spread, spreads
 from pipeline.report.timing import timeline
 from pipeline.runtime.days import day_end
-from pipeline.runtime.errors import OnlineError
+from pipeline.runtime.errors import OnlineError, OrchestrationError
 from pipeline.runtime.floor import FLOOR
 from pipeline.runtime.settings import Settings
 from pipeline.sources.landing import landed_days
@@ -62,7 +62,7 @@ class Figures(Collector):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._scores: dict[str, list[Spread]] = {}  # by digest of the night
+        self._scores: dict[tuple[str, str], tuple[list[str], list[Spread]]] = {}  # by digests of night and night before
 
     def describe(self) -> list[GaugeMetricFamily]:
         return list(_families().values())
@@ -117,14 +117,17 @@ class Figures(Collector):
         families["users"].add_metric(["scored"], published.rows)
         if (known := partitions.count("user_history", ds)) is not None:
             families["users"].add_metric(["known"], known)
-        versions = "SELECT DISTINCT model_version FROM {f} ORDER BY 1"
-        for (version,) in partitions.rows(versions, f=(USER_FEATURES.name, ds)):
+        before = partitions.before(USER_FEATURES.name, ds)
+        nights = (published.digest, partitions.days(USER_FEATURES.name)[before].digest if before else "")
+        if nights not in self._scores:
+            query = "SELECT DISTINCT model_version FROM {f} ORDER BY 1"
+            found = [version for (version,) in partitions.rows(query, f=(USER_FEATURES.name, ds))]
+            # A mean over a few people tells of them.
+            self._scores = {nights: (found, spreads(partitions, ds) if published.rows >= FLOOR else [])}
+        versions, scores = self._scores[nights]
+        for version in versions:
             families["model_info"].add_metric([version], 1)
-        if published.rows < FLOOR:
-            return  # a mean over a few people tells of them
-        if published.digest not in self._scores:
-            self._scores = {published.digest: spreads(partitions, ds)}
-        for spread in self._scores[published.digest]:
+        for spread in scores:
             if spread.mean is not None:
                 families["score_mean"].add_metric([spread.column], spread.mean)
             if spread.psi is not None:
@@ -185,11 +188,14 @@ class Handler(MetricsHandler):
 
 
 def server(settings: Settings, host: str, port: int) -> ThreadingHTTPServer:
-    """A server of `/metrics` that has its port and does not serve yet."""
+    """A server of `/metrics` that has its port and does not serve yet. Raises OrchestrationError when it is taken."""
     registry = CollectorRegistry()
     registry.register(Kept(Figures(settings)))
     handler = type("HomeHandler", (Handler,), {"registry": registry, "hosts": frozenset(settings.hosts)})
-    return ThreadingHTTPServer((host, port), handler)
+    try:
+        return ThreadingHTTPServer((host, port), handler)
+    except OSError as error:
+        raise OrchestrationError(f"metrics: {host}:{port}: {error.strerror or error}; name another --port") from None
 
 
 def _families() -> dict[str, GaugeMetricFamily]:

@@ -134,7 +134,7 @@ def _training_examples(settings: Settings) -> list[RowRule]:
         ("future is after the cut-off", none_of("future", "e.arrival_ds <= cutoff_ds"), who),
         *[(f"{act}_7d implies {act}_28d", f"NOT {act}_7d OR {act}_28d", who) for act in ACTS],
         ("churn_28d implies churn_7d", "NOT churn_28d OR churn_7d", who),
-        ("churn_28d means no future", "churn_28d = (len(future) = 0)", who),
+        ("churn_28d is no future", "churn_28d = (len(future) = 0)", who),
     ]
 
 

@@ -42,15 +42,9 @@ class Rhythm:
 
 
 def active_days(chunk: Unpacked) -> tuple[np.ndarray, np.ndarray]:
-    """`row` and `ago` of every active day, by user, the newest first. Of users who were only shown things, the days of
-    that.
-    """
-    found = chunk.days
-    is_shown = pl.col("kind") == IMPRESSION
-    if found.select(is_shown.any()).item():
-        acted = found.filter(~is_shown)
-        found = pl.concat([acted, found.join(acted, on="row", how="anti")])
-    found = found.select("row", "ago").unique().sort("row", "ago")
+    """`row` and `ago` of every active day, by user, the newest first."""
+    acted = chunk.days.filter(pl.col("kind") != IMPRESSION)
+    found = acted.select("row", "ago").unique().sort("row", "ago")
     return found["row"].to_numpy().astype(np.int64), found["ago"].to_numpy().astype(np.float64)
 
 
@@ -61,12 +55,20 @@ def gaps(row: np.ndarray, ago: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rhythm(chunk: Unpacked, usual_gap: float) -> Rhythm:
-    """The rhythm of each user; `usual_gap` is that of all users (see Rhythm.usual)."""
+    """The rhythm of each user; `usual_gap` is that of all users (see Rhythm.usual).
+
+    Users who were only shown things have none; their stage of life goes by what was shown.
+    """
     row, ago = active_days(chunk)
     visits = np.bincount(row, minlength=chunk.size).astype(np.float64)
     silence, first = np.full((2, chunk.size), np.nan)
     silence[row[::-1]], first[row] = ago[::-1], ago
-    number, span = visits - 1, first - silence
+    if (only_shown := visits == 0).any():
+        known = chunk.days.group_by("row").agg(newest=pl.col("ago").min(), oldest=pl.col("ago").max())
+        silence = np.where(only_shown, chunk.column(known, "newest"), silence)
+        first = np.where(only_shown, chunk.column(known, "oldest"), first)
+    number = np.maximum(visits - 1, 0)
+    span = np.where(only_shown, 0.0, first - silence)
     shape, scale = number + PRIOR_GAPS, span + PRIOR_GAPS * usual_gap
     unusual_silence = scale * (UNUSUAL ** (-1 / shape) - 1)
     is_regular = (number >= FEWEST_GAPS) & (span >= SHORTEST_SPAN) & (unusual_silence <= MISSED_WITHIN)

@@ -2,8 +2,9 @@
 
     python -m tests.bench shares [--users 100000 400000] [--share 25000] [--events 20]
 
-Writes made-up histories in ranges of users, as `accumulate_history` does, and once more with users mixed, as they lay
-before; reads every share of both, and all rows once. Prints CPU seconds and the ratios.
+Writes made-up histories in ranges of users in order, which `accumulate_history` does but for the order within a chunk
+of 64 MB, and once more with users mixed, as they lay before; reads every share of both, and all rows once. Prints CPU
+seconds and the ratios.
 """
 
 import argparse

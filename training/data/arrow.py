@@ -55,6 +55,14 @@ def in_bucket(bucket: int, number: int) -> pc.Expression:
     return above & (user < f"{end:04x}") if end < HEADS else above
 
 
+def in_sample(number: int) -> pc.Expression:
+    """Whether a row's user is in a sample, one of `number` equal shares: the one whose ids are largest.
+
+    Users who are judged are those with the smallest ids: where there are more than both together, none is in both.
+    """
+    return in_bucket(number - 1, number)
+
+
 def lengths(column: Column) -> np.ndarray:
     """Length of each list, 0 for null."""
     return pc.fill_null(pc.list_value_length(plain(column)), 0).to_numpy(zero_copy_only=False)

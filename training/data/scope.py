@@ -15,7 +15,8 @@ from training.data.arrow import lengths, plain
 class Scope:
     """The items of `platforms` and the users of at least one of them (all when empty).
 
-    `users` is a share: the users with the smallest ids, which is as good as a random draw.
+    `users` is a share: the users with the largest ids, which is as good as a random draw. Samples are taken from the
+    same end (`arrow.in_sample`).
     """
 
     platforms: tuple[str, ...] = ()
@@ -36,7 +37,7 @@ class Scope:
     def examples(self, rows: arrow_dataset.Dataset) -> arrow_dataset.Dataset:
         """Rows of `training_examples`; in memory when platforms are chosen."""
         if self.users < 1:
-            rows = rows.filter(pc.field("user_id") < f"{int(self.users * 16**8):08x}")
+            rows = rows.filter(pc.field("user_id") >= f"{min(int((1 - self.users) * 16**8), 16**8 - 1):08x}")
         if not self.platforms:
             return rows
         kept = [batch.filter(self._used(batch["daily"])) for batch in rows.to_batches()]

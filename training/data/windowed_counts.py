@@ -40,6 +40,7 @@ class WindowedCounts:
     tenure: np.ndarray  # [rows] days since the first
     purchase_recency: np.ndarray  # [rows] days since the last purchase; 365 when there is none
     platforms: np.ndarray  # [rows] platforms used
+    known_for: np.ndarray  # [rows] days since the first event of any kind; no feature
 
     def count(self, kind: str, window: int) -> np.ndarray:
         """[rows] events of a type ("events" = of all) in `window` days."""
@@ -77,6 +78,7 @@ def windowed_counts(daily: Column, as_of: np.ndarray) -> WindowedCounts:
         _extreme(rows, ago, known, size, np.maximum),
         _extreme(rows, ago, bought, size, np.minimum),
         _distinct(rows, platform, np.ones_like(bought), size),
+        _extreme(rows, ago, np.ones_like(bought), size, np.maximum),
     )
 
 
@@ -98,6 +100,6 @@ def _distinct(rows: np.ndarray, what: np.ndarray, keep: np.ndarray, size: int) -
 
 def _extreme(rows: np.ndarray, ago: np.ndarray, keep: np.ndarray, size: int, choose: np.ufunc) -> np.ndarray:
     """The nearest (minimum) or farthest (maximum) day per row; 365 or 0 where there is none."""
-    found = np.full(size, 365 if choose is np.minimum else 0, dtype=np.float64)
+    found = np.full(size, np.inf if choose is np.minimum else 0, dtype=np.float64)
     choose.at(found, rows[keep], ago[keep])
-    return found
+    return np.where(np.isinf(found), 365, found)

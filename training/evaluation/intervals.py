@@ -34,7 +34,12 @@ def intervals(values: dict[str, np.ndarray], draws: int = DRAWS) -> dict[str, In
         return dict.fromkeys(values, UNKNOWN)
     known = ~np.isnan(stacked)
     if len(stacked) > MANY:
-        return {name: _of_mean(stacked[known[:, column], column]) for column, name in enumerate(values)}
+        answers = {name: stacked[known[:, column], column] for column, name in enumerate(values)}
+        # Of a question that few were asked, draws of those few.
+        return {
+            name: _of_mean(some) if len(some) > MANY else intervals({name: some}, draws)[name]
+            for name, some in answers.items()
+        }
     taken = _taken(len(stacked), draws)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = taken @ np.where(known, stacked, 0) / (taken @ known)
@@ -69,9 +74,6 @@ def paired(figure: Metric, labels: np.ndarray, columns: np.ndarray, draws: int) 
 
 
 def _of_mean(values: np.ndarray) -> Interval:
-    """Of very many users at most: how many have an answer does not matter to the other figures."""
-    if not len(values):
-        return UNKNOWN
     return _normal(float(values.mean()), float(values.std() / np.sqrt(len(values))))
 
 

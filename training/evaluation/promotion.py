@@ -10,6 +10,7 @@ from training.evaluation.report import Interval, Report
 FINE_ECE = 0.03  # a calibration error of at most this does not count against a challenger
 # A loss that is certainly smaller than this is none: at a million users the least of them is certain.
 MARGINS = {"ndcg_10": 0.001, "log_loss": 0.001, "ece": 0.005}
+OF_FIGURE = 0.005  # nor is the margin a larger share than this of the champion's figure: of a rare act it would be all
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,23 @@ def _word(report: Report, metric: str, gain: Interval) -> str:
         return "better"
     if high >= 0:
         return "not worse"
-    if low >= -(margin := MARGINS[metric.rpartition("/")[2]]):
-        return f"within the margin of {margin}"
+    if low >= -(margin := _margin(report, metric, gain[0])):
+        return f"within the margin of {margin:.2g}"
     if metric.endswith("/ece") and report.propensities[metric][0] <= FINE_ECE:
         return f"within {FINE_ECE}"
     return "worse"
+
+
+def _margin(report: Report, metric: str, gain: float) -> float:
+    """What the metric may lose; nothing where the champion's figure is not known."""
+    what, _, kind = metric.rpartition("/")
+    if kind == "ece":
+        return MARGINS[kind]
+    ours = report.rankings.get(f"{what}/published/{kind}") if kind == "ndcg_10" else report.propensities.get(metric)
+    if ours is None:
+        return 0.0
+    champions = ours[0] - gain if kind == "ndcg_10" else ours[0] + gain
+    return min(MARGINS[kind], OF_FIGURE * champions)
 
 
 def _told(gain: Interval) -> str:

@@ -188,10 +188,11 @@ def finish(
     # The snapshot that was trained on, not a newer one.
     snapshot = data.inputs[TRAINING_EXAMPLES.name]
     _, rows = open_day(settings, TRAINING_EXAMPLES, data.ds, lambda newest: snapshot)
+    sample = shares(rows.count_rows() // WINDOWS)  # of all users, whose last part a scope keeps
     rows = data.scope.examples(rows)
     valid = load_examples(rows, data.catalogue, ("valid",))
     predictor = Predictor.of(trained, data.catalogue)
-    finished = load_examples(rows, data.catalogue, ("train", "valid"), shards=shares(rows.count_rows() // WINDOWS))
+    finished = load_examples(rows, data.catalogue, ("train", "valid"), shard=sample - 1, shards=sample)
     trained.fitted_propensities = fit_propensities(
         _window(predictor, finished, np.flatnonzero(finished.is_train)),
         _window(predictor, valid, np.arange(len(valid))),

@@ -16,7 +16,7 @@ from pipeline.storage.catalog import file_schema
 from pipeline.storage.files import DayFile
 from pipeline.storage.reading import open_day
 from pipeline.tables.registry import NEXT_ITEMS, USER_FEATURES, USER_HISTORY
-from training.data.arrow import buckets, day_number, in_bucket
+from training.data.arrow import buckets, day_number, in_bucket, in_sample
 from training.data.catalogue import Catalogue, load_catalogue
 from training.data.sequences import sequences
 from training.model.model import load
@@ -111,9 +111,9 @@ def everyone(histories: Sequence[arrow_dataset.Dataset], ds: str, catalogue: Cat
     """What all users did up to `ds` (a sample of them if there are very many), from their histories: it describes
     items.
     """
-    sample, found = Bucket(0, shares(sum(rows.count_rows() for rows in histories))), []
+    sample, found = in_sample(shares(sum(rows.count_rows() for rows in histories))), []
     for history in histories:
-        for users in history.to_batches(columns=ENGAGED, filter=sample.where()):
+        for users in history.to_batches(columns=ENGAGED, filter=sample):
             events = sequences(users["events"], catalogue)
             rows = np.arange(users.num_rows)
             found.append(engagements(events, rows, day_number(ds), len(catalogue)))

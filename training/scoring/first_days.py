@@ -59,7 +59,7 @@ class BaseRates:
         """
         today = day_number(ds)
         rows = [windowed_counts(batch["daily"], np.full(len(batch), today, np.int32)) for batch in daily]
-        oldest = max((int(it.tenure.max(initial=0)) for it in rows), default=0)
+        oldest = max((int(it.known_for.max(initial=0)) for it in rows), default=0)
         seen = {days: _did(rows, days) for days in SPANS if days <= oldest}
         found = {head: _chance(head, seen) for head in HEADS}
         for act in ACTS:  # of other users in each span, so that they need not be in order
@@ -71,7 +71,7 @@ class BaseRates:
 
 def _did(rows: list[WindowedCounts], days: int) -> dict[str, tuple[int, int]]:
     """By act: of the users who were known `days` ago, how many did it since, and how many there are."""
-    known = [it.tenure >= days for it in rows]
+    known = [it.known_for >= days for it in rows]  # an act does not choose who is counted
     users = int(sum(mine.sum() for mine in known))
     acts = {
         act: int(sum((it.count(kind, days)[mine] > 0).sum() for it, mine in zip(rows, known, strict=True)))

@@ -50,7 +50,7 @@ class RefreshedUsers:
 
     @cached_property
     def heard(self) -> pa.Array:
-        """The users who did anything since the base night."""
+        """The users of whom anything arrived since the base night."""
         return self.history.to_table(["user_id"])["user_id"].combine_chunks()
 
     @classmethod

@@ -12,7 +12,7 @@ import pyarrow.dataset as arrow_dataset
 from scipy import sparse
 
 from pipeline.runtime.near_ties import DOUBLE
-from training.data.arrow import day_number, in_bucket
+from training.data.arrow import day_number, in_sample
 from training.data.catalogue import Catalogue
 from training.data.sequences import sequences
 from training.ranking.engagements import Engagements, engagements, shares
@@ -35,7 +35,7 @@ def co_engagement(history: arrow_dataset.Dataset, ds: str, ids: pa.Array) -> spa
     total, waiting, number = sparse.csr_matrix((size, size), dtype=np.int32), [], 0
     known = Catalogue(ids, np.zeros((size, 0)), (), np.zeros(0), np.zeros(0), "")
     columns = ["user_id", "events"]
-    sample = in_bucket(0, of)
+    sample = in_sample(of)
     for users in history.to_batches(columns=columns, filter=sample, batch_size=USERS_AT_ONCE, batch_readahead=1):
         events = sequences(users["events"], known)
         rows = np.arange(users.num_rows)

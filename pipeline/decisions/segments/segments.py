@@ -34,7 +34,11 @@ def _due(first: int, last: int) -> str:
 SEGMENTS = (
     UNUSUAL,
     Segment("new_and_engaged", "new users who came on three days or more", "segment = 'new' AND active_days_28d >= 3"),
-    Segment("new_without_purchase", "new users who have not bought yet", "segment = 'new' AND purchases_365d = 0"),
+    Segment(
+        "new_without_purchase",
+        "new users who came and have not bought yet",
+        "segment = 'new' AND active_days_28d > 0 AND purchases_365d = 0",
+    ),
     Segment("cold_start", "users of whom too little is known to go by their own events", "is_cold_start"),
     Segment("regulars", "users who come often and evenly", "segment = 'regular'"),
     Segment("fading_regulars", "regulars who stay away for longer than they use to", "segment = 'fading'"),
@@ -50,7 +54,7 @@ SEGMENTS = (
     Segment(
         "likely_to_leave",
         "of users who came within 28 days, the tenth likeliest to stay away for 28 days",
-        f"recency_days < 28 AND {_top_tenth('p_churn_28d', 'recency_days < 28')}",
+        f"active_days_28d > 0 AND {_top_tenth('p_churn_28d', 'active_days_28d > 0')}",
     ),
     Segment("best_customers", "the tenth of users who spent most in 365 days", _top_tenth("spend_365d")),
     Segment(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spark_jobs.behaviour.cycles import due_again, learn_cycles
 from spark_jobs.behaviour.intents import learn_words
 from spark_jobs.behaviour.prices import UsualReturns, usual_prices
-from spark_jobs.behaviour.rhythm import Rhythm, rhythm
+from spark_jobs.behaviour.rhythm import Rhythm, active_days, gaps, rhythm
 from spark_jobs.behaviour.unpacked import Unpacked, unpack
 from spark_jobs.behaviour.unusual import FEATURES, learn_usual
 from tests.unit.spark_jobs.lives_of_users import DS, ITEMS, act, history, moment
@@ -46,10 +46,14 @@ def test_a_burst_of_days_makes_no_regular() -> None:
 
 def test_impressions_are_no_activity_unless_there_is_nothing_else() -> None:
     views, shown = [(ago, "view") for ago in (60, 75, 90)], [(ago, "impression") for ago in (1, 2, 80)]
-    pace = rhythm(with_kinds(views, views + shown, shown), 5.0)
+    often = [(50 + 7 * n, "impression") for n in range(26)]  # each week, and then no more
+    pace = rhythm(with_kinds(views, views + shown, shown, often), 5.0)
     for column in (pace.usual_gap, pace.is_regular, pace.fading, pace.segment):
         assert column[0] == column[1]
-    assert pace.segment.tolist() == ["lapsed", "lapsed", "active"]
+    assert pace.segment.tolist() == ["lapsed", "lapsed", "active", "active"]
+    assert not pace.is_regular[2:].any() and not pace.fading[2:].any()
+    assert np.isnan(pace.usual_gap[2:]).all()
+    assert len(gaps(*active_days(with_kinds(shown, often)))[1]) == 0  # nor do they make others' usual gap
 
 
 def test_usual_gap_without_any_gap_is_four_weeks() -> None:

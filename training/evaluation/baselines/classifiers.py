@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
-from training.data.arrow import day_numbers, in_bucket
+from training.data.arrow import day_numbers, in_sample
 from training.data.users import HEADS
 from training.data.windowed_counts import windowed_counts
 
@@ -23,7 +23,7 @@ def windowed_rows(rows: arrow_dataset.Dataset, folds: tuple[str, ...] = FOLDS) -
     shares = max(1, -(-rows.count_rows(filter=wanted) // ROWS))
     features, labels = [], []
     columns = ["user_id", "cutoff_ds", "daily", *HEADS]
-    for mine in rows.to_batches(columns=columns, filter=wanted & in_bucket(0, shares)):
+    for mine in rows.to_batches(columns=columns, filter=wanted & in_sample(shares)):
         if mine.num_rows:
             as_of = day_numbers(mine["cutoff_ds"])
             features.append(windowed_counts(mine["daily"], as_of).features())

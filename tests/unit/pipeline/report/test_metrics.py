@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 from pathlib import Path
 from unittest.mock import patch
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.report import metrics
 from pipeline.report.metrics import METRICS, PREFIX, server, text
-from pipeline.runtime.errors import StagingError
+from pipeline.runtime.errors import OrchestrationError, StagingError
 from pipeline.runtime.settings import Settings
 from tests.unit.pipeline.report.conftest import NIGHT
 from tests.unit.pipeline.report.published import publish_rows, user
@@ -89,6 +90,13 @@ def test_a_server_answers_to_its_own_names_and_reads_the_home_once(nights: Setti
     assert answers[0] == answers[1] == answers[2]
     assert figures(answers[0])["users"]["known",] == 12
     assert spreads.call_count == 1
+
+
+def test_a_port_that_is_taken_is_one_line(home: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OrchestrationError, match=rf"metrics: 127\.0\.0\.1:{port}: Address already in use; name"):
+            server(home, "127.0.0.1", port)
 
 
 def test_boards_and_alerts_ask_for_figures_that_there_are() -> None:

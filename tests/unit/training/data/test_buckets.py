@@ -7,10 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.arrow import HEADS, buckets, in_bucket
+from training.data.arrow import HEADS, buckets, in_bucket, in_sample
+from training.data.scope import Scope
 from training.scoring.bucket import Bucket
 
 USERS = sorted(hashlib.sha256(str(n).encode()).hexdigest()[:32] for n in range(2_000))
@@ -31,6 +33,25 @@ def test_buckets_are_of_one_size() -> None:
     counts = np.bincount(buckets(pa.array([f"{head:04x}" + "0" * 28 for head in range(HEADS)]), 7))
     assert len(counts) == 7
     assert counts.max() - counts.min() <= 1
+
+
+def test_a_sample_leaves_out_whom_evaluations_judge() -> None:
+    """Those are the users with the smallest ids."""
+    users = pa.table({"user_id": pa.array(USERS)})
+    sample = users.filter(in_sample(4))["user_id"].to_pylist()
+    assert sample == USERS[-len(sample) :]
+    assert 0.2 < len(sample) / len(USERS) < 0.3
+    assert users.filter(in_sample(1)).num_rows == len(USERS)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_a_scope_and_a_sample_have_users_in_common(share: float) -> None:
+    """As many as the smaller of the two."""
+    rows = arrow_dataset.dataset(pa.table({"user_id": pa.array(USERS)}))
+    scoped = Scope(users=share).examples(rows)
+    assert scoped.count_rows() == pytest.approx(share * len(USERS), rel=0.2)
+    both = scoped.count_rows(filter=in_sample(4))
+    assert both == min(scoped.count_rows(), rows.count_rows(filter=in_sample(4)))
 
 
 def test_each_row_group_is_read_once(tmp_path: Path) -> None:

@@ -61,9 +61,17 @@ def test_of_very_many_users_intervals_are_normal_and_agree_with_draws(monkeypatc
     values = {"hit": labels.astype(float), "some": np.where(generator.random(3_000) < 0.1, chances, np.nan)}
     drawn, of_auc = intervals(values, 2_000), of_metric(auc, labels, chances, 400)
     monkeypatch.setattr(bootstrap, "MANY", 2_999)
-    normal, normal_of_auc = intervals(values, 2), of_metric(auc, labels, chances, 400)
+    normal, normal_of_auc = intervals(values, 2_000), of_metric(auc, labels, chances, 400)
     for one, other in [(drawn["hit"], normal["hit"]), (drawn["some"], normal["some"]), (of_auc, normal_of_auc)]:
         assert one[0] == pytest.approx(other[0])
         assert other[2] - other[1] == pytest.approx(one[2] - one[1], rel=0.12)
         assert other[0] - other[1] == pytest.approx(other[2] - other[0])
     assert np.isnan(intervals({"nobody": np.full(3_000, np.nan)})["nobody"]).all()
+
+
+def test_of_a_question_that_few_were_asked_the_few_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = np.full(3_000, np.nan)
+    few[:40] = np.arange(40) % 2
+    drawn = interval(few[:40])
+    monkeypatch.setattr(bootstrap, "MANY", 2_999)
+    assert intervals({"few": few})["few"] == drawn

@@ -11,12 +11,15 @@ NOTHING = (float("nan"),) * 3
 LIST, CHANCE, ECE = "next_new_items/ndcg_10", "purchase_28d/log_loss", "purchase_28d/ece"
 
 
-def report(champion: str | None = "3", fails: str = "", ece: float = 0.01, **gains: Interval) -> Report:
-    """Gains by list=, chance= and ece_gain=."""
+def report(
+    champion: str | None = "3", fails: str = "", ece: float = 0.01, loss: float = 0.4, **gains: Interval
+) -> Report:
+    """Gains by list=, chance= and ece_gain=; the challenger's NDCG@10 is .3, its log-loss `loss`."""
     named = {"list": LIST, "chance": CHANCE, "ece_gain": ECE}
-    chances = {ECE: (ece, ece, ece)}
+    chances = {ECE: (ece, ece, ece), CHANCE: (loss, loss, loss)}
     found = {named[name]: gain for name, gain in gains.items()}
-    return Report("2024-06-01", 10, 8, {}, chances, champion, found, fails)
+    lists = {"next_new_items/published/ndcg_10": (0.3, 0.3, 0.3)}
+    return Report("2024-06-01", 10, 8, lists, chances, champion, found, fails)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,8 @@ def report(champion: str | None = "3", fails: str = "", ece: float = 0.01, **gai
         (report(list=GAIN, ece_gain=LOSS, ece=0.05), False, f"{ECE}: worse"),
         (report(list=SMALL, chance=SMALL), True, f"{LIST}: within the margin of 0.001"),
         (report(list=NOT_SMALL, chance=GAIN), False, f"{LIST}: worse"),
+        # A champion of log-loss .001 for a rare act: the challenger has nearly lost its signal.
+        (report(list=GAIN, chance=(-0.00053, -0.00064, -0.00041), loss=0.00153), False, f"{CHANCE}: worse"),
         (report(list=GAIN, ece_gain=(-0.004, -0.005, -0.003), ece=0.2), True, f"{ECE}: within the margin of 0.005"),
         (report(fails="another encoder"), True, "champion 3 cannot run: another encoder"),
     ],

@@ -104,6 +104,20 @@ def test_chances_count_who_was_there_and_what_they_did() -> None:
     assert found["click_7d"] == pytest.approx((viewed + USERS * FIRST_CHANCE["click"]) / (PEOPLE + USERS), abs=1e-6)
 
 
+def test_who_was_shown_things_is_counted_whether_an_act_followed_or_not() -> None:
+    """Of a thousand who saw something 30 days ago half came back in the last week, and saw something after it."""
+    long_ago, lately = shift(DS, -30), shift(DS, -3)
+    shown = [event("shop:001", "impression", long_ago)]
+    came = [*shown, event("shop:001", "view", lately), event("shop:001", "impression", DS)]
+    rows = [{"daily": daily(came if n % 2 else [*shown, came[-1]], "shop")} for n in range(1_000)]
+    schema = pa.schema([USER_HISTORY.schema.field("daily")])
+    found, basis = chances(pa.Table.from_pylist(rows, schema=schema))
+    assert basis == "base_rate"
+    expected = (500 + USERS * FIRST_CHANCE["churn"]) / (1_000 + USERS)
+    assert found["churn_7d"] == pytest.approx(expected, abs=1e-6)
+    assert found["click_7d"] == pytest.approx((500 + USERS * FIRST_CHANCE["click"]) / (1_000 + USERS), abs=1e-6)
+
+
 def test_a_first_day_has_the_stated_prior() -> None:
     found, basis = chances(first_days(1))
     assert basis == "prior"

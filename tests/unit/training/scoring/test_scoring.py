@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from pipeline.runtime.days import shift
 from pipeline.runtime.errors import ModelError
 from pipeline.tables.registry import EVENT_TYPES, USER_HISTORY
 from tests.unit.training.factory import DS, TOPICS, daily, embeddings, event, user_id
@@ -103,6 +104,17 @@ def test_a_user_who_only_searched_gets_what_is_popular(shop: Catalogue) -> None:
     assert len(row["next_items"]) == 50
     assert np.isfinite(row["embedding"]).all()
     assert row["recency_days"] == 0
+
+
+def test_days_of_activity_are_those_on_which_the_user_did_something(shop: Catalogue) -> None:
+    """Also longer ago than a year; of who was only shown things, those on which they were."""
+    act = event("shop:001", "view", shift(DS, -500))
+    shown = [event("shop:001", "impression", shift(DS, -ago)) for ago in (600, 2)]
+    users = history((["shop"], [act]), (["shop"], [*shown, act]), (["shop"], shown))
+    rows = score_users(users, DS, "1", predictor(shop)).to_pylist()
+    days = [(row["first_ds"], row["last_ds"], row["recency_days"]) for row in rows]
+    assert days[0] == days[1] == (shift(DS, -500), shift(DS, -500), 500)
+    assert days[2] == (shift(DS, -600), shift(DS, -2), 2)
 
 
 def test_the_platforms_that_a_user_uses_bound_the_lists() -> None:

@@ -17,7 +17,10 @@ TORN = [{"topic_id": "t0001", "share": 0.79}, {"topic_id": "t0002", "share": 0.2
 EDGES: dict[str, tuple[Row, Row]] = {
     "unusual": ({"anomaly_reason": "rare"}, {}),
     "new_and_engaged": ({"segment": "new", "active_days_28d": 3}, {"segment": "new", "active_days_28d": 2}),
-    "new_without_purchase": ({"segment": "new"}, {"segment": "new", "purchases_365d": 1}),
+    "new_without_purchase": (
+        {"segment": "new", "active_days_28d": 1},
+        {"segment": "new", "active_days_28d": 1, "purchases_365d": 1},
+    ),
     "cold_start": ({"is_cold_start": True}, {}),
     "regulars": ({"segment": "regular"}, {"segment": "fading"}),
     "fading_regulars": ({"segment": "fading"}, {"segment": "lapsed"}),
@@ -68,10 +71,12 @@ def test_who_just_meets_a_condition_and_who_just_does_not(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", TENTHS)
 def test_the_best_tenth(tmp_path: Path, name: str) -> None:
-    """Who has not come for 28 days has left already, and is no part of the tenth that will."""
-    rows = [row for n in range(20) for row in users(1, n, **{TENTHS[name]: n / 100})]
-    gone = users(20, 100, p_churn_28d=0.99, recency_days=28) if name == "likely_to_leave" else []
-    assert members(tmp_path, [*rows, *gone])[name] == {18, 19}
+    """Who has not come for 28 days has left already, or only saw things: no part of the tenth that will leave."""
+    rows = [row for n in range(20) for row in users(1, n, active_days_28d=1, **{TENTHS[name]: n / 100})]
+    away = {"p_churn_28d": 0.99, "active_days_28d": 0}
+    gone = [*users(20, 100, recency_days=28, **away), *users(20, 200, recency_days=1, **away)]
+    others = gone if name == "likely_to_leave" else []
+    assert members(tmp_path, [*rows, *others])[name] == {18, 19}
 
 
 def test_every_segment_is_told_of() -> None:

@@ -74,7 +74,7 @@ BROKEN: list[tuple[str, dict[str, object], set[str]]] = [
     ("training_examples", {"future": [{"arrival_ds": "2024-02-06"}]}, {"future is after the cut-off"}),
     ("training_examples", {"purchase_7d": True, "purchase_28d": False}, {"purchase_7d implies purchase_28d"}),
     ("training_examples", {"return_7d": True}, {"return_7d implies return_28d"}),
-    ("training_examples", {"churn_28d": True}, {"churn_28d means no future"}),
+    ("training_examples", {"churn_28d": True}, {"churn_28d is no future"}),
     ("training_examples", {"churn_28d": True, "churn_7d": False, "future": []}, {"churn_28d implies churn_7d"}),
     ("training_examples", {"fold": "holdout"}, {"fold is one of train, valid, test"}),
     ("user_interests", factory.DRIFTING, set()),
