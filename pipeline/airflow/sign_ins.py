@@ -30,6 +30,7 @@ MLFLOW_ADMIN = "admin"  # MLflow's first account (docker/mlflow_auth.ini)
 SHORTEST = 12  # characters of a password; MLflow asks for as many
 TIMEOUT = 30  # seconds
 EXPERIMENT, MODELS = "interest-model", ("tidemark", "tidemark-encoder")  # as training names them
+ALREADY_THERE = "RESOURCE_ALREADY_EXISTS"
 WRITTEN = ("experiment", "registered_model")  # what the service account may write
 
 
@@ -118,37 +119,39 @@ class _Mlflow:
     def get(self, path: str) -> Any:
         return self.send("GET", path)
 
-    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def make(self, path: str, body: dict[str, Any]) -> None:
+        """Makes what is not there yet."""
+        self.send("POST", path, body, content_with=ALREADY_THERE)
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None, content_with: str = "") -> Any:
+        """`content_with`: the code of an error that is none here."""
         try:
             answer = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise OrchestrationError(f"MLflow: {method} {path}: {error}") from None
-        if not answer.is_success:
+        if not answer.is_success and not (content_with and content_with in answer.text):
             raise OrchestrationError(f"MLflow: {method} {path}: {answer.status_code} {answer.text[:200]}")
         return answer.json() if answer.content else {}
 
 
 def _let_service_write(mlflow: _Mlflow) -> None:
-    """The role of the service account, made anew: EDIT on every experiment and model."""
-    for role in mlflow.get("3.0/mlflow/roles/list")["roles"]:
-        if role["name"] == SERVICE:
-            mlflow.send("DELETE", "3.0/mlflow/roles/delete", {"role_id": role["id"]})
-    role = mlflow.send("POST", "3.0/mlflow/roles/create", {"name": SERVICE, "workspace": "default"})["role"]
+    """The role of the service account: EDIT on every experiment and model.
+
+    What is there stays: a training that writes meanwhile must not be turned away.
+    """
+    mlflow.make("3.0/mlflow/roles/create", {"name": SERVICE, "workspace": "default"})
+    (role,) = (it["id"] for it in mlflow.get("3.0/mlflow/roles/list")["roles"] if it["name"] == SERVICE)
     for kind in WRITTEN:
-        grant = {"role_id": role["id"], "resource_type": kind, "resource_pattern": "*", "permission": "EDIT"}
-        mlflow.send("POST", "3.0/mlflow/roles/permissions/add", grant)
-    mlflow.send("POST", "3.0/mlflow/roles/assign", {"role_id": role["id"], "username": SERVICE})
+        grant = {"role_id": role, "resource_type": kind, "resource_pattern": "*", "permission": "EDIT"}
+        mlflow.make("3.0/mlflow/roles/permissions/add", grant)
+    mlflow.make("3.0/mlflow/roles/assign", {"role_id": role, "username": SERVICE})
 
 
 def _make_what_is_written(mlflow: _Mlflow) -> None:
     """The pipeline's experiment and models, unless they are there."""
-    every = "max_results=1000"
-    experiments = mlflow.get(f"2.0/mlflow/experiments/search?{every}").get("experiments", [])
-    if EXPERIMENT not in {experiment["name"] for experiment in experiments}:
-        mlflow.send("POST", "2.0/mlflow/experiments/create", {"name": EXPERIMENT})
-    models = mlflow.get(f"2.0/mlflow/registered-models/search?{every}").get("registered_models", [])
-    for name in set(MODELS) - {model["name"] for model in models}:
-        mlflow.send("POST", "2.0/mlflow/registered-models/create", {"name": name})
+    mlflow.make("2.0/mlflow/experiments/create", {"name": EXPERIMENT})
+    for name in MODELS:
+        mlflow.make("2.0/mlflow/registered-models/create", {"name": name})
 
 
 def main() -> None:

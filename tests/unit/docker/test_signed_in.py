@@ -61,6 +61,14 @@ class Shape:
         address = f"{self.mlflow_address}/api/2.0/mlflow/{path}"
         return httpx.request(method, address, json=body, auth=auth, timeout=60, trust_env=False)
 
+    def role(self) -> dict:
+        """That of the service account; MLflow makes others of its own."""
+        account = ("admin", self.passwords["admin"])
+        address = f"{self.mlflow_address}/api/3.0/mlflow/roles/list"
+        roles = httpx.get(address, auth=account, timeout=60, trust_env=False).json()["roles"]
+        (found,) = (role for role in roles if role["name"] == "tidemark")
+        return found
+
     def ready(self, address: str, *parts: str) -> bool:
         try:
             if not parts:
@@ -236,6 +244,8 @@ def test_roles_and_passwords_follow_the_file(shape: Shape) -> None:
         "airflow-init": [host.here(word) for word in AIRFLOW_PEOPLE],
         "mlflow-init": host.command("mlflow-init"),
     }
+    before, token = shape.role(), shape.token("the-admin")
+    assert shape.airflow.get("/api/v2/dags", headers=token).status_code == 200
     for service, words in commands.items():
         environment = host.environment(service)
         done = subprocess.run(words, env=environment, cwd=host.folder, capture_output=True, text=True, check=False)
@@ -244,6 +254,9 @@ def test_roles_and_passwords_follow_the_file(shape: Shape) -> None:
         account = {"username": name, "password": shape.passwords[name]}
         assert shape.airflow.post("/auth/token", json=account).status_code == 401, name
         assert shape.mlflow("GET", "users/list", None, name).status_code == 401, name
+    assert shape.airflow.get("/api/v2/dags", headers=token).status_code in (401, 403)
+    # Not made anew: who writes as the service account meanwhile is not turned away.
+    assert shape.role() == before
     shape.passwords["the-engineer"] += "-new"
     assert shape.trigger(shape.token("the-engineer")) == 403
     assert shape.mlflow("GET", f"registered-models/get?name={MODEL}", None, "the-engineer").is_success
